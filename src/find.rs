@@ -1,0 +1,186 @@
+//! A clock as people name it: `0`, `ptp0`, `/dev/ptp0`, `eth0`, a clock's own name, `mock`.
+
+mod leap_seconds;
+mod list;
+
+pub use leap_seconds::tai_offset;
+pub use list::{Holder, Kind, Listed, list};
+
+use crate::kernel::{PhcOfInterface, phc_of_interface};
+#[cfg(feature = "mock")]
+use crate::mock::{Mock, MockError};
+use crate::phc::{Access, Error, Phc};
+use nix::errno::Errno;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Opens the clock that people call `name`.
+///
+/// A name with a slash is a path. `mock…` is the [mock](crate::mock). A number N and `ptpN` are
+/// `/dev/ptpN`; any other name is an interface or what a clock calls itself. A name that fits
+/// several clocks is refused.
+///
+/// # Errors
+///
+/// [`FindError`].
+pub fn open(name: &str, access: Access) -> Result<Phc, FindError> {
+    if name.is_empty() {
+        return Err(FindError::Empty);
+    }
+    if name.contains('/') && !name.starts_with("mock:") {
+        return Ok(Phc::open(Path::new(name), access)?);
+    }
+    #[cfg(feature = "mock")]
+    if name == "mock" || name.starts_with("mock:") {
+        let mock = Mock::open(&name.parse()?, access == Access::ReadWrite);
+        return match mock {
+            Ok(mock) => Ok(Phc::over(Box::new(mock), name.split(',').next().unwrap_or(name))),
+            Err(MockError::Open(errno)) => Err(FindError::Clock(Error::Call {
+                asked: "open the clock".into(),
+                name: crate::phc::DeviceName { device: name.to_owned(), clock_name: None },
+                call: "open",
+                errno,
+            })),
+            Err(error) => Err(error.into()),
+        };
+    }
+    let path = path_of(name)?;
+    Ok(Phc::open(&path, access)?)
+}
+
+fn path_of(name: &str) -> Result<PathBuf, FindError> {
+    let mut found = Vec::new();
+    let number = name.strip_prefix("ptp").unwrap_or(name);
+    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        let path = PathBuf::from(format!("/dev/ptp{number}"));
+        if path.exists() {
+            found.push((format!("the device {}", path.display()), path));
+        }
+    }
+    let mut without_phc = None;
+    match phc_of_interface(name) {
+        Ok(PhcOfInterface::Index(number)) => {
+            let path = PathBuf::from(format!("/dev/ptp{number}"));
+            found.push((format!("the interface {name} with {}", path.display()), path));
+        }
+        Ok(PhcOfInterface::None) | Err(Errno::EOPNOTSUPP) => {
+            without_phc =
+                Some(FindError::NoPhc { interface: name.to_owned(), is_down: is_down(name) });
+        }
+        // No interface of that name.
+        Err(_) => {}
+    }
+    let clocks = list::names();
+    for (device, clock_name) in &clocks {
+        if clock_name == name {
+            let path = PathBuf::from(format!("/dev/{device}"));
+            found.push((format!("the clock that {} calls itself", path.display()), path));
+        }
+    }
+    // The same clock by two ways is no doubt.
+    found.sort_by(|a, b| a.1.cmp(&b.1));
+    found.dedup_by(|a, b| a.1 == b.1);
+    let mut found = found.into_iter();
+    match (found.next(), found.next(), without_phc) {
+        (Some((_, path)), None, _) => Ok(path),
+        (Some(first), Some(second), _) => {
+            let all = [first, second].into_iter().chain(found).map(|(what, _)| what).collect();
+            Err(FindError::Ambiguous { name: name.to_owned(), all })
+        }
+        (None, _, Some(without_phc)) => Err(without_phc),
+        (None, _, None) => Err(FindError::Unknown {
+            name: name.to_owned(),
+            there: clocks
+                .into_iter()
+                .map(|(device, clock_name)| format!("/dev/{device} ({clock_name})"))
+                .collect(),
+        }),
+    }
+}
+
+fn is_down(interface: &str) -> bool {
+    fs::read_to_string(format!("/sys/class/net/{interface}/operstate"))
+        .is_ok_and(|state| state.trim() == "down")
+}
+
+/// Why there is no clock of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FindError {
+    /// The name is empty.
+    Empty,
+    /// Nothing is called so.
+    Unknown {
+        /// The name.
+        name: String,
+        /// The clocks that there are.
+        there: Vec<String>,
+    },
+    /// Several things are called so.
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// What they are.
+        all: Vec<String>,
+    },
+    /// The interface shows no PHC.
+    NoPhc {
+        /// The interface.
+        interface: String,
+        /// Its link is down: some drivers show their PHC only while it is up.
+        is_down: bool,
+    },
+    /// The clock is there and can't be opened.
+    Clock(Error),
+    /// The mock can't be had.
+    #[cfg(feature = "mock")]
+    Mock(MockError),
+}
+
+impl From<Error> for FindError {
+    fn from(error: Error) -> Self {
+        Self::Clock(error)
+    }
+}
+
+#[cfg(feature = "mock")]
+impl From<MockError> for FindError {
+    fn from(error: MockError) -> Self {
+        Self::Mock(error)
+    }
+}
+
+impl fmt::Display for FindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str(
+                "the name of the clock is empty: use a device, an interface or a clock's name",
+            ),
+            Self::Unknown { name, there } if there.is_empty() => write!(
+                f,
+                "there is no clock '{name}', and no PTP hardware clock at all on this machine"
+            ),
+            Self::Unknown { name, there } => {
+                write!(f, "there is no clock '{name}'; there are {}", there.join(", "))
+            }
+            Self::Ambiguous { name, all } => {
+                write!(f, "'{name}' can be {}: use the device's path", all.join(" or "))
+            }
+            Self::NoPhc { interface, is_down: true } => write!(
+                f,
+                "the interface {interface} shows no PTP hardware clock. Its link is down, and some \
+                 drivers show their clock only while it is up: 'ip link set {interface} up'"
+            ),
+            Self::NoPhc { interface, is_down: false } => write!(
+                f,
+                "the interface {interface} has no PTP hardware clock: its driver or its hardware \
+                 supports none ('ethtool -T {interface}' shows what it has)"
+            ),
+            Self::Clock(error) => error.fmt(f),
+            #[cfg(feature = "mock")]
+            Self::Mock(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FindError {}

@@ -1,0 +1,116 @@
+//! The seam: the calls that a PTP hardware clock answers, in the kernel's own structs.
+//!
+//! Everything above this room talks to a clock through [`Calls`]. [`Device`] is the clock behind
+//! `/dev/ptpN`; the mock is another; your own simulator can be a third. The errors are the
+//! kernel's errno values, uninterpreted.
+//!
+//! This is the only room with `unsafe`, with an ioctl number, with a file descriptor.
+
+mod device;
+mod ethtool;
+mod signals;
+mod system;
+pub mod uapi;
+
+pub use device::Device;
+pub use ethtool::{PhcOfInterface, phc_of_interface};
+pub use signals::Signals;
+pub use system::{system_gettime, system_settime, system_tai_offset};
+
+use nix::errno::Errno;
+use nix::poll::PollFd;
+use std::time::Duration;
+use uapi::{
+    ExttsEvent, ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc,
+    ptp_sys_offset, ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
+};
+
+/// What a call answers: a value or the kernel's errno.
+pub type Result<T> = std::result::Result<T, Errno>;
+
+/// Which of the two numbers of a PTP ioctl is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// The numbers of Linux 3.0; unknown flags are cleared.
+    V1,
+    /// The numbers of Linux 5.4; unknown flags and reserved fields are checked.
+    V2,
+}
+
+/// How a wait for events ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Events can be read.
+    Events,
+    /// The clock has gone.
+    Gone,
+    /// One of the other file descriptors is ready, or a signal came.
+    Woken,
+    /// The time is up.
+    TimedOut,
+}
+
+/// The calls that a PTP hardware clock answers.
+///
+/// Each method is one kernel call; its name is the kernel's. See `KERNEL` in each method's text
+/// for the call. Methods take `&self`: a clock has one state, however many handles share it.
+pub trait Calls: Send {
+    /// `clock_gettime` on the clock's dynamic clock id.
+    fn clock_gettime(&self) -> Result<timespec>;
+    /// `clock_settime`. Needs a read-write handle, else `EACCES`.
+    fn clock_settime(&self, time: &timespec) -> Result<()>;
+    /// `clock_adjtime`; `modes` 0 only reads and works on a read-only handle.
+    fn clock_adjtime(&self, timex: &mut timex) -> Result<()>;
+    /// `clock_getres`.
+    fn clock_getres(&self) -> Result<timespec>;
+
+    /// `PTP_CLOCK_GETCAPS`.
+    fn getcaps(&self, version: Version) -> Result<ptp_clock_caps>;
+    /// `PTP_EXTTS_REQUEST`.
+    fn extts_request(&self, version: Version, request: &ptp_extts_request) -> Result<()>;
+    /// `PTP_PEROUT_REQUEST`.
+    fn perout_request(&self, version: Version, request: &ptp_perout_request) -> Result<()>;
+    /// `PTP_ENABLE_PPS`; the argument goes by value.
+    fn enable_pps(&self, version: Version, enable: bool) -> Result<()>;
+    /// `PTP_SYS_OFFSET`. Declared write-only, yet the kernel writes the answer back.
+    fn sys_offset(&self, version: Version, samples: &mut ptp_sys_offset) -> Result<()>;
+    /// `PTP_SYS_OFFSET_EXTENDED`.
+    fn sys_offset_extended(
+        &self,
+        version: Version,
+        samples: &mut ptp_sys_offset_extended,
+    ) -> Result<()>;
+    /// `PTP_SYS_OFFSET_PRECISE`.
+    fn sys_offset_precise(&self, version: Version) -> Result<ptp_sys_offset_precise>;
+    /// `PTP_PIN_GETFUNC`: fills in the pin that `pin.index` names.
+    fn pin_getfunc(&self, version: Version, pin: &mut ptp_pin_desc) -> Result<()>;
+    /// `PTP_PIN_SETFUNC`.
+    fn pin_setfunc(&self, version: Version, pin: &ptp_pin_desc) -> Result<()>;
+    /// `PTP_MASK_CLEAR_ALL`: this handle wants no channel's events.
+    fn mask_clear_all(&self) -> Result<()>;
+    /// `PTP_MASK_EN_SINGLE`: this handle wants this channel's events.
+    fn mask_en_single(&self, channel: u32) -> Result<()>;
+    /// `PTP_SYS_OFFSET_PRECISE_CYCLES`.
+    fn sys_offset_precise_cycles(&self) -> Result<ptp_sys_offset_precise>;
+    /// `PTP_SYS_OFFSET_EXTENDED_CYCLES`.
+    fn sys_offset_extended_cycles(&self, samples: &mut ptp_sys_offset_extended) -> Result<()>;
+
+    /// `read`: waits for events, answers how many were stored, 30 at most.
+    fn read(&self, events: &mut [ExttsEvent]) -> Result<usize>;
+    /// `poll` for events, for what `wake` asks of other file descriptors, and for `timeout`.
+    fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait>;
+
+    /// Reads one of the clock's sysfs attributes, without its line end: `clock_name`.
+    fn attribute(&self, name: &str) -> Result<String>;
+    /// Writes one of the clock's sysfs attributes: `n_vclocks`.
+    fn set_attribute(&self, name: &str, value: &str) -> Result<()>;
+    /// The names of the virtual clocks on this one, in sysfs below it: `ptp3`.
+    fn virtual_clocks(&self) -> Result<Vec<String>>;
+
+    /// `clock_gettime` on a clock of the system that this PHC is in.
+    fn system_gettime(&self, clock: libc::clockid_t) -> Result<timespec>;
+    /// `clock_settime` on the system's `CLOCK_REALTIME`.
+    fn system_settime(&self, time: &timespec) -> Result<()>;
+    /// TAI − UTC in seconds as the system's kernel has it; 0 means that nobody set it.
+    fn system_tai_offset(&self) -> Result<i32>;
+}

@@ -1,0 +1,293 @@
+//! The clock behind a character device, `/dev/ptpN`.
+
+#![expect(unsafe_code, reason = "ioctl, read and the clock calls take raw pointers")]
+
+use super::uapi::{
+    self, ExttsEvent, Request, ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc,
+    ptp_sys_offset, ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
+};
+use super::{Calls, Result, Version, Wait, system};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// An open `/dev/ptpN`.
+#[derive(Debug)]
+pub struct Device {
+    file: File,
+    sysfs: PathBuf,
+}
+
+impl Device {
+    /// Opens the character device at `path`.
+    ///
+    /// The kernel's PTP interface is not called: what is no PHC answers `ENOTTY` later.
+    ///
+    /// # Errors
+    ///
+    /// What `open` answers, and `ENOTTY` where `path` is no character device or sysfs says that
+    /// the device is no PHC.
+    pub fn open(path: &Path, write: bool) -> Result<Self> {
+        // Opening a device of another kind can do harm (a watchdog starts), so look first.
+        let found = fs::metadata(path).map_err(|error| errno(&error))?;
+        if found.mode() & libc::S_IFMT != libc::S_IFCHR {
+            return Err(Errno::ENOTTY);
+        }
+        let number = found.rdev();
+        let all = Path::new("/sys/dev/char");
+        let sysfs = all.join(format!("{}:{}", libc::major(number), libc::minor(number)));
+        if !sysfs.join("clock_name").exists() && all.exists() {
+            return Err(Errno::ENOTTY);
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(write)
+            .custom_flags(libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY)
+            .open(path)
+            .map_err(|error| errno(&error))?;
+        Ok(Self { file, sysfs })
+    }
+
+    /// The clock's folder in sysfs.
+    pub fn sysfs(&self) -> &Path {
+        &self.sysfs
+    }
+
+    fn clock_id(&self) -> libc::clockid_t {
+        // FD_TO_CLOCKID of the kernel's posix-timers.h.
+        (!self.file.as_raw_fd() << 3) | 3
+    }
+
+    /// Calls an ioctl whose argument the kernel may read and write.
+    fn ioctl<T>(&self, request: Request, argument: &mut T) -> Result<()> {
+        // SAFETY: every caller in this file passes the struct that the request is defined for,
+        // so the kernel reads and writes inside `argument`.
+        let answer = unsafe { libc::ioctl(self.file.as_raw_fd(), request, &raw mut *argument) };
+        Errno::result(answer).map(drop)
+    }
+
+    /// Calls an ioctl whose argument goes by value.
+    fn ioctl_value(&self, request: Request, value: libc::c_ulong) -> Result<()> {
+        // SAFETY: the kernel takes the argument of these requests as a number.
+        let answer = unsafe { libc::ioctl(self.file.as_raw_fd(), request, value) };
+        Errno::result(answer).map(drop)
+    }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+/// The number of a request in either version.
+const fn of(version: Version, v1: Request, v2: Request) -> Request {
+    match version {
+        Version::V1 => v1,
+        Version::V2 => v2,
+    }
+}
+
+impl Calls for Device {
+    fn clock_gettime(&self) -> Result<timespec> {
+        system::gettime(self.clock_id())
+    }
+
+    fn clock_settime(&self, time: &timespec) -> Result<()> {
+        // SAFETY: `time` outlives the call.
+        Errno::result(unsafe { libc::clock_settime(self.clock_id(), time) }).map(drop)
+    }
+
+    fn clock_adjtime(&self, timex: &mut timex) -> Result<()> {
+        // SAFETY: `timex` is the struct of this call and outlives it.
+        Errno::result(unsafe { libc::clock_adjtime(self.clock_id(), timex) }).map(drop)
+    }
+
+    fn clock_getres(&self) -> Result<timespec> {
+        let mut resolution = timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the kernel writes one `timespec`.
+        Errno::result(unsafe { libc::clock_getres(self.clock_id(), &raw mut resolution) })?;
+        Ok(resolution)
+    }
+
+    fn getcaps(&self, version: Version) -> Result<ptp_clock_caps> {
+        let mut caps = uapi::clock_caps();
+        self.ioctl(of(version, libc::PTP_CLOCK_GETCAPS, libc::PTP_CLOCK_GETCAPS2), &mut caps)?;
+        Ok(caps)
+    }
+
+    fn extts_request(&self, version: Version, request: &ptp_extts_request) -> Result<()> {
+        let number = of(version, libc::PTP_EXTTS_REQUEST, libc::PTP_EXTTS_REQUEST2);
+        self.ioctl(number, &mut request.clone())
+    }
+
+    fn perout_request(&self, version: Version, request: &ptp_perout_request) -> Result<()> {
+        let number = of(version, libc::PTP_PEROUT_REQUEST, libc::PTP_PEROUT_REQUEST2);
+        self.ioctl(number, &mut request.clone())
+    }
+
+    fn enable_pps(&self, version: Version, enable: bool) -> Result<()> {
+        let number = of(version, libc::PTP_ENABLE_PPS, libc::PTP_ENABLE_PPS2);
+        self.ioctl_value(number, libc::c_ulong::from(enable))
+    }
+
+    fn sys_offset(&self, version: Version, samples: &mut ptp_sys_offset) -> Result<()> {
+        self.ioctl(of(version, libc::PTP_SYS_OFFSET, libc::PTP_SYS_OFFSET2), samples)
+    }
+
+    fn sys_offset_extended(
+        &self,
+        version: Version,
+        samples: &mut ptp_sys_offset_extended,
+    ) -> Result<()> {
+        let number = of(version, libc::PTP_SYS_OFFSET_EXTENDED, libc::PTP_SYS_OFFSET_EXTENDED2);
+        self.ioctl(number, samples)
+    }
+
+    fn sys_offset_precise(&self, version: Version) -> Result<ptp_sys_offset_precise> {
+        let mut precise = uapi::sys_offset_precise();
+        let number = of(version, libc::PTP_SYS_OFFSET_PRECISE, libc::PTP_SYS_OFFSET_PRECISE2);
+        self.ioctl(number, &mut precise)?;
+        Ok(precise)
+    }
+
+    fn pin_getfunc(&self, version: Version, pin: &mut ptp_pin_desc) -> Result<()> {
+        self.ioctl(of(version, libc::PTP_PIN_GETFUNC, libc::PTP_PIN_GETFUNC2), pin)
+    }
+
+    fn pin_setfunc(&self, version: Version, pin: &ptp_pin_desc) -> Result<()> {
+        let number = of(version, libc::PTP_PIN_SETFUNC, libc::PTP_PIN_SETFUNC2);
+        self.ioctl(number, &mut pin.clone())
+    }
+
+    fn mask_clear_all(&self) -> Result<()> {
+        self.ioctl_value(uapi::PTP_MASK_CLEAR_ALL, 0)
+    }
+
+    fn mask_en_single(&self, mut channel: u32) -> Result<()> {
+        self.ioctl(uapi::PTP_MASK_EN_SINGLE, &mut channel)
+    }
+
+    fn sys_offset_precise_cycles(&self) -> Result<ptp_sys_offset_precise> {
+        let mut precise = uapi::sys_offset_precise();
+        self.ioctl(uapi::PTP_SYS_OFFSET_PRECISE_CYCLES, &mut precise)?;
+        Ok(precise)
+    }
+
+    fn sys_offset_extended_cycles(&self, samples: &mut ptp_sys_offset_extended) -> Result<()> {
+        self.ioctl(uapi::PTP_SYS_OFFSET_EXTENDED_CYCLES, samples)
+    }
+
+    fn read(&self, events: &mut [ExttsEvent]) -> Result<usize> {
+        let room = size_of_val(events);
+        // SAFETY: the kernel writes whole events, at most `room` bytes of them, and any bytes
+        // are an event: it is integers only.
+        let read = unsafe { libc::read(self.file.as_raw_fd(), events.as_mut_ptr().cast(), room) };
+        let bytes = usize::try_from(Errno::result(read)?).unwrap_or_default();
+        Ok(bytes / size_of::<ExttsEvent>())
+    }
+
+    fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait> {
+        let own = PollFd::new(self.file.as_fd(), PollFlags::POLLIN);
+        let mut polled: Vec<_> = std::iter::once(own).chain(wake.iter().cloned()).collect();
+        let milliseconds = timeout.as_nanos().div_ceil(1_000_000);
+        let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
+        match poll(&mut polled, timeout) {
+            Ok(0) => return Ok(Wait::TimedOut),
+            Err(Errno::EINTR) => return Ok(Wait::Woken),
+            other => other?,
+        };
+        let of_clock = polled.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty());
+        Ok(if of_clock.intersects(PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL) {
+            Wait::Gone
+        } else if of_clock.contains(PollFlags::POLLIN) {
+            Wait::Events
+        } else {
+            Wait::Woken
+        })
+    }
+
+    fn attribute(&self, name: &str) -> Result<String> {
+        let text = fs::read(self.sysfs.join(name)).map_err(|error| errno(&error))?;
+        Ok(String::from_utf8_lossy(&text).trim_end_matches('\n').to_owned())
+    }
+
+    fn set_attribute(&self, name: &str, value: &str) -> Result<()> {
+        // One write of the whole value: sysfs takes each write for a new one.
+        let attribute = OpenOptions::new().write(true).open(self.sysfs.join(name));
+        attribute
+            .and_then(|mut file| io::Write::write_all(&mut file, value.as_bytes()))
+            .map_err(|error| errno(&error))
+    }
+
+    fn virtual_clocks(&self) -> Result<Vec<String>> {
+        let folder = fs::read_dir(&self.sysfs).map_err(|error| errno(&error))?;
+        let mut clocks: Vec<(u32, String)> = folder
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|name| Some((name.strip_prefix("ptp")?.parse().ok()?, name)))
+            .collect();
+        clocks.sort();
+        Ok(clocks.into_iter().map(|(_, name)| name).collect())
+    }
+
+    fn system_gettime(&self, clock: libc::clockid_t) -> Result<timespec> {
+        system::gettime(clock)
+    }
+
+    fn system_settime(&self, time: &timespec) -> Result<()> {
+        system::system_settime(time)
+    }
+
+    fn system_tai_offset(&self) -> Result<i32> {
+        system::system_tai_offset()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_phc_is_told_before_it_is_opened() {
+        for path in ["/dev/null", "/tmp", "/proc/self/stat"] {
+            assert_eq!(Device::open(Path::new(path), false).err(), Some(Errno::ENOTTY), "{path}");
+        }
+        let missing = Device::open(Path::new("/dev/there-is-no-such-clock"), false);
+        assert_eq!(missing.err(), Some(Errno::ENOENT));
+    }
+
+    // The second source: numbers worked out by hand from the header's direction, size and type.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+    #[test]
+    fn requests_have_the_kernels_numbers() {
+        for (ours, kernel) in [
+            (libc::PTP_CLOCK_GETCAPS, 0x8050_3d01),
+            (libc::PTP_EXTTS_REQUEST, 0x4010_3d02),
+            (libc::PTP_PEROUT_REQUEST, 0x4038_3d03),
+            (libc::PTP_ENABLE_PPS, 0x4004_3d04),
+            (libc::PTP_SYS_OFFSET, 0x4340_3d05),
+            (libc::PTP_PIN_GETFUNC, 0xc060_3d06),
+            (libc::PTP_PIN_SETFUNC, 0x4060_3d07),
+            (libc::PTP_SYS_OFFSET_PRECISE, 0xc040_3d08),
+            (libc::PTP_SYS_OFFSET_EXTENDED, 0xc4c0_3d09),
+            (libc::PTP_CLOCK_GETCAPS2, 0x8050_3d0a),
+            (libc::PTP_EXTTS_REQUEST2, 0x4010_3d0b),
+            (libc::PTP_PEROUT_REQUEST2, 0x4038_3d0c),
+            (libc::PTP_ENABLE_PPS2, 0x4004_3d0d),
+            (libc::PTP_SYS_OFFSET2, 0x4340_3d0e),
+            (libc::PTP_PIN_GETFUNC2, 0xc060_3d0f),
+            (libc::PTP_PIN_SETFUNC2, 0x4060_3d10),
+            (libc::PTP_SYS_OFFSET_PRECISE2, 0xc040_3d11),
+            (libc::PTP_SYS_OFFSET_EXTENDED2, 0xc4c0_3d12),
+            (uapi::PTP_MASK_CLEAR_ALL, 0x3d13),
+            (uapi::PTP_MASK_EN_SINGLE, 0x4004_3d14),
+            (uapi::PTP_SYS_OFFSET_PRECISE_CYCLES, 0xc040_3d15),
+            (uapi::PTP_SYS_OFFSET_EXTENDED_CYCLES, 0xc4c0_3d16),
+        ] {
+            assert_eq!(ours, kernel, "{kernel:#x}");
+        }
+    }
+}

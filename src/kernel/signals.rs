@@ -1,0 +1,93 @@
+//! Signals that end a command: caught, so that it can put back what it changed first.
+
+#![expect(unsafe_code, reason = "installs a signal handler and lends its pipe to it")]
+
+use super::Result;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::unistd::pipe2;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+const CAUGHT: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
+/// The signal that came; 0 for none.
+static CAME: AtomicI32 = AtomicI32::new(0);
+/// The pipe's end that the handler writes to; -1 for none.
+static PIPE: AtomicI32 = AtomicI32::new(-1);
+
+extern "C" fn handle(signal: libc::c_int) {
+    let errno = Errno::last_raw();
+    CAME.store(signal, Ordering::SeqCst);
+    // SAFETY: `write` is async-signal-safe; a full or closed pipe only answers an errno.
+    unsafe { libc::write(PIPE.load(Ordering::SeqCst), [0_u8].as_ptr().cast(), 1) };
+    Errno::set_raw(errno);
+}
+
+/// SIGINT, SIGTERM and SIGHUP, caught while this lives.
+///
+/// A blocked `read` is interrupted by them, and [`Signals::fd`] becomes readable for `poll`.
+#[derive(Debug)]
+pub struct Signals {
+    before: Vec<(Signal, SigAction)>,
+    reader: OwnedFd,
+    _writer: OwnedFd,
+}
+
+impl Signals {
+    /// Starts to catch the signals. Those that are ignored (`nohup`) stay ignored.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` where no file descriptor is left.
+    pub fn catch() -> Result<Self> {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        PIPE.store(writer.as_raw_fd(), Ordering::SeqCst);
+        CAME.store(0, Ordering::SeqCst);
+        // Without SA_RESTART: a `read` that waits must end.
+        let ours = SigAction::new(SigHandler::Handler(handle), SaFlags::empty(), SigSet::empty());
+        let mut signals = Self { before: Vec::new(), reader, _writer: writer };
+        for signal in CAUGHT {
+            // SAFETY: the handler only touches atomics and calls `write`.
+            let before = unsafe { sigaction(signal, &ours) }?;
+            signals.before.push((signal, before));
+            if matches!(before.handler(), SigHandler::SigIgn) {
+                // SAFETY: this puts back the disposition that was there.
+                unsafe { sigaction(signal, &before) }?;
+            }
+        }
+        Ok(signals)
+    }
+
+    /// Readable once a signal came.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+
+    /// The signal that came, if one did.
+    pub fn came(&self) -> Option<Signal> {
+        Signal::try_from(CAME.load(Ordering::SeqCst)).ok()
+    }
+
+    /// Ends the process by the signal that came, as if it had never been caught.
+    ///
+    /// Returns where no signal came.
+    pub fn end_by_it(self) {
+        let came = self.came();
+        drop(self);
+        if let Some(signal) = came {
+            let _ = raise(signal);
+        }
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for (signal, before) in &self.before {
+            // SAFETY: this puts back the disposition that was there.
+            let _ = unsafe { sigaction(*signal, before) };
+        }
+        PIPE.store(-1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,193 @@
+//! The kernel's structs and numbers: `libc`'s where it has them, ours where it lacks them.
+//!
+//! The source is the kernel's `include/uapi/linux/ptp_clock.h`.
+
+#![expect(unsafe_code, reason = "reads the unions of the kernel's perout request")]
+
+pub use libc::{
+    PTP_MAX_SAMPLES, PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT, PTP_PF_PHYSYNC, ptp_clock_caps,
+    ptp_clock_time, ptp_extts_request, ptp_perout_request, ptp_pin_desc, ptp_sys_offset,
+    ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
+};
+
+/// The type of an ioctl number; it differs between C libraries.
+#[cfg(not(target_env = "musl"))]
+pub type Request = libc::c_ulong;
+/// The type of an ioctl number; it differs between C libraries.
+#[cfg(target_env = "musl")]
+pub type Request = libc::c_int;
+
+/// `PTP_ENABLE_FEATURE` of an external timestamp request.
+pub const PTP_ENABLE_FEATURE: u32 = 1 << 0;
+/// `PTP_RISING_EDGE`.
+pub const PTP_RISING_EDGE: u32 = 1 << 1;
+/// `PTP_FALLING_EDGE`.
+pub const PTP_FALLING_EDGE: u32 = 1 << 2;
+/// `PTP_STRICT_FLAGS`: the driver must refuse what it can't do.
+pub const PTP_STRICT_FLAGS: u32 = 1 << 3;
+/// `PTP_EXT_OFFSET`: the event carries an offset, not a time.
+pub const PTP_EXT_OFFSET: u32 = 1 << 4;
+/// `PTP_EXTTS_EDGES`.
+pub const PTP_EXTTS_EDGES: u32 = PTP_RISING_EDGE | PTP_FALLING_EDGE;
+
+/// `PTP_PEROUT_ONE_SHOT`.
+pub const PTP_PEROUT_ONE_SHOT: u32 = 1 << 0;
+/// `PTP_PEROUT_DUTY_CYCLE`: the pulse width is in `on`.
+pub const PTP_PEROUT_DUTY_CYCLE: u32 = 1 << 1;
+/// `PTP_PEROUT_PHASE`: the request has a phase where it else has a start time.
+pub const PTP_PEROUT_PHASE: u32 = 1 << 2;
+
+/// `PTP_MAX_CHANNELS`: the number of channels in an event mask.
+pub const PTP_MAX_CHANNELS: u32 = 2048;
+/// `PTP_MAX_TIMESTAMPS`: the slots of an event queue, one of which stays empty.
+pub const PTP_MAX_TIMESTAMPS: usize = 128;
+/// `PTP_BUF_TIMESTAMPS`: the most events that one `read` answers.
+pub const PTP_BUF_TIMESTAMPS: usize = 30;
+
+/// `PTP_MASK_CLEAR_ALL`.
+pub const PTP_MASK_CLEAR_ALL: Request = libc::_IO(PTP_CLK_MAGIC, 19);
+/// `PTP_MASK_EN_SINGLE`.
+pub const PTP_MASK_EN_SINGLE: Request = libc::_IOW::<u32>(PTP_CLK_MAGIC, 20);
+/// `PTP_SYS_OFFSET_PRECISE_CYCLES`.
+pub const PTP_SYS_OFFSET_PRECISE_CYCLES: Request =
+    libc::_IOWR::<ptp_sys_offset_precise>(PTP_CLK_MAGIC, 21);
+/// `PTP_SYS_OFFSET_EXTENDED_CYCLES`.
+pub const PTP_SYS_OFFSET_EXTENDED_CYCLES: Request =
+    libc::_IOWR::<ptp_sys_offset_extended>(PTP_CLK_MAGIC, 22);
+
+const PTP_CLK_MAGIC: u32 = b'=' as u32;
+
+/// `CLOCK_AUX`: the first of the eight auxiliary clocks of Linux 6.17.
+pub const CLOCK_AUX: libc::clockid_t = 16;
+/// The number of auxiliary clocks.
+pub const MAX_AUX_CLOCKS: libc::clockid_t = 8;
+
+/// `struct ptp_extts_event`, whose fields `libc` keeps private.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct ExttsEvent {
+    /// The time of the event, or the offset where [`PTP_EXT_OFFSET`] is in `flags`.
+    pub t: ptp_clock_time,
+    /// The channel.
+    pub index: u32,
+    /// 0 before Linux 6.9.
+    pub flags: u32,
+    /// Reserved.
+    pub rsv: [u32; 2],
+}
+
+const _: () = assert!(size_of::<ExttsEvent>() == size_of::<libc::ptp_extts_event>());
+
+impl ExttsEvent {
+    /// An event with every field 0.
+    pub const ZERO: Self = Self { t: clock_time(0, 0), index: 0, flags: 0, rsv: [0; 2] };
+}
+
+/// A time of the PTP interface.
+pub const fn clock_time(sec: i64, nsec: u32) -> ptp_clock_time {
+    ptp_clock_time { sec, nsec, reserved: 0 }
+}
+
+/// Caps with every field 0.
+pub const fn clock_caps() -> ptp_clock_caps {
+    ptp_clock_caps {
+        max_adj: 0,
+        n_alarm: 0,
+        n_ext_ts: 0,
+        n_per_out: 0,
+        pps: 0,
+        n_pins: 0,
+        cross_timestamping: 0,
+        adjust_phase: 0,
+        max_phase_adj: 0,
+        rsv: [0; 11],
+    }
+}
+
+/// A pin without a name.
+pub const fn pin_desc(index: u32, func: u32, chan: u32) -> ptp_pin_desc {
+    ptp_pin_desc { name: [0; 64], index, func, chan, rsv: [0; 5] }
+}
+
+/// Room for basic samples.
+pub const fn sys_offset(n_samples: u32) -> ptp_sys_offset {
+    ptp_sys_offset { n_samples, rsv: [0; 3], ts: [clock_time(0, 0); 51] }
+}
+
+/// Room for extended samples against the system clock `clockid`.
+pub const fn sys_offset_extended(n_samples: u32, clockid: i32) -> ptp_sys_offset_extended {
+    ptp_sys_offset_extended { n_samples, clockid, rsv: [0; 2], ts: [[clock_time(0, 0); 3]; 25] }
+}
+
+/// Room for a cross timestamp.
+pub const fn sys_offset_precise() -> ptp_sys_offset_precise {
+    let zero = clock_time(0, 0);
+    ptp_sys_offset_precise { device: zero, sys_realtime: zero, sys_monoraw: zero, rsv: [0; 4] }
+}
+
+/// What a perout request's two unions hold.
+#[derive(Clone, Copy, Debug)]
+pub struct PeroutTimes {
+    /// The phase where [`PTP_PEROUT_PHASE`] is set, else the start time.
+    pub start_or_phase: ptp_clock_time,
+    /// The pulse width where [`PTP_PEROUT_DUTY_CYCLE`] is set, else reserved.
+    pub on: ptp_clock_time,
+}
+
+/// A perout request.
+pub fn perout_request(
+    index: u32,
+    flags: u32,
+    period: ptp_clock_time,
+    times: PeroutTimes,
+) -> ptp_perout_request {
+    ptp_perout_request {
+        anonymous_1: libc::__c_anonymous_ptp_perout_request_1 { start: times.start_or_phase },
+        period,
+        index,
+        flags,
+        anonymous_2: libc::__c_anonymous_ptp_perout_request_2 { on: times.on },
+    }
+}
+
+/// Reads both unions of a perout request.
+pub fn perout_times(request: &ptp_perout_request) -> PeroutTimes {
+    // SAFETY: both members of each union are plain integers of the same size, and
+    // `perout_request` or the caller initialised all of its bytes.
+    unsafe { PeroutTimes { start_or_phase: request.anonymous_1.start, on: request.anonymous_2.on } }
+}
+
+/// A `timex` with every field 0.
+pub fn timex() -> timex {
+    // SAFETY: `timex` is integers only; all of them may be 0.
+    unsafe { std::mem::zeroed() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The second source: the sizes and numbers that the kernel's header gives on x86-64 and on
+    // every architecture with the same ioctl encoding.
+    #[test]
+    fn structs_have_the_kernels_sizes() {
+        assert_eq!(size_of::<ptp_clock_caps>(), 80);
+        assert_eq!(size_of::<ptp_extts_request>(), 16);
+        assert_eq!(size_of::<ptp_perout_request>(), 56);
+        assert_eq!(size_of::<ptp_sys_offset>(), 832);
+        assert_eq!(size_of::<ptp_sys_offset_extended>(), 1216);
+        assert_eq!(size_of::<ptp_sys_offset_precise>(), 64);
+        assert_eq!(size_of::<ptp_pin_desc>(), 96);
+        assert_eq!(size_of::<ExttsEvent>(), 32);
+    }
+
+    #[test]
+    fn a_perout_request_gives_back_what_it_was_made_of() {
+        let times = PeroutTimes { start_or_phase: clock_time(1, 2), on: clock_time(3, 4) };
+        let request = perout_request(5, PTP_PEROUT_DUTY_CYCLE, clock_time(6, 7), times);
+        let back = perout_times(&request);
+        assert_eq!((back.start_or_phase.sec, back.start_or_phase.nsec), (1, 2));
+        assert_eq!((back.on.sec, back.on.nsec), (3, 4));
+        assert_eq!((request.period.sec, request.period.nsec, request.index), (6, 7, 5));
+    }
+}

@@ -1,0 +1,39 @@
+//! PTP hardware clocks (PHCs) for Rust programs: everything that Linux's PTP character devices
+//! offer, and a mock clock that answers as the kernel does.
+//!
+//! [`Phc`] is one open clock. It speaks in exact quantities: [`Timestamp`], [`Offset`],
+//! [`Frequency`]. Below it is the seam, [`kernel::Calls`], on which your own simulator can stand.
+//!
+//! # Examples
+//!
+//! ```
+//! # #[cfg(feature = "mock")] {
+//! use ptpctl::{Offset, Phc, mock::Mock};
+//!
+//! let phc = Phc::over(Box::new(Mock::new(&"mock:full".parse()?)?), "mock:full");
+//! assert!(phc.caps()?.phase_control.is_offered());
+//! phc.adjust_phase(Offset::from_nanoseconds(500))?;
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! `mock` is the mock clock; `cli` is what the command `ptpctl` needs. Without features the
+//! library depends on `libc` and `nix` only.
+
+mod decimal;
+pub mod find;
+mod frequency;
+pub mod kernel;
+pub mod measure;
+#[cfg(feature = "mock")]
+pub mod mock;
+mod offset;
+pub mod phc;
+mod timestamp;
+
+pub use frequency::Frequency;
+pub use offset::{Offset, ParseQuantityError};
+pub use phc::{Error, Phc};
+pub use timestamp::{Scale, Tai, TaiOffset, Timestamp, Unknown, Utc};

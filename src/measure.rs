@@ -1,0 +1,7 @@
+//! Offsets from samples: pure functions.
+
+mod estimate;
+mod gaps;
+
+pub use estimate::{Difference, Estimate, difference, estimate};
+pub use gaps::Gaps;

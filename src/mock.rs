@@ -1,0 +1,356 @@
+//! The mock: a PTP hardware clock in the process, at the seam.
+//!
+//! It answers as the kernel's PTP core does, errno by errno, over a simulated chip: an oscillator
+//! that runs, phase control that acts, outputs that can be wired to inputs. The sources are
+//! `drivers/ptp/ptp_chardev.c`, `ptp_clock.c` and `ptp_sysfs.c` of Linux.
+
+mod chip;
+mod config;
+mod core;
+mod linux;
+mod oscillator;
+mod profile;
+mod queue;
+mod state;
+mod time;
+
+pub use config::Config;
+pub use linux::Linux;
+
+use crate::kernel::{self, uapi::ptp_pin_desc};
+use chip::{Chip, Output, Signal, Source};
+use linux::Feature;
+use nix::errno::Errno;
+use oscillator::{Oscillator, Random};
+use queue::Queue;
+use state::StateFile;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use time::Time;
+
+/// The names of the calls, for [`Mock::fail_next`] and the setting `fail`.
+pub const CALLS: [&str; 24] = [
+    "clock_gettime",
+    "clock_settime",
+    "clock_adjtime",
+    "clock_getres",
+    "getcaps",
+    "extts_request",
+    "perout_request",
+    "enable_pps",
+    "sys_offset",
+    "sys_offset_extended",
+    "sys_offset_precise",
+    "pin_getfunc",
+    "pin_setfunc",
+    "mask_clear_all",
+    "mask_en_single",
+    "sys_offset_precise_cycles",
+    "sys_offset_extended_cycles",
+    "read",
+    "wait",
+    "attribute",
+    "set_attribute",
+    "system_gettime",
+    "system_settime",
+    "open",
+];
+
+/// One open handle of a mock clock. Dropping it closes the handle.
+pub struct Mock {
+    world: Arc<Mutex<World>>,
+    handle: u64,
+    write: bool,
+}
+
+/// A mock clock and all around it.
+struct World {
+    config: Config,
+    time: Time,
+    random: Random,
+    chip: Chip,
+    pins: Vec<ptp_pin_desc>,
+    virtual_clocks: u32,
+    /// One queue a handle; or, before Linux 6.7, one for all of them, of handle 0.
+    queues: BTreeMap<u64, Queue>,
+    handles: u64,
+    /// Up to when events have been made: true time, and what the clock showed.
+    emitted: (i128, i128),
+    failures: Vec<(String, Errno)>,
+    removal: Option<i128>,
+    file: Option<StateFile>,
+}
+
+impl Mock {
+    /// Opens a new mock clock for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// [`MockError`] where the state file can't be used or the profile may not be written.
+    pub fn new(config: &Config) -> Result<Self, MockError> {
+        Self::open(config, true)
+    }
+
+    /// Opens a new mock clock; without `write` nothing can be changed, and the state file isn't
+    /// either.
+    ///
+    /// # Errors
+    ///
+    /// [`MockError`] where the state file can't be used or the profile may not be written.
+    pub fn open(config: &Config, write: bool) -> Result<Self, MockError> {
+        if let Some((_, errno)) = config.fail.iter().find(|(call, _)| call == "open") {
+            return Err(MockError::Open(*errno));
+        }
+        if write && config.profile.read_only {
+            return Err(MockError::Open(Errno::EACCES));
+        }
+        let world = World::new(config, write)?;
+        let first = Self { world: Arc::new(Mutex::new(world)), handle: 0, write };
+        Ok(first.again(write))
+    }
+
+    /// Opens the same clock again: another handle, with a queue of its own.
+    #[must_use]
+    pub fn again(&self, write: bool) -> Self {
+        let mut world = self.lock();
+        world.handles += 1;
+        let handle = world.handles;
+        if world.config.kernel.has(Feature::QueuePerHandle) {
+            world.queues.insert(handle, Queue::default());
+        }
+        Self { world: Arc::clone(&self.world), handle, write }
+    }
+
+    /// Has the next call of this name fail; see [`CALLS`].
+    pub fn fail_next(&self, call: &str, errno: Errno) {
+        self.lock().failures.push((call.to_owned(), errno));
+    }
+
+    /// Takes the clock away: whatever is called from now on answers `ENODEV`.
+    pub fn remove(&self) {
+        let mut world = self.lock();
+        world.removal = Some(world.time.now());
+    }
+
+    /// Lets virtual time pass.
+    pub fn pass(&self, duration: std::time::Duration) {
+        let nanoseconds = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
+        self.lock().time.pass(nanoseconds);
+    }
+
+    /// The phase offset that the chip was given last, in nanoseconds.
+    pub fn phase_register(&self) -> i64 {
+        self.lock().chip.phase.register
+    }
+
+    /// The clock − true UTC, in nanoseconds: what a measurement should find.
+    pub fn true_offset(&self) -> i128 {
+        let mut world = self.lock();
+        let now = world.time.now();
+        world.chip.shows(now) - now
+    }
+
+    /// Whether the clock gives the kernel a pulse per second.
+    pub fn pps_is_on(&self) -> bool {
+        self.lock().chip.pps
+    }
+
+    /// The channels whose external timestamps are on.
+    pub fn extts_that_are_on(&self) -> Vec<u32> {
+        self.lock().chip.inputs.keys().copied().collect()
+    }
+
+    /// The channels whose periodic outputs are on.
+    pub fn perouts_that_are_on(&self) -> Vec<u32> {
+        self.lock().chip.outputs.keys().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        let handle = self.handle;
+        let mut world = self.lock();
+        // As the kernel does, closing a handle switches nothing off.
+        world.queues.remove(&handle);
+        if handle > 0 {
+            world.save_time();
+        }
+    }
+}
+
+impl World {
+    fn new(config: &Config, write: bool) -> Result<Self, MockError> {
+        let (file, kept) = match &config.state {
+            Some(path) => StateFile::open(path, write)?,
+            None => (None, None),
+        };
+        let mut time = if config.virtual_time {
+            Time::starting_virtual(time::VIRTUAL_START)
+        } else {
+            Time::real().map_err(MockError::Open)?
+        };
+        let now = time.now();
+        let oscillator = Oscillator {
+            frequency: config.frequency.scaled_ppm(),
+            drift: config.drift.scaled_ppm(),
+            noise: config.noise.nanoseconds(),
+            seed: config.seed,
+        };
+        let first = if config.unset { 0 } else { now };
+        let first = first + i128::from(config.offset.nanoseconds());
+        let chip = Chip::new(oscillator, now, first, config.servo.nanoseconds().into());
+        let mut world = Self {
+            time,
+            random: Random(config.seed),
+            chip,
+            pins: core::pins_at_first(config.profile),
+            virtual_clocks: 0,
+            queues: BTreeMap::new(),
+            handles: 0,
+            emitted: (now, first),
+            failures: config.fail.clone(),
+            removal: None,
+            file,
+            config: config.clone(),
+        };
+        if !config.kernel.has(Feature::QueuePerHandle) {
+            world.queues.insert(0, Queue::default());
+        }
+        if let (Some(path), Some(kept)) = (&config.state, kept) {
+            state::restore(&mut world, &kept)
+                .map_err(|why| MockError::State { path: path.clone(), why })?;
+        }
+        let now = world.time.now();
+        world.removal = config.remove.map(|after| now + i128::from(after.nanoseconds()));
+        world.save().map_err(MockError::Open)?;
+        Ok(world)
+    }
+
+    /// A failure that was ordered for this call.
+    fn failure(&mut self, call: &str) -> kernel::Result<()> {
+        match self.failures.iter().position(|(name, _)| name == call) {
+            Some(found) => Err(self.failures.remove(found).1),
+            None => Ok(()),
+        }
+    }
+
+    fn is_gone(&mut self) -> bool {
+        let now = self.time.now();
+        self.removal.is_some_and(|removal| removal <= now)
+    }
+
+    /// Lets the time pass that one way of a reading takes.
+    fn pass_a_reading(&mut self) -> i128 {
+        let random = self.random.up_to(self.config.jitter.nanoseconds());
+        self.time.pass(i128::from(self.config.read.nanoseconds()) + random)
+    }
+
+    /// Where the edges at an input channel come from.
+    fn source(&self, channel: u32) -> Source {
+        if let Some((from, to)) = self.config.wire {
+            let uses = |pin: u32, function: u32| {
+                let pin = self.pins.get(pin as usize)?;
+                (pin.func == function).then_some(pin.chan)
+            };
+            if uses(to, kernel::uapi::PTP_PF_EXTTS) == Some(channel) {
+                let output = uses(from, kernel::uapi::PTP_PF_PEROUT)
+                    .and_then(|channel| self.chip.outputs.get(&channel));
+                return output.map_or(Source::Nowhere, |output| Source::Loop(*output));
+            }
+        }
+        let Some(period) = self.config.signal.map(|period| i128::from(period.nanoseconds())) else {
+            return Source::Nowhere;
+        };
+        let width =
+            self.config.signal_width.map_or(period / 10, |width| width.nanoseconds().into());
+        Source::Outside(Signal {
+            period,
+            phase: self.config.signal_phase.nanoseconds().into(),
+            width,
+        })
+    }
+
+    /// Makes the events up to now and puts them into the queues.
+    fn emit(&mut self) {
+        let now = self.time.now();
+        let channels: Vec<u32> = self.chip.inputs.keys().copied().collect();
+        let mut events: Vec<_> = channels
+            .into_iter()
+            .flat_map(|channel| self.chip.events(channel, self.source(channel), self.emitted, now))
+            .collect();
+        events.sort_by_key(|event| (event.t.sec, event.t.nsec));
+        for event in events {
+            self.queues.values_mut().for_each(|queue| queue.push(event));
+        }
+        self.emitted = (now, self.chip.shows(now));
+    }
+
+    /// How long until the next event may come.
+    fn until_next_event(&mut self) -> Option<i128> {
+        let now = self.time.now();
+        let channels = self.chip.inputs.keys();
+        channels
+            .filter_map(|channel| self.chip.until_next(*channel, self.source(*channel), now))
+            .min()
+    }
+
+    fn save(&mut self) -> kernel::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        file.write(&state::of(self))
+    }
+
+    /// Virtual time goes on from where it was left.
+    fn save_time(&mut self) {
+        if self.time.is_virtual() {
+            // The handle is being closed; there is nobody left to tell.
+            let _ = self.save();
+        }
+    }
+}
+
+impl Output {
+    fn is_valid(&self) -> bool {
+        self.period > 0
+    }
+}
+
+/// Why a mock clock can't be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MockError {
+    /// The text doesn't describe one.
+    Config {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The state file can't be used. It was left alone.
+    State {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// What a real device would have answered to `open`.
+    Open(Errno),
+}
+
+impl fmt::Display for MockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config { text, why } => write!(f, "'{text}' is no mock clock: {why}"),
+            Self::State { path, why } => {
+                write!(f, "can't use the mock's state in {}: {why}", path.display())
+            }
+            Self::Open(errno) => write!(f, "can't open the mock clock: {errno}"),
+        }
+    }
+}
+
+impl std::error::Error for MockError {}

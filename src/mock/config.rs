@@ -1,0 +1,249 @@
+//! `mock:PROFILE,KEY=VALUE,…`: which clock the mock is and how its world behaves.
+
+use super::MockError;
+use super::linux::Linux;
+use super::profile::{PROFILES, Profile};
+use crate::{Frequency, Offset};
+use nix::errno::Errno;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// What a mock clock is like. Read from a text as people give it for a device.
+///
+/// `mock` alone is `mock:full`. After the profile come settings, with commas between them:
+///
+/// | setting | meaning | default |
+/// |---|---|---|
+/// | `kernel=6.1` | answer as this Linux does | the newest |
+/// | `state=FILE` | keep the clock in this file across calls | forget it |
+/// | `time=virtual` | time passes only when it is waited for | the machine's time |
+/// | `seed=N` | what noise and delays are made of | 1 |
+/// | `offset=37s` | the clock − UTC at first | 0 |
+/// | `unset` | the clock begins at 1970 | |
+/// | `freq=12ppb` | the oscillator's frequency offset | 0 |
+/// | `drift=1ppb` | its change in a second | 0 |
+/// | `noise=20ns` | its phase wanders so far at most | 0 |
+/// | `read=600ns`, `jitter=400ns` | each way of a reading takes so long, and up to so much more | 600 ns, 400 ns |
+/// | `signal=1s`, `off` | the period of the signal at every timestamp input | 1 s |
+/// | `signal-phase=5ns` | its edges come so long after each multiple of it | 0 |
+/// | `signal-width=1ms` | and fall so much later | a tenth of the period |
+/// | `loop=OUT:IN` | pin OUT is wired to pin IN | no wire |
+/// | `servo=100ms` | phase control halves what is left in this time | 100 ms |
+/// | `tai=37s` | what the system's kernel has for TAI − UTC; 0: not set | 37 s |
+/// | `aux=0` | this auxiliary system clock is switched on | none |
+/// | `unprivileged` | the caller has no `CAP_SYS_TIME` | it has |
+/// | `fail=CALL:ERRNO` | the next call of this name fails (again: the next but one) | |
+/// | `remove=2s` | the clock goes away so long after it was opened | it stays |
+///
+/// # Examples
+///
+/// ```
+/// let config: ptpctl::mock::Config = "mock:igb,kernel=5.4,time=virtual".parse()?;
+/// assert!("mock:nosuch".parse::<ptpctl::mock::Config>().is_err());
+/// # Ok::<(), ptpctl::mock::MockError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) profile: &'static Profile,
+    pub(super) kernel: Linux,
+    pub(super) state: Option<PathBuf>,
+    pub(super) virtual_time: bool,
+    pub(super) seed: u64,
+    pub(super) offset: Offset,
+    pub(super) unset: bool,
+    pub(super) frequency: Frequency,
+    pub(super) drift: Frequency,
+    pub(super) noise: Offset,
+    pub(super) read: Offset,
+    pub(super) jitter: Offset,
+    pub(super) signal: Option<Offset>,
+    pub(super) signal_phase: Offset,
+    pub(super) signal_width: Option<Offset>,
+    pub(super) wire: Option<(u32, u32)>,
+    pub(super) servo: Offset,
+    pub(super) tai: i32,
+    pub(super) aux: Option<u8>,
+    pub(super) unprivileged: bool,
+    pub(super) fail: Vec<(String, Errno)>,
+    pub(super) remove: Option<Offset>,
+}
+
+/// The widest that the mock's oscillator and its delays may be set to.
+const MOST_NOISE: i64 = 1_000_000;
+const MOST_DELAY: i64 = 1_000_000_000;
+/// The shortest signal: a machine can be kept busy by no faster one.
+const SHORTEST_SIGNAL: i64 = 1_000;
+
+impl FromStr for Config {
+    type Err = MockError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = |why: String| MockError::Config { text: text.to_owned(), why };
+        let settings = match text.strip_prefix("mock") {
+            Some("") => "full",
+            Some(rest) => rest.strip_prefix(':').unwrap_or(rest),
+            None => return Err(refuse("a mock's name begins with 'mock'".into())),
+        };
+        let (profile, settings) = settings.split_once(',').unwrap_or((settings, ""));
+        let found = PROFILES.iter().find(|known| known.name == profile).ok_or_else(|| {
+            let names: Vec<_> = PROFILES.iter().map(|profile| profile.name).collect();
+            refuse(format!("'{profile}' is none of its profiles, {}", names.join(", ")))
+        })?;
+        let mut config = Self::of(found);
+        for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
+            let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
+            config.set(key, value).map_err(|why| refuse(format!("{setting}: {why}")))?;
+        }
+        Ok(config)
+    }
+}
+
+impl Config {
+    fn of(profile: &'static Profile) -> Self {
+        Self {
+            profile,
+            kernel: Linux::NEWEST,
+            state: None,
+            virtual_time: false,
+            seed: 1,
+            offset: Offset::ZERO,
+            unset: false,
+            frequency: Frequency::ZERO,
+            drift: Frequency::ZERO,
+            noise: Offset::ZERO,
+            read: Offset::from_nanoseconds(600),
+            jitter: Offset::from_nanoseconds(400),
+            signal: Some(Offset::from_nanoseconds(1_000_000_000)),
+            signal_phase: Offset::ZERO,
+            signal_width: None,
+            wire: None,
+            servo: Offset::from_nanoseconds(100_000_000),
+            tai: 37,
+            aux: None,
+            unprivileged: false,
+            fail: Vec::new(),
+            remove: None,
+        }
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        match key {
+            "kernel" => self.kernel = value.parse()?,
+            "state" if !value.is_empty() => self.state = Some(value.into()),
+            "time" => {
+                self.virtual_time = match value {
+                    "virtual" => true,
+                    "real" => false,
+                    _ => return Err("use real or virtual".into()),
+                }
+            }
+            "seed" => self.seed = value.parse().map_err(|_| "use a whole number".to_owned())?,
+            "offset" => self.offset = quantity(value)?,
+            "unset" => self.unset = true,
+            "freq" => self.frequency = self.slow(value)?,
+            "drift" => self.drift = self.slow(value)?,
+            "noise" => self.noise = within(value, 0, MOST_NOISE)?,
+            "read" => self.read = within(value, 0, MOST_DELAY)?,
+            "jitter" => self.jitter = within(value, 0, MOST_DELAY)?,
+            "signal" if value == "off" => self.signal = None,
+            "signal" => self.signal = Some(within(value, SHORTEST_SIGNAL, i64::MAX)?),
+            "signal-phase" => self.signal_phase = within(value, 0, i64::MAX)?,
+            "signal-width" => self.signal_width = Some(within(value, 1, i64::MAX)?),
+            "loop" => {
+                let pin = |text: &str| text.parse().ok().filter(|pin| *pin < self.profile.n_pins);
+                self.wire =
+                    value.split_once(':').and_then(|(from, to)| Some((pin(from)?, pin(to)?)));
+                if self.wire.is_none() {
+                    return Err(format!("use OUT:IN, two of its {} pins", self.profile.n_pins));
+                }
+            }
+            "servo" => self.servo = within(value, 1_000, i64::MAX)?,
+            "tai" => {
+                let seconds = quantity::<Offset>(value)?.nanoseconds() / 1_000_000_000;
+                self.tai = i32::try_from(seconds).map_err(|_| "use seconds, as 37s".to_owned())?;
+            }
+            "aux" => {
+                let clock = value.parse().ok().filter(|clock| *clock < 8);
+                self.aux = Some(clock.ok_or("use a number from 0 to 7")?);
+            }
+            "unprivileged" => self.unprivileged = true,
+            "fail" => {
+                let (call, errno) = value.split_once(':').ok_or("use CALL:ERRNO")?;
+                if !super::CALLS.contains(&call) {
+                    return Err(format!("the calls are {}", super::CALLS.join(", ")));
+                }
+                let errno = errno_named(errno).ok_or("use the name of an errno, as EIO")?;
+                self.fail.push((call.to_owned(), errno));
+            }
+            "remove" => self.remove = Some(within(value, 0, i64::MAX)?),
+            _ => return Err("there is no such setting".into()),
+        }
+        Ok(())
+    }
+
+    /// A frequency that no oscillator exceeds: the clock must go forwards.
+    fn slow(&self, value: &str) -> Result<Frequency, String> {
+        let frequency: Frequency = quantity(value)?;
+        let limit = Frequency::from_ppb(100_000_000).scaled_ppm();
+        if (-limit..=limit).contains(&frequency.scaled_ppm()) {
+            Ok(frequency)
+        } else {
+            Err("the limit is ±100000 ppm".into())
+        }
+    }
+}
+
+fn quantity<T: FromStr>(text: &str) -> Result<T, String>
+where
+    T::Err: ToString,
+{
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+fn within(text: &str, least: i64, most: i64) -> Result<Offset, String> {
+    let offset: Offset = quantity(text)?;
+    if (least..=most).contains(&offset.nanoseconds()) {
+        Ok(offset)
+    } else {
+        Err(format!("use {least} to {most} ns"))
+    }
+}
+
+/// The errno of a name such as `EIO`.
+fn errno_named(name: &str) -> Option<Errno> {
+    (1..=133).map(Errno::from_raw).find(|errno| format!("{errno:?}") == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_and_settings_are_read() {
+        let config: Config =
+            "mock:igb,kernel=5.4,seed=7,freq=-3ppm,fail=read:EIO".parse().expect("a mock");
+        assert_eq!((config.profile.name, config.seed), ("igb", 7));
+        assert_eq!(config.frequency.scaled_ppm(), -196_608);
+        assert_eq!(config.fail, [("read".to_owned(), Errno::EIO)]);
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (text, reason) in [
+            ("mock:nosuch", "its profiles, full, clockmatrix"),
+            ("mock:full,colour=red", "no such setting"),
+            ("mock:full,seed=x", "whole number"),
+            ("mock:full,freq=5", "no unit"),
+            ("mock:full,freq=200000ppm", "limit"),
+            ("mock:igb,loop=0:1", "its 0 pins"),
+            ("mock:full,fail=reed:EIO", "the calls are"),
+            ("mock:full,fail=read:EWHAT", "errno"),
+            ("mock:full,signal=1ns", "1000"),
+            ("mock:full,state=", "no such setting"),
+            ("mocking", "profiles"),
+        ] {
+            let message = text.parse::<Config>().expect_err(text).to_string();
+            assert!(message.contains(reason), "{text}: {message}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The mock's state in a file, so that it lasts across calls.
+
+use super::chip::Output;
+use super::oscillator::Random;
+use super::time::Time;
+use super::{MockError, World};
+use crate::kernel;
+use nix::errno::Errno;
+use serde_json::{Map, Value, json};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The version of the file's form.
+const FORM: u64 = 1;
+/// The longest that a sound file can be.
+const LONGEST: u64 = 1 << 20;
+
+/// A state file that is locked against other writers.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    path: PathBuf,
+    /// Keeps the lock.
+    lock: std::sync::Mutex<File>,
+}
+
+impl StateFile {
+    /// Opens the file, and makes it where there is none; without `write` it is only read.
+    pub(super) fn open(
+        path: &Path,
+        write: bool,
+    ) -> Result<(Option<Self>, Option<Value>), MockError> {
+        let refuse = |why: String| MockError::State { path: path.to_owned(), why };
+        let io = |error: io::Error| refuse(error.to_string());
+        if !write {
+            return match File::open(path) {
+                Ok(file) => Ok((None, parse(&file).map_err(refuse)?)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((None, None)),
+                Err(error) => Err(io(error)),
+            };
+        }
+        loop {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+                .map_err(io)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(refuse("another process is writing it: try again later".into()));
+                }
+                Err(TryLockError::Error(error)) => return Err(io(error)),
+            }
+            // Another writer may have put a new file in this one's place before the lock.
+            let ours = file.metadata().map_err(io)?;
+            if fs::metadata(path).is_ok_and(|there| there.ino() == ours.ino()) {
+                let kept = parse(&file).map_err(refuse)?;
+                let lock = std::sync::Mutex::new(file);
+                return Ok((Some(Self { path: path.to_owned(), lock }), kept));
+            }
+        }
+    }
+
+    /// Puts a new file in the place of the old one, whole or not at all.
+    pub(super) fn write(&self, state: &Value) -> kernel::Result<()> {
+        let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+        let mut name = self.path.clone().into_os_string();
+        name.push(".new");
+        let replace = || -> io::Result<File> {
+            let mut file = File::create(&name)?;
+            file.lock()?;
+            file.write_all(format!("{state:#}\n").as_bytes())?;
+            fs::rename(&name, &self.path)?;
+            Ok(file)
+        };
+        let file = replace().map_err(|error| {
+            let _ = fs::remove_file(&name);
+            errno(error)
+        })?;
+        *self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = file;
+        Ok(())
+    }
+}
+
+/// What the file has; nothing where it is empty.
+fn parse(file: &File) -> Result<Option<Value>, String> {
+    let mut text = String::new();
+    let read = file.take(LONGEST + 1).read_to_string(&mut text);
+    let length = read.map_err(|error| format!("it is damaged and was left alone: {error}"))?;
+    match length {
+        0 => Ok(None),
+        _ => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| format!("it is damaged and was left alone: {error}")),
+    }
+}
+
+/// The state to keep of a mock.
+pub(super) fn of(world: &World) -> Value {
+    let chip = &world.chip;
+    let outputs: Map<String, Value> = chip
+        .outputs
+        .iter()
+        .map(|(channel, output)| {
+            let Output { start, period, width, one_shot } = output;
+            let kept = json!([start.to_string(), period.to_string(), width.to_string(), one_shot]);
+            (channel.to_string(), kept)
+        })
+        .collect();
+    let inputs: Map<String, Value> =
+        chip.inputs.iter().map(|(channel, flags)| (channel.to_string(), json!(flags))).collect();
+    let pins: Vec<_> = world.pins.iter().map(|pin| json!([pin.func, pin.chan])).collect();
+    json!({
+        "form": FORM,
+        "profile": world.config.profile.name,
+        "virtual_now": world.time.is_virtual().then(|| world.time.latest().to_string()),
+        "system_step": world.time.step.to_string(),
+        "random": world.random.0,
+        "birth": chip.birth.to_string(),
+        "anchor_at": chip.anchor.0.to_string(),
+        "anchor_parts": chip.anchor.1.to_string(),
+        "dialled": chip.dialled,
+        "phase_register": chip.phase.register,
+        "phase_since": chip.phase.since.to_string(),
+        "outputs": outputs,
+        "inputs": inputs,
+        "pins": pins,
+        "pps": chip.pps,
+        "virtual_clocks": world.virtual_clocks,
+    })
+}
+
+/// Puts a kept state into a new mock.
+pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
+    let profile = kept.get("profile").and_then(Value::as_str).ok_or_else(|| damaged("profile"))?;
+    if kept.get("form").and_then(Value::as_u64) != Some(FORM) {
+        return Err(damaged("form"));
+    }
+    if profile != world.config.profile.name {
+        return Err(format!("it is the state of mock:{profile}"));
+    }
+    match (world.config.virtual_time, kept.get("virtual_now")) {
+        (true, Some(Value::String(_))) => {
+            world.time = Time::starting_virtual(big(kept, "virtual_now")?);
+        }
+        (false, Some(Value::Null)) => {}
+        (true, _) => return Err("it was kept without time=virtual".into()),
+        (false, _) => return Err("it was kept with time=virtual".into()),
+    }
+    world.time.step = big(kept, "system_step")?;
+    world.random =
+        Random(kept.get("random").and_then(Value::as_u64).ok_or_else(|| damaged("random"))?);
+    let chip = &mut world.chip;
+    chip.birth = big(kept, "birth")?;
+    chip.anchor = (big(kept, "anchor_at")?, big(kept, "anchor_parts")?);
+    chip.dialled = number(kept, "dialled")?;
+    chip.phase.register = number(kept, "phase_register")?;
+    chip.phase.since = big(kept, "phase_since")?;
+    chip.pps = kept.get("pps").and_then(Value::as_bool).ok_or_else(|| damaged("pps"))?;
+    for (channel, kept) in object(kept, "outputs")? {
+        let part = |index: usize| {
+            let text = kept.get(index).and_then(Value::as_str)?;
+            text.parse::<i128>().ok().filter(|value| value.unsigned_abs() < LARGEST)
+        };
+        let output = (|| {
+            let one_shot = kept.get(3)?.as_bool()?;
+            Some(Output { start: part(0)?, period: part(1)?, width: part(2)?, one_shot })
+        })();
+        let output = output.filter(Output::is_valid).ok_or_else(|| damaged("outputs"))?;
+        chip.outputs.insert(channel.parse().map_err(|_| damaged("outputs"))?, output);
+    }
+    for (channel, flags) in object(kept, "inputs")? {
+        let flags = flags.as_u64().and_then(|flags| u32::try_from(flags).ok());
+        let channel = channel.parse().map_err(|_| damaged("inputs"))?;
+        chip.inputs.insert(channel, flags.ok_or_else(|| damaged("inputs"))?);
+    }
+    let pins = kept.get("pins").and_then(Value::as_array).ok_or_else(|| damaged("pins"))?;
+    if pins.len() != world.pins.len() {
+        return Err(damaged("pins"));
+    }
+    for (pin, kept) in world.pins.iter_mut().zip(pins) {
+        let part = |index: usize| {
+            let number = kept.get(index).and_then(Value::as_u64);
+            number.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| damaged("pins"))
+        };
+        (pin.func, pin.chan) = (part(0)?, part(1)?);
+    }
+    let clocks = u32::try_from(number(kept, "virtual_clocks")?);
+    world.virtual_clocks = clocks.map_err(|_| damaged("virtual_clocks"))?;
+    let now = world.time.now();
+    world.emitted = (now, world.chip.shows(now));
+    Ok(())
+}
+
+/// Beyond every number that a mock can have come to; far from what 128 bits hold.
+const LARGEST: u128 = 1 << 100;
+
+fn damaged(field: &str) -> String {
+    format!("it is damaged and was left alone: '{field}' is missing or wrong")
+}
+
+fn big(kept: &Value, field: &str) -> Result<i128, String> {
+    let text = kept.get(field).and_then(Value::as_str);
+    text.and_then(|text| text.parse().ok())
+        .filter(|value: &i128| value.unsigned_abs() < LARGEST)
+        .ok_or_else(|| damaged(field))
+}
+
+fn number(kept: &Value, field: &str) -> Result<i64, String> {
+    kept.get(field).and_then(Value::as_i64).ok_or_else(|| damaged(field))
+}
+
+fn object<'a>(kept: &'a Value, field: &str) -> Result<&'a Map<String, Value>, String> {
+    kept.get(field).and_then(Value::as_object).ok_or_else(|| damaged(field))
+}

@@ -1,0 +1,324 @@
+//! [`Phc`]: one open PTP hardware clock and all that it can do, in exact quantities.
+//!
+//! Each method makes the kernel's call that it names, refuses first what the kernel would wrap,
+//! clamp or reject, and answers an [`Error`] that says what was asked, of which device, and what
+//! the kernel answered.
+
+mod caps;
+mod error;
+mod extts;
+mod perout;
+mod pins;
+mod pps;
+mod samples;
+mod vclocks;
+
+pub use caps::{Caps, PhaseControl};
+pub use error::{DeviceName, Error};
+pub use extts::{Edges, Event, EventKind, ExttsRequest};
+pub use perout::{Perout, PeroutLoss, PeroutStart};
+pub use pins::{Pin, PinFunction};
+pub use samples::{Method, Sample, SystemClock};
+pub use vclocks::VirtualClocks;
+
+use crate::kernel::uapi::{self, timespec};
+use crate::kernel::{self, Calls, Device};
+use crate::{Frequency, Offset, TaiOffset, Timestamp, Unknown, Utc};
+use nix::errno::Errno;
+use std::path::Path;
+
+/// An open PTP hardware clock.
+///
+/// # Examples
+///
+/// ```no_run
+/// use ptpctl::{Phc, phc::Access};
+///
+/// let phc = Phc::open("/dev/ptp0".as_ref(), Access::ReadOnly)?;
+/// println!("{}", phc.time()?);
+/// # Ok::<(), ptpctl::Error>(())
+/// ```
+pub struct Phc {
+    calls: Box<dyn Calls>,
+    name: DeviceName,
+}
+
+/// What a clock is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To look: read access to the device is enough.
+    ReadOnly,
+    /// To change it.
+    ReadWrite,
+}
+
+impl Phc {
+    /// Opens the character device at `path`.
+    ///
+    /// # Errors
+    ///
+    /// What `open` answers; `ENOTTY` where `path` is no PHC.
+    pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
+        let device = Device::open(path, access == Access::ReadWrite).map_err(|errno| {
+            let name = DeviceName { device: path.display().to_string(), clock_name: None };
+            Error::Call { asked: "open the clock".into(), name, call: "open", errno }
+        })?;
+        Ok(Self::over(Box::new(device), &path.display().to_string()))
+    }
+
+    /// A clock over any implementation of the seam, such as the mock.
+    pub fn over(calls: Box<dyn Calls>, device: &str) -> Self {
+        let clock_name = calls.attribute("clock_name").ok();
+        Self { calls, name: DeviceName { device: device.to_owned(), clock_name } }
+    }
+
+    /// How the clock is called.
+    pub fn name(&self) -> &DeviceName {
+        &self.name
+    }
+
+    /// The seam below.
+    pub fn calls(&self) -> &dyn Calls {
+        self.calls.as_ref()
+    }
+
+    /// The clock's time, on whatever scale it keeps. Wraps `clock_gettime`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` where the clock has gone; the driver's own.
+    #[doc(alias = "clock_gettime")]
+    pub fn time(&self) -> Result<Timestamp<Unknown>, Error> {
+        let asked = "read the time";
+        let time = self.call(asked, "clock_gettime", || self.calls.clock_gettime())?;
+        self.timestamp(asked, "clock_gettime", time)
+    }
+
+    /// Sets the clock's time. Wraps `clock_settime`.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES` on a read-only handle, `EBUSY` while the clock runs freely under virtual clocks,
+    /// `EINVAL` for a time that the kernel refuses, `ENODEV` where the clock has gone.
+    #[doc(alias = "clock_settime")]
+    pub fn set_time(&self, time: Timestamp<Unknown>) -> Result<(), Error> {
+        let asked = format!("set the time to {time}");
+        let time = self.timespec(&asked, time)?;
+        self.call(&asked, "clock_settime", || self.calls.clock_settime(&time))
+    }
+
+    /// Steps the clock by `offset`. Wraps `clock_adjtime` with `ADJ_SETOFFSET | ADJ_NANO`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Phc::set_time`]; `EINVAL` where the resulting time would be out of range.
+    #[doc(alias = "ADJ_SETOFFSET")]
+    pub fn step(&self, offset: Offset) -> Result<(), Error> {
+        let (seconds, nanoseconds) = offset.seconds_and_nanoseconds();
+        let mut timex = uapi::timex();
+        timex.modes = libc::ADJ_SETOFFSET | libc::ADJ_NANO;
+        timex.time.tv_sec = self.fits(&format!("step by {offset:+}"), seconds)?;
+        // With ADJ_NANO this field has nanoseconds; any width of it holds 999 999 999.
+        timex.time.tv_usec = nanoseconds.into();
+        self.adjtime(&format!("step by {offset:+}"), "clock_adjtime(ADJ_SETOFFSET)", &mut timex)
+    }
+
+    /// The frequency offset dialled last, 0 at first. Wraps `clock_adjtime` without modes.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` where the clock has gone.
+    #[doc(alias = "clock_adjtime")]
+    pub fn frequency(&self) -> Result<Frequency, Error> {
+        let mut timex = uapi::timex();
+        self.adjtime("read the frequency", "clock_adjtime", &mut timex)?;
+        Ok(Frequency::from_scaled_ppm(timex.freq))
+    }
+
+    /// Dials a frequency offset. Wraps `clock_adjtime` with `ADJ_FREQUENCY`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] beyond the clock's limit, which stays untouched then; `EACCES` on a
+    /// read-only handle, `EBUSY` while the clock runs freely, `ENODEV` where it has gone.
+    #[doc(alias = "ADJ_FREQUENCY")]
+    pub fn set_frequency(&self, frequency: Frequency) -> Result<(), Error> {
+        let asked = format!("set the frequency to {frequency:+}");
+        self.check_frequency(frequency)?;
+        let mut timex = uapi::timex();
+        timex.modes = libc::ADJ_FREQUENCY;
+        timex.freq = self.fits(&asked, frequency.scaled_ppm())?;
+        self.adjtime(&asked, "clock_adjtime(ADJ_FREQUENCY)", &mut timex)
+    }
+
+    /// Refuses a frequency beyond the clock's limit, rounding as the kernel does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] with the limit.
+    pub fn check_frequency(&self, frequency: Frequency) -> Result<(), Error> {
+        let limit = i128::from(self.caps()?.max_frequency_ppb);
+        if (-limit..=limit).contains(&frequency.kernel_ppb()) {
+            return Ok(());
+        }
+        Err(self.unable(
+            &format!("set the frequency to {frequency:+}"),
+            format!("this clock's limit is ±{limit} ppb; the clock is untouched"),
+        ))
+    }
+
+    /// Hands a phase offset to the clock's own phase control. Wraps `clock_adjtime` with
+    /// `ADJ_OFFSET | ADJ_NANO`.
+    ///
+    /// Returns the limit that the value was checked against, `None` where the kernel tells none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] where the caps deny phase control — then the call is never made, because
+    /// some kernels crash on it — and beyond the clock's limit; [`Error::Invalid`] beyond the 32
+    /// bits that the kernel would cut it to. All of these leave the clock untouched. `EACCES` on
+    /// a read-only handle, `EBUSY` while the clock runs freely, `ENODEV` where it has gone.
+    #[doc(alias = "ADJ_OFFSET")]
+    pub fn adjust_phase(&self, offset: Offset) -> Result<Option<Offset>, Error> {
+        let limit = self.check_phase(offset)?;
+        let asked = phase_asked(offset);
+        let mut timex = uapi::timex();
+        timex.modes = libc::ADJ_OFFSET | libc::ADJ_NANO;
+        timex.offset = self.fits(&asked, offset.nanoseconds())?;
+        self.adjtime(&asked, "clock_adjtime(ADJ_OFFSET)", &mut timex)?;
+        Ok(limit)
+    }
+
+    /// Refuses a phase offset that this clock can't take; returns the limit where one is told.
+    ///
+    /// # Errors
+    ///
+    /// The first two of [`Phc::adjust_phase`].
+    pub fn check_phase(&self, offset: Offset) -> Result<Option<Offset>, Error> {
+        let asked = phase_asked(offset);
+        if i32::try_from(offset.nanoseconds()).is_err() {
+            return Err(self.invalid(
+                &asked,
+                "a phase offset has 32 bits: the kernel would cut this one and write another. The \
+                 limit is ±2147483647 ns; the clock is untouched"
+                    .into(),
+            ));
+        }
+        match self.caps()?.phase_control {
+            PhaseControl::NotOffered => Err(self.unable(
+                &asked,
+                "this clock has no phase control (caps). To move its time use adjtime, to slew it \
+                 adjfreq"
+                    .into(),
+            )),
+            PhaseControl::Offered { limit: None } => Ok(None),
+            PhaseControl::Offered { limit: Some(limit) } => {
+                if offset.nanoseconds().unsigned_abs() <= limit.nanoseconds().unsigned_abs() {
+                    Ok(Some(limit))
+                } else {
+                    let most = limit.nanoseconds();
+                    Err(self.unable(
+                        &asked,
+                        format!("this clock's limit is ±{most} ns; the clock is untouched"),
+                    ))
+                }
+            }
+        }
+    }
+
+    /// The system's UTC clock, on the machine that this clock is in.
+    ///
+    /// # Errors
+    ///
+    /// None that are known.
+    pub fn system_time(&self) -> Result<Timestamp<Utc>, Error> {
+        let asked = "read the system clock";
+        let realtime = || self.calls.system_gettime(libc::CLOCK_REALTIME);
+        let time = self.call(asked, "clock_gettime(CLOCK_REALTIME)", realtime)?;
+        Ok(self.timestamp(asked, "clock_gettime(CLOCK_REALTIME)", time)?.assume())
+    }
+
+    /// Sets the system's UTC clock.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` without `CAP_SYS_TIME`, `EINVAL` for a time that the kernel refuses.
+    pub fn set_system_time(&self, time: Timestamp<Utc>) -> Result<(), Error> {
+        let asked = format!("set the system clock to {time}");
+        let time = self.timespec(&asked, time.assume())?;
+        let call = "clock_settime(CLOCK_REALTIME)";
+        self.call(&asked, call, || self.calls.system_settime(&time))
+    }
+
+    /// TAI − UTC as the system's kernel has it, `None` where nobody set it.
+    pub fn tai_offset(&self) -> Option<TaiOffset> {
+        self.calls.system_tai_offset().ok().filter(|offset| *offset != 0).map(TaiOffset)
+    }
+
+    /// Makes a call again as long as signals interrupt it, and turns its errno into an [`Error`].
+    fn call<T>(
+        &self,
+        asked: &str,
+        call: &'static str,
+        mut make: impl FnMut() -> kernel::Result<T>,
+    ) -> Result<T, Error> {
+        loop {
+            match make() {
+                Ok(value) => return Ok(value),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(self.failed(asked, call, errno)),
+            }
+        }
+    }
+
+    fn adjtime(
+        &self,
+        asked: &str,
+        call: &'static str,
+        timex: &mut uapi::timex,
+    ) -> Result<(), Error> {
+        self.call(asked, call, || self.calls.clock_adjtime(timex))
+    }
+
+    fn failed(&self, asked: &str, call: &'static str, errno: Errno) -> Error {
+        Error::Call { asked: asked.to_owned(), name: self.name.clone(), call, errno }
+    }
+
+    fn unable(&self, asked: &str, why: String) -> Error {
+        Error::Unable { asked: asked.to_owned(), name: self.name.clone(), why }
+    }
+
+    fn invalid(&self, asked: &str, why: String) -> Error {
+        Error::Invalid { asked: asked.to_owned(), name: self.name.clone(), why }
+    }
+
+    fn timestamp(
+        &self,
+        asked: &str,
+        call: &'static str,
+        time: timespec,
+    ) -> Result<Timestamp<Unknown>, Error> {
+        u32::try_from(time.tv_nsec)
+            .ok()
+            .and_then(|nanoseconds| Timestamp::new(time.tv_sec, nanoseconds))
+            // A driver that answers no valid time is broken; nothing is made up of it.
+            .ok_or_else(|| self.failed(asked, call, Errno::EPROTO))
+    }
+
+    fn timespec(&self, asked: &str, time: Timestamp<Unknown>) -> Result<timespec, Error> {
+        Ok(timespec {
+            tv_sec: self.fits(asked, time.seconds())?,
+            tv_nsec: time.nanoseconds().into(),
+        })
+    }
+
+    /// A number in the width that this machine's C library has for it.
+    fn fits<T: TryFrom<i64>>(&self, asked: &str, value: i64) -> Result<T, Error> {
+        T::try_from(value)
+            .map_err(|_| self.invalid(asked, "it doesn't fit this machine's clock calls".into()))
+    }
+}
+
+fn phase_asked(offset: Offset) -> String {
+    format!("write a phase offset of {} ns", offset.nanoseconds())
+}

@@ -1,0 +1,198 @@
+//! Periodic outputs.
+
+use super::{Error, Phc};
+use crate::kernel::Version;
+use crate::kernel::uapi::{
+    PTP_PEROUT_DUTY_CYCLE, PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PeroutTimes, clock_time,
+    perout_request, ptp_clock_time,
+};
+use crate::{Offset, Timestamp, Unknown};
+use nix::errno::Errno;
+
+/// A periodic output. All times are the clock's own.
+#[doc(alias = "ptp_perout_request")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Perout {
+    /// The channel.
+    pub channel: u32,
+    /// From one rising edge to the next, above 0.
+    pub period: Offset,
+    /// How long the output is high, at most a period; the driver's choice where `None`.
+    pub pulse_width: Option<Offset>,
+    /// When it starts.
+    pub start: PeroutStart,
+    /// A single pulse.
+    pub one_shot: bool,
+}
+
+/// When a periodic output starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeroutStart {
+    /// At this time of the clock, which must be in the future.
+    At(Timestamp<Unknown>),
+    /// So far behind each multiple of the period: 0 up to less than a period.
+    Phase(Offset),
+}
+
+/// What of a request the driver couldn't be told in the way that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeroutLoss {
+    /// Nothing.
+    Nothing,
+    /// The phase was told as a start time: a later step of the clock doesn't move the output.
+    PhaseAsStart(Timestamp<Unknown>),
+}
+
+impl Phc {
+    /// Switches a periodic output on. Wraps `PTP_PEROUT_REQUEST2`, or `PTP_PEROUT_REQUEST` where
+    /// the kernel has no other and it can say the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] for a channel that the clock doesn't have, and for a pulse width or a
+    /// single pulse that kernel or driver refuse; [`Error::Invalid`] for a period of 0, a width
+    /// beyond it, a phase not below it, a start in the past; `EACCES` on a read-only handle,
+    /// `ENODEV` where the clock has gone.
+    #[doc(alias = "PTP_PEROUT_REQUEST2")]
+    pub fn enable_perout(&self, perout: Perout) -> Result<PeroutLoss, Error> {
+        self.check_perout(perout)?;
+        match self.request_perout(perout) {
+            Ok(()) => Ok(PeroutLoss::Nothing),
+            Err(refused) if refused.is_unsupported() => {
+                let PeroutStart::Phase(phase) = perout.start else {
+                    return Err(refused);
+                };
+                let start = self.start_in_phase(perout, phase)?;
+                self.request_perout(Perout { start: PeroutStart::At(start), ..perout })?;
+                Ok(PeroutLoss::PhaseAsStart(start))
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// Switches a periodic output off. Wraps `PTP_PEROUT_REQUEST` with a period of 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] for a channel that the clock doesn't have; `EACCES` on a read-only
+    /// handle, `ENODEV` where the clock has gone.
+    #[doc(alias = "PTP_PEROUT_REQUEST")]
+    pub fn disable_perout(&self, channel: u32) -> Result<(), Error> {
+        let asked = format!("switch the periodic output of channel {channel} off");
+        self.check_perout_channel(&asked, channel)?;
+        let zero = clock_time(0, 0);
+        let times = PeroutTimes { start_or_phase: zero, on: zero };
+        let request = perout_request(channel, 0, zero, times);
+        let call = || self.calls.perout_request(Version::V1, &request);
+        self.call(&asked, "PTP_PEROUT_REQUEST", call)
+    }
+
+    /// Refuses an output that no clock, or not this one, can make.
+    ///
+    /// # Errors
+    ///
+    /// The first two of [`Phc::enable_perout`].
+    pub fn check_perout(&self, perout: Perout) -> Result<(), Error> {
+        let asked = perout_asked(perout);
+        let period = perout.period;
+        let invalid = |why| Err(self.invalid(&asked, why));
+        if period <= Offset::ZERO {
+            return invalid(
+                "the period must be above 0; to switch the output off use --off".into(),
+            );
+        }
+        if let Some(width) = perout.pulse_width
+            && !(Offset::from_nanoseconds(1)..=period).contains(&width)
+        {
+            return invalid(format!("a pulse of {width} doesn't fit a period of {period}"));
+        }
+        match perout.start {
+            PeroutStart::Phase(phase) => {
+                if !(Offset::ZERO..period).contains(&phase) {
+                    return invalid(format!(
+                        "the phase must be 0 or more and less than the period of {period}"
+                    ));
+                }
+            }
+            PeroutStart::At(start) => {
+                let now = self.time()?;
+                if start <= now {
+                    return invalid(format!(
+                        "the start {start} is in the past: the clock is at {now}"
+                    ));
+                }
+            }
+        }
+        self.check_perout_channel(&asked, perout.channel)
+    }
+
+    fn check_perout_channel(&self, asked: &str, channel: u32) -> Result<(), Error> {
+        let channels = self.caps()?.perout_channels;
+        if channel < channels {
+            return Ok(());
+        }
+        Err(self.unable(asked, self.no_channel("perout", channel, channels)))
+    }
+
+    fn request_perout(&self, perout: Perout) -> Result<(), Error> {
+        let asked = perout_asked(perout);
+        let (phase_flag, start_or_phase) = match perout.start {
+            PeroutStart::At(start) => (0, clock_time(start.seconds(), start.nanoseconds())),
+            PeroutStart::Phase(phase) => (PTP_PEROUT_PHASE, split(phase)),
+        };
+        let duty_flag = if perout.pulse_width.is_some() { PTP_PEROUT_DUTY_CYCLE } else { 0 };
+        let one_shot_flag = if perout.one_shot { PTP_PEROUT_ONE_SHOT } else { 0 };
+        let flags = phase_flag | duty_flag | one_shot_flag;
+        let on = split(perout.pulse_width.unwrap_or_default());
+        let times = PeroutTimes { start_or_phase, on };
+        let request = perout_request(perout.channel, flags, split(perout.period), times);
+        let second = self.call(&asked, "PTP_PEROUT_REQUEST2", || {
+            self.calls.perout_request(Version::V2, &request)
+        });
+        match second {
+            // Version 1 clears the flags: only a request without any means the same there.
+            Err(Error::Call { errno: Errno::ENOTTY, .. }) if flags == 0 => {
+                self.call(&asked, "PTP_PEROUT_REQUEST", || {
+                    self.calls.perout_request(Version::V1, &request)
+                })
+            }
+            // Before Linux 5.9 version 2 doesn't know these flags.
+            Err(Error::Call {
+                errno: Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTTY, ..
+            }) if flags != 0 => {
+                let parts = [
+                    (phase_flag, "a phase (try --start)"),
+                    (duty_flag, "a pulse width"),
+                    (one_shot_flag, "a single pulse"),
+                ];
+                let parts: Vec<_> =
+                    parts.iter().filter(|(flag, _)| *flag != 0).map(|(_, name)| *name).collect();
+                let parts = parts.join(" or ");
+                Err(self.unable(&asked, format!("the kernel or the driver can't be given {parts}")))
+            }
+            other => other,
+        }
+    }
+
+    /// The first start that is in phase and at least two seconds ahead.
+    fn start_in_phase(&self, perout: Perout, phase: Offset) -> Result<Timestamp<Unknown>, Error> {
+        let earliest = self.time()?.total_nanoseconds() + 2_000_000_000;
+        let period = i128::from(perout.period.nanoseconds());
+        let phase = i128::from(phase.nanoseconds());
+        let periods = (earliest - phase + period - 1).div_euclid(period);
+        Timestamp::from_total_nanoseconds(periods * period + phase).ok_or_else(|| {
+            self.invalid(&perout_asked(perout), "the start is beyond 64 bits of seconds".into())
+        })
+    }
+}
+
+/// A duration that isn't negative, as the interface has it.
+fn split(duration: Offset) -> ptp_clock_time {
+    let (seconds, nanoseconds) = duration.seconds_and_nanoseconds();
+    clock_time(seconds, nanoseconds)
+}
+
+fn perout_asked(perout: Perout) -> String {
+    let (channel, period) = (perout.channel, perout.period);
+    format!("switch on a periodic output on channel {channel} with a period of {period}")
+}

@@ -1,0 +1,214 @@
+//! Programmable pins.
+
+use super::{Error, Phc};
+use crate::kernel::Version;
+use crate::kernel::uapi::{
+    PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT, PTP_PF_PHYSYNC, pin_desc, ptp_pin_desc,
+};
+use std::fmt;
+
+/// What a pin is used for.
+#[doc(alias = "ptp_pin_function")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinFunction {
+    /// Nothing.
+    None,
+    /// Input of external timestamps.
+    Extts,
+    /// Periodic output.
+    Perout,
+    /// Synchronisation of the PHY.
+    Physync,
+    /// A function that this program doesn't know.
+    Other(u32),
+}
+
+impl PinFunction {
+    /// The functions that can be asked for.
+    pub const ALL: [Self; 4] = [Self::None, Self::Extts, Self::Perout, Self::Physync];
+
+    /// From the kernel's number.
+    pub fn from_kernel(number: u32) -> Self {
+        match number {
+            PTP_PF_NONE => Self::None,
+            PTP_PF_EXTTS => Self::Extts,
+            PTP_PF_PEROUT => Self::Perout,
+            PTP_PF_PHYSYNC => Self::Physync,
+            other => Self::Other(other),
+        }
+    }
+
+    /// The kernel's number.
+    pub fn to_kernel(self) -> u32 {
+        match self {
+            Self::None => PTP_PF_NONE,
+            Self::Extts => PTP_PF_EXTTS,
+            Self::Perout => PTP_PF_PEROUT,
+            Self::Physync => PTP_PF_PHYSYNC,
+            Self::Other(number) => number,
+        }
+    }
+}
+
+impl fmt::Display for PinFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Extts => f.write_str("extts"),
+            Self::Perout => f.write_str("perout"),
+            Self::Physync => f.write_str("physync"),
+            Self::Other(number) => write!(f, "function {number}"),
+        }
+    }
+}
+
+/// A pin and its present use.
+#[doc(alias = "ptp_pin_desc")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The pin's number.
+    pub index: u32,
+    /// The driver's name of it.
+    pub name: String,
+    /// What it is used for.
+    pub function: PinFunction,
+    /// For which channel of that function.
+    pub channel: u32,
+}
+
+impl From<&ptp_pin_desc> for Pin {
+    fn from(pin: &ptp_pin_desc) -> Self {
+        let name: Vec<u8> = pin
+            .name
+            .iter()
+            .take_while(|byte| **byte != 0)
+            .map(|byte| u8::from_ne_bytes(byte.to_ne_bytes()))
+            .collect();
+        Self {
+            index: pin.index,
+            name: String::from_utf8_lossy(&name).into_owned(),
+            function: PinFunction::from_kernel(pin.func),
+            channel: pin.chan,
+        }
+    }
+}
+
+impl Phc {
+    /// All pins, in order. Wraps `PTP_PIN_GETFUNC`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` where the clock has gone.
+    #[doc(alias = "PTP_PIN_GETFUNC")]
+    pub fn pins(&self) -> Result<Vec<Pin>, Error> {
+        let number = self.caps()?.pins;
+        let pin = |index| {
+            let mut pin = pin_desc(index, 0, 0);
+            self.call(&format!("read pin {index}"), "PTP_PIN_GETFUNC", || {
+                self.calls.pin_getfunc(Version::V1, &mut pin)
+            })?;
+            // Some drivers leave the index of their table at 0.
+            Ok(Pin { index, ..Pin::from(&pin) })
+        };
+        (0..number).map(pin).collect()
+    }
+
+    /// The pin that people call `name`: its index, or else the driver's name of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] where the clock has no such pin, or two of that name.
+    pub fn find_pin(&self, name: &str) -> Result<Pin, Error> {
+        let asked = format!("find pin '{name}'");
+        let pins = self.pins()?;
+        let by_index = name.bytes().all(|byte| byte.is_ascii_digit());
+        let mut named = pins
+            .iter()
+            .filter(|pin| pin.name == name || (by_index && name.parse() == Ok(pin.index)));
+        match (named.next(), named.next()) {
+            (Some(pin), None) => Ok(pin.clone()),
+            (Some(_), Some(_)) => {
+                Err(self.unable(&asked, "several pins are called so: use the index".into()))
+            }
+            (None, _) if pins.is_empty() => {
+                Err(self.unable(&asked, "this clock has no programmable pins".into()))
+            }
+            (None, _) => {
+                let all: Vec<_> =
+                    pins.iter().map(|pin| format!("{} ({})", pin.index, pin.name)).collect();
+                Err(self.unable(&asked, format!("its pins are {}", all.join(", "))))
+            }
+        }
+    }
+
+    /// Gives `pin` a function and a channel. Wraps `PTP_PIN_SETFUNC`.
+    ///
+    /// Returns the other pin that had both and has lost them to this one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] for a channel that the clock doesn't have; `EACCES` on a read-only
+    /// handle, `EOPNOTSUPP` where the driver can't use the pin so, `ENODEV` where the clock has
+    /// gone.
+    #[doc(alias = "PTP_PIN_SETFUNC")]
+    pub fn set_pin(
+        &self,
+        pin: &Pin,
+        function: PinFunction,
+        channel: u32,
+    ) -> Result<Option<Pin>, Error> {
+        let loser = self.check_pin(pin, function, channel)?;
+        let asked = pin_asked(pin, function, channel);
+        let request = pin_desc(pin.index, function.to_kernel(), channel);
+        let call = || self.calls.pin_setfunc(Version::V1, &request);
+        self.call(&asked, "PTP_PIN_SETFUNC", call)?;
+        Ok(loser)
+    }
+
+    /// Refuses a channel that this clock doesn't have; returns the pin that [`Phc::set_pin`]
+    /// would take the function from.
+    ///
+    /// # Errors
+    ///
+    /// The first of [`Phc::set_pin`].
+    pub fn check_pin(
+        &self,
+        pin: &Pin,
+        function: PinFunction,
+        channel: u32,
+    ) -> Result<Option<Pin>, Error> {
+        let caps = self.caps()?;
+        let channels = match function {
+            PinFunction::Extts => caps.extts_channels,
+            PinFunction::Perout => caps.perout_channels,
+            PinFunction::None | PinFunction::Physync | PinFunction::Other(_) => 1,
+        };
+        if channel >= channels {
+            let why = self.no_channel(&function.to_string(), channel, channels);
+            return Err(self.unable(&pin_asked(pin, function, channel), why));
+        }
+        if function == PinFunction::None {
+            return Ok(None);
+        }
+        Ok(self.pins()?.into_iter().find(|other| {
+            other.index != pin.index && other.function == function && other.channel == channel
+        }))
+    }
+
+    /// Why `channel` can't be had of a function with so many.
+    pub(super) fn no_channel(&self, function: &str, channel: u32, channels: u32) -> String {
+        match channels {
+            0 => format!("this clock has no {function} channels"),
+            1 => format!("there is no channel {channel}: the only {function} channel is 0"),
+            _ => format!(
+                "there is no channel {channel}: the {function} channels are 0 to {}",
+                channels - 1
+            ),
+        }
+    }
+}
+
+fn pin_asked(pin: &Pin, function: PinFunction, channel: u32) -> String {
+    let (index, name) = (pin.index, &pin.name);
+    format!("give pin {index} ({name}) the function {function}, channel {channel}")
+}

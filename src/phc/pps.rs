@@ -1,0 +1,31 @@
+//! The kernel's pulse per second.
+
+use super::{Error, Phc};
+use crate::kernel::Version;
+
+impl Phc {
+    /// Has the clock give the kernel a pulse per second, or not. Wraps `PTP_ENABLE_PPS`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] where the caps deny it; `EACCES` on a read-only handle, `EPERM` without
+    /// `CAP_SYS_TIME`, `ENODEV` where the clock has gone.
+    #[doc(alias = "PTP_ENABLE_PPS")]
+    pub fn enable_pps(&self, enable: bool) -> Result<(), Error> {
+        self.check_pps()?;
+        let asked = if enable { "switch the PPS on" } else { "switch the PPS off" };
+        self.call(asked, "PTP_ENABLE_PPS", || self.calls.enable_pps(Version::V1, enable))
+    }
+
+    /// Refuses where the caps deny a pulse per second.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`].
+    pub fn check_pps(&self) -> Result<(), Error> {
+        if self.caps()?.pps {
+            return Ok(());
+        }
+        Err(self.unable("switch the PPS", "this clock gives the kernel no PPS (caps)".into()))
+    }
+}

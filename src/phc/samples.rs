@@ -1,0 +1,273 @@
+//! Readings of a clock between readings of a system clock.
+
+use super::{Error, Phc};
+use crate::kernel::uapi::{self, CLOCK_AUX, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, ptp_clock_time};
+use crate::kernel::{self, Version};
+use crate::{Timestamp, Unknown};
+use nix::errno::Errno;
+use std::{fmt, str::FromStr};
+
+/// How a clock and a system clock are read together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `PTP_SYS_OFFSET_PRECISE`: hardware reads both at one instant.
+    Precise,
+    /// `PTP_SYS_OFFSET_EXTENDED`: the driver reads the system clock right around the register.
+    Extended,
+    /// `PTP_SYS_OFFSET`: the kernel reads the system clock before and after asking the driver.
+    Basic,
+}
+
+impl Method {
+    /// The best first.
+    pub const ALL: [Self; 3] = [Self::Precise, Self::Extended, Self::Basic];
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Precise => "precise",
+            Self::Extended => "extended",
+            Self::Basic => "basic",
+        })
+    }
+}
+
+/// A clock of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemClock {
+    /// `CLOCK_REALTIME`: UTC.
+    Realtime,
+    /// `CLOCK_MONOTONIC`: time since the start, slewed with the system clock.
+    Monotonic,
+    /// `CLOCK_MONOTONIC_RAW`: the same, never slewed.
+    MonotonicRaw,
+    /// `CLOCK_AUX` and the seven after it: 0…7.
+    Aux(u8),
+}
+
+impl SystemClock {
+    /// The kernel's clock id.
+    pub fn id(self) -> libc::clockid_t {
+        match self {
+            Self::Realtime => libc::CLOCK_REALTIME,
+            Self::Monotonic => libc::CLOCK_MONOTONIC,
+            Self::MonotonicRaw => libc::CLOCK_MONOTONIC_RAW,
+            Self::Aux(number) => CLOCK_AUX + libc::clockid_t::from(number),
+        }
+    }
+}
+
+impl fmt::Display for SystemClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Realtime => f.write_str("realtime"),
+            Self::Monotonic => f.write_str("monotonic"),
+            Self::MonotonicRaw => f.write_str("monotonic-raw"),
+            Self::Aux(number) => write!(f, "aux{number}"),
+        }
+    }
+}
+
+impl FromStr for SystemClock {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "realtime" => Ok(Self::Realtime),
+            "monotonic" => Ok(Self::Monotonic),
+            "monotonic-raw" => Ok(Self::MonotonicRaw),
+            _ => text
+                .strip_prefix("aux")
+                .filter(|number| number.len() == 1)
+                .and_then(|number| number.parse().ok())
+                .filter(|number| libc::clockid_t::from(*number) < MAX_AUX_CLOCKS)
+                .map(Self::Aux)
+                .ok_or_else(|| "use realtime, monotonic, monotonic-raw or aux0 to aux7".into()),
+        }
+    }
+}
+
+/// One reading of a clock between two readings of a system clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The system clock before.
+    pub before: Timestamp<Unknown>,
+    /// The clock.
+    pub phc: Timestamp<Unknown>,
+    /// The system clock after; the same as before where one instant was read.
+    pub after: Timestamp<Unknown>,
+}
+
+impl Phc {
+    /// Reads `number` samples with one method: against `clock`, of the clock itself or of its
+    /// free-running counter (`cycles`). More than 25 take several calls.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` where the driver lacks the method, `ENOTTY` where the kernel does, `EINVAL`
+    /// for a system clock that the kernel doesn't take here; [`Error::Unable`] for a system clock
+    /// that the method never has: only `extended` has all of them, `precise` has realtime and
+    /// monotonic-raw, `basic` has realtime.
+    #[doc(alias = "PTP_SYS_OFFSET")]
+    #[doc(alias = "PTP_SYS_OFFSET_EXTENDED")]
+    #[doc(alias = "PTP_SYS_OFFSET_PRECISE")]
+    #[doc(alias = "PTP_SYS_OFFSET_EXTENDED_CYCLES")]
+    #[doc(alias = "PTP_SYS_OFFSET_PRECISE_CYCLES")]
+    pub fn samples(
+        &self,
+        method: Method,
+        clock: SystemClock,
+        cycles: bool,
+        number: usize,
+    ) -> Result<Vec<Sample>, Error> {
+        let mut samples = Vec::with_capacity(number);
+        while samples.len() < number {
+            let missing = u32::try_from(number - samples.len()).unwrap_or(u32::MAX);
+            match method {
+                Method::Precise => samples.push(self.precise_sample(clock, cycles)?),
+                Method::Extended => {
+                    self.extended_samples(
+                        clock,
+                        cycles,
+                        missing.min(PTP_MAX_SAMPLES),
+                        &mut samples,
+                    )?;
+                }
+                Method::Basic => {
+                    self.basic_samples(clock, cycles, missing.min(PTP_MAX_SAMPLES), &mut samples)?;
+                }
+            }
+        }
+        Ok(samples)
+    }
+
+    /// Reads samples with the best method that the clock turns out to have.
+    ///
+    /// # Errors
+    ///
+    /// As [`Phc::samples`], when no method is left.
+    pub fn samples_by_best_method(
+        &self,
+        clock: SystemClock,
+        cycles: bool,
+        number: usize,
+    ) -> Result<(Method, Vec<Sample>), Error> {
+        let mut why = None;
+        for method in Method::ALL {
+            match self.samples(method, clock, cycles, number) {
+                Ok(samples) => return Ok((method, samples)),
+                Err(error) if error.is_unsupported() => {
+                    // What the extended method says is of more use than "basic has no monotonic".
+                    why = match (why, &error) {
+                        (Some(call @ Error::Call { .. }), Error::Unable { .. }) => Some(call),
+                        _ => Some(error),
+                    };
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(why.unwrap_or_else(|| self.unable("read samples", "it has no method".into())))
+    }
+
+    fn precise_sample(&self, clock: SystemClock, cycles: bool) -> Result<Sample, Error> {
+        let asked = format!("read a precise sample against {clock}");
+        let (name, call): (_, fn(&Self) -> kernel::Result<_>) = if cycles {
+            ("PTP_SYS_OFFSET_PRECISE_CYCLES", |phc| phc.calls.sys_offset_precise_cycles())
+        } else {
+            ("PTP_SYS_OFFSET_PRECISE", |phc| phc.calls.sys_offset_precise(Version::V1))
+        };
+        if !matches!(clock, SystemClock::Realtime | SystemClock::MonotonicRaw) {
+            let why = "the precise method has realtime and monotonic-raw only";
+            return Err(self.unable(&asked, why.into()));
+        }
+        let answer = self.call(&asked, name, || call(self))?;
+        let system =
+            if clock == SystemClock::Realtime { answer.sys_realtime } else { answer.sys_monoraw };
+        let read = |time| self.sampled(&asked, name, time);
+        let system = read(system)?;
+        Ok(Sample { before: system, phc: read(answer.device)?, after: system })
+    }
+
+    fn extended_samples(
+        &self,
+        clock: SystemClock,
+        cycles: bool,
+        number: u32,
+        samples: &mut Vec<Sample>,
+    ) -> Result<(), Error> {
+        let asked = || format!("read extended samples against {clock}");
+        let name =
+            if cycles { "PTP_SYS_OFFSET_EXTENDED_CYCLES" } else { "PTP_SYS_OFFSET_EXTENDED" };
+        let mut answer = uapi::sys_offset_extended(number, clock.id());
+        let result = self.call(&asked(), name, || {
+            if cycles {
+                self.calls.sys_offset_extended_cycles(&mut answer)
+            } else {
+                self.calls.sys_offset_extended(Version::V1, &mut answer)
+            }
+        });
+        match result {
+            Err(error)
+                if error.errno() == Some(Errno::EINVAL) && clock != SystemClock::Realtime =>
+            {
+                return Err(self.unable(
+                    &asked(),
+                    match clock {
+                        SystemClock::Aux(_) => {
+                            "the auxiliary clock is switched off, or this \
+                                                kernel (before 6.17) has none"
+                        }
+                        _ => "this kernel (before 6.12) reads samples against realtime only",
+                    }
+                    .into(),
+                ));
+            }
+            other => other?,
+        }
+        for [before, phc, after] in answer.ts.iter().take(number as usize) {
+            let read = |time| self.sampled("read extended samples", name, time);
+            samples.push(Sample { before: read(*before)?, phc: read(*phc)?, after: read(*after)? });
+        }
+        Ok(())
+    }
+
+    fn basic_samples(
+        &self,
+        clock: SystemClock,
+        cycles: bool,
+        number: u32,
+        samples: &mut Vec<Sample>,
+    ) -> Result<(), Error> {
+        let asked = "read basic samples";
+        let name = "PTP_SYS_OFFSET";
+        if clock != SystemClock::Realtime || cycles {
+            let why = "the basic method has the clock itself against realtime only";
+            return Err(self.unable(asked, why.into()));
+        }
+        let mut answer = uapi::sys_offset(number);
+        self.call(asked, name, || self.calls.sys_offset(Version::V1, &mut answer))?;
+        // System, clock, system, clock, …, system.
+        let readings = answer.ts.windows(3).step_by(2).take(number as usize);
+        for reading in readings {
+            if let [before, phc, after] = reading {
+                let read = |time| self.sampled(asked, name, time);
+                samples.push(Sample {
+                    before: read(*before)?,
+                    phc: read(*phc)?,
+                    after: read(*after)?,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn sampled(
+        &self,
+        asked: &str,
+        call: &'static str,
+        time: ptp_clock_time,
+    ) -> Result<Timestamp<Unknown>, Error> {
+        Timestamp::new(time.sec, time.nsec).ok_or_else(|| self.failed(asked, call, Errno::EPROTO))
+    }
+}

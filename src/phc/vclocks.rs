@@ -1,0 +1,63 @@
+//! Virtual clocks on a physical one.
+
+use super::{Error, Phc};
+use nix::errno::Errno;
+
+/// The virtual clocks of a physical clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualClocks {
+    /// How many there are.
+    pub number: u32,
+    /// The most that there may be.
+    pub most: u32,
+    /// Their devices' names, `ptp3`, where sysfs shows them.
+    pub names: Vec<String>,
+}
+
+impl Phc {
+    /// The virtual clocks on this one. Reads `n_vclocks` and `max_vclocks` of sysfs.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` where the kernel (before 5.14) or the clock (itself virtual) has none to tell of.
+    #[doc(alias = "n_vclocks")]
+    pub fn virtual_clocks(&self) -> Result<VirtualClocks, Error> {
+        Ok(VirtualClocks {
+            number: self.number("n_vclocks", "sysfs n_vclocks")?,
+            most: self.number("max_vclocks", "sysfs max_vclocks")?,
+            names: self.calls.virtual_clocks().unwrap_or_default(),
+        })
+    }
+
+    /// Sets the number of virtual clocks; above 0 this clock turns free-running, unless it has a
+    /// cycle counter. Writes `n_vclocks` of sysfs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] beyond the most that there may be; `EACCES` without the right to write
+    /// the attribute, `EINVAL` where the kernel refuses.
+    #[doc(alias = "n_vclocks")]
+    pub fn set_virtual_clocks(&self, number: u32) -> Result<(), Error> {
+        let asked = format!("set the number of virtual clocks to {number}");
+        let most = self.number("max_vclocks", "sysfs max_vclocks")?;
+        if number > most {
+            return Err(self.unable(&asked, format!("the most is {most}; nothing has changed")));
+        }
+        let write = || self.calls.set_attribute("n_vclocks", &number.to_string());
+        self.call(&asked, "sysfs n_vclocks", write)
+    }
+
+    fn number(&self, attribute: &str, call: &'static str) -> Result<u32, Error> {
+        let asked = "read its virtual clocks";
+        let text = match self.call(asked, call, || self.calls.attribute(attribute)) {
+            Err(Error::Call { errno: Errno::ENOENT, .. }) => {
+                return Err(self.unable(
+                    asked,
+                    "neither a virtual clock nor a kernel before 5.14 can have them".into(),
+                ));
+            }
+            other => other?,
+        };
+        text.trim().parse().map_err(|_| self.failed(asked, call, Errno::EPROTO))
+    }
+}

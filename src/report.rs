@@ -1,0 +1,243 @@
+//! What a command found or did, as plain values; [`text`] and [`json`] write it out.
+//!
+//! This room is the only place that prints.
+
+pub(crate) mod json;
+mod text;
+
+use crate::phc::DeviceName;
+use crate::{Offset, Scale, Timestamp};
+use std::io::{self, BufWriter, Stdout, Write};
+
+/// A plain value, as JSON has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    Int(i128),
+    Text(String),
+    List(Vec<Self>),
+    /// In this order.
+    Object(Vec<(&'static str, Self)>),
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+macro_rules! from_integer {
+    ($($integer:ty),*) => {
+        $(impl From<$integer> for Value {
+            fn from(value: $integer) -> Self {
+                Self::Int(value.into())
+            }
+        })*
+    };
+}
+from_integer!(i32, i64, u32, u64, i128);
+
+impl From<usize> for Value {
+    fn from(value: usize) -> Self {
+        i128::try_from(value).map_or(Self::Null, Self::Int)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl<T: Into<Self>> From<Vec<T>> for Value {
+    fn from(values: Vec<T>) -> Self {
+        Self::List(values.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<Offset> for Value {
+    fn from(value: Offset) -> Self {
+        Self::Int(value.nanoseconds().into())
+    }
+}
+
+impl<S: Scale> From<Timestamp<S>> for Value {
+    fn from(time: Timestamp<S>) -> Self {
+        Self::Object(vec![
+            ("seconds", time.seconds().into()),
+            ("nanoseconds", time.nanoseconds().into()),
+        ])
+    }
+}
+
+/// One line of text, and the JSON keys that say the same.
+#[derive(Debug)]
+struct Row {
+    label: &'static str,
+    text: String,
+    values: Vec<(&'static str, Value)>,
+}
+
+/// Lines of cells under headings, a JSON list of objects.
+#[derive(Debug)]
+pub(crate) struct Table {
+    key: &'static str,
+    columns: Vec<(&'static str, &'static str)>,
+    lines: Vec<Vec<Cell>>,
+}
+
+/// A cell: what people read, and the JSON value.
+pub(crate) type Cell = (String, Value);
+
+impl Table {
+    /// A table under a JSON key, with its columns' keys and headings.
+    pub(crate) fn new(key: &'static str, columns: &[(&'static str, &'static str)]) -> Self {
+        Self { key, columns: columns.to_vec(), lines: Vec::new() }
+    }
+
+    pub(crate) fn line(&mut self, cells: Vec<Cell>) {
+        self.lines.push(cells);
+    }
+}
+
+/// What a command found or did.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    device: Option<DeviceName>,
+    headline: Option<String>,
+    rows: Vec<Row>,
+    tables: Vec<Table>,
+    notes: Vec<String>,
+}
+
+impl Report {
+    /// A report on no clock in particular.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A report on this clock.
+    pub(crate) fn on(name: &DeviceName) -> Self {
+        Self { device: Some(name.clone()), ..Self::default() }
+    }
+
+    /// Says in a sentence what was done.
+    #[must_use]
+    pub(crate) fn headline(mut self, text: String) -> Self {
+        self.headline = Some(text);
+        self
+    }
+
+    /// Adds a line of text that is one JSON value.
+    #[must_use]
+    pub(crate) fn row(
+        self,
+        label: &'static str,
+        text: impl Into<String>,
+        key: &'static str,
+        value: impl Into<Value>,
+    ) -> Self {
+        self.rows(label, text, vec![(key, value.into())])
+    }
+
+    /// Adds a line of text that is several JSON values.
+    #[must_use]
+    pub(crate) fn rows(
+        mut self,
+        label: &'static str,
+        text: impl Into<String>,
+        values: Vec<(&'static str, Value)>,
+    ) -> Self {
+        self.rows.push(Row { label, text: text.into(), values });
+        self
+    }
+
+    /// Adds a JSON value that the text says elsewhere.
+    #[must_use]
+    pub(crate) fn value(self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.rows("", "", vec![(key, value.into())])
+    }
+
+    #[must_use]
+    pub(crate) fn table(mut self, table: Table) -> Self {
+        self.tables.push(table);
+        self
+    }
+
+    /// Adds something to know about the result.
+    #[must_use]
+    pub(crate) fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+}
+
+/// Where reports go: standard output, as text or as JSON.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    json: bool,
+    to: BufWriter<Stdout>,
+}
+
+impl Printer {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json, to: BufWriter::new(io::stdout()) }
+    }
+
+    /// Prints a report.
+    pub(crate) fn report(&mut self, report: &Report) -> io::Result<()> {
+        if self.json {
+            json::write(&mut self.to, report)?;
+        } else {
+            text::write(&mut self.to, report)?;
+        }
+        self.flush()
+    }
+
+    /// Prints one line of a stream; it is seen after [`Printer::flush`].
+    pub(crate) fn line(&mut self, text: &str, object: &[(&'static str, Value)]) -> io::Result<()> {
+        if self.json {
+            json::write_object(&mut self.to, object)
+        } else {
+            writeln!(self.to, "{text}")
+        }
+    }
+
+    /// Prints bytes as they are: a completion script.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.to.write_all(bytes)?;
+        self.flush()
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
+    /// Tells something beside a stream, on standard error.
+    pub(crate) fn aside(&self, text: &str) {
+        self.error(&format!("note: {text}"), &[("note", text.into())]);
+    }
+
+    /// Tells that something failed, on standard error. What can't be told there is lost.
+    pub(crate) fn error(&self, text: &str, object: &[(&'static str, Value)]) {
+        let mut to = io::stderr().lock();
+        let _ = if self.json {
+            json::write_object(&mut to, object)
+        } else {
+            writeln!(to, "ptpctl: {text}")
+        };
+    }
+}

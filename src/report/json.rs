@@ -1,0 +1,83 @@
+//! Reports as JSON: one object, or one object a line for a stream.
+
+use super::{Report, Value};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::io::{self, Write};
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            // Numbers that fit 64 bits go the way that every serializer has.
+            Self::Int(value) => match i64::try_from(*value) {
+                Ok(value) => serializer.serialize_i64(value),
+                Err(_) => serializer.serialize_i128(*value),
+            },
+            Self::Text(value) => serializer.serialize_str(value),
+            Self::List(values) => serializer.collect_seq(values),
+            Self::Object(members) => Object(members).serialize(serializer),
+        }
+    }
+}
+
+/// Members in their order.
+struct Object<'a>(&'a [(&'static str, Value)]);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
+    let mut members = Vec::new();
+    if let Some(name) = &report.device {
+        members.push(("device", name.device.as_str().into()));
+        members.push(("clock_name", name.clock_name.clone().into()));
+    }
+    for row in &report.rows {
+        members.extend(row.values.iter().cloned());
+    }
+    for table in &report.tables {
+        let lines = table.lines.iter().map(|cells| {
+            let members = table.columns.iter().zip(cells);
+            Value::Object(members.map(|((key, _), (_, value))| (*key, value.clone())).collect())
+        });
+        members.push((table.key, Value::List(lines.collect())));
+    }
+    if !report.notes.is_empty() {
+        members.push(("notes", report.notes.clone().into()));
+    }
+    write_object(to, &members)
+}
+
+/// Writes one object on one line.
+pub(crate) fn write_object(to: &mut impl Write, object: &[(&'static str, Value)]) -> io::Result<()> {
+    // An error of `to` comes back as what it was.
+    serde_json::to_writer(&mut *to, &Object(object)).map_err(io::Error::from)?;
+    writeln!(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_keeps_the_order_of_its_members() {
+        let mut line = Vec::new();
+        let object = [
+            ("b", Value::from(1_i64)),
+            ("a", vec!["x", "\u{1}\""].into()),
+            ("c", None::<bool>.into()),
+            ("d", Value::Int(i128::from(i64::MAX) + 1)),
+        ];
+        write_object(&mut line, &object).expect("written");
+        let expected = "{\"b\":1,\"a\":[\"x\",\"\\u0001\\\"\"],\"c\":null,\"d\":9223372036854775808}\n";
+        assert_eq!(String::from_utf8_lossy(&line), expected);
+    }
+}

@@ -1,0 +1,170 @@
+//! Times, typed by their scale.
+
+use crate::offset::Offset;
+use std::{fmt, marker::PhantomData};
+
+/// The scale that a time is on.
+pub trait Scale: Copy + fmt::Debug + private::Sealed {}
+
+/// Coordinated Universal Time, with leap seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Utc {}
+
+/// International Atomic Time, without leap seconds: ahead of UTC by [TAI − UTC](TaiOffset).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tai {}
+
+/// A scale that nobody has told: what a PHC shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unknown {}
+
+impl Scale for Utc {}
+impl Scale for Tai {}
+impl Scale for Unknown {}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::Utc {}
+    impl Sealed for super::Tai {}
+    impl Sealed for super::Unknown {}
+}
+
+/// TAI − UTC in seconds: 37 since 2017.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaiOffset(pub i32);
+
+/// A time: seconds since 1970-01-01 00:00:00 on its scale, and nanoseconds.
+///
+/// # Examples
+///
+/// ```
+/// use ptpctl::{TaiOffset, Timestamp, Tai, Unknown};
+///
+/// let shown = Timestamp::<Unknown>::new(1_700_000_037, 5).expect("in range");
+/// let utc = shown.assume::<Tai>().to_utc(TaiOffset(37)).expect("in range");
+/// assert_eq!(utc.seconds(), 1_700_000_000);
+/// assert_eq!(utc.to_string(), "1700000000.000000005");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp<S: Scale> {
+    seconds: i64,
+    nanoseconds: u32,
+    scale: PhantomData<S>,
+}
+
+const BILLION: i128 = 1_000_000_000;
+
+impl<S: Scale> Timestamp<S> {
+    /// A time, or `None` where `nanoseconds` is beyond 999 999 999.
+    pub const fn new(seconds: i64, nanoseconds: u32) -> Option<Self> {
+        if nanoseconds < 1_000_000_000 {
+            Some(Self { seconds, nanoseconds, scale: PhantomData })
+        } else {
+            None
+        }
+    }
+
+    /// A time from nanoseconds since 1970, or `None` where the seconds don't fit 64 bits.
+    pub fn from_total_nanoseconds(nanoseconds: i128) -> Option<Self> {
+        let seconds = i64::try_from(nanoseconds.div_euclid(BILLION)).ok()?;
+        let nanoseconds = u32::try_from(nanoseconds.rem_euclid(BILLION)).ok()?;
+        Self::new(seconds, nanoseconds)
+    }
+
+    /// Seconds since 1970, rounded down.
+    pub const fn seconds(self) -> i64 {
+        self.seconds
+    }
+
+    /// Nanoseconds within the second, 0…999 999 999.
+    pub const fn nanoseconds(self) -> u32 {
+        self.nanoseconds
+    }
+
+    /// Nanoseconds since 1970.
+    pub fn total_nanoseconds(self) -> i128 {
+        i128::from(self.seconds) * BILLION + i128::from(self.nanoseconds)
+    }
+
+    /// The same reading, taken to be on the scale `T`.
+    pub fn assume<T: Scale>(self) -> Timestamp<T> {
+        Timestamp { seconds: self.seconds, nanoseconds: self.nanoseconds, scale: PhantomData }
+    }
+
+    /// `self − earlier`, or `None` where it doesn't fit an [`Offset`].
+    pub fn since(self, earlier: Self) -> Option<Offset> {
+        let difference = self.total_nanoseconds() - earlier.total_nanoseconds();
+        i64::try_from(difference).ok().map(Offset::from_nanoseconds)
+    }
+
+    /// `self + offset`, or `None` beyond 64 bits of seconds.
+    pub fn plus(self, offset: Offset) -> Option<Self> {
+        Self::from_total_nanoseconds(self.total_nanoseconds() + i128::from(offset.nanoseconds()))
+    }
+}
+
+impl Timestamp<Tai> {
+    /// The same instant in UTC, or `None` beyond 64 bits of seconds.
+    pub fn to_utc(self, offset: TaiOffset) -> Option<Timestamp<Utc>> {
+        Timestamp::new(self.seconds.checked_sub(i64::from(offset.0))?, self.nanoseconds)
+    }
+}
+
+impl Timestamp<Utc> {
+    /// The same instant in TAI, or `None` beyond 64 bits of seconds.
+    pub fn to_tai(self, offset: TaiOffset) -> Option<Timestamp<Tai>> {
+        Timestamp::new(self.seconds.checked_add(i64::from(offset.0))?, self.nanoseconds)
+    }
+}
+
+impl<S: Scale> fmt::Display for Timestamp<S> {
+    /// Writes seconds and all nine decimals, also for times before 1970: `-0.000000001`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.total_nanoseconds();
+        let sign = if total < 0 { "-" } else { "" };
+        let magnitude = total.unsigned_abs();
+        let billion = BILLION.unsigned_abs();
+        write!(f, "{sign}{}.{:09}", magnitude / billion, magnitude % billion)
+    }
+}
+
+impl<S: Scale> fmt::Debug for Timestamp<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64, nanoseconds: u32) -> Timestamp<Unknown> {
+        Timestamp::new(seconds, nanoseconds).expect("in range")
+    }
+
+    #[test]
+    fn nanoseconds_beyond_a_second_make_no_time() {
+        assert_eq!(Timestamp::<Utc>::new(0, 1_000_000_000), None);
+    }
+
+    #[test]
+    fn times_before_1970_print_their_value() {
+        assert_eq!(at(-1, 999_999_999).to_string(), "-0.000000001");
+        assert_eq!(at(-2, 0).to_string(), "-2.000000000");
+    }
+
+    #[test]
+    fn differences_cross_seconds() {
+        assert_eq!(at(2, 1).since(at(1, 2)), Some(Offset::from_nanoseconds(999_999_999)));
+        assert_eq!(at(1, 0).plus(Offset::from_nanoseconds(-1)), Some(at(0, 999_999_999)));
+        assert_eq!(at(i64::MAX, 0).since(at(0, 0)), None);
+    }
+
+    #[test]
+    fn tai_is_ahead_of_utc() {
+        let utc = at(1_700_000_000, 1).assume::<Utc>();
+        let tai = utc.to_tai(TaiOffset(37)).expect("in range");
+        assert_eq!(tai.seconds(), 1_700_000_037);
+        assert_eq!(tai.to_utc(TaiOffset(37)), Some(utc));
+    }
+}
