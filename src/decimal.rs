@@ -73,6 +73,13 @@ impl Decimal {
         Some(divide_to_nearest(product, denominator))
     }
 
+    /// `numerator / (this number × denominator)` as a whole number, or `None` where it isn't one.
+    pub(crate) fn divides_exactly(self, numerator: i128, denominator: i128) -> Option<i128> {
+        let numerator = numerator.checked_mul(10_i128.checked_pow(self.places)?)?;
+        let denominator = self.mantissa.checked_mul(denominator)?;
+        (denominator != 0 && numerator % denominator == 0).then(|| numerator / denominator)
+    }
+
     /// Whether this is exactly zero.
     pub(crate) fn is_zero(self) -> bool {
         self.mantissa == 0

@@ -15,7 +15,7 @@ pub mod uapi;
 pub use device::Device;
 pub use ethtool::{PhcOfInterface, phc_of_interface};
 pub use signals::Signals;
-pub use system::{system_gettime, system_settime, system_tai_offset};
+pub use system::{system_adjtime, system_gettime};
 
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -109,8 +109,6 @@ pub trait Calls: Send {
 
     /// `clock_gettime` on a clock of the system that this PHC is in.
     fn system_gettime(&self, clock: libc::clockid_t) -> Result<timespec>;
-    /// `clock_settime` on the system's `CLOCK_REALTIME`.
-    fn system_settime(&self, time: &timespec) -> Result<()>;
-    /// TAI − UTC in seconds as the system's kernel has it; 0 means that nobody set it.
-    fn system_tai_offset(&self) -> Result<i32>;
+    /// `clock_adjtime` on the system's `CLOCK_REALTIME`: steps it, or tells TAI − UTC (`tai`).
+    fn system_adjtime(&self, timex: &mut timex) -> Result<()>;
 }

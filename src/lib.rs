@@ -22,6 +22,9 @@
 //! `mock` is the mock clock; `cli` is what the command `ptpctl` needs. Without features the
 //! library depends on `libc` and `nix` only.
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod decimal;
 pub mod find;
 mod frequency;
@@ -31,6 +34,8 @@ pub mod measure;
 pub mod mock;
 mod offset;
 pub mod phc;
+#[cfg(feature = "cli")]
+mod report;
 mod timestamp;
 
 pub use frequency::Frequency;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The command `ptpctl`.
+
+fn main() -> std::process::ExitCode {
+    ptpctl::cli::main()
+}

@@ -54,7 +54,7 @@ pub const CALLS: [&str; 24] = [
     "attribute",
     "set_attribute",
     "system_gettime",
-    "system_settime",
+    "system_adjtime",
     "open",
 ];
 

@@ -114,13 +114,9 @@ impl Phc {
     /// As [`Phc::set_time`]; `EINVAL` where the resulting time would be out of range.
     #[doc(alias = "ADJ_SETOFFSET")]
     pub fn step(&self, offset: Offset) -> Result<(), Error> {
-        let (seconds, nanoseconds) = offset.seconds_and_nanoseconds();
-        let mut timex = uapi::timex();
-        timex.modes = libc::ADJ_SETOFFSET | libc::ADJ_NANO;
-        timex.time.tv_sec = self.fits(&format!("step by {offset:+}"), seconds)?;
-        // With ADJ_NANO this field has nanoseconds; any width of it holds 999 999 999.
-        timex.time.tv_usec = nanoseconds.into();
-        self.adjtime(&format!("step by {offset:+}"), "clock_adjtime(ADJ_SETOFFSET)", &mut timex)
+        let asked = format!("step by {offset:+}");
+        let mut timex = self.setoffset(&asked, offset)?;
+        self.adjtime(&asked, "clock_adjtime(ADJ_SETOFFSET)", &mut timex)
     }
 
     /// The frequency offset dialled last, 0 at first. Wraps `clock_adjtime` without modes.
@@ -238,21 +234,35 @@ impl Phc {
         Ok(self.timestamp(asked, "clock_gettime(CLOCK_REALTIME)", time)?.assume())
     }
 
-    /// Sets the system's UTC clock.
+    /// Steps the system's UTC clock, exactly: the kernel adds the offset itself.
     ///
     /// # Errors
     ///
-    /// `EPERM` without `CAP_SYS_TIME`, `EINVAL` for a time that the kernel refuses.
-    pub fn set_system_time(&self, time: Timestamp<Utc>) -> Result<(), Error> {
-        let asked = format!("set the system clock to {time}");
-        let time = self.timespec(&asked, time.assume())?;
-        let call = "clock_settime(CLOCK_REALTIME)";
-        self.call(&asked, call, || self.calls.system_settime(&time))
+    /// `EPERM` without `CAP_SYS_TIME`, `EINVAL` where the kernel refuses the resulting time.
+    #[doc(alias = "ADJ_SETOFFSET")]
+    pub fn step_system(&self, offset: Offset) -> Result<(), Error> {
+        let asked = format!("step the system clock by {offset:+}");
+        let mut timex = self.setoffset(&asked, offset)?;
+        let call = "clock_adjtime(CLOCK_REALTIME, ADJ_SETOFFSET)";
+        self.call(&asked, call, || self.calls.system_adjtime(&mut timex))
     }
 
     /// TAI − UTC as the system's kernel has it, `None` where nobody set it.
     pub fn tai_offset(&self) -> Option<TaiOffset> {
-        self.calls.system_tai_offset().ok().filter(|offset| *offset != 0).map(TaiOffset)
+        let mut timex = uapi::timex();
+        self.calls.system_adjtime(&mut timex).ok()?;
+        (timex.tai != 0).then_some(TaiOffset(timex.tai))
+    }
+
+    /// The kernel's form of a step.
+    fn setoffset(&self, asked: &str, offset: Offset) -> Result<uapi::timex, Error> {
+        let (seconds, nanoseconds) = offset.seconds_and_nanoseconds();
+        let mut timex = uapi::timex();
+        timex.modes = libc::ADJ_SETOFFSET | libc::ADJ_NANO;
+        timex.time.tv_sec = self.fits(asked, seconds)?;
+        // With ADJ_NANO this field has nanoseconds; any width of it holds 999 999 999.
+        timex.time.tv_usec = nanoseconds.into();
+        Ok(timex)
     }
 
     /// Makes a call again as long as signals interrupt it, and turns its errno into an [`Error`].

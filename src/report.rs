@@ -15,6 +15,8 @@ pub(crate) enum Value {
     Null,
     Bool(bool),
     Int(i128),
+    /// A decimal number, exact in its text.
+    Decimal(String),
     Text(String),
     List(Vec<Self>),
     /// In this order.

@@ -237,12 +237,8 @@ impl Calls for Device {
         system::gettime(clock)
     }
 
-    fn system_settime(&self, time: &timespec) -> Result<()> {
-        system::system_settime(time)
-    }
-
-    fn system_tai_offset(&self) -> Result<i32> {
-        system::system_tai_offset()
+    fn system_adjtime(&self, timex: &mut timex) -> Result<()> {
+        system::system_adjtime(timex)
     }
 }
 

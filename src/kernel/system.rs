@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "the clock calls take raw pointers")]
 
 use super::Result;
-use super::uapi::{self, timespec};
+use super::uapi::{timespec, timex};
 use nix::errno::Errno;
 
 /// `clock_gettime` on any clock id.
@@ -23,24 +23,12 @@ pub fn system_gettime(clock: libc::clockid_t) -> Result<timespec> {
     gettime(clock)
 }
 
-/// `clock_settime` on `CLOCK_REALTIME`.
+/// `clock_adjtime` on `CLOCK_REALTIME`.
 ///
 /// # Errors
 ///
-/// `EPERM` without `CAP_SYS_TIME`, `EINVAL` for a time that the kernel refuses.
-pub fn system_settime(time: &timespec) -> Result<()> {
-    // SAFETY: `time` outlives the call.
-    Errno::result(unsafe { libc::clock_settime(libc::CLOCK_REALTIME, time) }).map(drop)
-}
-
-/// TAI − UTC in seconds as the kernel has it; 0 means that nobody set it.
-///
-/// # Errors
-///
-/// What `clock_adjtime` answers to a mere reading: none that are known.
-pub fn system_tai_offset() -> Result<i32> {
-    let mut timex = uapi::timex();
-    // SAFETY: `timex` is the struct of this call and outlives it; `modes` 0 only reads.
-    Errno::result(unsafe { libc::clock_adjtime(libc::CLOCK_REALTIME, &raw mut timex) })?;
-    Ok(timex.tai)
+/// With modes, `EPERM` without `CAP_SYS_TIME` and `EINVAL` for what the kernel refuses.
+pub fn system_adjtime(timex: &mut timex) -> Result<()> {
+    // SAFETY: `timex` is the struct of this call and outlives it.
+    Errno::result(unsafe { libc::clock_adjtime(libc::CLOCK_REALTIME, timex) }).map(drop)
 }

@@ -659,19 +659,26 @@ impl Calls for Mock {
         to_timespec(world.shown(clock, now)?)
     }
 
-    fn system_settime(&self, time: &timespec) -> Result<()> {
+    fn system_adjtime(&self, timex: &mut timex) -> Result<()> {
         let mut world = self.lock();
-        world.failure("system_settime")?;
+        world.failure("system_adjtime")?;
+        timex.tai = world.config.tai;
+        if timex.modes == 0 {
+            return Ok(());
+        }
         if world.config.unprivileged {
             return Err(Errno::EPERM);
         }
-        let now = world.time.now();
-        world.time.step = nanoseconds(*time) - now;
+        // Steps to the nanosecond are all that the program asks for.
+        if timex.modes != libc::ADJ_SETOFFSET | libc::ADJ_NANO {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let part = i128::from(timex.time.tv_usec);
+        if !(0..SECOND).contains(&part) {
+            return Err(Errno::EINVAL);
+        }
+        world.time.step += i128::from(timex.time.tv_sec) * SECOND + part;
         world.save()
-    }
-
-    fn system_tai_offset(&self) -> Result<i32> {
-        Ok(self.lock().config.tai)
     }
 }
 

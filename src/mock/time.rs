@@ -2,9 +2,13 @@
 
 use crate::kernel::{self, system_gettime, uapi::timespec};
 use nix::errno::Errno;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// Where virtual time starts: 2023-11-14 22:13:20 UTC.
 pub(super) const VIRTUAL_START: i128 = 1_700_000_000 * SECOND;
+/// What is too short to sleep for.
+const SHORT: Duration = Duration::from_micros(100);
 /// How long the virtual machine is up by then.
 const VIRTUAL_UPTIME: i128 = 1_000 * SECOND;
 pub(super) const SECOND: i128 = 1_000_000_000;
@@ -17,15 +21,18 @@ pub(super) struct Time {
     latest: i128,
     /// True time − `CLOCK_MONOTONIC`.
     boot: i128,
-    /// `CLOCK_REALTIME` − true time, once somebody set the mock's system clock.
+    /// `CLOCK_REALTIME` − true time, once somebody stepped the mock's system clock.
     pub(super) step: i128,
 }
 
 impl Time {
     pub(super) fn real() -> kernel::Result<Self> {
+        // Once, so that all mocks of a process agree to the nanosecond.
+        static BOOT: OnceLock<i128> = OnceLock::new();
         let now = nanoseconds(system_gettime(libc::CLOCK_REALTIME)?);
         let monotonic = nanoseconds(system_gettime(libc::CLOCK_MONOTONIC)?);
-        Ok(Self { is_virtual: false, latest: now, boot: now - monotonic, step: 0 })
+        let boot = *BOOT.get_or_init(|| now - monotonic);
+        Ok(Self { is_virtual: false, latest: now, boot, step: 0 })
     }
 
     pub(super) fn starting_virtual(now: i128) -> Self {
@@ -50,9 +57,23 @@ impl Time {
         self.latest
     }
 
-    /// Lets time pass. The machine's own can't be hurried: what is ahead of it waits for it.
+    /// Lets time pass; the machine's own has to be waited for.
     pub(super) fn pass(&mut self, duration: i128) -> i128 {
-        self.latest += duration;
+        if self.is_virtual {
+            self.latest += duration;
+            return self.latest;
+        }
+        let until = self.now() + duration;
+        let span = Duration::from_nanos(u64::try_from(duration).unwrap_or(0));
+        if span > SHORT {
+            std::thread::sleep(span);
+        }
+        // Not for ever: the machine's clock may be stepped back meanwhile.
+        let began = Instant::now();
+        while self.now() < until && began.elapsed() < SHORT {
+            std::hint::spin_loop();
+        }
+        self.latest = self.latest.max(until);
         self.latest
     }
 

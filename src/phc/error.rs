@@ -123,7 +123,7 @@ impl Error {
             Errno::EBUSY => "something else uses it: 'ptpctl list' shows who has the clock open".into(),
             Errno::ENODEV => "the clock has gone: was the card or its driver removed? 'ptpctl list' shows what is there".into(),
             Errno::ENOENT if *call == "open" => "there is no such device: 'ptpctl list' shows what is there".into(),
-            Errno::ENOTTY if *call == "open" => "it is no PTP hardware clock: 'ptpctl list' shows those there are".into(),
+            Errno::ENOTTY if *call == "open" => "'ptpctl list' shows the clocks that there are".into(),
             Errno::ENOTTY => "this kernel is older than the call; 'ptpctl caps' shows what the clock offers".into(),
             Errno::EOPNOTSUPP => format!("the driver can't do this; 'ptpctl caps {device}' shows what it can"),
             Errno::ERANGE => format!("the value is beyond what the driver takes; 'ptpctl caps {device}' shows the limits"),
@@ -135,13 +135,31 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Call { name, call: "open", errno, .. } => {
+                let words = match errno {
+                    Errno::ENOTTY => "it is no PTP hardware clock",
+                    _ => words(*errno),
+                };
+                write!(f, "can't open {name}: {words} ({errno:?})")
+            }
             Self::Call { asked, name, call, errno } => {
-                write!(f, "can't {asked} on {name}: {call}: {} ({errno:?})", errno.desc())
+                write!(f, "can't {asked} on {name}: {call}: {} ({errno:?})", words(*errno))
             }
             Self::Unable { asked, name, why } | Self::Invalid { asked, name, why } => {
                 write!(f, "can't {asked} on {name}: {why}")
             }
         }
+    }
+}
+
+/// An errno in words that fit a clock.
+fn words(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EOPNOTSUPP => "not supported",
+        Errno::ENOTTY => "this kernel doesn't know the call",
+        Errno::ERANGE => "value out of range",
+        Errno::EPROTO => "the answer makes no sense",
+        _ => errno.desc(),
     }
 }
 

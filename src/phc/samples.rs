@@ -170,6 +170,14 @@ impl Phc {
         Err(why.unwrap_or_else(|| self.unable("read samples", "it has no method".into())))
     }
 
+    /// Whether extended samples can be had against `clock` on this kernel.
+    #[doc(alias = "PTP_SYS_OFFSET_EXTENDED")]
+    pub fn takes_clock(&self, clock: SystemClock) -> bool {
+        // No sample at all is checked like any number of them.
+        let mut none = uapi::sys_offset_extended(0, clock.id());
+        self.calls.sys_offset_extended(Version::V1, &mut none).is_ok()
+    }
+
     fn precise_sample(&self, clock: SystemClock, cycles: bool) -> Result<Sample, Error> {
         let asked = format!("read a precise sample against {clock}");
         let (name, call): (_, fn(&Self) -> kernel::Result<_>) = if cycles {

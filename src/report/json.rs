@@ -14,6 +14,11 @@ impl Serialize for Value {
                 Ok(value) => serializer.serialize_i64(value),
                 Err(_) => serializer.serialize_i128(*value),
             },
+            // Fifteen digits at most, which a double keeps and prints again.
+            Self::Decimal(value) => match value.parse::<f64>() {
+                Ok(value) => serializer.serialize_f64(value),
+                Err(_) => serializer.serialize_unit(),
+            },
             Self::Text(value) => serializer.serialize_str(value),
             Self::List(values) => serializer.collect_seq(values),
             Self::Object(members) => Object(members).serialize(serializer),
@@ -57,7 +62,10 @@ pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
 }
 
 /// Writes one object on one line.
-pub(crate) fn write_object(to: &mut impl Write, object: &[(&'static str, Value)]) -> io::Result<()> {
+pub(crate) fn write_object(
+    to: &mut impl Write,
+    object: &[(&'static str, Value)],
+) -> io::Result<()> {
     // An error of `to` comes back as what it was.
     serde_json::to_writer(&mut *to, &Object(object)).map_err(io::Error::from)?;
     writeln!(to)
@@ -74,10 +82,11 @@ mod tests {
             ("b", Value::from(1_i64)),
             ("a", vec!["x", "\u{1}\""].into()),
             ("c", None::<bool>.into()),
+            ("e", Value::Decimal("-12.496948".into())),
             ("d", Value::Int(i128::from(i64::MAX) + 1)),
         ];
         write_object(&mut line, &object).expect("written");
-        let expected = "{\"b\":1,\"a\":[\"x\",\"\\u0001\\\"\"],\"c\":null,\"d\":9223372036854775808}\n";
+        let expected = "{\"b\":1,\"a\":[\"x\",\"\\u0001\\\"\"],\"c\":null,\"e\":-12.496948,\"d\":9223372036854775808}\n";
         assert_eq!(String::from_utf8_lossy(&line), expected);
     }
 }

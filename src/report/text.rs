@@ -71,7 +71,8 @@ mod tests {
             .value("hidden", 2_i64)
             .row("much longer", "2\u{1b}[2J", "b", 2_i64)
             .note("mind this");
-        let expected = "/dev/ptp0 (IDT)\n  short        1\n  much longer  2\u{fffd}[2J\nnote: mind this\n";
+        let expected =
+            "/dev/ptp0 (IDT)\n  short        1\n  much longer  2\u{fffd}[2J\nnote: mind this\n";
         assert_eq!(text(&report), expected);
     }
 

@@ -1,0 +1,223 @@
+//! The command line: one file a command, and the table that names them all.
+
+mod adjfreq;
+mod adjphase;
+mod adjtime;
+mod arguments;
+mod caps;
+mod completions;
+mod diff;
+mod extts;
+mod failure;
+mod freq;
+mod get;
+mod list;
+mod man;
+mod offset;
+mod perout;
+mod pin;
+mod pins;
+mod pps;
+mod rfc3339;
+mod set;
+mod set_system;
+mod vclocks;
+
+use crate::find;
+use crate::phc::{Access, Phc};
+use crate::report::{Printer, Report};
+use arguments::{COMMAND_GROUPS, ENVIRONMENT, EXIT_STATUS};
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+use failure::Failure;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// One command: how it is called, what it takes, what it does.
+struct Command {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    about: &'static str,
+    /// Adds its arguments, its long text and its examples.
+    arguments: fn(clap::Command) -> clap::Command,
+    run: fn(&mut Context<'_>) -> Result<Report, Failure>,
+}
+
+/// All commands, in the order in which help shows them.
+const COMMANDS: [Command; 19] = [
+    list::COMMAND,
+    caps::COMMAND,
+    get::COMMAND,
+    freq::COMMAND,
+    pins::COMMAND,
+    offset::COMMAND,
+    diff::COMMAND,
+    set::COMMAND,
+    set_system::COMMAND,
+    adjtime::COMMAND,
+    adjfreq::COMMAND,
+    adjphase::COMMAND,
+    pin::COMMAND,
+    perout::COMMAND,
+    pps::COMMAND,
+    vclocks::COMMAND,
+    extts::COMMAND,
+    completions::COMMAND,
+    man::COMMAND,
+];
+
+/// What a command runs with.
+struct Context<'a> {
+    matches: &'a ArgMatches,
+    printer: &'a mut Printer,
+}
+
+/// The clock where none is named.
+const DEFAULT_DEVICE: &str = "/dev/ptp0";
+/// The environment variable that names a clock.
+const DEVICE_VARIABLE: &str = "PTPCTL_DEVICE";
+
+impl Context<'_> {
+    /// Opens the clock that the command line names, else the environment, else `/dev/ptp0`.
+    fn open(&self, access: Access) -> Result<Phc, Failure> {
+        Ok(find::open(&self.device()?, access)?)
+    }
+
+    /// As [`Context::open`], for a command that changes the clock, unless it only tells what it
+    /// would do.
+    fn open_to_change(&self) -> Result<Phc, Failure> {
+        self.open(if self.is_dry_run() { Access::ReadOnly } else { Access::ReadWrite })
+    }
+
+    fn device(&self) -> Result<String, Failure> {
+        if let Some(name) = self.named_device()? {
+            return Ok(name);
+        }
+        match std::env::var(DEVICE_VARIABLE) {
+            Ok(name) => Ok(name),
+            Err(std::env::VarError::NotPresent) => Ok(DEFAULT_DEVICE.into()),
+            Err(error) => Err(Failure::Usage(format!("{DEVICE_VARIABLE}: {error}"))),
+        }
+    }
+
+    /// The clock that the command line names.
+    fn named_device(&self) -> Result<Option<String>, Failure> {
+        let of = |id| self.matches.try_get_one::<String>(id).ok().flatten();
+        match (of(arguments::POSITIONAL_DEVICE), of(arguments::DEVICE_OPTION)) {
+            (Some(one), Some(other)) if one != other => Err(Failure::Usage(format!(
+                "two clocks are named, '{one}' and with --device '{other}': name one"
+            ))),
+            (one, other) => Ok(one.or(other).cloned()),
+        }
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.has("dry-run")
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.matches.try_get_one::<bool>(flag).ok().flatten().copied().unwrap_or(false)
+    }
+
+    /// An argument's value, read by its own parser.
+    fn get<T: Clone + Send + Sync + 'static>(&self, argument: &str) -> Option<T> {
+        self.matches.try_get_one::<T>(argument).ok().flatten().cloned()
+    }
+
+    /// The value of an argument that clap has made sure of.
+    fn required<T: Clone + Send + Sync + 'static>(&self, argument: &str) -> Result<T, Failure> {
+        self.get(argument).ok_or_else(|| Failure::Usage(format!("{argument} is missing")))
+    }
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    run(std::env::args_os().collect())
+}
+
+fn run(arguments: Vec<OsString>) -> ExitCode {
+    // Known before parsing, for the errors of parsing.
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return end_of_parsing(&error, json),
+    };
+    let mut printer = Printer::new(json);
+    let Some((name, matches)) = matches.subcommand() else {
+        return ExitCode::from(2);
+    };
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        return ExitCode::from(2);
+    };
+    let mut context = Context { matches, printer: &mut printer };
+    let outcome = (command.run)(&mut context)
+        .and_then(|report| printer.report(&report).map_err(Failure::Output));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(&printer),
+    }
+}
+
+/// Help and version are printed; a mistake is told and ends with 2.
+fn end_of_parsing(error: &clap::Error, json: bool) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A closed pipe is no error, and a terminal that is gone can't be told.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let text = text.trim_start_matches("error: ").split("\n\nFor more").next().unwrap_or_default();
+    Failure::Usage(text.trim_end().to_owned()).tell(&Printer::new(json))
+}
+
+/// The whole command line.
+fn command() -> clap::Command {
+    let root = clap::Command::new("ptpctl")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Controls PTP hardware clocks")
+        .long_about(
+            "Controls PTP hardware clocks (PHCs): the clocks behind /dev/ptpN in network cards, \
+             timing cards and jitter attenuators.\n\nDEVICE is /dev/ptp0, any other path to a PHC, \
+             ptp0, 0, an interface (eth0), what the clock calls itself (\"IDT CM TOD0\"), or a \
+             mock clock (mock, mock:igb, …; see ptpctl-mock(7)).",
+        )
+        .after_help(COMMAND_GROUPS)
+        .after_long_help(format!("{COMMAND_GROUPS}\n\n{ENVIRONMENT}\n\n{EXIT_STATUS}"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .args(arguments::for_every_command());
+    COMMANDS.iter().fold(root, |root, command| {
+        // Only the command that is run gets built.
+        root.subcommand(
+            clap::Command::new(command.name)
+                .about(command.about)
+                .visible_aliases(command.aliases.iter().copied())
+                .defer(command.arguments),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        let mut command = command();
+        command.build();
+        command.debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_and_json() {
+        let mut command = command();
+        command.build();
+        for command in command.get_subcommands() {
+            let name = command.get_name();
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Examples:"), "{name} has no examples");
+            assert!(command.get_arguments().any(|a| a.get_id() == "json"), "{name} has no --json");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Arguments that several commands share, and the values that people write for them.
+
+use crate::phc::SystemClock;
+use crate::{Frequency, Offset, ParseQuantityError};
+use clap::{Arg, ArgAction, value_parser};
+use std::str::FromStr;
+use std::time::Duration;
+
+pub(super) const POSITIONAL_DEVICE: &str = "DEVICE";
+pub(super) const DEVICE_OPTION: &str = "device";
+
+pub(super) const COMMAND_GROUPS: &str = "\
+Try it without hardware: ptpctl caps mock
+Each command has a page: ptpctl COMMAND --help, man ptpctl-COMMAND";
+
+pub(super) const ENVIRONMENT: &str = "\
+Environment:
+  PTPCTL_DEVICE  the clock where none is named, instead of /dev/ptp0";
+
+pub(super) const EXIT_STATUS: &str = "\
+Exit status:
+  0  done
+  1  failed
+  2  wrong usage: no clock could do what was asked
+  3  this clock can't do it
+  5  waited in vain";
+
+/// The options of every command.
+pub(super) fn for_every_command() -> [Arg; 2] {
+    [
+        Arg::new(DEVICE_OPTION)
+            .short('d')
+            .long("device")
+            .value_name("DEVICE")
+            .global(true)
+            .help("The clock: path, ptpN, N, interface, clock name or mock… [default: $PTPCTL_DEVICE, else /dev/ptp0]"),
+        flag("json", "Print JSON: one object, or one a line for a stream").global(true),
+    ]
+}
+
+/// The clock, always the last positional.
+pub(super) fn device() -> Arg {
+    Arg::new(POSITIONAL_DEVICE)
+        .help("The clock: path, ptpN, N, interface, clock name or mock…; as --device")
+}
+
+/// `--dry-run`, for every command that changes something.
+pub(super) fn dry_run() -> Arg {
+    flag("dry-run", "Check everything and tell what would be done; change nothing").short('n')
+}
+
+pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+/// An option with a value.
+pub(super) fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+/// An offset: exact nanoseconds, with its unit.
+pub(super) fn offset(argument: Arg) -> Arg {
+    argument.allow_hyphen_values(true).value_parser(|text: &str| exactly::<Offset>(text))
+}
+
+/// Reads a quantity; says only what is wrong with it.
+fn exactly<T: FromStr<Err = ParseQuantityError>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: ParseQuantityError| error.why)
+}
+
+/// A frequency offset, with its unit.
+pub(super) fn frequency(argument: Arg) -> Arg {
+    argument.allow_hyphen_values(true).value_parser(|text: &str| exactly::<Frequency>(text))
+}
+
+/// How long to go on or to wait: `10s`, `1min 30s`.
+pub(super) fn duration(argument: Arg) -> Arg {
+    argument.value_parser(parse_duration)
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text != "0" {
+        return Err(format!(
+            "it has no unit: write {text}s for seconds or {text}ms for milliseconds"
+        ));
+    }
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// A channel number.
+pub(super) fn channel(help: &'static str) -> Arg {
+    option("channel", "N", help).value_parser(value_parser!(u32)).default_value("0")
+}
+
+/// The system clock to compare with.
+pub(super) fn system_clock() -> Arg {
+    option("clock", "CLOCK", "The system clock: realtime, monotonic, monotonic-raw, aux0…aux7")
+        .default_value("realtime")
+        .value_parser(|text: &str| text.parse::<SystemClock>())
+}
+
+/// How many samples to take.
+pub(super) fn samples(default: &'static str) -> Arg {
+    option("samples", "N", "Take so many samples; more than 25 take several calls")
+        .short('s')
+        .default_value(default)
+        .value_parser(value_parser!(u32).range(1..=10_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_needs_a_unit() {
+        assert_eq!(parse_duration("1min 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("10ms"), Ok(Duration::from_millis(10)));
+        assert!(parse_duration("10").is_err_and(|why| why.contains("10s")));
+        assert!(parse_duration("").is_err());
+        assert!(parse_duration("-1s").is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! `ptpctl diff`: one clock − another.
+
+use super::failure::Failure;
+use super::offset::Measured;
+use super::{Command, Context, arguments};
+use crate::find;
+use crate::measure::difference;
+use crate::phc::{Access, Phc, SystemClock};
+use crate::report::Report;
+use clap::Arg;
+
+pub(super) const COMMAND: Command = Command {
+    name: "diff",
+    aliases: &[],
+    about: "Measure one clock's offset from another",
+    arguments,
+    run,
+};
+
+fn arguments(command: clap::Command) -> clap::Command {
+    command
+        .arg(arguments::samples("25"))
+        .arg(Arg::new("first").value_name("DEVICE").required(true).help("The first clock"))
+        .arg(Arg::new("second").value_name("OTHER").required(true).help("The clock to subtract"))
+        .long_about(
+            "Measures first clock - second clock, through CLOCK_MONOTONIC_RAW where both clocks \
+             can be read against it, else through CLOCK_REALTIME: the first before and after the \
+             second, so that both are had at one moment. The bounds of both measurements add up.",
+        )
+        .after_help("Examples:\n  ptpctl diff eth0 eth1\n  ptpctl diff --json /dev/ptp0 /dev/ptp1\n  ptpctl diff mock mock:full,offset=1us")
+}
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    if context.get::<String>(arguments::DEVICE_OPTION).is_some() {
+        return Err(Failure::Usage("diff takes its two clocks as arguments, not --device".into()));
+    }
+    let open = |name: String| find::open(&name, Access::ReadOnly);
+    let first = open(context.required("first")?)?;
+    let second = open(context.required("second")?)?;
+    let number: u32 = context.required("samples")?;
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    // Nobody steps the raw clock, but old kernels and drivers don't read samples against it.
+    let raw = [&first, &second].into_iter().all(|phc| phc.takes_clock(SystemClock::MonotonicRaw));
+    let clock = if raw { SystemClock::MonotonicRaw } else { SystemClock::Realtime };
+    let measure = |phc: &Phc| {
+        let (method, samples) = phc.samples_by_best_method(clock, false, number)?;
+        Measured::of(phc, method, &samples)
+    };
+    let before = measure(&first)?;
+    let middle = measure(&second)?;
+    let after = measure(&first)?;
+    let difference = difference(&before.estimate, &middle.estimate, &after.estimate)
+        .ok_or_else(|| Failure::Failed("the clocks are more than 292 years apart".into()))?;
+    let methods = format!("{} and {}", before.method, middle.method);
+    let told = before.bound().and(middle.bound()).is_some();
+    let bound = if told { format!("±{}", difference.bound) } else { "not told".into() };
+    Ok(Report::new()
+        .headline(format!("{} - {}", first.name(), second.name()))
+        .value("device", first.name().device.as_str())
+        .value("clock_name", first.name().clock_name.clone())
+        .value("other_device", second.name().device.as_str())
+        .value("other_clock_name", second.name().clock_name.clone())
+        .row("offset", format!("{:+}", difference.offset), "offset_ns", difference.offset)
+        .row("bound", bound, "bound_ns", told.then_some(difference.bound))
+        .rows(
+            "method",
+            methods,
+            vec![
+                ("method", before.method.to_string().into()),
+                ("other_method", middle.method.to_string().into()),
+            ],
+        )
+        .row("through", clock.to_string(), "clock", clock.to_string()))
+}

@@ -1,0 +1,316 @@
+//! `ptpctl extts`: external timestamps, an event a line.
+
+use super::failure::Failure;
+use super::{Command, Context, arguments};
+use crate::kernel::{Signals, Wait};
+use crate::measure::Gaps;
+use crate::phc::{Edges, Error, Event, EventKind, ExttsRequest, Phc, Pin, PinFunction};
+use crate::report::{Report, Value};
+use crate::{Offset, Timestamp, Unknown};
+use clap::builder::PossibleValuesParser;
+use clap::value_parser;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+pub(super) const COMMAND: Command = Command {
+    name: "extts",
+    aliases: &[],
+    about: "Watch external timestamps, an event a line",
+    arguments,
+    run,
+};
+
+fn arguments(command: clap::Command) -> clap::Command {
+    command
+        .arg(arguments::channel("The input's channel; a channel isn't a pin"))
+        .arg(arguments::option("pin", "PIN", "Connect this pin (index or name) to the channel, and put it back at the end"))
+        .arg(
+            arguments::option("edge", "EDGE", "The edges to stamp")
+                .value_parser(PossibleValuesParser::new(["rising", "falling", "both"]))
+                .default_value("rising"),
+        )
+        .arg(arguments::flag("offset-events", "Ask for offsets instead of times (EXT_OFFSET)"))
+        .arg(arguments::flag("only", "Receive this channel's events only (the channel mask)"))
+        .arg(
+            arguments::option("count", "N", "End after so many events")
+                .short('c')
+                .value_parser(value_parser!(u64).range(1..)),
+        )
+        .arg(arguments::duration(arguments::option("duration", "TIME", "End after so long: 10s, 1min 30s")))
+        .arg(arguments::duration(arguments::option("timeout", "TIME", "Give up, with status 5, when no event came for so long")))
+        .arg(arguments::flag("keep", "Leave the timestamps and the pin switched on at the end"))
+        .arg(arguments::dry_run())
+        .arg(arguments::device())
+        .long_about(
+            "Switches external timestamps of a channel on and prints each event on a line, at once: \
+             the clock's time at the edge, the channel, and the interval to the event before on \
+             that channel. Events from before the start are dropped. Where the intervals show that \
+             events are missing in between (a reader that is too slow loses the oldest without a \
+             sign), the line says how many.\n\nAt the end, also after Ctrl-C, SIGTERM, a closed pipe \
+             or an error, what was switched on is switched off again, and a pin gets its function \
+             back.\n\nOther programs can have other channels switched on; --only keeps their events \
+             away. Without --count and --duration it goes on until it is stopped. When nothing came \
+             at all in --duration, or for --timeout, the status is 5.",
+        )
+        .after_help(
+            "Examples:\n  ptpctl extts --count 3 mock\n  ptpctl extts --pin SDP1 --channel 1 --edge both --duration 2s mock\n  \
+             ptpctl extts --timeout 2s --json mock | head -n 2",
+        )
+}
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    let request = ExttsRequest {
+        channel: context.required("channel")?,
+        edges: match context.required::<String>("edge")?.as_str() {
+            "falling" => Edges::Falling,
+            "both" => Edges::Both,
+            _ => Edges::Rising,
+        },
+        offset_events: context.has("offset-events"),
+    };
+    let phc = context.open_to_change()?;
+    phc.check_extts(request.channel)?;
+    let pin = context.get::<String>("pin").map(|name| phc.find_pin(&name)).transpose()?;
+    if context.is_dry_run() {
+        if let Some(pin) = &pin {
+            phc.check_pin(pin, PinFunction::Extts, request.channel)?;
+        }
+        let channel = request.channel;
+        return Ok(Report::on(phc.name())
+            .headline(format!("external timestamps of channel {channel} would be on"))
+            .value("channel", channel)
+            .value("dry_run", true));
+    }
+    // Caught before anything is switched on, so that nothing stays on.
+    let signals = Signals::catch()
+        .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
+    let mut undo = Undo { phc: &phc, channel: None, pins: Vec::new() };
+    let watched = watch(context, &phc, &signals, request, pin, &mut undo);
+    if context.has("keep") {
+        undo.forget();
+    }
+    let undone = undo.undo();
+    // What ended the watch is told first; a clock that has gone has nothing left to switch off.
+    watched?;
+    undone?;
+    if signals.came().is_some() {
+        return Err(Failure::Signal(signals));
+    }
+    Ok(Report::new())
+}
+
+/// What has to be put back at the end.
+struct Undo<'a> {
+    phc: &'a Phc,
+    /// The channel that was switched on.
+    channel: Option<u32>,
+    /// The pins that were changed, as they were before; the last is put back first.
+    pins: Vec<Pin>,
+}
+
+impl Undo<'_> {
+    fn forget(&mut self) {
+        self.channel = None;
+        self.pins.clear();
+    }
+
+    /// Puts everything back that it can, and answers the first failure.
+    fn undo(&mut self) -> Result<(), Error> {
+        let off = self.channel.take().map_or(Ok(()), |channel| self.phc.disable_extts(channel));
+        let pins = std::mem::take(&mut self.pins);
+        pins.into_iter().rev().fold(off, |so_far, pin| {
+            let put_back = self.phc.set_pin(&pin, pin.function, pin.channel).map(drop);
+            so_far.and(put_back)
+        })
+    }
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        // Only on the way out of a panic; there is nobody left to tell.
+        let _ = self.undo();
+    }
+}
+
+fn watch(
+    context: &mut Context<'_>,
+    phc: &Phc,
+    signals: &Signals,
+    request: ExttsRequest,
+    pin: Option<Pin>,
+    undo: &mut Undo<'_>,
+) -> Result<(), Failure> {
+    let channel = request.channel;
+    if let Some(pin) = pin {
+        let loser = phc.check_pin(&pin, PinFunction::Extts, channel)?;
+        if let Some(loser) = &loser {
+            let (index, name) = (loser.index, &loser.name);
+            context
+                .printer
+                .aside(&format!("pin {index} ({name}) loses channel {channel} meanwhile"));
+        }
+        // Put back in the other order: first this pin lets go, then the loser gets it again.
+        undo.pins.extend(loser);
+        undo.pins.push(pin.clone());
+        phc.set_pin(&pin, PinFunction::Extts, channel)?;
+    }
+    let mut only = None;
+    if context.has("only") {
+        match phc.receive_only(&[channel]) {
+            Ok(()) => {}
+            // Old kernels have no mask; then what isn't wanted is left out here.
+            Err(error) if error.errno() == Some(Errno::ENOTTY) => only = Some(channel),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    phc.drop_stale_events()?;
+    undo.channel = Some(channel);
+    if !phc.enable_extts(request).inspect_err(|_| undo.channel = None)? {
+        context.printer.aside(
+            "the driver doesn't check requests: it may stamp other edges than those asked for",
+        );
+    }
+    let limits = Limits {
+        count: context.get("count"),
+        deadline: context.get("duration").and_then(|duration| Instant::now().checked_add(duration)),
+        timeout: context.get("timeout"),
+        only,
+    };
+    receive(context, phc, signals, &limits)
+}
+
+/// When the watch ends, and what it leaves out.
+struct Limits {
+    count: Option<u64>,
+    deadline: Option<Instant>,
+    timeout: Option<Duration>,
+    only: Option<u32>,
+}
+
+/// A removal can slip between two polls: none is longer than this.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
+
+fn receive(
+    context: &mut Context<'_>,
+    phc: &Phc,
+    signals: &Signals,
+    limits: &Limits,
+) -> Result<(), Failure> {
+    let stdout = io::stdout();
+    // Asked for nothing, a pipe still tells that nobody reads it any more.
+    let wake = [
+        PollFd::new(signals.fd(), PollFlags::POLLIN),
+        PollFd::new(stdout.as_fd(), PollFlags::empty()),
+    ];
+    let mut lines = Lines::default();
+    let mut events = Vec::new();
+    let mut quiet_since = Instant::now();
+    while limits.count.is_none_or(|count| lines.number < count) {
+        let now = Instant::now();
+        let until_deadline =
+            limits.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let until_timeout =
+            limits.timeout.map(|timeout| (quiet_since + timeout).saturating_duration_since(now));
+        let until = [until_deadline, until_timeout].into_iter().flatten().min();
+        match phc.wait(&wake, until.map_or(LONGEST_POLL, |until| until.min(LONGEST_POLL)))? {
+            Wait::Events => {
+                phc.read_events(&mut events)?;
+                quiet_since = Instant::now();
+                let wanted =
+                    events.iter().filter(|e| limits.only.is_none_or(|only| only == e.channel));
+                for event in wanted {
+                    if limits.count.is_some_and(|count| lines.number >= count) {
+                        break;
+                    }
+                    lines.print(context, phc, event)?;
+                }
+                // One write for all that came at once.
+                context.printer.flush()?;
+            }
+            Wait::Woken if signals.came().is_some() => return Ok(()),
+            Wait::Woken if is_closed(&stdout) => {
+                return Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
+            }
+            Wait::Woken | Wait::TimedOut | Wait::Gone => {}
+        }
+        if signals.came().is_some() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        if limits.deadline.is_some_and(|deadline| deadline <= now) {
+            break;
+        }
+        if limits.timeout.is_some_and(|timeout| quiet_since + timeout <= now) {
+            return Err(in_vain(phc, limits.timeout));
+        }
+    }
+    if lines.number == 0 { Err(in_vain(phc, context.get("duration"))) } else { Ok(()) }
+}
+
+fn in_vain(phc: &Phc, waited: Option<Duration>) -> Failure {
+    let waited = humantime::format_duration(waited.unwrap_or_default());
+    Failure::InVain(format!(
+        "no event came from {} for {waited}: is there a signal, at the right pin? 'ptpctl pins' \
+         shows which pin has the channel",
+        phc.name()
+    ))
+}
+
+fn is_closed(stdout: &io::Stdout) -> bool {
+    let mut poll = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    nix::poll::poll(&mut poll, nix::poll::PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// The lines printed so far, and what the next one is compared with.
+#[derive(Default)]
+struct Lines {
+    number: u64,
+    channels: BTreeMap<u32, Before>,
+}
+
+/// What came before on a channel.
+#[derive(Default)]
+struct Before {
+    last: Option<Timestamp<Unknown>>,
+    gaps: Gaps,
+}
+
+impl Lines {
+    fn print(&mut self, context: &mut Context<'_>, phc: &Phc, event: &Event) -> io::Result<()> {
+        self.number += 1;
+        let channel = event.channel;
+        let name = phc.name();
+        let mut object = vec![
+            ("device", Value::from(name.device.as_str())),
+            ("clock_name", name.clock_name.clone().into()),
+            ("channel", channel.into()),
+        ];
+        let text = match event.kind {
+            EventKind::Offset(offset) => {
+                object.push(("offset_ns", offset.into()));
+                format!("channel {channel}  offset {offset:+}")
+            }
+            EventKind::Time(time) => {
+                let before = self.channels.entry(channel).or_default();
+                let interval = before.last.replace(time).and_then(|last| time.since(last));
+                let missing = before.gaps.next(time.total_nanoseconds());
+                object.extend([
+                    ("time", time.into()),
+                    ("interval_ns", interval.map(Offset::nanoseconds).into()),
+                    ("missing", missing.into()),
+                ]);
+                let interval = interval.map_or(String::new(), |i| format!("  {i:+}"));
+                let missing = match missing {
+                    0 => String::new(),
+                    _ => format!("  ({missing} missing before it)"),
+                };
+                format!("{time}  channel {channel}{interval}{missing}")
+            }
+        };
+        context.printer.line(&text, &object)
+    }
+}

@@ -1,0 +1,106 @@
+//! How a command fails: what is told, and the exit status.
+
+use crate::find::FindError;
+use crate::kernel::Signals;
+use crate::phc::Error;
+use crate::report::{Printer, Value};
+use nix::errno::Errno;
+use std::io;
+use std::process::ExitCode;
+
+/// Why a command didn't do what was asked.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It was called wrongly.
+    Usage(String),
+    /// There is no such clock, or it can't be opened.
+    Find(FindError),
+    /// The clock didn't do it.
+    Clock(Error),
+    /// The clock can't do it, for a reason that no call tells.
+    Unable(String),
+    /// Something else failed.
+    Failed(String),
+    /// It waited for something that didn't come.
+    InVain(String),
+    /// The result can't be written.
+    Output(io::Error),
+    /// A signal ended it.
+    Signal(Signals),
+}
+
+impl From<FindError> for Failure {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Clock(error) => Self::Clock(error),
+            other => Self::Find(other),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Clock(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl Failure {
+    /// Tells the failure on standard error and gives the exit status.
+    pub(super) fn tell(self, printer: &Printer) -> ExitCode {
+        let (text, advice) = match &self {
+            Self::Usage(text) | Self::Unable(text) | Self::Failed(text) | Self::InVain(text) => {
+                (text.clone(), None)
+            }
+            Self::Find(error) => (error.to_string(), None),
+            Self::Clock(error) => (error.to_string(), error.advice()),
+            // Whoever reads has read enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return ExitCode::SUCCESS;
+            }
+            Self::Output(error) => (format!("can't write the output: {error}"), None),
+            Self::Signal(_) => (String::new(), None),
+        };
+        let status = self.status();
+        if let Self::Signal(signals) = self {
+            signals.end_by_it();
+            return ExitCode::from(status);
+        }
+        let shown = match &advice {
+            Some(advice) => format!("{text}\n  {advice}"),
+            None => text.clone(),
+        };
+        let mut object = vec![("error", Value::from(text))];
+        if let Self::Clock(error) = &self {
+            object.extend([
+                ("asked", error.asked().into()),
+                ("device", error.name().device.as_str().into()),
+                ("clock_name", error.name().clock_name.clone().into()),
+                ("call", error.call().into()),
+                ("errno", error.errno().map(|errno: Errno| format!("{errno:?}")).into()),
+            ]);
+        }
+        object.extend([("advice", advice.into()), ("exit_status", i32::from(status).into())]);
+        printer.error(&shown, &object);
+        ExitCode::from(status)
+    }
+
+    fn status(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Clock(Error::Invalid { .. }) => 2,
+            Self::Find(FindError::Empty) => 2,
+            #[cfg(feature = "mock")]
+            Self::Find(FindError::Mock(crate::mock::MockError::Config { .. })) => 2,
+            Self::Unable(_) => 3,
+            Self::Clock(error) if error.is_unsupported() => 3,
+            Self::Clock(_) | Self::Find(_) | Self::Failed(_) | Self::Output(_) => 1,
+            Self::Signal(_) => 1,
+            Self::InVain(_) => 5,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `ptpctl list`: every clock of the machine.
+
+use super::failure::Failure;
+use super::{Command, Context, arguments};
+use crate::find::{self, Kind, Listed};
+use crate::phc::{Access, Phc};
+use crate::report::{Report, Table, Value};
+
+pub(super) const COMMAND: Command = Command {
+    name: "list",
+    aliases: &["ls"],
+    about: "List every clock of this machine",
+    arguments,
+    run,
+};
+
+fn arguments(command: clap::Command) -> clap::Command {
+    command
+        .arg(arguments::device())
+        .long_about(
+            "Lists every PTP hardware clock of this machine: its device, what it calls itself, its \
+             driver and bus address, the network interfaces that it stamps for, whether it is \
+             physical or virtual (and on which clock), how many virtual clocks it has, and which \
+             processes have it open. With a DEVICE, that clock alone.",
+        )
+        .after_help("Examples:\n  ptpctl list\n  ptpctl list --json\n  ptpctl list mock")
+}
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    let Some(name) = context.named_device()? else {
+        let (clocks, complete) = find::list();
+        return Ok(report(clocks, complete));
+    };
+    let phc = find::open(&name, Access::ReadOnly)?;
+    let (clocks, complete) = find::list();
+    // A symbolic link names the same clock.
+    let path = std::fs::canonicalize(&phc.name().device).unwrap_or_default();
+    let found = clocks.into_iter().find(|clock| path.as_os_str() == clock.device.as_str());
+    Ok(report(vec![found.unwrap_or_else(|| unlisted(&phc))], complete))
+}
+
+/// A clock that sysfs doesn't list: a mock.
+fn unlisted(phc: &Phc) -> Listed {
+    Listed {
+        device: phc.name().device.clone(),
+        clock_name: phc.name().clock_name.clone(),
+        driver: None,
+        bus_address: None,
+        interfaces: Vec::new(),
+        kind: Kind::Physical,
+        virtual_clocks: phc.virtual_clocks().ok().map(|clocks| clocks.number),
+        holders: Vec::new(),
+    }
+}
+
+fn report(clocks: Vec<Listed>, complete: bool) -> Report {
+    let mut table = Table::new(
+        "clocks",
+        &[
+            ("device", "DEVICE"),
+            ("clock_name", "CLOCK"),
+            ("driver", "DRIVER"),
+            ("bus_address", "BUS"),
+            ("interfaces", "INTERFACES"),
+            ("physical_clock", "KIND"),
+            ("virtual_clocks", "VIRTUAL"),
+            ("open_by", "OPEN BY"),
+        ],
+    );
+    let is_empty = clocks.is_empty();
+    for clock in clocks {
+        let text =
+            |text: Option<String>| (text.clone().unwrap_or_else(|| "-".into()), Value::from(text));
+        let (kind, physical) = match clock.kind {
+            Kind::Physical => ("physical".to_owned(), None),
+            Kind::Virtual { of } => (format!("virtual, on {of}"), Some(of)),
+        };
+        let number = clock.virtual_clocks.map_or("-".into(), |number| number.to_string());
+        let holders: Vec<_> =
+            clock.holders.iter().map(|h| format!("{} ({})", h.command, h.process)).collect();
+        let open_by = clock.holders.into_iter().map(|holder| {
+            let command = ("command", holder.command.into());
+            Value::Object(vec![("pid", holder.process.into()), command])
+        });
+        table.line(vec![
+            (clock.device.clone(), clock.device.into()),
+            text(clock.clock_name),
+            text(clock.driver),
+            text(clock.bus_address),
+            (or_dash(&clock.interfaces), clock.interfaces.into()),
+            (kind, physical.into()),
+            (number, clock.virtual_clocks.into()),
+            (or_dash(&holders), Value::List(open_by.collect())),
+        ]);
+    }
+    let mut report = Report::new().table(table);
+    if is_empty {
+        report =
+            report.note("this machine has no PTP hardware clock; 'ptpctl caps mock' shows one");
+    } else if !complete {
+        report = report.note("processes of other users couldn't be looked at");
+    }
+    report.value("open_by_is_complete", complete)
+}
+
+fn or_dash(texts: &[String]) -> String {
+    if texts.is_empty() { "-".into() } else { texts.join(", ") }
+}

@@ -1,0 +1,240 @@
+//! `ptpctl perout`: a periodic output.
+
+use super::failure::Failure;
+use super::set::{self, Time};
+use super::{Command, Context, arguments, pin};
+use crate::Offset;
+use crate::decimal::Decimal;
+use crate::phc::{Perout, PeroutLoss, PeroutStart, Phc, PinFunction};
+use crate::report::Report;
+use crate::{Timestamp, Unknown};
+use clap::ArgGroup;
+
+pub(super) const COMMAND: Command = Command {
+    name: "perout",
+    aliases: &[],
+    about: "Switch a periodic output on or off",
+    arguments,
+    run,
+};
+
+fn arguments(command: clap::Command) -> clap::Command {
+    command
+        .arg(arguments::offset(arguments::option("period", "TIME", "From pulse to pulse: 1s, 100us")))
+        .arg(
+            arguments::option("frequency", "FREQUENCY", "Pulses a second: 1Hz, 10kHz, 10MHz")
+                .value_parser(parse_frequency),
+        )
+        .arg(arguments::flag("off", "Switch the output off"))
+        .group(ArgGroup::new("what").args(["period", "frequency", "off"]).required(true))
+        .arg(
+            arguments::offset(arguments::option("pulse-width", "TIME", "How long each pulse is high"))
+                .conflicts_with_all(["duty", "off"]),
+        )
+        .arg(
+            arguments::option("duty", "PERCENT", "How much of the period each pulse is high: 25%")
+                .value_parser(parse_percent)
+                .conflicts_with("off"),
+        )
+        .arg(
+            arguments::offset(arguments::option(
+                "phase",
+                "TIME",
+                "Start each pulse so long after a multiple of the period",
+            ))
+            .conflicts_with_all(["start", "off"]),
+        )
+        .arg(
+            arguments::option(
+                "start",
+                "TIME",
+                "Start at this time of the clock: @SECONDS, RFC 3339, or +2s from now [default: the first full second after +2s]",
+            )
+            .allow_hyphen_values(true)
+            .value_parser(parse_start)
+            .conflicts_with("off"),
+        )
+        .arg(arguments::flag("one-shot", "A single pulse").conflicts_with("off"))
+        .arg(arguments::channel("The output's channel; a channel isn't a pin"))
+        .arg(arguments::option("pin", "PIN", "Connect this pin (index or name) to the channel, too").conflicts_with("off"))
+        .arg(arguments::dry_run())
+        .arg(arguments::device())
+        .long_about(
+            "Switches a periodic output of a clock on: pulses at each period of the clock's own \
+             time. The output goes on after the command has ended; --off ends it. On most clocks a \
+             pin must be connected to the channel, before or with --pin.\n\nPulse width, phase and \
+             single pulses are up to the driver; what it can't do is refused. A phase that the \
+             driver doesn't take is turned into a start time, and the report says so.\n\nA calendar \
+             time for --start is read as the clock's own: nothing is added for TAI.",
+        )
+        .after_help(
+            "Examples:\n  ptpctl perout --period 1s --pin SDP0 mock\n  ptpctl perout --frequency 10MHz --duty 50% mock\n  \
+             ptpctl perout --period 1s --pulse-width 100ms --phase 250ms --channel 1 mock\n  \
+             ptpctl perout --period 1s --one-shot --start +5s mock\n  ptpctl perout --off mock",
+        )
+}
+
+/// When to start, as people write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    At(Timestamp<Unknown>),
+    In(Offset),
+}
+
+fn parse_start(text: &str) -> Result<Start, String> {
+    if let Some(delay) = text.strip_prefix('+') {
+        let delay: Offset =
+            delay.parse().map_err(|error: crate::ParseQuantityError| error.to_string())?;
+        return if delay > Offset::ZERO {
+            Ok(Start::In(delay))
+        } else {
+            Err("the start must be in the future".into())
+        };
+    }
+    match set::parse(text)? {
+        Time::Now => Err("the start must be in the future: +2s".into()),
+        Time::Shown(time) => Ok(Start::At(time)),
+        Time::Calendar(time) => Ok(Start::At(time.assume())),
+    }
+}
+
+/// The period of a frequency: whole nanoseconds or nothing.
+fn parse_frequency(text: &str) -> Result<Offset, String> {
+    let (number, unit) = Decimal::split(text).map_err(|why| why.to_string())?;
+    let hertz = match unit {
+        "Hz" => 1,
+        "kHz" => 1_000,
+        "MHz" => 1_000_000,
+        "GHz" => 1_000_000_000,
+        "" => return Err(format!("it has no unit: write {text}Hz")),
+        _ => return Err(format!("'{unit}' is no unit of frequency: use Hz, kHz, MHz or GHz")),
+    };
+    let period = number.divides_exactly(1_000_000_000, hertz);
+    period
+        .and_then(|period| i64::try_from(period).ok())
+        .filter(|period| *period > 0)
+        .map(Offset::from_nanoseconds)
+        .ok_or_else(|| {
+            "its period isn't a whole number of nanoseconds above 0: choose one with --period"
+                .into()
+        })
+}
+
+/// A percentage.
+fn parse_percent(text: &str) -> Result<Decimal, String> {
+    let (number, unit) = Decimal::split(text).map_err(|why| why.to_string())?;
+    if unit == "%" { Ok(number) } else { Err(format!("write it as a percentage: {text}%")) }
+}
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    let channel: u32 = context.required("channel")?;
+    let phc = context.open_to_change()?;
+    if context.has("off") {
+        let done = if context.is_dry_run() {
+            "would be off"
+        } else {
+            phc.disable_perout(channel)?;
+            "off"
+        };
+        return Ok(Report::on(phc.name())
+            .headline(format!("periodic output of channel {channel} {done}"))
+            .value("channel", channel)
+            .value("enabled", false)
+            .value("dry_run", context.is_dry_run()));
+    }
+    let perout = asked_for(context, &phc, channel)?;
+    // Everything is checked before the pin changes.
+    phc.check_perout(perout)?;
+    let pin = context.get::<String>("pin").map(|name| phc.find_pin(&name)).transpose()?;
+    let loser = match &pin {
+        Some(pin) => pin::assign(context, &phc, pin, PinFunction::Perout, channel)?,
+        None => None,
+    };
+    let loss = if context.is_dry_run() { PeroutLoss::Nothing } else { phc.enable_perout(perout)? };
+    let done = if context.is_dry_run() { "would be on" } else { "on" };
+    let report = Report::on(phc.name())
+        .headline(format!("periodic output of channel {channel} {done}"))
+        .value("channel", channel)
+        .value("enabled", true)
+        .row("period", perout.period.to_string(), "period_ns", perout.period);
+    let report = match perout.pulse_width {
+        Some(width) => report.row("pulse width", width.to_string(), "pulse_width_ns", width),
+        None => report.value("pulse_width_ns", None::<i64>),
+    };
+    let report = match (perout.start, loss) {
+        (PeroutStart::At(start), _) | (_, PeroutLoss::PhaseAsStart(start)) => {
+            report.row("start", format!("{start} s"), "start", start)
+        }
+        (PeroutStart::Phase(phase), _) => report.row("phase", phase.to_string(), "phase_ns", phase),
+    };
+    let report = report
+        .value("one_shot", perout.one_shot)
+        .value("pin", pin.map(|pin| pin.index))
+        .value("dry_run", context.is_dry_run());
+    let report = pin::note_loser(report, loser.as_ref(), context.is_dry_run());
+    Ok(match loss {
+        PeroutLoss::Nothing => report,
+        PeroutLoss::PhaseAsStart(_) => report.note(
+            "this driver takes no phase: it was told the start time that has it, and a step of the \
+             clock will shift the phase",
+        ),
+    })
+}
+
+fn asked_for(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Perout, Failure> {
+    let period = context.get::<Offset>("period").or(context.get("frequency"));
+    let period =
+        period.ok_or_else(|| Failure::Usage("--period or --frequency is missing".into()))?;
+    let width_of = |percent: Decimal| {
+        percent
+            .scaled_to_nearest(period.nanoseconds().into(), 100)
+            .and_then(|width| i64::try_from(width).ok())
+            .map(Offset::from_nanoseconds)
+            .ok_or_else(|| Failure::Usage("--duty is out of range".into()))
+    };
+    let pulse_width = match (context.get::<Offset>("pulse-width"), context.get::<Decimal>("duty")) {
+        (None, Some(percent)) => Some(width_of(percent)?),
+        (width, _) => width,
+    };
+    let beyond = || Failure::Usage("the start is out of range".into());
+    let start = match (context.get::<Offset>("phase"), context.get::<Start>("start")) {
+        (Some(phase), _) => PeroutStart::Phase(phase),
+        (None, Some(Start::At(time))) => PeroutStart::At(time),
+        (None, Some(Start::In(delay))) => {
+            PeroutStart::At(phc.time()?.plus(delay).ok_or_else(beyond)?)
+        }
+        (None, None) => {
+            let second = phc.time()?.seconds().checked_add(3);
+            let start = second.and_then(|second| Timestamp::new(second, 0));
+            PeroutStart::At(start.ok_or_else(beyond)?)
+        }
+    };
+    Ok(Perout { channel, period, pulse_width, start, one_shot: context.has("one-shot") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frequency_is_a_whole_number_of_nanoseconds() {
+        let period = |text| parse_frequency(text).ok().map(Offset::nanoseconds);
+        assert_eq!(period("1Hz"), Some(1_000_000_000));
+        assert_eq!(period("10MHz"), Some(100));
+        assert_eq!(period("0.5Hz"), Some(2_000_000_000));
+        assert_eq!(period("2.5kHz"), Some(400_000));
+        for text in ["3Hz", "0Hz", "-1Hz", "5", "5ppm", "2GHz", "1e3Hz"] {
+            assert_eq!(period(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_start_is_a_time_of_the_clock_or_a_delay() {
+        assert_eq!(parse_start("+2s"), Ok(Start::In(Offset::from_nanoseconds(2_000_000_000))));
+        let at = Timestamp::new(1_700_000_000, 500_000_000).map(Start::At);
+        assert_eq!(parse_start("@1700000000.5").ok(), at);
+        for text in ["", "now", "+0", "+-1s", "2s", "+2"] {
+            assert!(parse_start(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `ptpctl pin`: give a pin a function.
+
+use super::failure::Failure;
+use super::{Command, Context, arguments};
+use crate::phc::{Phc, Pin, PinFunction};
+use crate::report::{Report, Value};
+use clap::Arg;
+use clap::builder::PossibleValuesParser;
+
+pub(super) const COMMAND: Command =
+    Command { name: "pin", aliases: &[], about: "Give a pin a function", arguments, run };
+
+fn arguments(command: clap::Command) -> clap::Command {
+    command
+        .arg(Arg::new("PIN").required(true).help("The pin: its index or its name"))
+        .arg(
+            Arg::new("FUNCTION")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(["none", "extts", "perout", "physync"]))
+                .help("What to use it for"),
+        )
+        .arg(arguments::channel("The channel of that function; a channel isn't a pin"))
+        .arg(arguments::dry_run())
+        .arg(arguments::device())
+        .long_about(
+            "Gives a pin a function: extts (input of external timestamps), perout (periodic \
+             output), physync (synchronisation of the PHY) or none, and the channel of that \
+             function that it is connected to. A channel has one pin: if another pin had it, that \
+             pin loses its function, and the report says which.",
+        )
+        .after_help(
+            "Examples:\n  ptpctl pin SDP0 perout\n  ptpctl pin 1 extts --channel 1 mock\n  ptpctl pin SDP0 none mock",
+        )
+}
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    let function: String = context.required("FUNCTION")?;
+    let function = PinFunction::ALL.into_iter().find(|known| known.to_string() == function);
+    let function = function.ok_or_else(|| Failure::Usage("no such function".into()))?;
+    let channel: u32 = context.required("channel")?;
+    let phc = context.open_to_change()?;
+    let pin = phc.find_pin(&context.required::<String>("PIN")?)?;
+    let assigned = assign(context, &phc, &pin, function, channel)?;
+    let done = if context.is_dry_run() { "would get" } else { "has" };
+    let of =
+        if function == PinFunction::None { String::new() } else { format!(", channel {channel}") };
+    let report = Report::on(phc.name())
+        .headline(format!("pin {} ({}) {done} the function {function}{of}", pin.index, pin.name))
+        .value("pin", pin.index)
+        .value("name", pin.name)
+        .value("function", function.to_string())
+        .value("channel", channel)
+        .value("taken_from", assigned.as_ref().map_or(Value::Null, |pin| pin.index.into()))
+        .value("dry_run", context.is_dry_run());
+    Ok(note_loser(report, assigned.as_ref(), context.is_dry_run()))
+}
+
+/// Gives a pin a function, or only checks it; returns the pin that loses it.
+pub(super) fn assign(
+    context: &Context<'_>,
+    phc: &Phc,
+    pin: &Pin,
+    function: PinFunction,
+    channel: u32,
+) -> Result<Option<Pin>, Failure> {
+    Ok(if context.is_dry_run() {
+        phc.check_pin(pin, function, channel)?
+    } else {
+        phc.set_pin(pin, function, channel)?
+    })
+}
+
+/// Tells which pin lost its function.
+pub(super) fn note_loser(report: Report, loser: Option<&Pin>, dry_run: bool) -> Report {
+    let Some(pin) = loser else { return report };
+    let lost = if dry_run { "would lose" } else { "has lost" };
+    report.note(format!(
+        "pin {} ({}) {lost} this channel and has no function now",
+        pin.index, pin.name
+    ))
+}

@@ -1,0 +1,49 @@
+//! `ptpctl pps`: the kernel's pulse per second.
+
+use super::failure::Failure;
+use super::{Command, Context, arguments};
+use crate::report::Report;
+use clap::Arg;
+use clap::builder::PossibleValuesParser;
+
+pub(super) const COMMAND: Command = Command {
+    name: "pps",
+    aliases: &[],
+    about: "Have a clock give the kernel a pulse per second, or not",
+    arguments,
+    run,
+};
+
+fn arguments(command: clap::Command) -> clap::Command {
+    command
+        .arg(
+            Arg::new("SWITCH")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(["on", "off"]))
+                .help("on or off"),
+        )
+        .arg(arguments::dry_run())
+        .arg(arguments::device())
+        .long_about(
+            "Has a clock give the kernel's PPS subsystem a pulse per second (/dev/ppsN), or not. \
+             This is no signal on a pin: for that use perout. Needs the capability CAP_SYS_TIME.",
+        )
+        .after_help("Examples:\n  ptpctl pps on\n  ptpctl pps off eth0\n  ptpctl pps on mock")
+}
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    let on = context.required::<String>("SWITCH")? == "on";
+    let phc = context.open_to_change()?;
+    let switched = if context.is_dry_run() {
+        phc.check_pps()?;
+        "would be switched"
+    } else {
+        phc.enable_pps(on)?;
+        "switched"
+    };
+    let switch = if on { "on" } else { "off" };
+    Ok(Report::on(phc.name())
+        .headline(format!("PPS to the kernel {switched} {switch}"))
+        .value("pps", on)
+        .value("dry_run", context.is_dry_run()))
+}

@@ -1,0 +1,182 @@
+//! `ptpctl set`: set a clock's time.
+
+use super::failure::Failure;
+use super::offset::Measured;
+use super::{Command, Context, arguments, rfc3339};
+use crate::decimal::Decimal;
+use crate::find::tai_offset;
+use crate::phc::Phc;
+use crate::report::Report;
+use crate::{Offset, TaiOffset, Timestamp, Unknown, Utc};
+use clap::Arg;
+
+pub(super) const COMMAND: Command =
+    Command { name: "set", aliases: &[], about: "Set a clock's time", arguments, run };
+
+fn arguments(command: clap::Command) -> clap::Command {
+    command
+        .arg(
+            Arg::new("TIME")
+                .required(true)
+                .allow_hyphen_values(true)
+                .value_parser(parse)
+                .help("now, @SECONDS[.fraction] or RFC 3339 with an offset (2026-01-31T12:00:00Z)"),
+        )
+        .arg(arguments::flag("tai", "Keep TAI: add TAI - UTC to now or to the calendar time"))
+        .arg(arguments::dry_run())
+        .arg(arguments::device())
+        .long_about(
+            "Sets a clock's time.\n\nnow copies the system clock. The clock is set three times: what a \
+             writing comes late is taken into account in the next, and what remains at the end is \
+             measured and shown.\n\n@SECONDS is written to the clock as it is, to the \
+             nanosecond. A calendar time is UTC, less its offset; with --tai the clock gets TAI.",
+        )
+        .after_help(
+            "Examples:\n  ptpctl set now\n  ptpctl set now --tai eth0\n  ptpctl set @1700000000.123456789 mock\n  \
+             ptpctl set 2026-01-31T12:00:00+01:00 --dry-run mock",
+        )
+}
+
+/// How often the clock is set to the system clock.
+const WRITINGS: usize = 3;
+
+/// A time as people write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Time {
+    Now,
+    /// On the clock's own scale.
+    Shown(Timestamp<Unknown>),
+    Calendar(Timestamp<Utc>),
+}
+
+pub(super) fn parse(text: &str) -> Result<Time, String> {
+    match text.strip_prefix('@') {
+        _ if text == "now" => Ok(Time::Now),
+        None => rfc3339::parse(text).map(Time::Calendar).map_err(|why| {
+            format!("{why}; use now, @SECONDS or a calendar time such as 2026-01-31T12:00:00Z")
+        }),
+        Some(seconds) => {
+            let (seconds, rest) = Decimal::split(seconds).map_err(|why| why.to_string())?;
+            if !rest.is_empty() {
+                return Err(format!("'{rest}' is left over: write @SECONDS or @SECONDS.fraction"));
+            }
+            let nanoseconds = seconds
+                .scaled_exactly(1_000_000_000)
+                .ok_or("it has more than nine decimals: the kernel takes whole nanoseconds")?;
+            if nanoseconds < 0 {
+                return Err("a clock can't be set before 1970".into());
+            }
+            Timestamp::from_total_nanoseconds(nanoseconds)
+                .map(Time::Shown)
+                .ok_or_else(|| "it doesn't fit 64 bits of seconds".into())
+        }
+    }
+}
+
+/// TAI − UTC, or a failure that says where it can come from.
+pub(super) fn known_tai_offset(phc: &Phc) -> Result<TaiOffset, Failure> {
+    tai_offset(phc).ok_or_else(|| {
+        Failure::Failed(
+            "TAI - UTC is unknown: neither the kernel (adjtimex, chrony's leapsectz, ptp4l) nor a \
+             leap-second list in /usr/share/zoneinfo (package tzdata) tells it"
+                .into(),
+        )
+    })
+}
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    let time: Time = context.required("TIME")?;
+    let wants_tai = context.has("tai");
+    if let (Time::Shown(_), true) = (time, wants_tai) {
+        return Err(Failure::Usage(
+            "--tai goes with now or a calendar time: @SECONDS is written as it is".into(),
+        ));
+    }
+    let phc = context.open_to_change()?;
+    let shift = if wants_tai { known_tai_offset(&phc)? } else { TaiOffset(0) };
+    let time = match time {
+        Time::Now => return set_to_system(context, &phc, shift),
+        Time::Shown(time) => time,
+        Time::Calendar(utc) => utc
+            .to_tai(shift)
+            .map(Timestamp::assume)
+            .ok_or_else(|| Failure::Usage("the time is out of range".into()))?,
+    };
+    let done = if context.is_dry_run() {
+        "would be set"
+    } else {
+        phc.set_time(time)?;
+        "set"
+    };
+    Ok(Report::on(phc.name())
+        .headline(format!("{done} to {time} s"))
+        .value("time", time)
+        .value("dry_run", context.is_dry_run()))
+}
+
+fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<Report, Failure> {
+    let shift = Offset::from_nanoseconds(i64::from(shift.0) * 1_000_000_000);
+    let scale = if shift == Offset::ZERO { "UTC" } else { "TAI" };
+    let target = |offset: Offset| -> Result<Timestamp<Unknown>, Failure> {
+        phc.system_time()?
+            .assume()
+            .plus(offset)
+            .ok_or_else(|| Failure::Failed("the system clock is out of range".into()))
+    };
+    let report = Report::on(phc.name());
+    if context.is_dry_run() {
+        let time = target(shift)?;
+        return Ok(report
+            .headline(format!("would be set to the system clock in {scale}, now {time} s"))
+            .value("time", time)
+            .value("dry_run", true));
+    }
+    // Each writing comes late by what it takes. The first finds out, and warms the caches; the
+    // others set out ahead by it.
+    let mut ahead = shift;
+    let mut written = None;
+    for _ in 0..WRITINGS {
+        let time = target(ahead)?;
+        phc.set_time(time)?;
+        let measured = Measured::from_realtime(phc)?;
+        let offset = measured.estimate.offset.nanoseconds();
+        let rest = Offset::from_nanoseconds(offset.saturating_sub(shift.nanoseconds()));
+        let next = ahead.nanoseconds().saturating_sub(rest.nanoseconds());
+        ahead = Offset::from_nanoseconds(next);
+        written = Some((time, measured, rest));
+    }
+    let (time, measured, rest) =
+        written.ok_or_else(|| Failure::Failed("the clock was not written".into()))?;
+    let report = report.headline(format!("set to the system clock in {scale}")).row(
+        "remaining offset",
+        format!("{rest:+} (PHC - {scale})"),
+        "remaining_offset_ns",
+        rest,
+    );
+    Ok(measured.rows(report).value("time", time).value("dry_run", false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_exact_to_the_nanosecond() {
+        let time = Timestamp::new(1_700_000_000, 123_456_789).map(Time::Shown);
+        assert_eq!(parse("@1700000000.123456789").ok(), time);
+        assert_eq!(parse("now"), Ok(Time::Now));
+        for text in [
+            "@",
+            "@1.0000000001",
+            "@-1",
+            "@1s",
+            "@nan",
+            "@99999999999999999999",
+            "1700000000",
+            "nowhere",
+            "-1",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `ptpctl set-system`: set the system clock from a clock.
+
+use super::failure::Failure;
+use super::get::{fitting_scale, is_unset};
+use super::offset::Measured;
+use super::set::known_tai_offset;
+use super::{Command, Context, arguments};
+use crate::find::tai_offset;
+use crate::phc::Access;
+use crate::report::Report;
+use crate::{Offset, TaiOffset};
+
+pub(super) const COMMAND: Command = Command {
+    name: "set-system",
+    aliases: &[],
+    about: "Set the system clock from a clock",
+    arguments,
+    run,
+};
+
+fn arguments(command: clap::Command) -> clap::Command {
+    command
+        .arg(arguments::flag("tai", "The clock keeps TAI: subtract TAI - UTC"))
+        .arg(arguments::flag("utc", "The clock keeps UTC, even if it looks like TAI").conflicts_with("tai"))
+        .arg(arguments::flag("force", "Set it even from a clock that is unset"))
+        .arg(arguments::dry_run())
+        .arg(arguments::device())
+        .long_about(
+            "Sets the system clock (CLOCK_REALTIME) from a PHC: the offset between them is measured, \
+             and the system clock is moved by it. This is a step; daemons that keep the system \
+             clock should be stopped first.\n\nA clock that is unset (before 1980) is refused \
+             without --force. A clock that is ahead by just TAI - UTC is refused until --tai or \
+             --utc says what it keeps. Needs the capability CAP_SYS_TIME.",
+        )
+        .after_help(
+            "Examples:\n  ptpctl set-system --dry-run\n  ptpctl set-system --tai eth0\n  ptpctl set-system mock:full,offset=1ms",
+        )
+}
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    let phc = context.open(Access::ReadOnly)?;
+    let shown = phc.time()?;
+    if is_unset(shown) && !context.has("force") {
+        return Err(Failure::Failed(format!(
+            "{} is unset (it shows {shown} s): the system clock is left alone; --force sets it all \
+             the same",
+            phc.name()
+        )));
+    }
+    let shift = if context.has("tai") {
+        known_tai_offset(&phc)?
+    } else {
+        if !context.has("utc")
+            && fitting_scale(shown, phc.system_time()?, tai_offset(&phc)) == Some("TAI")
+        {
+            return Err(Failure::Failed(format!(
+                "{} looks as if it keeps TAI: say --tai to subtract TAI - UTC, or --utc if it \
+                 really keeps UTC; the system clock is left alone",
+                phc.name()
+            )));
+        }
+        TaiOffset(0)
+    };
+    let shift = i64::from(shift.0) * 1_000_000_000;
+    let less_shift =
+        |offset: Offset| Offset::from_nanoseconds(offset.nanoseconds().saturating_sub(shift));
+    let step = less_shift(Measured::from_realtime(&phc)?.estimate.offset);
+    let report = Report::on(phc.name());
+    if context.is_dry_run() {
+        return Ok(report
+            .headline(format!("the system clock would be moved by {step:+}"))
+            .value("step_ns", step)
+            .value("dry_run", true));
+    }
+    phc.step_system(step)?;
+    let measured = Measured::from_realtime(&phc)?;
+    let rest = less_shift(measured.estimate.offset);
+    let report = report
+        .headline("the system clock is set from it".into())
+        .row("moved by", format!("{step:+}"), "step_ns", step)
+        .row("remaining offset", format!("{rest:+} (PHC - system)"), "remaining_offset_ns", rest);
+    Ok(measured.rows(report).value("dry_run", false))
+}
