@@ -177,9 +177,12 @@ impl Drop for Mock {
         let handle = self.handle;
         let mut world = self.lock();
         // As the kernel does, closing a handle switches nothing off.
-        world.queues.remove(&handle);
-        if handle > 0 {
-            world.save_time();
+        if world.config.kernel.has(Feature::QueuePerHandle) {
+            world.queues.remove(&handle);
+        }
+        if handle > 0 && world.time.is_virtual() {
+            // Virtual time goes on from here the next time. There is nobody left to tell.
+            let _ = world.save_if_locked();
         }
     }
 }
@@ -187,7 +190,10 @@ impl Drop for Mock {
 impl World {
     fn new(config: &Config, write: bool) -> Result<Self, MockError> {
         let (file, kept) = match &config.state {
-            Some(path) => StateFile::open(path, write)?,
+            Some(path) => {
+                let (file, kept) = StateFile::open(path, write)?;
+                (Some(file), kept)
+            }
             None => (None, None),
         };
         let mut time = if config.virtual_time {
@@ -228,7 +234,7 @@ impl World {
         }
         let now = world.time.now();
         world.removal = config.remove.map(|after| now + i128::from(after.nanoseconds()));
-        world.save().map_err(MockError::Open)?;
+        world.save_if_locked().map_err(MockError::Open)?;
         Ok(world)
     }
 
@@ -301,16 +307,16 @@ impl World {
     }
 
     fn save(&mut self) -> kernel::Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
-        file.write(&state::of(self))
+        let state = self.file.is_some().then(|| state::of(self));
+        match (&mut self.file, state) {
+            (Some(file), Some(state)) => file.write(&state),
+            _ => Ok(()),
+        }
     }
 
-    /// Virtual time goes on from where it was left.
-    fn save_time(&mut self) {
-        if self.time.is_virtual() {
-            // The handle is being closed; there is nobody left to tell.
-            let _ = self.save();
-        }
+    /// Saves for a writer's sake only: a reader leaves the file as it is.
+    fn save_if_locked(&mut self) -> kernel::Result<()> {
+        if self.file.as_ref().is_some_and(StateFile::is_locked) { self.save() } else { Ok(()) }
     }
 }
 

@@ -179,6 +179,15 @@ impl Report {
         self
     }
 
+    /// Whether there is nothing to print: a stream has said all.
+    fn is_empty(&self) -> bool {
+        self.device.is_none()
+            && self.headline.is_none()
+            && self.rows.is_empty()
+            && self.tables.is_empty()
+            && self.notes.is_empty()
+    }
+
     /// Adds something to know about the result.
     #[must_use]
     pub(crate) fn note(mut self, text: impl Into<String>) -> Self {
@@ -201,6 +210,9 @@ impl Printer {
 
     /// Prints a report.
     pub(crate) fn report(&mut self, report: &Report) -> io::Result<()> {
+        if report.is_empty() {
+            return self.flush();
+        }
         if self.json {
             json::write(&mut self.to, report)?;
         } else {

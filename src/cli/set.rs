@@ -26,9 +26,9 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
-            "Sets a clock's time.\n\nnow copies the system clock. The clock is set three times: what a \
-             writing comes late is taken into account in the next, and what remains at the end is \
-             measured and shown.\n\n@SECONDS is written to the clock as it is, to the \
+            "Sets a clock's time.\n\nnow copies the system clock. A writing comes late by what it \
+             takes; that is measured, and the clock is set again, so much ahead, until less than \
+             500 ns remain or it has been set eight times. What remains is shown.\n\n@SECONDS is written to the clock as it is, to the \
              nanosecond. A calendar time is UTC, less its offset; with --tai the clock gets TAI.",
         )
         .after_help(
@@ -37,8 +37,10 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
-/// How often the clock is set to the system clock.
-const WRITINGS: usize = 3;
+/// What may remain when a clock is set to the system clock, in nanoseconds, …
+const GOOD_ENOUGH: u64 = 500;
+/// … or else it is set again, so often at most.
+const MOST_WRITINGS: u32 = 8;
 
 /// A time as people write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,43 +119,49 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<Report, Failure> {
     let shift = Offset::from_nanoseconds(i64::from(shift.0) * 1_000_000_000);
     let scale = if shift == Offset::ZERO { "UTC" } else { "TAI" };
-    let target = |offset: Offset| -> Result<Timestamp<Unknown>, Failure> {
-        phc.system_time()?
-            .assume()
-            .plus(offset)
+    let target = |shift: Offset, ahead: Offset| -> Result<Timestamp<Unknown>, Failure> {
+        let shown = phc.system_time()?.assume().plus(shift);
+        shown
+            .and_then(|shown| shown.plus(ahead))
             .ok_or_else(|| Failure::Failed("the system clock is out of range".into()))
     };
     let report = Report::on(phc.name());
     if context.is_dry_run() {
-        let time = target(shift)?;
+        let time = target(shift, Offset::ZERO)?;
         return Ok(report
             .headline(format!("would be set to the system clock in {scale}, now {time} s"))
             .value("time", time)
             .value("dry_run", true));
     }
-    // Each writing comes late by what it takes. The first finds out, and warms the caches; the
-    // others set out ahead by it.
-    let mut ahead = shift;
-    let mut written = None;
-    for _ in 0..WRITINGS {
-        let time = target(ahead)?;
+    // A writing comes late by what it takes. The next one sets out ahead by the least lateness so
+    // far: more than that was an interruption, which doesn't come again.
+    let mut least: Option<i64> = None;
+    let mut writings = 0;
+    let (time, measured, rest) = loop {
+        let ahead = Offset::from_nanoseconds(least.unwrap_or(0));
+        let time = target(shift, ahead)?;
         phc.set_time(time)?;
+        writings += 1;
         let measured = Measured::from_realtime(phc)?;
         let offset = measured.estimate.offset.nanoseconds();
-        let rest = Offset::from_nanoseconds(offset.saturating_sub(shift.nanoseconds()));
-        let next = ahead.nanoseconds().saturating_sub(rest.nanoseconds());
-        ahead = Offset::from_nanoseconds(next);
-        written = Some((time, measured, rest));
-    }
-    let (time, measured, rest) =
-        written.ok_or_else(|| Failure::Failed("the clock was not written".into()))?;
+        let rest = offset.saturating_sub(shift.nanoseconds());
+        if rest.unsigned_abs() <= GOOD_ENOUGH || writings == MOST_WRITINGS {
+            break (time, measured, Offset::from_nanoseconds(rest));
+        }
+        let late = ahead.nanoseconds().saturating_sub(rest);
+        least = Some(least.map_or(late, |least| least.min(late)));
+    };
     let report = report.headline(format!("set to the system clock in {scale}")).row(
         "remaining offset",
         format!("{rest:+} (PHC - {scale})"),
         "remaining_offset_ns",
         rest,
     );
-    Ok(measured.rows(report).value("time", time).value("dry_run", false))
+    Ok(measured
+        .rows(report)
+        .value("writings", writings)
+        .value("time", time)
+        .value("dry_run", false))
 }
 
 #[cfg(test)]

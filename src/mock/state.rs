@@ -17,57 +17,50 @@ const FORM: u64 = 1;
 /// The longest that a sound file can be.
 const LONGEST: u64 = 1 << 20;
 
-/// A state file that is locked against other writers.
+/// A state file.
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
-    /// Keeps the lock.
-    lock: std::sync::Mutex<File>,
+    /// What it had when it was opened, until it is locked.
+    found: Option<Value>,
+    /// Keeps other writers away.
+    lock: Option<File>,
 }
 
 impl StateFile {
-    /// Opens the file, and makes it where there is none; without `write` it is only read.
-    pub(super) fn open(
-        path: &Path,
-        write: bool,
-    ) -> Result<(Option<Self>, Option<Value>), MockError> {
+    /// Opens the file and answers what it has. With `write` it is made where there is none, and
+    /// locked against other writers; else that waits until something has to be written.
+    pub(super) fn open(path: &Path, write: bool) -> Result<(Self, Option<Value>), MockError> {
         let refuse = |why: String| MockError::State { path: path.to_owned(), why };
-        let io = |error: io::Error| refuse(error.to_string());
-        if !write {
-            return match File::open(path) {
-                Ok(file) => Ok((None, parse(&file).map_err(refuse)?)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((None, None)),
-                Err(error) => Err(io(error)),
+        let (lock, found) = if write {
+            let (file, found) = lock(path).map_err(refuse)?;
+            (Some(file), found)
+        } else {
+            let found = match File::open(path) {
+                Ok(file) => parse(&file).map_err(refuse)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(refuse(error.to_string())),
             };
-        }
-        loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)
-                .map_err(io)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(refuse("another process is writing it: try again later".into()));
-                }
-                Err(TryLockError::Error(error)) => return Err(io(error)),
-            }
-            // Another writer may have put a new file in this one's place before the lock.
-            let ours = file.metadata().map_err(io)?;
-            if fs::metadata(path).is_ok_and(|there| there.ino() == ours.ino()) {
-                let kept = parse(&file).map_err(refuse)?;
-                let lock = std::sync::Mutex::new(file);
-                return Ok((Some(Self { path: path.to_owned(), lock }), kept));
-            }
-        }
+            (None, found)
+        };
+        Ok((Self { path: path.to_owned(), found: found.clone(), lock }, found))
+    }
+
+    /// Whether this process may write it without further ado.
+    pub(super) fn is_locked(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Puts a new file in the place of the old one, whole or not at all.
-    pub(super) fn write(&self, state: &Value) -> kernel::Result<()> {
-        let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+    pub(super) fn write(&mut self, state: &Value) -> kernel::Result<()> {
+        if self.lock.is_none() {
+            // What was read may be another's past by now.
+            let (file, found) = lock(&self.path).map_err(|_| Errno::EBUSY)?;
+            if found != self.found {
+                return Err(Errno::EBUSY);
+            }
+            self.lock = Some(file);
+        }
         let mut name = self.path.clone().into_os_string();
         name.push(".new");
         let replace = || -> io::Result<File> {
@@ -79,10 +72,37 @@ impl StateFile {
         };
         let file = replace().map_err(|error| {
             let _ = fs::remove_file(&name);
-            errno(error)
+            Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
         })?;
-        *self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = file;
+        self.lock = Some(file);
         Ok(())
+    }
+}
+
+/// Locks the file, which is made where there is none, and reads it.
+fn lock(path: &Path) -> Result<(File, Option<Value>), String> {
+    let text = |error: io::Error| error.to_string();
+    loop {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(text)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err("another process is writing it: try again later".into());
+            }
+            Err(TryLockError::Error(error)) => return Err(text(error)),
+        }
+        // Another writer may have put a new file in this one's place before the lock.
+        let ours = file.metadata().map_err(text)?;
+        if fs::metadata(path).is_ok_and(|there| there.ino() == ours.ino()) {
+            let found = parse(&file)?;
+            return Ok((file, found));
+        }
     }
 }
 

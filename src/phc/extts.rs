@@ -238,6 +238,6 @@ impl Phc {
 }
 
 fn extts_asked(channel: u32, on: bool) -> String {
-    let switch = if on { "on" } else { "off" };
-    format!("switch external timestamps of channel {channel} {switch}")
+    let enable = if on { "enable" } else { "disable" };
+    format!("{enable} external timestamps of channel {channel}")
 }

@@ -78,7 +78,7 @@ impl Phc {
     /// handle, `ENODEV` where the clock has gone.
     #[doc(alias = "PTP_PEROUT_REQUEST")]
     pub fn disable_perout(&self, channel: u32) -> Result<(), Error> {
-        let asked = format!("switch the periodic output of channel {channel} off");
+        let asked = format!("disable the periodic output of channel {channel}");
         self.check_perout_channel(&asked, channel)?;
         let zero = clock_time(0, 0);
         let times = PeroutTimes { start_or_phase: zero, on: zero };
@@ -194,5 +194,5 @@ fn split(duration: Offset) -> ptp_clock_time {
 
 fn perout_asked(perout: Perout) -> String {
     let (channel, period) = (perout.channel, perout.period);
-    format!("switch on a periodic output on channel {channel} with a period of {period}")
+    format!("enable a periodic output of channel {channel} with a period of {period}")
 }

@@ -13,7 +13,7 @@ impl Phc {
     #[doc(alias = "PTP_ENABLE_PPS")]
     pub fn enable_pps(&self, enable: bool) -> Result<(), Error> {
         self.check_pps()?;
-        let asked = if enable { "switch the PPS on" } else { "switch the PPS off" };
+        let asked = if enable { "enable the PPS" } else { "disable the PPS" };
         self.call(asked, "PTP_ENABLE_PPS", || self.calls.enable_pps(Version::V1, enable))
     }
 
@@ -26,6 +26,6 @@ impl Phc {
         if self.caps()?.pps {
             return Ok(());
         }
-        Err(self.unable("switch the PPS", "this clock gives the kernel no PPS (caps)".into()))
+        Err(self.unable("change the PPS", "this clock gives the kernel no PPS (caps)".into()))
     }
 }

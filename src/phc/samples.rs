@@ -157,12 +157,9 @@ impl Phc {
         for method in Method::ALL {
             match self.samples(method, clock, cycles, number) {
                 Ok(samples) => return Ok((method, samples)),
+                // Why there is no extended method is of most use: it alone has every clock.
                 Err(error) if error.is_unsupported() => {
-                    // What the extended method says is of more use than "basic has no monotonic".
-                    why = match (why, &error) {
-                        (Some(call @ Error::Call { .. }), Error::Unable { .. }) => Some(call),
-                        _ => Some(error),
-                    };
+                    why = why.filter(|_| method == Method::Basic).or(Some(error));
                 }
                 Err(error) => return Err(error),
             }

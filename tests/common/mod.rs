@@ -1,0 +1,103 @@
+//! Runs the program as people do.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that can't run has failed")]
+
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The program, with nothing of this machine's environment that it would look at.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ptpctl"));
+    command.env_remove("PTPCTL_DEVICE").stdin(Stdio::null());
+    command
+}
+
+/// Runs the program with arguments as a shell would split them; `'…'` keeps blanks.
+pub(crate) fn ptpctl(line: &str) -> Run {
+    let mut arguments = vec![String::new()];
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => arguments.push(String::new()),
+            c => arguments.last_mut().expect("an argument").push(c),
+        }
+    }
+    run(program().args(arguments))
+}
+
+pub(crate) fn run(command: &mut Command) -> Run {
+    let Output { status, stdout, stderr } = command.output().expect("the program runs");
+    Run {
+        status: status.code(),
+        stdout: String::from_utf8(stdout).expect("text"),
+        stderr: String::from_utf8(stderr).expect("text"),
+    }
+}
+
+impl Run {
+    /// It did what was asked.
+    #[track_caller]
+    pub(crate) fn done(self) -> Self {
+        assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""), "{}", self.stdout);
+        self
+    }
+
+    /// It failed with this status, said why on standard error, and nothing else.
+    #[track_caller]
+    pub(crate) fn failed(self, status: i32, why: &str) -> Self {
+        assert_eq!(self.status, Some(status), "{self:?}");
+        assert!(self.stderr.contains(why), "{why:?} is not in {self:?}");
+        assert_eq!(self.stdout, "", "nothing is made up after a failure");
+        assert!(!self.stderr.contains("panicked"), "{self:?}");
+        self
+    }
+
+    /// The object that was printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        match serde_json::from_str(&self.stdout) {
+            Ok(value) => value,
+            Err(error) => panic!("{error}: {self:?}"),
+        }
+    }
+
+    /// The objects that were printed, one a line.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let objects = self.stdout.lines().map(serde_json::from_str);
+        objects.collect::<Result<_, _>>().expect("JSON lines")
+    }
+}
+
+/// A file of this test's own, removed at the end.
+pub(crate) struct TemporaryFile(pub(crate) PathBuf);
+
+impl TemporaryFile {
+    pub(crate) fn new(name: &str) -> Self {
+        let file = format!("ptpctl-test-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(file);
+        let _ = std::fs::remove_file(&path);
+        Self(path)
+    }
+
+    /// A mock clock that is kept in this file.
+    pub(crate) fn mock(&self, settings: &str) -> String {
+        format!("mock:{settings},state={}", self.0.display())
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * ptpsim - simulated PTP hardware clocks with everything, for tests.
+ *
+ * What gpio-sim is for GPIO: a chip without hardware, whose registers can be
+ * looked at and whose misbehaviour can be ordered, in debugfs:
+ *
+ *   ptpsim/<clock>/phase            the phase offset written last, in ns
+ *   ptpsim/<clock>/phase_writes     how often one was written
+ *   ptpsim/<clock>/frequency        the frequency dialled, in scaled ppm
+ *   ptpsim/<clock>/extts            bit mask of the channels that are on
+ *   ptpsim/<clock>/extts_flags      the flags of the last request
+ *   ptpsim/<clock>/extts_period     ns from event to event; w
+ *   ptpsim/<clock>/perout           bit mask of the channels that are on
+ *   ptpsim/<clock>/perout_{period,start,on,flags}  the last request, ns
+ *   ptpsim/<clock>/pps              1 while PPS is on
+ *   ptpsim/<clock>/refuse_strict    1: refuse strict requests, as old drivers
+ *                                   do; w
+ *   ptpsim/<clock>/fail_reads       errno that each reading answers; w
+ *   ptpsim/<clock>/read_delay       ns that each way of a reading takes; w
+ *   ptpsim/<clock>/remove           writing takes the clock away
+ *
+ * Clock "sim" has everything. Clock "deny" has an adjphase without a
+ * getmaxphase: from Linux 6.5 on its caps deny phase control, and a kernel
+ * that is sent a phase offset for it crashes.
+ */
+#include <linux/debugfs.h>
+#include <linux/delay.h>
+#include <linux/hrtimer.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/ptp_clock_kernel.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
+#include <linux/version.h>
+#include <linux/workqueue.h>
+
+#define CHANNELS 4
+#define PINS 4
+#define MAX_PHASE 500000000
+
+struct sim {
+	struct ptp_clock_info info;
+	struct ptp_clock *clock;
+	struct platform_device *parent;
+	struct dentry *folder;
+	struct ptp_pin_desc pins[PINS];
+	struct hrtimer events;
+	struct hrtimer pulses;
+	struct work_struct removal;
+	/* The counter: what it had at a raw time, and its pace since. */
+	spinlock_t lock;
+	u64 raw;
+	s64 time;
+	long scaled_ppm;
+	s64 event; /* The next event's time. */
+	/* Registers. */
+	u64 phase, phase_writes, frequency;
+	u64 extts, extts_flags, extts_period;
+	u64 perout, perout_period, perout_start, perout_on, perout_flags;
+	u64 pps, refuse_strict, fail_reads, read_delay;
+};
+
+static struct sim *sims[2];
+static struct dentry *folder;
+
+static s64 time_at(struct sim *sim, u64 raw)
+{
+	s64 elapsed = raw - sim->raw;
+
+	s64 slewed = mul_u64_u64_div_u64(abs(elapsed), abs(sim->scaled_ppm), 65536000000ULL);
+
+	return sim->time + elapsed + ((elapsed < 0) == (sim->scaled_ppm < 0) ? slewed : -slewed);
+}
+
+static s64 anchor(struct sim *sim)
+{
+	u64 raw = ktime_get_raw_ns();
+
+	sim->time = time_at(sim, raw);
+	sim->raw = raw;
+	return sim->time;
+}
+
+static s64 now(struct sim *sim)
+{
+	unsigned long flags;
+	s64 time;
+
+	spin_lock_irqsave(&sim->lock, flags);
+	time = anchor(sim);
+	spin_unlock_irqrestore(&sim->lock, flags);
+	return time;
+}
+
+static struct sim *of(struct ptp_clock_info *info)
+{
+	return container_of(info, struct sim, info);
+}
+
+static int sim_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
+			struct ptp_system_timestamp *sts)
+{
+	struct sim *sim = of(info);
+
+	if (sim->fail_reads)
+		return -(int)sim->fail_reads;
+	ptp_read_system_prets(sts);
+	if (sim->read_delay)
+		ndelay(sim->read_delay);
+	*ts = ns_to_timespec64(now(sim));
+	if (sim->read_delay)
+		ndelay(sim->read_delay);
+	ptp_read_system_postts(sts);
+	return 0;
+}
+
+static int sim_getcyclesx(struct ptp_clock_info *info, struct timespec64 *ts,
+			  struct ptp_system_timestamp *sts)
+{
+	ptp_read_system_prets(sts);
+	*ts = ns_to_timespec64(ktime_get_raw_ns());
+	ptp_read_system_postts(sts);
+	return 0;
+}
+
+static int sim_getcrosststamp(struct ptp_clock_info *info,
+			      struct system_device_crosststamp *xt)
+{
+	struct sim *sim = of(info);
+	struct system_time_snapshot snapshot;
+	unsigned long flags;
+
+	if (sim->fail_reads)
+		return -(int)sim->fail_reads;
+	ktime_get_snapshot(&snapshot);
+	spin_lock_irqsave(&sim->lock, flags);
+	xt->device = ns_to_ktime(time_at(sim, ktime_to_ns(snapshot.raw)));
+	spin_unlock_irqrestore(&sim->lock, flags);
+	xt->sys_realtime = snapshot.real;
+	xt->sys_monoraw = snapshot.raw;
+	return 0;
+}
+
+static int sim_settime(struct ptp_clock_info *info, const struct timespec64 *ts)
+{
+	struct sim *sim = of(info);
+	unsigned long flags;
+
+	spin_lock_irqsave(&sim->lock, flags);
+	sim->raw = ktime_get_raw_ns();
+	sim->time = timespec64_to_ns(ts);
+	spin_unlock_irqrestore(&sim->lock, flags);
+	return 0;
+}
+
+static int sim_adjtime(struct ptp_clock_info *info, s64 delta)
+{
+	struct sim *sim = of(info);
+	unsigned long flags;
+
+	spin_lock_irqsave(&sim->lock, flags);
+	sim->time += delta;
+	spin_unlock_irqrestore(&sim->lock, flags);
+	return 0;
+}
+
+static int sim_adjfine(struct ptp_clock_info *info, long scaled_ppm)
+{
+	struct sim *sim = of(info);
+	unsigned long flags;
+
+	spin_lock_irqsave(&sim->lock, flags);
+	anchor(sim);
+	sim->scaled_ppm = scaled_ppm;
+	sim->frequency = scaled_ppm;
+	spin_unlock_irqrestore(&sim->lock, flags);
+	return 0;
+}
+
+static int sim_adjphase(struct ptp_clock_info *info, s32 phase)
+{
+	struct sim *sim = of(info);
+
+	sim->phase = (s64)phase;
+	sim->phase_writes++;
+	return 0;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+static s32 sim_getmaxphase(struct ptp_clock_info *info)
+{
+	return MAX_PHASE;
+}
+#endif
+
+static u64 ns_of(const struct ptp_clock_time *time)
+{
+	return time->sec * NSEC_PER_SEC + time->nsec;
+}
+
+static int sim_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq, int on)
+{
+	struct sim *sim = of(info);
+
+	switch (rq->type) {
+	case PTP_CLK_REQ_EXTTS:
+		if (sim->refuse_strict && rq->extts.flags & PTP_STRICT_FLAGS)
+			return -EOPNOTSUPP;
+		sim->extts_flags = rq->extts.flags;
+		if (on)
+			sim->extts |= BIT(rq->extts.index);
+		else
+			sim->extts &= ~BIT(rq->extts.index);
+		sim->event = now(sim) + sim->extts_period;
+		if (sim->extts)
+			hrtimer_start(&sim->events, ns_to_ktime(sim->extts_period),
+				      HRTIMER_MODE_REL);
+		else
+			hrtimer_cancel(&sim->events);
+		return 0;
+	case PTP_CLK_REQ_PEROUT:
+		if (!on) {
+			sim->perout &= ~BIT(rq->perout.index);
+			return 0;
+		}
+		sim->perout |= BIT(rq->perout.index);
+		sim->perout_period = ns_of(&rq->perout.period);
+		sim->perout_start = ns_of(&rq->perout.start);
+		sim->perout_on = rq->perout.flags & PTP_PEROUT_DUTY_CYCLE ?
+				 ns_of(&rq->perout.on) : 0;
+		sim->perout_flags = rq->perout.flags;
+		return 0;
+	case PTP_CLK_REQ_PPS:
+		sim->pps = on;
+		if (on)
+			hrtimer_start(&sim->pulses, ms_to_ktime(100), HRTIMER_MODE_REL);
+		else
+			hrtimer_cancel(&sim->pulses);
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* Pin 3 is an input only; no pin synchronises a PHY. */
+static int sim_verify(struct ptp_clock_info *info, unsigned int pin,
+		      enum ptp_pin_function func, unsigned int chan)
+{
+	if (func == PTP_PF_PHYSYNC || (func == PTP_PF_PEROUT && pin == 3))
+		return -1;
+	return 0;
+}
+
+static void emit(struct sim *sim, s64 time)
+{
+	struct ptp_clock_event event = { .type = PTP_CLOCK_EXTTS };
+	unsigned int channel;
+
+#ifdef PTP_EXT_OFFSET
+	if (sim->extts_flags & PTP_EXT_OFFSET) {
+		event.type = PTP_CLOCK_EXTOFF;
+		event.offset = -1234;
+	} else
+#endif
+		event.timestamp = time;
+	for (channel = 0; channel < CHANNELS; channel++) {
+		if (sim->extts & BIT(channel)) {
+			event.index = channel;
+			ptp_clock_event(sim->clock, &event);
+		}
+	}
+}
+
+/* Events are a period apart from the first one on, however late the timer is. */
+static enum hrtimer_restart sim_events(struct hrtimer *timer)
+{
+	struct sim *sim = container_of(timer, struct sim, events);
+	u64 period = sim->extts_period;
+	u64 late = hrtimer_forward_now(timer, ns_to_ktime(period));
+
+	for (; late; late--, sim->event += period)
+		emit(sim, sim->event);
+	return HRTIMER_RESTART;
+}
+
+static enum hrtimer_restart sim_pulses(struct hrtimer *timer)
+{
+	struct sim *sim = container_of(timer, struct sim, pulses);
+	struct ptp_clock_event event = { .type = PTP_CLOCK_PPS };
+
+	ptp_clock_event(sim->clock, &event);
+	hrtimer_forward_now(timer, ms_to_ktime(100));
+	return HRTIMER_RESTART;
+}
+
+static void take_away(struct sim *sim)
+{
+	hrtimer_cancel(&sim->events);
+	hrtimer_cancel(&sim->pulses);
+	if (sim->clock)
+		ptp_clock_unregister(sim->clock);
+	sim->clock = NULL;
+}
+
+static void sim_removal(struct work_struct *work)
+{
+	take_away(container_of(work, struct sim, removal));
+}
+
+static int remove_set(void *data, u64 value)
+{
+	struct sim *sim = data;
+
+	schedule_work(&sim->removal);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(remove_fops, NULL, remove_set, "%llu\n");
+
+static int signed_get(void *data, u64 *value)
+{
+	*value = *(u64 *)data;
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(signed_fops, signed_get, NULL, "%lld\n");
+
+static void registers(struct sim *sim, const char *name)
+{
+	struct dentry *f = debugfs_create_dir(name, folder);
+
+	sim->folder = f;
+	debugfs_create_file("phase", 0444, f, &sim->phase, &signed_fops);
+	debugfs_create_u64("phase_writes", 0444, f, &sim->phase_writes);
+	debugfs_create_file("frequency", 0444, f, &sim->frequency, &signed_fops);
+	debugfs_create_u64("extts", 0444, f, &sim->extts);
+	debugfs_create_u64("extts_flags", 0444, f, &sim->extts_flags);
+	debugfs_create_u64("extts_period", 0644, f, &sim->extts_period);
+	debugfs_create_u64("perout", 0444, f, &sim->perout);
+	debugfs_create_u64("perout_period", 0444, f, &sim->perout_period);
+	debugfs_create_u64("perout_start", 0444, f, &sim->perout_start);
+	debugfs_create_u64("perout_on", 0444, f, &sim->perout_on);
+	debugfs_create_u64("perout_flags", 0444, f, &sim->perout_flags);
+	debugfs_create_u64("pps", 0444, f, &sim->pps);
+	debugfs_create_u64("refuse_strict", 0644, f, &sim->refuse_strict);
+	debugfs_create_u64("fail_reads", 0644, f, &sim->fail_reads);
+	debugfs_create_u64("read_delay", 0644, f, &sim->read_delay);
+	debugfs_create_file("remove", 0200, f, sim, &remove_fops);
+}
+
+static void prepare(struct hrtimer *timer, enum hrtimer_restart (*run)(struct hrtimer *))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, run, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	timer->function = run;
+#endif
+}
+
+static struct sim *make(const char *name, bool everything)
+{
+	struct sim *sim = kzalloc(sizeof(*sim), GFP_KERNEL);
+	int i;
+
+	if (!sim)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_init(&sim->lock);
+	sim->raw = ktime_get_raw_ns();
+	sim->time = ktime_get_real_ns();
+	sim->extts_period = 100 * NSEC_PER_MSEC;
+	prepare(&sim->events, sim_events);
+	prepare(&sim->pulses, sim_pulses);
+	INIT_WORK(&sim->removal, sim_removal);
+	snprintf(sim->info.name, sizeof(sim->info.name), "ptpsim %s", name);
+	sim->info.owner = THIS_MODULE;
+	sim->info.max_adj = 100000000;
+	sim->info.gettimex64 = sim_gettimex;
+	sim->info.settime64 = sim_settime;
+	sim->info.adjtime = sim_adjtime;
+	sim->info.adjfine = sim_adjfine;
+	sim->info.adjphase = sim_adjphase;
+	sim->info.enable = sim_enable;
+	if (everything) {
+		for (i = 0; i < PINS; i++) {
+			snprintf(sim->pins[i].name, sizeof(sim->pins[i].name), "SIM%d", i);
+			sim->pins[i].index = i;
+		}
+		sim->info.n_alarm = 1;
+		sim->info.n_ext_ts = CHANNELS;
+		sim->info.n_per_out = CHANNELS;
+		sim->info.n_pins = PINS;
+		sim->info.pps = 1;
+		sim->info.pin_config = sim->pins;
+		sim->info.verify = sim_verify;
+		sim->info.getcrosststamp = sim_getcrosststamp;
+		sim->info.getcyclesx64 = sim_getcyclesx;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+		sim->info.getmaxphase = sim_getmaxphase;
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+		sim->info.supported_extts_flags = PTP_RISING_EDGE | PTP_FALLING_EDGE |
+						  PTP_STRICT_FLAGS | PTP_EXT_OFFSET;
+		sim->info.supported_perout_flags = PTP_PEROUT_ONE_SHOT |
+						   PTP_PEROUT_DUTY_CYCLE |
+						   PTP_PEROUT_PHASE;
+#endif
+	}
+	sim->parent = platform_device_register_simple("ptpsim", everything ? 0 : 1, NULL, 0);
+	if (IS_ERR(sim->parent)) {
+		int err = PTR_ERR(sim->parent);
+
+		kfree(sim);
+		return ERR_PTR(err);
+	}
+	registers(sim, name);
+	sim->clock = ptp_clock_register(&sim->info, &sim->parent->dev);
+	if (IS_ERR_OR_NULL(sim->clock)) {
+		debugfs_remove_recursive(sim->folder);
+		platform_device_unregister(sim->parent);
+		kfree(sim);
+		return ERR_PTR(-ENODEV);
+	}
+	return sim;
+}
+
+static void unmake(struct sim *sim)
+{
+	debugfs_remove_recursive(sim->folder);
+	cancel_work_sync(&sim->removal);
+	take_away(sim);
+	platform_device_unregister(sim->parent);
+	kfree(sim);
+}
+
+static int __init ptpsim_init(void)
+{
+	folder = debugfs_create_dir("ptpsim", NULL);
+	sims[0] = make("sim", true);
+	if (IS_ERR(sims[0])) {
+		debugfs_remove_recursive(folder);
+		return PTR_ERR(sims[0]);
+	}
+	sims[1] = make("deny", false);
+	if (IS_ERR(sims[1])) {
+		unmake(sims[0]);
+		debugfs_remove_recursive(folder);
+		return PTR_ERR(sims[1]);
+	}
+	return 0;
+}
+
+static void __exit ptpsim_exit(void)
+{
+	unmake(sims[1]);
+	unmake(sims[0]);
+	debugfs_remove_recursive(folder);
+}
+
+module_init(ptpsim_init);
+module_exit(ptpsim_exit);
+MODULE_DESCRIPTION("Simulated PTP hardware clocks for tests");
+MODULE_LICENSE("Dual MIT/GPL");
