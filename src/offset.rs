@@ -49,8 +49,7 @@ impl Offset {
     /// Whole seconds, rounded down, and the 0…999 999 999 nanoseconds that remain: −1 ns is
     /// (−1, 999 999 999), as the kernel wants it.
     pub const fn seconds_and_nanoseconds(self) -> (i64, u32) {
-        // The remainder of a division by 10^9 fits 32 bits.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..10^9")]
+        #[expect(clippy::cast_possible_truncation, reason = "0..10^9 fits")]
         let nanoseconds = self.0.rem_euclid(1_000_000_000) as u32;
         (self.0.div_euclid(1_000_000_000), nanoseconds)
     }

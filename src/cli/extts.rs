@@ -171,7 +171,7 @@ fn watch(
     undo.channel = Some(channel);
     if !phc.enable_extts(request).inspect_err(|_| undo.channel = None)? {
         context.printer.aside(
-            "the driver doesn't check requests: it may stamp other edges than those asked for",
+            "this kernel or driver doesn't check requests: it may stamp other edges than those asked for",
         );
     }
     let limits = Limits {

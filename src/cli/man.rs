@@ -52,21 +52,31 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         let name = format!("ptpctl-{}", command.get_name());
         pages.push((format!("{name}.1"), render(command.clone(), name)?));
     }
-    let mock = Man::new(mock_page()).section("7").manual("ptpctl").date("");
+    let mock = Man::new(mock_page()).section("7").manual("ptpctl").source(SOURCE).date("");
     let mut page = Vec::new();
     mock.render_title(&mut page)?;
     mock.render_name_section(&mut page)?;
     mock.render_description_section(&mut page)?;
     mock.render_extra_section(&mut page)?;
-    pages.push(("ptpctl-mock.7".into(), page));
+    pages.push(("ptpctl-mock.7".into(), finished(&page, ".SH SETTINGS\n")));
     Ok(pages)
 }
 
+const SOURCE: &str = concat!("ptpctl ", env!("CARGO_PKG_VERSION"));
+
 fn render(command: clap::Command, title: String) -> io::Result<Vec<u8>> {
+    let is_root = title == "ptpctl";
     let mut page = Vec::new();
-    let source = format!("ptpctl {}", env!("CARGO_PKG_VERSION"));
-    Man::new(command).title(title).date("").source(source).manual("ptpctl").render(&mut page)?;
-    Ok(page)
+    Man::new(command).title(title).date("").source(SOURCE).manual("ptpctl").render(&mut page)?;
+    Ok(finished(&page, if is_root { ".SH NOTES\n" } else { ".SH EXAMPLES\n" }))
+}
+
+/// Gives the last section its name, which the renderer doesn't know, and adds where to read on.
+fn finished(page: &[u8], heading: &str) -> Vec<u8> {
+    let page = String::from_utf8_lossy(page);
+    let page = page.replace(".SH EXTRA\nExamples:\n", heading).replace(".SH EXTRA\n", heading);
+    let see = ".SH \"SEE ALSO\"\nptpctl(1), ptpctl\\-mock(7)\n";
+    format!("{}\n{see}", page.trim_end()).into_bytes()
 }
 
 /// The page on the mock, in the form that the renderer takes.

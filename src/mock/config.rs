@@ -140,8 +140,8 @@ impl Config {
             "seed" => self.seed = value.parse().map_err(|_| "use a whole number".to_owned())?,
             "offset" => self.offset = quantity(value)?,
             "unset" => self.unset = true,
-            "freq" => self.frequency = self.slow(value)?,
-            "drift" => self.drift = self.slow(value)?,
+            "freq" => self.frequency = slow(value)?,
+            "drift" => self.drift = slow(value)?,
             "noise" => self.noise = within(value, 0, MOST_NOISE)?,
             "read" => self.read = within(value, 0, MOST_DELAY)?,
             "jitter" => self.jitter = within(value, 0, MOST_DELAY)?,
@@ -180,16 +180,16 @@ impl Config {
         }
         Ok(())
     }
+}
 
-    /// A frequency that no oscillator exceeds: the clock must go forwards.
-    fn slow(&self, value: &str) -> Result<Frequency, String> {
-        let frequency: Frequency = quantity(value)?;
-        let limit = Frequency::from_ppb(100_000_000).scaled_ppm();
-        if (-limit..=limit).contains(&frequency.scaled_ppm()) {
-            Ok(frequency)
-        } else {
-            Err("the limit is ±100000 ppm".into())
-        }
+/// A frequency that no oscillator exceeds: the clock must go forwards.
+fn slow(value: &str) -> Result<Frequency, String> {
+    let frequency: Frequency = quantity(value)?;
+    let limit = Frequency::from_ppb(100_000_000).scaled_ppm();
+    if (-limit..=limit).contains(&frequency.scaled_ppm()) {
+        Ok(frequency)
+    } else {
+        Err("the limit is ±100000 ppm".into())
     }
 }
 

@@ -5,6 +5,7 @@ use super::linux::Feature;
 use super::profile::Profile;
 use super::time::{SECOND, nanoseconds, to_timespec};
 use super::{Mock, World};
+use crate::Frequency;
 use crate::kernel::uapi::{
     self, CLOCK_AUX, ExttsEvent, PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_EXTTS_EDGES,
     PTP_MAX_SAMPLES, PTP_PEROUT_DUTY_CYCLE, PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PTP_PF_EXTTS,
@@ -113,7 +114,7 @@ impl World {
             self.chip.step(now, by);
             Ok(())
         } else if timex.modes & libc::ADJ_FREQUENCY != 0 {
-            let ppb = (i128::from(timex.freq) + 1) * 125 >> 13;
+            let ppb = Frequency::from_scaled_ppm(timex.freq).kernel_ppb();
             if ppb.unsigned_abs() > u128::from(profile.max_adj.unsigned_abs()) {
                 return Err(Errno::ERANGE);
             }
@@ -124,7 +125,7 @@ impl World {
             let limit = profile.max_phase.filter(|_| self.has(Feature::AdjPhase));
             let limit = limit.ok_or(Errno::EOPNOTSUPP)?;
             // The kernel cuts the value to 32 bits before it looks at it.
-            let [a, b, c, d, ..] = i64::from(timex.offset).to_le_bytes();
+            let [a, b, c, d, ..] = i128::from(timex.offset).to_le_bytes();
             let offset = i32::from_le_bytes([a, b, c, d]);
             let offset = if nano { offset } else { offset.wrapping_mul(1_000) };
             if offset.unsigned_abs() > limit.unsigned_abs() && self.has(Feature::MaxPhase) {

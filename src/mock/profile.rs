@@ -6,6 +6,7 @@ use crate::kernel::uapi::{
 };
 
 /// What a driver offers to the kernel's PTP core.
+#[expect(clippy::struct_excessive_bools, reason = "a driver has each of these or not")]
 #[derive(Debug)]
 pub(super) struct Profile {
     pub(super) name: &'static str,

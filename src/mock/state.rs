@@ -168,6 +168,7 @@ pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
             world.time = Time::starting_virtual(big(kept, "virtual_now")?);
         }
         (false, Some(Value::Null)) => {}
+        (_, None) => return Err(damaged("virtual_now")),
         (true, _) => return Err("it was kept without time=virtual".into()),
         (false, _) => return Err("it was kept with time=virtual".into()),
     }

@@ -1,6 +1,6 @@
 //! External timestamps.
 
-use super::{Error, Phc};
+use super::{Error, Phc, pins};
 use crate::kernel::uapi::{
     ExttsEvent, PTP_BUF_TIMESTAMPS, PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_EXTTS_EDGES,
     PTP_FALLING_EDGE, PTP_MAX_CHANNELS, PTP_MAX_TIMESTAMPS, PTP_RISING_EDGE, PTP_STRICT_FLAGS,
@@ -129,7 +129,7 @@ impl Phc {
         if channel < channels {
             return Ok(());
         }
-        let why = self.no_channel("extts", channel, channels);
+        let why = pins::no_channel("extts", channel, channels);
         Err(self.unable(&extts_asked(channel, true), why))
     }
 

@@ -1,6 +1,6 @@
 //! Periodic outputs.
 
-use super::{Error, Phc};
+use super::{Error, Phc, pins};
 use crate::kernel::Version;
 use crate::kernel::uapi::{
     PTP_PEROUT_DUTY_CYCLE, PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PeroutTimes, clock_time,
@@ -131,7 +131,7 @@ impl Phc {
         if channel < channels {
             return Ok(());
         }
-        Err(self.unable(asked, self.no_channel("perout", channel, channels)))
+        Err(self.unable(asked, pins::no_channel("perout", channel, channels)))
     }
 
     fn request_perout(&self, perout: Perout) -> Result<(), Error> {

@@ -184,7 +184,7 @@ impl Phc {
             PinFunction::None | PinFunction::Physync | PinFunction::Other(_) => 1,
         };
         if channel >= channels {
-            let why = self.no_channel(&function.to_string(), channel, channels);
+            let why = no_channel(&function.to_string(), channel, channels);
             return Err(self.unable(&pin_asked(pin, function, channel), why));
         }
         if function == PinFunction::None {
@@ -194,17 +194,17 @@ impl Phc {
             other.index != pin.index && other.function == function && other.channel == channel
         }))
     }
+}
 
-    /// Why `channel` can't be had of a function with so many.
-    pub(super) fn no_channel(&self, function: &str, channel: u32, channels: u32) -> String {
-        match channels {
-            0 => format!("this clock has no {function} channels"),
-            1 => format!("there is no channel {channel}: the only {function} channel is 0"),
-            _ => format!(
-                "there is no channel {channel}: the {function} channels are 0 to {}",
-                channels - 1
-            ),
-        }
+/// Why `channel` can't be had of a function with so many.
+pub(super) fn no_channel(function: &str, channel: u32, channels: u32) -> String {
+    match channels {
+        0 => format!("this clock has no {function} channels"),
+        1 => format!("there is no channel {channel}: the only {function} channel is 0"),
+        _ => format!(
+            "there is no channel {channel}: the {function} channels are 0 to {}",
+            channels - 1
+        ),
     }
 }
 

@@ -55,6 +55,7 @@ struct sim {
 	s64 time;
 	long scaled_ppm;
 	s64 event; /* The next event's time. */
+	u64 owed; /* Events that are due. */
 	/* Registers. */
 	u64 phase, phase_writes, frequency;
 	u64 extts, extts_flags, extts_period;
@@ -214,6 +215,7 @@ static int sim_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq,
 		else
 			sim->extts &= ~BIT(rq->extts.index);
 		sim->event = now(sim) + sim->extts_period;
+		sim->owed = 0;
 		if (sim->extts)
 			hrtimer_start(&sim->events, ns_to_ktime(sim->extts_period),
 				      HRTIMER_MODE_REL);
@@ -273,14 +275,18 @@ static void emit(struct sim *sim, s64 time)
 	}
 }
 
-/* Events are a period apart from the first one on, however late the timer is. */
+/*
+ * Events are a period apart from the first one on, however late the timer is.
+ * What a stalled machine owes comes in bursts that a queue can take.
+ */
 static enum hrtimer_restart sim_events(struct hrtimer *timer)
 {
 	struct sim *sim = container_of(timer, struct sim, events);
 	u64 period = sim->extts_period;
-	u64 late = hrtimer_forward_now(timer, ns_to_ktime(period));
+	unsigned int burst = 0;
 
-	for (; late; late--, sim->event += period)
+	sim->owed += hrtimer_forward_now(timer, ns_to_ktime(period));
+	for (; sim->owed && burst < 16; sim->owed--, burst++, sim->event += period)
 		emit(sim, sim->event);
 	return HRTIMER_RESTART;
 }

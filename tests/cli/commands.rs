@@ -1,8 +1,6 @@
 //! What each command does, on the mock clock.
 
-mod common;
-
-use common::{TemporaryFile, program, ptpctl, run};
+use crate::common::{TemporaryFile, program, ptpctl, run};
 use serde_json::json;
 
 // Virtual time makes every run the same.
@@ -79,7 +77,7 @@ fn freq_shows_what_was_dialled_last() {
     ptpctl(&format!("adjfreq -12.5ppb {mock}")).done();
     let freq = ptpctl(&format!("freq --json {mock}")).done().json();
     assert_eq!(freq["frequency_scaled_ppm"], json!(-819));
-    assert_eq!(freq["frequency_ppb"], json!(-12.496948));
+    assert_eq!(freq["frequency_ppb"], json!(-12.496_948));
     assert_eq!(freq["frequency_ppm"], json!(-0.012_496_948));
     assert_eq!(freq["max_adj_ppb"], json!(100_000_000));
 }
@@ -515,7 +513,7 @@ fn what_only_looks_works_on_a_clock_that_may_only_be_read() {
 
 #[test]
 fn a_clock_is_named_by_argument_option_or_environment() {
-    let device = |run: common::Run| run.done().json()["device"].clone();
+    let device = |run: crate::common::Run| run.done().json()["device"].clone();
     assert_eq!(device(ptpctl("get --json mock:igb")), json!("mock:igb"));
     assert_eq!(device(ptpctl("get --json -d mock:igb")), json!("mock:igb"));
     assert_eq!(device(ptpctl("-d mock:igb get --json")), json!("mock:igb"));
