@@ -1,7 +1,5 @@
 //! Runs the program as people do.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that can't run has failed")]
-
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};

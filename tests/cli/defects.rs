@@ -2,7 +2,7 @@
 
 use crate::common::{TemporaryFile, ptpctl};
 use nix::errno::Errno;
-use ptpctl::kernel::Version;
+use ptpctl::kernel::{Calls, Version};
 use ptpctl::mock::{Config, Mock};
 use ptpctl::phc::{Method, PinFunction, SystemClock};
 use ptpctl::{Offset, Phc};
@@ -169,7 +169,6 @@ fn ts2phc_never_puts_pin_functions_back() {
 #[test]
 fn linuxptp_has_no_fall_back_to_version_1_at_run_time() {
     let kernel_without_version_2 = mock("mock:full,kernel=5.3");
-    use ptpctl::kernel::Calls;
     assert_eq!(kernel_without_version_2.getcaps(Version::V2).err(), Some(Errno::ENOTTY));
     let watch = ptpctl("extts --count 1 mock:full,kernel=5.3,time=virtual");
     assert_eq!((watch.status, watch.stdout.lines().count()), (Some(0), 1));

@@ -1,5 +1,12 @@
 //! The program as people use it, on the mock clock. Each file is a chapter, each test a sentence.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that can't run has failed"
+)]
+
 mod commands;
 mod common;
 mod defects;
