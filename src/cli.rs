@@ -43,6 +43,15 @@ struct Command {
     run: fn(&mut Context<'_>) -> Result<Report, Failure>,
 }
 
+impl Command {
+    /// Whether one of the arguments is its name.
+    fn is_among(&self, arguments: &[OsString]) -> bool {
+        arguments.iter().any(|argument| {
+            argument == self.name || self.aliases.iter().any(|alias| argument == alias)
+        })
+    }
+}
+
 /// All commands, in the order in which help shows them.
 const COMMANDS: [Command; 19] = [
     list::COMMAND,
@@ -138,12 +147,16 @@ pub fn main() -> ExitCode {
 fn run(arguments: Vec<OsString>) -> ExitCode {
     // Known before parsing, for the errors of parsing.
     let json = arguments.iter().any(|argument| argument == "--json");
-    let matches = match command().try_get_matches_from(arguments) {
-        Ok(matches) => matches,
+    // A script's thousand calls need one command each: build no other. Where that doesn't parse,
+    // or help is asked for, the whole command line decides and speaks.
+    let one = COMMANDS.iter().filter(|command| command.is_among(&arguments));
+    let parsed = root(one).try_get_matches_from(&arguments);
+    let all = match parsed.or_else(|_| command().try_get_matches_from(&arguments)) {
+        Ok(all) => all,
         Err(error) => return end_of_parsing(&error, json),
     };
     let mut printer = Printer::new(json);
-    let Some((name, matches)) = matches.subcommand() else {
+    let Some((name, matches)) = all.subcommand() else {
         return ExitCode::from(2);
     };
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
@@ -152,10 +165,13 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
     let mut context = Context { matches, printer: &mut printer };
     let outcome = (command.run)(&mut context)
         .and_then(|report| printer.report(&report).map_err(Failure::Output));
-    match outcome {
+    let status = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(&printer),
-    }
+    };
+    // The process ends: taking the command line apart piece by piece would be for nothing.
+    std::mem::forget(all);
+    status
 }
 
 /// Help and version are printed; a mistake is told and ends with 2.
@@ -172,22 +188,27 @@ fn end_of_parsing(error: &clap::Error, json: bool) -> ExitCode {
 
 /// The whole command line.
 fn command() -> clap::Command {
-    let root = clap::Command::new("ptpctl")
-        .version(env!("CARGO_PKG_VERSION"))
+    let long_about = "Controls PTP hardware clocks (PHCs): the clocks behind /dev/ptpN in network \
+                      cards, timing cards and jitter attenuators.\n\nDEVICE is /dev/ptp0, any \
+                      other path to a PHC, ptp0, 0, an interface (eth0), what the clock calls \
+                      itself (\"IDT CM TOD0\"), or a mock clock (mock, mock:igb, …; see \
+                      ptpctl-mock(7)).";
+    root(COMMANDS.iter())
         .about("Controls PTP hardware clocks")
-        .long_about(
-            "Controls PTP hardware clocks (PHCs): the clocks behind /dev/ptpN in network cards, \
-             timing cards and jitter attenuators.\n\nDEVICE is /dev/ptp0, any other path to a PHC, \
-             ptp0, 0, an interface (eth0), what the clock calls itself (\"IDT CM TOD0\"), or a \
-             mock clock (mock, mock:igb, …; see ptpctl-mock(7)).",
-        )
+        .long_about(long_about)
         .after_help(COMMAND_GROUPS)
         .after_long_help(format!("{COMMAND_GROUPS}\n\n{ENVIRONMENT}\n\n{EXIT_STATUS}"))
-        .subcommand_required(true)
+        .version(env!("CARGO_PKG_VERSION"))
         .arg_required_else_help(true)
+}
+
+/// A command line with some of the commands.
+fn root<'a>(commands: impl Iterator<Item = &'a Command>) -> clap::Command {
+    let root = clap::Command::new("ptpctl")
+        .subcommand_required(true)
         .disable_help_subcommand(true)
         .args(arguments::for_every_command());
-    COMMANDS.iter().fold(root, |root, command| {
+    commands.fold(root, |root, command| {
         // Only the command that is run gets built.
         root.subcommand(
             clap::Command::new(command.name)

@@ -3,5 +3,5 @@
 mod estimate;
 mod gaps;
 
-pub use estimate::{Difference, Estimate, difference, estimate};
+pub use estimate::{Difference, Estimate, Estimator, difference, estimate};
 pub use gaps::Gaps;

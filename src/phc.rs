@@ -25,6 +25,7 @@ use crate::kernel::uapi::{self, timespec};
 use crate::kernel::{self, Calls, Device};
 use crate::{Frequency, Offset, TaiOffset, Timestamp, Unknown, Utc};
 use nix::errno::Errno;
+use std::fmt;
 use std::path::Path;
 
 /// An open PTP hardware clock.
@@ -268,7 +269,7 @@ impl Phc {
     /// Makes a call again as long as signals interrupt it, and turns its errno into an [`Error`].
     fn call<T>(
         &self,
-        asked: &str,
+        asked: impl fmt::Display,
         call: &'static str,
         mut make: impl FnMut() -> kernel::Result<T>,
     ) -> Result<T, Error> {
@@ -276,7 +277,7 @@ impl Phc {
             match make() {
                 Ok(value) => return Ok(value),
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(self.failed(asked, call, errno)),
+                Err(errno) => return Err(self.failed(&asked.to_string(), call, errno)),
             }
         }
     }

@@ -93,8 +93,15 @@ impl<S: Scale> Timestamp<S> {
 
     /// `self − earlier`, or `None` where it doesn't fit an [`Offset`].
     pub fn since(self, earlier: Self) -> Option<Offset> {
-        let difference = self.total_nanoseconds() - earlier.total_nanoseconds();
-        i64::try_from(difference).ok().map(Offset::from_nanoseconds)
+        let parts = i64::from(self.nanoseconds) - i64::from(earlier.nanoseconds);
+        let near = self
+            .seconds
+            .checked_sub(earlier.seconds)
+            .and_then(|seconds| seconds.checked_mul(1_000_000_000))
+            .and_then(|nanoseconds| nanoseconds.checked_add(parts));
+        // Only at the very ends of the range do 64 bits not do on the way.
+        let far = || i64::try_from(self.total_nanoseconds() - earlier.total_nanoseconds()).ok();
+        near.or_else(far).map(Offset::from_nanoseconds)
     }
 
     /// `self + offset`, or `None` beyond 64 bits of seconds.

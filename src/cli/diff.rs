@@ -42,10 +42,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // Nobody steps the raw clock, but old kernels and drivers don't read samples against it.
     let raw = [&first, &second].into_iter().all(|phc| phc.takes_clock(SystemClock::MonotonicRaw));
     let clock = if raw { SystemClock::MonotonicRaw } else { SystemClock::Realtime };
-    let measure = |phc: &Phc| {
-        let (method, samples) = phc.samples_by_best_method(clock, false, number)?;
-        Measured::of(phc, method, &samples)
-    };
+    let measure = |phc: &Phc| Measured::from(phc, clock, number);
     let before = measure(&first)?;
     let middle = measure(&second)?;
     let after = measure(&first)?;

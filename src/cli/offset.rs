@@ -3,8 +3,8 @@
 use super::failure::Failure;
 use super::{Command, Context, arguments};
 use crate::find::tai_offset;
-use crate::measure::{Estimate, estimate};
-use crate::phc::{Access, Method, Phc, Sample, SystemClock};
+use crate::measure::{Estimate, Estimator};
+use crate::phc::{Access, Error, Method, Phc, Sample, SystemClock};
 use crate::report::{Report, Table};
 use crate::{Offset, TaiOffset};
 use clap::builder::PossibleValuesParser;
@@ -58,11 +58,22 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let cycles = context.has("cycles");
     let method = method(&context.required::<String>("method")?);
     let number = usize::try_from(number).unwrap_or(usize::MAX);
-    let (method, samples) = match method {
-        Some(method) => (method, phc.samples(method, clock, cycles, number)?),
-        None => phc.samples_by_best_method(clock, cycles, number)?,
-    };
-    let measured = Measured::of(&phc, method, &samples)?;
+    let mut raw = Vec::new();
+    let keeps = context.has("raw");
+    let measured = Measured::by(&phc, |take| {
+        let mut take_and_keep = |sample| {
+            take(sample);
+            if keeps {
+                raw.push(sample);
+            }
+        };
+        match method {
+            Some(method) => {
+                phc.each_sample(method, clock, cycles, number, &mut take_and_keep).map(|()| method)
+            }
+            None => phc.each_sample_by_best_method(clock, cycles, number, &mut take_and_keep),
+        }
+    })?;
     let offset = measured.estimate.offset;
     let tai = (clock == SystemClock::Realtime && !cycles).then(|| tai_offset(&phc)).flatten();
     let rest = tai.and_then(|tai| explained_by(tai, offset));
@@ -74,7 +85,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     );
     let mut report = measured
         .rows(report)
-        .row("samples", samples.len().to_string(), "samples", samples.len())
+        .row("samples", number.to_string(), "samples", number)
         .value("clock", clock.to_string())
         .value("cycles", cycles)
         .value("tai_offset_s", rest.and(tai).map(|tai| tai.0))
@@ -91,7 +102,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             "in {useless} samples the system clock was stepped back: they don't count"
         ));
     }
-    Ok(if context.has("raw") { report.table(raw(&samples)) } else { report })
+    Ok(if keeps { report.table(raw_table(&raw)) } else { report })
 }
 
 /// An offset and how it was had.
@@ -101,9 +112,14 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// What samples say, or the failure that none was of use.
-    pub(super) fn of(phc: &Phc, method: Method, samples: &[Sample]) -> Result<Self, Failure> {
-        let estimate = estimate(samples).ok_or_else(|| {
+    /// Reads samples and says what they tell, or fails where none is of use.
+    fn by(
+        phc: &Phc,
+        read: impl FnOnce(&mut dyn FnMut(Sample)) -> Result<Method, Error>,
+    ) -> Result<Self, Failure> {
+        let mut estimator = Estimator::default();
+        let method = read(&mut |sample| estimator.add(sample))?;
+        let estimate = estimator.estimate().ok_or_else(|| {
             Failure::Failed(format!(
                 "can't tell the offset of {}: the system clock was stepped back in each sample, or \
                  the offset is beyond 292 years",
@@ -113,10 +129,14 @@ impl Measured {
         Ok(Self { method, estimate })
     }
 
+    /// The offset from a system clock, by the best method.
+    pub(super) fn from(phc: &Phc, clock: SystemClock, number: usize) -> Result<Self, Failure> {
+        Self::by(phc, |take| phc.each_sample_by_best_method(clock, false, number, take))
+    }
+
     /// The offset from the system's UTC clock, by the best method.
     pub(super) fn from_realtime(phc: &Phc) -> Result<Self, Failure> {
-        let (method, samples) = phc.samples_by_best_method(SystemClock::Realtime, false, 25)?;
-        Self::of(phc, method, &samples)
+        Self::from(phc, SystemClock::Realtime, 25)
     }
 
     /// How far off the offset is at most. Nobody tells how far apart hardware reads two clocks
@@ -144,7 +164,7 @@ fn explained_by(tai: TaiOffset, offset: Offset) -> Option<Offset> {
     (rest.unsigned_abs() < 500_000_000).then(|| Offset::from_nanoseconds(rest))
 }
 
-fn raw(samples: &[Sample]) -> Table {
+fn raw_table(samples: &[Sample]) -> Table {
     let columns = [
         ("before", "SYSTEM BEFORE"),
         ("phc", "PHC"),

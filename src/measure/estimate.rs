@@ -23,10 +23,49 @@ pub struct Estimate {
     pub useless: usize,
 }
 
-/// Takes the sample with the shortest delay, the first of several.
-///
-/// `None` where no sample is of use: there are none, the system clock went backwards in each, or
-/// the offset doesn't fit 64 bits of nanoseconds.
+/// Finds the sample with the shortest delay, the first of several, among those that it is given.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Estimator {
+    best: Option<(Offset, Sample)>,
+    samples: usize,
+    useless: usize,
+}
+
+impl Estimator {
+    /// Takes one more sample.
+    pub fn add(&mut self, sample: Sample) {
+        self.samples += 1;
+        match sample.after.since(sample.before) {
+            Some(delay) if delay >= Offset::ZERO => {
+                if self.best.is_none_or(|(shortest, _)| delay < shortest) {
+                    self.best = Some((delay, sample));
+                }
+            }
+            _ => self.useless += 1,
+        }
+    }
+
+    /// What the samples so far say.
+    ///
+    /// `None` where no sample is of use: there are none, the system clock went backwards in each,
+    /// or the offset doesn't fit 64 bits of nanoseconds.
+    pub fn estimate(&self) -> Option<Estimate> {
+        let (delay, best) = self.best?;
+        // Twice the middle is a whole number; the offset from the middle is rounded down.
+        let twice_the_middle = best.before.total_nanoseconds() + best.after.total_nanoseconds();
+        let twice_the_offset = 2 * best.phc.total_nanoseconds() - twice_the_middle;
+        Some(Estimate {
+            offset: Offset::from_nanoseconds(i64::try_from(twice_the_offset.div_euclid(2)).ok()?),
+            delay,
+            bound: Offset::from_nanoseconds(delay.nanoseconds() / 2 + delay.nanoseconds() % 2),
+            at: twice_the_middle.div_euclid(2),
+            samples: self.samples,
+            useless: self.useless,
+        })
+    }
+}
+
+/// What samples say, by an [`Estimator`].
 ///
 /// # Examples
 ///
@@ -43,22 +82,9 @@ pub struct Estimate {
 /// assert_eq!(estimate.bound.to_string(), "500 ns");
 /// ```
 pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
-    let delay = |sample: &Sample| sample.after.since(sample.before);
-    let of_use = |sample: &&Sample| delay(sample).is_some_and(|delay| delay >= Offset::ZERO);
-    let best = samples.iter().filter(of_use).min_by_key(|sample| delay(sample))?;
-    let delay = delay(best)?;
-    // Twice the middle is a whole number; the offset from the middle is rounded down.
-    let twice_the_middle = best.before.total_nanoseconds() + best.after.total_nanoseconds();
-    let twice_the_offset = 2 * best.phc.total_nanoseconds() - twice_the_middle;
-    let offset = twice_the_offset.div_euclid(2);
-    Some(Estimate {
-        offset: Offset::from_nanoseconds(i64::try_from(offset).ok()?),
-        delay,
-        bound: Offset::from_nanoseconds(delay.nanoseconds() / 2 + delay.nanoseconds() % 2),
-        at: twice_the_middle.div_euclid(2),
-        samples: samples.len(),
-        useless: samples.iter().filter(|sample| !of_use(sample)).count(),
-    })
+    let mut estimator = Estimator::default();
+    samples.iter().for_each(|sample| estimator.add(*sample));
+    estimator.estimate()
 }
 
 /// One clock − another.

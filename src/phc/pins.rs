@@ -104,7 +104,7 @@ impl Phc {
         let number = self.caps()?.pins;
         let pin = |index| {
             let mut pin = pin_desc(index, 0, 0);
-            self.call(&format!("read pin {index}"), "PTP_PIN_GETFUNC", || {
+            self.call(format_args!("read pin {index}"), "PTP_PIN_GETFUNC", || {
                 self.calls.pin_getfunc(Version::V1, &mut pin)
             })?;
             // Some drivers leave the index of their table at 0.

@@ -100,8 +100,8 @@ pub struct Sample {
 }
 
 impl Phc {
-    /// Reads `number` samples with one method: against `clock`, of the clock itself or of its
-    /// free-running counter (`cycles`). More than 25 take several calls.
+    /// Reads `number` samples with one method and hands each to `take`: against `clock`, of the
+    /// clock itself or of its free-running counter (`cycles`). More than 25 take several calls.
     ///
     /// # Errors
     ///
@@ -114,6 +114,33 @@ impl Phc {
     #[doc(alias = "PTP_SYS_OFFSET_PRECISE")]
     #[doc(alias = "PTP_SYS_OFFSET_EXTENDED_CYCLES")]
     #[doc(alias = "PTP_SYS_OFFSET_PRECISE_CYCLES")]
+    pub fn each_sample(
+        &self,
+        method: Method,
+        clock: SystemClock,
+        cycles: bool,
+        number: usize,
+        take: &mut dyn FnMut(Sample),
+    ) -> Result<(), Error> {
+        let most = if method == Method::Precise { 1 } else { PTP_MAX_SAMPLES };
+        let mut missing = number;
+        while missing > 0 {
+            let now = u32::try_from(missing).unwrap_or(u32::MAX).min(most);
+            match method {
+                Method::Precise => take(self.precise_sample(clock, cycles)?),
+                Method::Extended => self.extended_samples(clock, cycles, now, take)?,
+                Method::Basic => self.basic_samples(clock, cycles, now, take)?,
+            }
+            missing -= now as usize;
+        }
+        Ok(())
+    }
+
+    /// Reads samples as [`Phc::each_sample`] does, and keeps them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Phc::each_sample`].
     pub fn samples(
         &self,
         method: Method,
@@ -121,24 +148,8 @@ impl Phc {
         cycles: bool,
         number: usize,
     ) -> Result<Vec<Sample>, Error> {
-        let mut samples = Vec::with_capacity(number);
-        while samples.len() < number {
-            let missing = u32::try_from(number - samples.len()).unwrap_or(u32::MAX);
-            match method {
-                Method::Precise => samples.push(self.precise_sample(clock, cycles)?),
-                Method::Extended => {
-                    self.extended_samples(
-                        clock,
-                        cycles,
-                        missing.min(PTP_MAX_SAMPLES),
-                        &mut samples,
-                    )?;
-                }
-                Method::Basic => {
-                    self.basic_samples(clock, cycles, missing.min(PTP_MAX_SAMPLES), &mut samples)?;
-                }
-            }
-        }
+        let mut samples = Vec::new();
+        self.each_sample(method, clock, cycles, number, &mut |sample| samples.push(sample))?;
         Ok(samples)
     }
 
@@ -146,17 +157,18 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// As [`Phc::samples`], when no method is left.
-    pub fn samples_by_best_method(
+    /// As [`Phc::each_sample`], when no method is left.
+    pub fn each_sample_by_best_method(
         &self,
         clock: SystemClock,
         cycles: bool,
         number: usize,
-    ) -> Result<(Method, Vec<Sample>), Error> {
+        take: &mut dyn FnMut(Sample),
+    ) -> Result<Method, Error> {
         let mut why = None;
         for method in Method::ALL {
-            match self.samples(method, clock, cycles, number) {
-                Ok(samples) => return Ok((method, samples)),
+            match self.each_sample(method, clock, cycles, number, take) {
+                Ok(()) => return Ok(method),
                 // Why there is no extended method is of most use: it alone has every clock.
                 Err(error) if error.is_unsupported() => {
                     why = why.filter(|_| method == Method::Basic).or(Some(error));
@@ -199,13 +211,13 @@ impl Phc {
         clock: SystemClock,
         cycles: bool,
         number: u32,
-        samples: &mut Vec<Sample>,
+        take: &mut dyn FnMut(Sample),
     ) -> Result<(), Error> {
-        let asked = || format!("read extended samples against {clock}");
+        let asked = format_args!("read extended samples against {clock}");
         let name =
             if cycles { "PTP_SYS_OFFSET_EXTENDED_CYCLES" } else { "PTP_SYS_OFFSET_EXTENDED" };
         let mut answer = uapi::sys_offset_extended(number, clock.id());
-        let result = self.call(&asked(), name, || {
+        let result = self.call(asked, name, || {
             if cycles {
                 self.calls.sys_offset_extended_cycles(&mut answer)
             } else {
@@ -217,7 +229,7 @@ impl Phc {
                 if error.errno() == Some(Errno::EINVAL) && clock != SystemClock::Realtime =>
             {
                 return Err(self.unable(
-                    &asked(),
+                    &asked.to_string(),
                     match clock {
                         SystemClock::Aux(_) => {
                             "the auxiliary clock is switched off, or this \
@@ -232,7 +244,7 @@ impl Phc {
         }
         for [before, phc, after] in answer.ts.iter().take(number as usize) {
             let read = |time| self.sampled("read extended samples", name, time);
-            samples.push(Sample { before: read(*before)?, phc: read(*phc)?, after: read(*after)? });
+            take(Sample { before: read(*before)?, phc: read(*phc)?, after: read(*after)? });
         }
         Ok(())
     }
@@ -242,7 +254,7 @@ impl Phc {
         clock: SystemClock,
         cycles: bool,
         number: u32,
-        samples: &mut Vec<Sample>,
+        take: &mut dyn FnMut(Sample),
     ) -> Result<(), Error> {
         let asked = "read basic samples";
         let name = "PTP_SYS_OFFSET";
@@ -257,11 +269,7 @@ impl Phc {
         for reading in readings {
             if let [before, phc, after] = reading {
                 let read = |time| self.sampled(asked, name, time);
-                samples.push(Sample {
-                    before: read(*before)?,
-                    phc: read(*phc)?,
-                    after: read(*after)?,
-                });
+                take(Sample { before: read(*before)?, phc: read(*phc)?, after: read(*after)? });
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Reports as text for people.
 
 use super::{Report, Table};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -13,7 +14,9 @@ pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
     let rows: Vec<_> = report.rows.iter().filter(|row| !row.text.is_empty()).collect();
     let width = rows.iter().map(|row| row.label.chars().count()).max().unwrap_or(0);
     for row in rows {
-        writeln!(to, "  {:width$}  {}", row.label, printable(&row.text))?;
+        let padding = " ".repeat(width.saturating_sub(row.label.chars().count()));
+        let line = ["  ", row.label, &padding, "  ", &printable(&row.text), "\n"];
+        to.write_all(line.concat().as_bytes())?;
     }
     for table in &report.tables {
         write_table(to, table)?;
@@ -29,7 +32,9 @@ fn write_table(to: &mut impl Write, table: &Table) -> io::Result<()> {
         return Ok(());
     }
     let headings = table.columns.iter().map(|(_, heading)| (*heading).to_owned()).collect();
-    let cells = |line: &Vec<super::Cell>| line.iter().map(|(text, _)| printable(text)).collect();
+    let cells = |line: &Vec<super::Cell>| {
+        line.iter().map(|(text, _)| printable(text).into_owned()).collect()
+    };
     let lines: Vec<Vec<String>> =
         std::iter::once(headings).chain(table.lines.iter().map(cells)).collect();
     let widths: Vec<usize> = (0..table.columns.len())
@@ -47,8 +52,12 @@ fn write_table(to: &mut impl Write, table: &Table) -> io::Result<()> {
 }
 
 /// A driver's or a process's text can hold anything; a terminal gets nothing that it would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+fn printable(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        text.replace(char::is_control, "\u{fffd}").into()
+    } else {
+        text.into()
+    }
 }
 
 #[cfg(test)]
