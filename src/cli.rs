@@ -141,17 +141,18 @@ impl Context<'_> {
 
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
-    run(std::env::args_os().collect())
+    let arguments: Vec<_> = std::env::args_os().collect();
+    run(&arguments)
 }
 
-fn run(arguments: Vec<OsString>) -> ExitCode {
+fn run(arguments: &[OsString]) -> ExitCode {
     // Known before parsing, for the errors of parsing.
     let json = arguments.iter().any(|argument| argument == "--json");
     // A script's thousand calls need one command each: build no other. Where that doesn't parse,
     // or help is asked for, the whole command line decides and speaks.
-    let one = COMMANDS.iter().filter(|command| command.is_among(&arguments));
-    let parsed = root(one).try_get_matches_from(&arguments);
-    let all = match parsed.or_else(|_| command().try_get_matches_from(&arguments)) {
+    let one = COMMANDS.iter().filter(|command| command.is_among(arguments));
+    let parsed = root(one).try_get_matches_from(arguments);
+    let all = match parsed.or_else(|_| command().try_get_matches_from(arguments)) {
         Ok(all) => all,
         Err(error) => return end_of_parsing(&error, json),
     };

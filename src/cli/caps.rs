@@ -120,11 +120,13 @@ fn virtual_clocks(phc: &Phc, report: Report) -> Report {
 
 /// The system clocks that extended samples can be had against.
 fn system_clocks(phc: &Phc, report: Report) -> Report {
-    let others = [SystemClock::Monotonic, SystemClock::MonotonicRaw];
-    let auxiliary = (0..8).map(SystemClock::Aux);
-    let clocks: Vec<String> = std::iter::once(SystemClock::Realtime)
-        .chain(others.into_iter().chain(auxiliary).filter(|clock| phc.takes_clock(*clock)))
-        .map(|clock| clock.to_string())
-        .collect();
+    let taken = |clock: &SystemClock| phc.takes_clock(*clock);
+    let mut clocks = vec![SystemClock::Realtime];
+    clocks.extend([SystemClock::Monotonic, SystemClock::MonotonicRaw].into_iter().filter(taken));
+    // A kernel that doesn't take the monotonic clock is older than the auxiliary ones.
+    if clocks.len() > 1 {
+        clocks.extend((0..8).map(SystemClock::Aux).filter(taken));
+    }
+    let clocks: Vec<_> = clocks.iter().map(ToString::to_string).collect();
     report.row("system clocks", clocks.join(", "), "system_clocks", clocks)
 }

@@ -59,9 +59,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         None => context.open(access)?,
     };
     let before = phc.virtual_clocks()?;
+    let names_before = phc.virtual_clock_names();
     let report = Report::on(phc.name());
     let Some(number) = number else {
-        return Ok(rows(report, &before));
+        return Ok(rows(report, before, names_before));
     };
     if context.is_dry_run() {
         if number > before.most {
@@ -78,9 +79,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
     phc.set_virtual_clocks(number)?;
     let after = phc.virtual_clocks()?;
-    let new: Vec<_> =
-        after.names.iter().filter(|name| !before.names.contains(name)).cloned().collect();
-    let mut report = rows(report, &after).value("new", new.clone()).value("dry_run", false);
+    let names = phc.virtual_clock_names();
+    let new: Vec<_> = names.iter().filter(|name| !names_before.contains(name)).cloned().collect();
+    let mut report = rows(report, after, names).value("new", new.clone()).value("dry_run", false);
     if !new.is_empty() {
         report = report.note(format!("new: /dev/{}", new.join(", /dev/")));
     }
@@ -93,18 +94,15 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     Ok(report)
 }
 
-fn rows(report: Report, clocks: &VirtualClocks) -> Report {
-    let report = report.row(
-        "virtual clocks",
-        format!("{} of at most {}", clocks.number, clocks.most),
-        "virtual_clocks",
-        clocks.number,
-    );
-    let names = if clocks.names.is_empty() { "-".into() } else { clocks.names.join(", ") };
-    report.value("max_virtual_clocks", clocks.most).row(
-        "names",
-        names,
-        "names",
-        clocks.names.clone(),
-    )
+fn rows(report: Report, clocks: VirtualClocks, names: Vec<String>) -> Report {
+    let listed = if names.is_empty() { "-".into() } else { names.join(", ") };
+    report
+        .row(
+            "virtual clocks",
+            format!("{} of at most {}", clocks.number, clocks.most),
+            "virtual_clocks",
+            clocks.number,
+        )
+        .value("max_virtual_clocks", clocks.most)
+        .row("names", listed, "names", names)
 }

@@ -10,7 +10,7 @@ use super::{Calls, Result, Version, Wait, system};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ use std::time::Duration;
 pub struct Device {
     file: File,
     sysfs: PathBuf,
+    /// What the clock calls itself, read on the way in.
+    clock_name: Result<String>,
 }
 
 impl Device {
@@ -41,7 +43,8 @@ impl Device {
         let number = found.rdev();
         let all = Path::new("/sys/dev/char");
         let sysfs = all.join(format!("{}:{}", libc::major(number), libc::minor(number)));
-        if !sysfs.join("clock_name").exists() && all.exists() {
+        let clock_name = read_attribute(&sysfs.join("clock_name"));
+        if clock_name.is_err() && all.exists() {
             return Err(Errno::ENOTTY);
         }
         let file = OpenOptions::new()
@@ -50,7 +53,7 @@ impl Device {
             .custom_flags(libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY)
             .open(path)
             .map_err(|error| errno(&error))?;
-        Ok(Self { file, sysfs })
+        Ok(Self { file, sysfs, clock_name })
     }
 
     /// The clock's folder in sysfs.
@@ -77,6 +80,15 @@ impl Device {
         let answer = unsafe { libc::ioctl(self.file.as_raw_fd(), request, value) };
         Errno::result(answer).map(drop)
     }
+}
+
+/// Reads a sysfs attribute: a page at most, in one piece.
+fn read_attribute(path: &Path) -> Result<String> {
+    let mut page = [0; 4096];
+    let read = File::open(path).and_then(|mut file| file.read(&mut page));
+    let length = read.map_err(|error| errno(&error))?;
+    let text = String::from_utf8_lossy(page.get(..length).unwrap_or_default());
+    Ok(text.trim_end_matches('\n').to_owned())
 }
 
 fn errno(error: &io::Error) -> Errno {
@@ -211,8 +223,10 @@ impl Calls for Device {
     }
 
     fn attribute(&self, name: &str) -> Result<String> {
-        let text = fs::read(self.sysfs.join(name)).map_err(|error| errno(&error))?;
-        Ok(String::from_utf8_lossy(&text).trim_end_matches('\n').to_owned())
+        match name {
+            "clock_name" => self.clock_name.clone(),
+            _ => read_attribute(&self.sysfs.join(name)),
+        }
     }
 
     fn set_attribute(&self, name: &str, value: &str) -> Result<()> {

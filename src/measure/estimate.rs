@@ -83,7 +83,9 @@ impl Estimator {
 /// ```
 pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
     let mut estimator = Estimator::default();
-    samples.iter().for_each(|sample| estimator.add(*sample));
+    for sample in samples {
+        estimator.add(*sample);
+    }
     estimator.estimate()
 }
 

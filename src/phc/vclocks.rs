@@ -4,14 +4,12 @@ use super::{Error, Phc};
 use nix::errno::Errno;
 
 /// The virtual clocks of a physical clock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VirtualClocks {
     /// How many there are.
     pub number: u32,
     /// The most that there may be.
     pub most: u32,
-    /// Their devices' names, `ptp3`, where sysfs shows them.
-    pub names: Vec<String>,
 }
 
 impl Phc {
@@ -25,8 +23,12 @@ impl Phc {
         Ok(VirtualClocks {
             number: self.number("n_vclocks", "sysfs n_vclocks")?,
             most: self.number("max_vclocks", "sysfs max_vclocks")?,
-            names: self.calls.virtual_clocks().unwrap_or_default(),
         })
+    }
+
+    /// The devices of the virtual clocks on this one, `ptp3`, where sysfs shows them.
+    pub fn virtual_clock_names(&self) -> Vec<String> {
+        self.calls.virtual_clocks().unwrap_or_default()
     }
 
     /// Sets the number of virtual clocks; above 0 this clock turns free-running, unless it has a
