@@ -99,6 +99,14 @@ pub struct Sample {
     pub after: Timestamp<Unknown>,
 }
 
+impl Sample {
+    /// From the kernel's times; `None` where one of them is no time.
+    fn of(before: &ptp_clock_time, phc: &ptp_clock_time, after: &ptp_clock_time) -> Option<Self> {
+        let time = |time: &ptp_clock_time| Timestamp::new(time.sec, time.nsec);
+        Some(Self { before: time(before)?, phc: time(phc)?, after: time(after)? })
+    }
+}
+
 impl Phc {
     /// Reads `number` samples with one method and hands each to `take`: against `clock`, of the
     /// clock itself or of its free-running counter (`cycles`). More than 25 take several calls.
@@ -201,9 +209,8 @@ impl Phc {
         let answer = self.call(&asked, name, || call(self))?;
         let system =
             if clock == SystemClock::Realtime { answer.sys_realtime } else { answer.sys_monoraw };
-        let read = |time| self.sampled(&asked, name, time);
-        let system = read(system)?;
-        Ok(Sample { before: system, phc: read(answer.device)?, after: system })
+        Sample::of(&system, &answer.device, &system)
+            .ok_or_else(|| self.failed(&asked, name, Errno::EPROTO))
     }
 
     fn extended_samples(
@@ -228,23 +235,19 @@ impl Phc {
             Err(error)
                 if error.errno() == Some(Errno::EINVAL) && clock != SystemClock::Realtime =>
             {
-                return Err(self.unable(
-                    &asked.to_string(),
-                    match clock {
-                        SystemClock::Aux(_) => {
-                            "the auxiliary clock is switched off, or this \
-                                                kernel (before 6.17) has none"
-                        }
-                        _ => "this kernel (before 6.12) reads samples against realtime only",
+                let why = match clock {
+                    SystemClock::Aux(_) => {
+                        "the auxiliary clock is switched off, or this kernel (before 6.17) has none"
                     }
-                    .into(),
-                ));
+                    _ => "this kernel (before 6.12) reads samples against realtime only",
+                };
+                return Err(self.unable(&asked.to_string(), why.into()));
             }
             other => other?,
         }
         for [before, phc, after] in answer.ts.iter().take(number as usize) {
-            let read = |time| self.sampled("read extended samples", name, time);
-            take(Sample { before: read(*before)?, phc: read(*phc)?, after: read(*after)? });
+            let invalid = || self.failed("read extended samples", name, Errno::EPROTO);
+            take(Sample::of(before, phc, after).ok_or_else(invalid)?);
         }
         Ok(())
     }
@@ -268,19 +271,10 @@ impl Phc {
         let readings = answer.ts.windows(3).step_by(2).take(number as usize);
         for reading in readings {
             if let [before, phc, after] = reading {
-                let read = |time| self.sampled(asked, name, time);
-                take(Sample { before: read(*before)?, phc: read(*phc)?, after: read(*after)? });
+                let invalid = || self.failed(asked, name, Errno::EPROTO);
+                take(Sample::of(before, phc, after).ok_or_else(invalid)?);
             }
         }
         Ok(())
-    }
-
-    fn sampled(
-        &self,
-        asked: &str,
-        call: &'static str,
-        time: ptp_clock_time,
-    ) -> Result<Timestamp<Unknown>, Error> {
-        Timestamp::new(time.sec, time.nsec).ok_or_else(|| self.failed(asked, call, Errno::EPROTO))
     }
 }

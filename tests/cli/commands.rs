@@ -430,8 +430,7 @@ fn extts_keeps_what_it_is_told_to_keep() {
 }
 
 #[test]
-fn extts_says_how_many_events_are_missing() {
-    // A reader that comes late by 200 events finds the newest 127.
+fn a_reader_that_keeps_up_misses_nothing() {
     let mock = format!("{MOCK},signal=1ms");
     let events = ptpctl(&format!("extts --count 300 --json {mock}")).done().lines();
     assert!(events.iter().all(|event| event["missing"] == json!(0)));

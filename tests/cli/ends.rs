@@ -81,6 +81,29 @@ fn an_error_switches_off() {
 }
 
 #[test]
+fn events_that_a_stopped_reader_lost_are_counted() {
+    let mut child = program()
+        .args(["extts", "--json", "mock:full,signal=1ms"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut events = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut next = || -> serde_json::Value {
+        serde_json::from_str(&events.next().expect("an event").expect("a line")).expect("JSON")
+    };
+    (0..20).for_each(|_| drop(next()));
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    kill(pid, Signal::SIGSTOP).expect("stopped");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    kill(pid, Signal::SIGCONT).expect("going on");
+    // The queue has kept the last 127 of about 500.
+    let missing = (0..1_000).map(|_| next()["missing"].as_u64().expect("a number")).max();
+    assert!(missing > Some(250), "{missing:?}");
+    kill(pid, Signal::SIGTERM).expect("sent");
+    child.wait().expect("ended");
+}
+
+#[test]
 fn a_second_writer_of_a_state_file_is_refused() {
     let file = TemporaryFile::new("second");
     let (mut child, _events) = watch(&file);
