@@ -4,7 +4,7 @@
 
 use super::Result;
 use nix::errno::Errno;
-use std::net::UdpSocket;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use std::os::fd::AsRawFd;
 
 /// `struct ethtool_ts_info` of the kernel's `include/uapi/linux/ethtool.h`.
@@ -39,10 +39,9 @@ pub enum PhcOfInterface {
 /// `EOPNOTSUPP` from drivers that can't tell.
 #[doc(alias = "ETHTOOL_GET_TS_INFO")]
 pub fn phc_of_interface(interface: &str) -> Result<PhcOfInterface> {
-    // Any socket carries the request; an unconnected UDP socket sends nothing.
-    let socket = UdpSocket::bind("127.0.0.1:0")
-        .or_else(|_| UdpSocket::bind("[::1]:0"))
-        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    // Any socket carries the request; this one is neither bound nor connected.
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None)?;
     // SAFETY: `ifreq` is integers and pointers that may all be 0.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     // The last byte stays 0: a longer name would be cut to another interface's.
