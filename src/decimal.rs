@@ -74,6 +74,7 @@ impl Decimal {
     }
 
     /// `numerator / (this number × denominator)` as a whole number, or `None` where it isn't one.
+    #[cfg(feature = "cli")]
     pub(crate) fn divides_exactly(self, numerator: i128, denominator: i128) -> Option<i128> {
         let numerator = numerator.checked_mul(10_i128.checked_pow(self.places)?)?;
         let denominator = self.mantissa.checked_mul(denominator)?;
