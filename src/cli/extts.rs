@@ -1,6 +1,7 @@
 //! `ptpctl extts`: external timestamps, an event a line.
 
 use super::failure::Failure;
+use super::pin::Borrowed;
 use super::{Command, Context, arguments};
 use crate::kernel::{Signals, Wait};
 use crate::measure::Gaps;
@@ -88,10 +89,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // Caught before anything is switched on, so that nothing stays on.
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
-    let mut undo = Undo { phc: &phc, channel: None, pins: Vec::new() };
+    let mut undo = Undo { phc: &phc, channel: None, pins: Borrowed::none(&phc) };
     let watched = watch(context, &phc, &signals, request, pin, &mut undo);
     if context.has("keep") {
-        undo.forget();
+        undo.keep();
     }
     let undone = undo.undo();
     // What ended the watch is told first; a clock that has gone has nothing left to switch off.
@@ -103,35 +104,30 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     Ok(Report::new())
 }
 
-/// What has to be put back at the end.
+/// What has to be put back at the end, also on the way out of a panic.
 struct Undo<'a> {
     phc: &'a Phc,
     /// The channel that was switched on.
     channel: Option<u32>,
-    /// The pins that were changed, as they were before; the last is put back first.
-    pins: Vec<Pin>,
+    pins: Borrowed<'a>,
 }
 
 impl Undo<'_> {
-    fn forget(&mut self) {
+    fn keep(&mut self) {
         self.channel = None;
-        self.pins.clear();
+        self.pins.keep();
     }
 
     /// Puts everything back that it can, and answers the first failure.
     fn undo(&mut self) -> Result<(), Error> {
         let off = self.channel.take().map_or(Ok(()), |channel| self.phc.disable_extts(channel));
-        let pins = std::mem::take(&mut self.pins);
-        pins.into_iter().rev().fold(off, |so_far, pin| {
-            let put_back = self.phc.set_pin(&pin, pin.function, pin.channel).map(drop);
-            so_far.and(put_back)
-        })
+        off.and(self.pins.put_back())
     }
 }
 
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
-        // Only on the way out of a panic; there is nobody left to tell.
+        // There is nobody left to tell.
         let _ = self.undo();
     }
 }
@@ -146,17 +142,12 @@ fn watch(
 ) -> Result<(), Failure> {
     let channel = request.channel;
     if let Some(pin) = pin {
-        let loser = phc.check_pin(&pin, PinFunction::Extts, channel)?;
-        if let Some(loser) = &loser {
-            let (index, name) = (loser.index, &loser.name);
+        if let Some(loser) = undo.pins.take(&pin, PinFunction::Extts, channel)? {
+            let (index, name) = (loser.index, loser.name);
             context
                 .printer
                 .aside(&format!("pin {index} ({name}) loses channel {channel} meanwhile"));
         }
-        // Put back in the other order: first this pin lets go, then the loser gets it again.
-        undo.pins.extend(loser);
-        undo.pins.push(pin.clone());
-        phc.set_pin(&pin, PinFunction::Extts, channel)?;
     }
     let mut only = None;
     if context.has("only") {

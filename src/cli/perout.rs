@@ -1,8 +1,9 @@
 //! `ptpctl perout`: a periodic output.
 
 use super::failure::Failure;
+use super::pin::{Borrowed, note_loser};
 use super::set::{self, Time};
-use super::{Command, Context, arguments, pin};
+use super::{Command, Context, arguments};
 use crate::Offset;
 use crate::decimal::Decimal;
 use crate::phc::{Perout, PeroutLoss, PeroutStart, Phc, PinFunction};
@@ -146,11 +147,14 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // Everything is checked before the pin changes.
     phc.check_perout(perout)?;
     let pin = context.get::<String>("pin").map(|name| phc.find_pin(&name)).transpose()?;
+    let mut borrowed = Borrowed::none(&phc);
     let loser = match &pin {
-        Some(pin) => pin::assign(context, &phc, pin, PinFunction::Perout, channel)?,
+        Some(pin) if context.is_dry_run() => phc.check_pin(pin, PinFunction::Perout, channel)?,
+        Some(pin) => borrowed.take(pin, PinFunction::Perout, channel)?,
         None => None,
     };
     let loss = if context.is_dry_run() { PeroutLoss::Nothing } else { phc.enable_perout(perout)? };
+    borrowed.keep();
     let done = if context.is_dry_run() { "would be on" } else { "on" };
     let report = Report::on(phc.name())
         .headline(format!("periodic output of channel {channel} {done}"))
@@ -167,11 +171,19 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
         (PeroutStart::Phase(phase), _) => report.row("phase", phase.to_string(), "phase_ns", phase),
     };
-    let report = report
+    let pins = phc.pins()?;
+    let reaches_a_pin = pin.is_some()
+        || pins.is_empty()
+        || pins.iter().any(|pin| pin.function == PinFunction::Perout && pin.channel == channel);
+    let mut report = report
         .value("one_shot", perout.one_shot)
         .value("pin", pin.map(|pin| pin.index))
         .value("dry_run", context.is_dry_run());
-    let report = pin::note_loser(report, loser.as_ref(), context.is_dry_run());
+    report = note_loser(report, loser.as_ref(), context.is_dry_run());
+    if !reaches_a_pin {
+        report =
+            report.note(format!("no pin is connected to channel {channel}: --pin connects one"));
+    }
     Ok(match loss {
         PeroutLoss::Nothing => report,
         PeroutLoss::PhaseAsStart(_) => report.note(

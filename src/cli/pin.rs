@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::{Command, Context, arguments};
-use crate::phc::{Phc, Pin, PinFunction};
+use crate::phc::{Error, Phc, Pin, PinFunction};
 use crate::report::{Report, Value};
 use clap::Arg;
 use clap::builder::PossibleValuesParser;
@@ -40,7 +40,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let channel: u32 = context.required("channel")?;
     let phc = context.open_to_change()?;
     let pin = phc.find_pin(&context.required::<String>("PIN")?)?;
-    let assigned = assign(context, &phc, &pin, function, channel)?;
+    let assigned = if context.is_dry_run() {
+        phc.check_pin(&pin, function, channel)?
+    } else {
+        phc.set_pin(&pin, function, channel)?
+    };
     let done = if context.is_dry_run() { "would get" } else { "has" };
     let of =
         if function == PinFunction::None { String::new() } else { format!(", channel {channel}") };
@@ -55,19 +59,50 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     Ok(note_loser(report, assigned.as_ref(), context.is_dry_run()))
 }
 
-/// Gives a pin a function, or only checks it; returns the pin that loses it.
-pub(super) fn assign(
-    context: &Context<'_>,
-    phc: &Phc,
-    pin: &Pin,
-    function: PinFunction,
-    channel: u32,
-) -> Result<Option<Pin>, Failure> {
-    Ok(if context.is_dry_run() {
-        phc.check_pin(pin, function, channel)?
-    } else {
-        phc.set_pin(pin, function, channel)?
-    })
+/// Pins that were given other functions, and what they had before. Going away, it puts them back.
+pub(super) struct Borrowed<'a> {
+    phc: &'a Phc,
+    /// In the order in which they were changed.
+    before: Vec<Pin>,
+}
+
+impl<'a> Borrowed<'a> {
+    pub(super) fn none(phc: &'a Phc) -> Self {
+        Self { phc, before: Vec::new() }
+    }
+
+    /// Gives a pin a function; returns the pin that lost it.
+    pub(super) fn take(
+        &mut self,
+        pin: &Pin,
+        function: PinFunction,
+        channel: u32,
+    ) -> Result<Option<Pin>, Error> {
+        // Put back in the other order, this pin lets go before the loser gets the channel again.
+        self.before.extend(self.phc.check_pin(pin, function, channel)?);
+        self.before.push(pin.clone());
+        self.phc.set_pin(pin, function, channel)
+    }
+
+    /// Leaves the pins as they are now.
+    pub(super) fn keep(&mut self) {
+        self.before.clear();
+    }
+
+    /// Gives all pins back what they had, as far as that works; answers the first failure.
+    pub(super) fn put_back(&mut self) -> Result<(), Error> {
+        std::mem::take(&mut self.before).into_iter().rev().fold(Ok(()), |so_far, pin| {
+            let put_back = self.phc.set_pin(&pin, pin.function, pin.channel).map(drop);
+            so_far.and(put_back)
+        })
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        // On the way out of a failure, which is what gets told.
+        let _ = self.put_back();
+    }
 }
 
 /// Tells which pin lost its function.

@@ -356,6 +356,25 @@ fn perout_works_on_a_kernel_without_version_2() {
 }
 
 #[test]
+fn an_output_that_fails_gives_the_pin_back() {
+    let file = TemporaryFile::new("refused");
+    let mock = file.mock("full");
+    ptpctl(&format!("pin SDP2 perout --channel 1 {mock}")).done();
+    let before = ptpctl(&format!("pins --json {mock}")).done().stdout;
+    ptpctl(&format!("perout --period 1s --channel 1 --pin SDP0 {mock},fail=perout_request:EIO"))
+        .failed(1, "EIO");
+    assert_eq!(ptpctl(&format!("pins --json {mock}")).done().stdout, before);
+}
+
+#[test]
+fn an_output_without_a_pin_says_so() {
+    let perout = ptpctl("perout --period 1s --json mock").done().json();
+    assert_eq!(perout["notes"][0], json!("no pin is connected to channel 0: --pin connects one"));
+    let perout = ptpctl("perout --period 1s --pin 0 --json mock").done().json();
+    assert_eq!(perout["notes"], json!(null));
+}
+
+#[test]
 fn pps_is_switched() {
     for switch in ["on", "off"] {
         let pps = ptpctl(&format!("pps {switch} --json mock")).done().json();
