@@ -141,13 +141,12 @@ fn watch(
     undo: &mut Undo<'_>,
 ) -> Result<(), Failure> {
     let channel = request.channel;
-    if let Some(pin) = pin {
-        if let Some(loser) = undo.pins.take(&pin, PinFunction::Extts, channel)? {
-            let (index, name) = (loser.index, loser.name);
-            context
-                .printer
-                .aside(&format!("pin {index} ({name}) loses channel {channel} meanwhile"));
-        }
+    let loser = match pin {
+        Some(pin) => undo.pins.take(&pin, PinFunction::Extts, channel)?,
+        None => None,
+    };
+    if let Some(Pin { index, name, .. }) = loser {
+        context.printer.aside(&format!("pin {index} ({name}) loses channel {channel} meanwhile"));
     }
     let mut only = None;
     if context.has("only") {

@@ -91,10 +91,12 @@ impl<'a> Borrowed<'a> {
 
     /// Gives all pins back what they had, as far as that works; answers the first failure.
     pub(super) fn put_back(&mut self) -> Result<(), Error> {
-        std::mem::take(&mut self.before).into_iter().rev().fold(Ok(()), |so_far, pin| {
+        let mut outcome = Ok(());
+        for pin in self.before.drain(..).rev() {
             let put_back = self.phc.set_pin(&pin, pin.function, pin.channel).map(drop);
-            so_far.and(put_back)
-        })
+            outcome = outcome.and(put_back);
+        }
+        outcome
     }
 }
 
