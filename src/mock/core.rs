@@ -1,21 +1,23 @@
 //! The kernel's PTP core as the mock has it: [`Calls`] over the simulated chip.
 
-use super::chip::Output;
+mod adjust;
+mod attributes;
+mod readings;
+mod requests;
+
 use super::linux::Feature;
 use super::profile::Profile;
 use super::time::{SECOND, nanoseconds, to_timespec};
 use super::{Mock, World};
-use crate::Frequency;
 use crate::kernel::uapi::{
-    self, CLOCK_AUX, ExttsEvent, PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_EXTTS_EDGES,
-    PTP_MAX_SAMPLES, PTP_PEROUT_DUTY_CYCLE, PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PTP_PF_EXTTS,
-    PTP_PF_NONE, PTP_PF_PEROUT, PTP_PF_PHYSYNC, PTP_STRICT_FLAGS, clock_time, pin_desc,
-    ptp_clock_caps, ptp_clock_time, ptp_extts_request, ptp_perout_request, ptp_pin_desc,
-    ptp_sys_offset, ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
+    self, ExttsEvent, PTP_MAX_SAMPLES, PTP_PF_NONE, pin_desc, ptp_clock_caps, ptp_extts_request,
+    ptp_perout_request, ptp_pin_desc, ptp_sys_offset, ptp_sys_offset_extended,
+    ptp_sys_offset_precise, timespec, timex,
 };
 use crate::kernel::{Calls, Result, Version, Wait};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollTimeout, poll};
+use readings::sampled;
 use std::time::Duration;
 
 /// `TIME_SETTOD_SEC_MAX`: the last second that a clock may be set to.
@@ -65,6 +67,31 @@ impl Mock {
         if checked && !self.write { Err(Errno::EACCES) } else { Ok(()) }
     }
 
+    /// Sleeps until something may have happened, `most` at most; `true` where `wake` is ready or
+    /// a signal came.
+    fn sleep(&self, wake: &[PollFd<'_>], most: Duration) -> Result<bool> {
+        let (until, is_virtual) = {
+            let mut world = self.lock();
+            let now = world.time.now();
+            let removal = world.removal.map(|removal| removal - now);
+            let next = world.until_next_event().into_iter().chain(removal).min();
+            (next.map(|next| next.max(0)), world.time.is_virtual())
+        };
+        let most = i128::try_from(most.as_nanos()).unwrap_or(i128::MAX);
+        let duration = until.map_or(most, |until| until.min(most));
+        let milliseconds = if is_virtual { 0 } else { (duration + 999_999) / 1_000_000 };
+        let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
+        match poll(&mut wake.to_vec(), timeout) {
+            Ok(0) => {}
+            Ok(_) | Err(Errno::EINTR) => return Ok(true),
+            Err(errno) => return Err(errno),
+        }
+        if is_virtual {
+            self.lock().time.pass(duration);
+        }
+        Ok(false)
+    }
+
     /// The number of this handle's queue.
     fn queue(&self, world: &World) -> u64 {
         if world.config.kernel.has(Feature::QueuePerHandle) { self.handle } else { 0 }
@@ -92,286 +119,6 @@ impl World {
         let now = self.pass_a_reading();
         self.chip.shows(now)
     }
-
-    fn adjtime(&mut self, timex: &mut timex) -> Result<()> {
-        let profile = self.config.profile;
-        let acts = libc::ADJ_SETOFFSET | libc::ADJ_FREQUENCY | libc::ADJ_OFFSET;
-        if timex.modes & acts != 0 && self.runs_freely() {
-            return Err(Errno::EBUSY);
-        }
-        let nano = timex.modes & libc::ADJ_NANO != 0;
-        if timex.modes & libc::ADJ_SETOFFSET != 0 {
-            let part = i128::from(timex.time.tv_usec) * if nano { 1 } else { 1_000 };
-            if !(0..SECOND).contains(&part) {
-                return Err(Errno::EINVAL);
-            }
-            let by = i128::from(timex.time.tv_sec) * SECOND + part;
-            let to = self.read_clock() + by;
-            if !(0..LAST_SECOND * SECOND).contains(&to) {
-                return Err(Errno::EINVAL);
-            }
-            let now = self.time.now();
-            self.chip.step(now, by);
-            Ok(())
-        } else if timex.modes & libc::ADJ_FREQUENCY != 0 {
-            let ppb = Frequency::from_scaled_ppm(timex.freq).kernel_ppb();
-            if ppb.unsigned_abs() > u128::from(profile.max_adj.unsigned_abs()) {
-                return Err(Errno::ERANGE);
-            }
-            let now = self.pass_a_reading();
-            self.chip.dial(now, timex.freq);
-            Ok(())
-        } else if timex.modes & libc::ADJ_OFFSET != 0 {
-            let limit = profile.max_phase.filter(|_| self.has(Feature::AdjPhase));
-            let limit = limit.ok_or(Errno::EOPNOTSUPP)?;
-            // The kernel cuts the value to 32 bits before it looks at it.
-            let [a, b, c, d, ..] = i128::from(timex.offset).to_le_bytes();
-            let offset = i32::from_le_bytes([a, b, c, d]);
-            let offset = if nano { offset } else { offset.wrapping_mul(1_000) };
-            if offset.unsigned_abs() > limit.unsigned_abs() && self.has(Feature::MaxPhase) {
-                return Err(Errno::ERANGE);
-            }
-            let now = self.pass_a_reading();
-            self.chip.adjust_phase(now, offset.clamp(-limit, limit));
-            Ok(())
-        } else if timex.modes == 0 {
-            timex.freq = self.chip.dialled;
-            Ok(())
-        } else {
-            Err(Errno::EOPNOTSUPP)
-        }
-    }
-
-    fn extts(&mut self, version: Version, request: &ptp_extts_request) -> Result<()> {
-        let profile = self.config.profile;
-        let mut flags = request.flags;
-        let known = PTP_ENABLE_FEATURE | PTP_EXTTS_EDGES;
-        if version == Version::V1 {
-            flags &= known;
-        } else {
-            let strict = self.has(Feature::StrictFlags);
-            let offset = if self.has(Feature::ExtOffset) { PTP_EXT_OFFSET } else { 0 };
-            let known = known | offset | if strict { PTP_STRICT_FLAGS } else { 0 };
-            let no_edge = flags & PTP_ENABLE_FEATURE != 0 && flags & PTP_EXTTS_EDGES == 0;
-            if flags & !known != 0 || request.rsv != [0; 2] || (strict && no_edge) {
-                return Err(Errno::EINVAL);
-            }
-            if strict {
-                flags |= PTP_STRICT_FLAGS;
-            }
-        }
-        if request.index >= profile.n_ext_ts {
-            return Err(Errno::EINVAL);
-        }
-        let enable = flags & PTP_ENABLE_FEATURE != 0;
-        let wanted = flags & (PTP_EXTTS_EDGES | PTP_EXT_OFFSET);
-        if flags & PTP_STRICT_FLAGS != 0 {
-            let refused = enable && wanted & !profile.extts_flags != 0;
-            if !profile.strict || refused {
-                return Err(Errno::EOPNOTSUPP);
-            }
-        }
-        if !enable {
-            self.chip.inputs.remove(&request.index);
-            return Ok(());
-        }
-        if let Some(channel) = profile.extts_needs_pin
-            && !self.pins.iter().any(|pin| pin.func == PTP_PF_EXTTS && pin.chan == channel)
-        {
-            return Err(Errno::EBUSY);
-        }
-        // Asked without strictness, a driver stamps what it can.
-        let taken = match wanted & profile.extts_flags {
-            0 => profile.extts_flags & PTP_EXTTS_EDGES,
-            taken => taken,
-        };
-        self.chip.inputs.insert(request.index, taken);
-        Ok(())
-    }
-
-    fn perout(&mut self, version: Version, request: &ptp_perout_request) -> Result<()> {
-        let profile = self.config.profile;
-        let times = uapi::perout_times(request);
-        let (mut flags, mut on) = (request.flags, times.on);
-        if version == Version::V1 {
-            (flags, on) = (0, clock_time(0, 0));
-        } else {
-            let newer = PTP_PEROUT_DUTY_CYCLE | PTP_PEROUT_PHASE;
-            let newer = if self.has(Feature::DutyCycleAndPhase) { newer } else { 0 };
-            if flags & !(PTP_PEROUT_ONE_SHOT | newer) != 0 {
-                return Err(Errno::EINVAL);
-            }
-            let key = |time: ptp_clock_time| (time.sec, time.nsec);
-            if flags & PTP_PEROUT_DUTY_CYCLE == 0 {
-                if (on.sec, on.nsec, on.reserved) != (0, 0, 0) {
-                    return Err(Errno::EINVAL);
-                }
-            } else if key(on) > key(request.period) {
-                return Err(Errno::ERANGE);
-            }
-            if flags & PTP_PEROUT_PHASE != 0 && key(times.start_or_phase) >= key(request.period) {
-                return Err(Errno::ERANGE);
-            }
-        }
-        if request.index >= profile.n_per_out {
-            return Err(Errno::EINVAL);
-        }
-        if flags & !profile.perout_flags != 0 {
-            return Err(Errno::EOPNOTSUPP);
-        }
-        let value = |time: ptp_clock_time| i128::from(time.sec) * SECOND + i128::from(time.nsec);
-        let period = value(request.period);
-        if (request.period.sec, request.period.nsec) == (0, 0) {
-            self.chip.outputs.remove(&request.index);
-            return Ok(());
-        }
-        if profile.perout_is_pps && (period != SECOND || times.start_or_phase.nsec != 0) {
-            return Err(Errno::ERANGE);
-        }
-        // The core lets it pass; a chip can't.
-        if period <= 0 {
-            return Err(Errno::EINVAL);
-        }
-        let width = if flags & PTP_PEROUT_DUTY_CYCLE == 0 { period / 2 } else { value(on) };
-        let start = value(times.start_or_phase);
-        let one_shot = flags & PTP_PEROUT_ONE_SHOT != 0;
-        self.chip.outputs.insert(request.index, Output { start, period, width, one_shot });
-        Ok(())
-    }
-
-    fn set_pin(&mut self, request: &ptp_pin_desc) -> Result<()> {
-        let profile = self.config.profile;
-        let (func, chan) = (request.func, request.chan);
-        let holder = self.pins.iter().position(|pin| pin.func == func && pin.chan == chan);
-        if holder == Some(request.index as usize) {
-            return Ok(());
-        }
-        let allowed = match func {
-            PTP_PF_NONE => true,
-            PTP_PF_EXTTS => chan < profile.n_ext_ts,
-            PTP_PF_PEROUT => chan < profile.n_per_out,
-            PTP_PF_PHYSYNC => chan == 0,
-            _ => false,
-        };
-        if !allowed {
-            return Err(Errno::EINVAL);
-        }
-        let verified = match func {
-            PTP_PF_PEROUT => profile.pins_do_perout,
-            PTP_PF_PHYSYNC => false,
-            _ => true,
-        };
-        if !verified {
-            return Err(Errno::EOPNOTSUPP);
-        }
-        if let Some(holder) = holder {
-            self.disable(func, chan);
-            if let Some(pin) = self.pins.get_mut(holder) {
-                (pin.func, pin.chan) = (PTP_PF_NONE, 0);
-            }
-        }
-        let pin = self.pins.get(request.index as usize).map(|pin| (pin.func, pin.chan));
-        if let Some((func, chan)) = pin {
-            self.disable(func, chan);
-        }
-        if let Some(pin) = self.pins.get_mut(request.index as usize) {
-            (pin.func, pin.chan) = (func, chan);
-        }
-        Ok(())
-    }
-
-    /// Switches off what a pin did.
-    fn disable(&mut self, func: u32, chan: u32) {
-        match func {
-            PTP_PF_EXTTS => drop(self.chip.inputs.remove(&chan)),
-            PTP_PF_PEROUT => drop(self.chip.outputs.remove(&chan)),
-            _ => {}
-        }
-    }
-
-    /// Reads the clock (or its counter) between two readings of a system clock.
-    fn extended(&mut self, samples: &mut ptp_sys_offset_extended, cycles: bool) -> Result<()> {
-        let clock = samples.clockid;
-        let known = match clock {
-            libc::CLOCK_REALTIME => true,
-            libc::CLOCK_MONOTONIC | libc::CLOCK_MONOTONIC_RAW => self.has(Feature::ClockId),
-            _ => self.has(Feature::AuxiliaryClocks) && self.aux_is_on(clock),
-        };
-        if samples.n_samples > PTP_MAX_SAMPLES || samples.rsv != [0; 2] || !known {
-            return Err(Errno::EINVAL);
-        }
-        for sample in samples.ts.iter_mut().take(samples.n_samples as usize) {
-            let before = self.time.now();
-            let read = self.pass_a_reading();
-            let after = self.pass_a_reading();
-            let shown = if cycles { self.chip.cycles(read) } else { self.chip.shows(read) };
-            let before = self.shown(clock, before)?;
-            let after = self.shown(clock, after)?;
-            *sample = [sampled(before)?, sampled(shown)?, sampled(after)?];
-        }
-        Ok(())
-    }
-
-    fn precise(&mut self, cycles: bool) -> Result<ptp_sys_offset_precise> {
-        let now = self.pass_a_reading();
-        let shown = if cycles { self.chip.cycles(now) } else { self.chip.shows(now) };
-        let mut answer = uapi::sys_offset_precise();
-        answer.device = sampled(shown)?;
-        answer.sys_realtime = sampled(self.shown(libc::CLOCK_REALTIME, now)?)?;
-        answer.sys_monoraw = sampled(self.shown(libc::CLOCK_MONOTONIC_RAW, now)?)?;
-        Ok(answer)
-    }
-
-    fn aux_is_on(&self, clock: libc::clockid_t) -> bool {
-        self.config.aux.is_some_and(|aux| clock == CLOCK_AUX + libc::clockid_t::from(aux))
-    }
-
-    /// What a system clock shows. An auxiliary clock that is on goes with true time.
-    fn shown(&self, clock: libc::clockid_t, at: i128) -> Result<i128> {
-        if self.aux_is_on(clock) {
-            return Ok(at);
-        }
-        self.time.shown(clock, at).ok_or(Errno::EINVAL)
-    }
-
-    fn attribute(&self, name: &str) -> Result<String> {
-        let profile = self.config.profile;
-        let virtual_clocks = self.has(Feature::VirtualClocks) && !profile.is_virtual;
-        Ok(match name {
-            "clock_name" => profile.clock_name.to_owned(),
-            "max_adjustment" => profile.max_adj.to_string(),
-            "max_phase_adjustment" if self.has(Feature::MaxPhase) => {
-                profile.max_phase.ok_or(Errno::ENOENT)?.to_string()
-            }
-            "n_alarms" => profile.n_alarm.to_string(),
-            "n_external_timestamps" => profile.n_ext_ts.to_string(),
-            "n_periodic_outputs" => profile.n_per_out.to_string(),
-            "n_programmable_pins" => profile.n_pins.to_string(),
-            "pps_available" => i32::from(profile.pps).to_string(),
-            "n_vclocks" if virtual_clocks => self.virtual_clocks.to_string(),
-            "max_vclocks" if virtual_clocks => MOST_VIRTUAL_CLOCKS.to_string(),
-            _ => return Err(Errno::ENOENT),
-        })
-    }
-
-    fn set_attribute(&mut self, name: &str, value: &str) -> Result<()> {
-        self.attribute(name)?;
-        if name != "n_vclocks" {
-            return Err(Errno::EACCES);
-        }
-        let number = value.trim().parse().map_err(|_| Errno::EINVAL)?;
-        if number > MOST_VIRTUAL_CLOCKS {
-            return Err(Errno::EINVAL);
-        }
-        self.virtual_clocks = number;
-        Ok(())
-    }
-}
-
-fn sampled(nanoseconds: i128) -> Result<ptp_clock_time> {
-    let seconds = nanoseconds.div_euclid(SECOND).try_into().map_err(|_| Errno::EOVERFLOW)?;
-    let part = nanoseconds.rem_euclid(SECOND).try_into().map_err(|_| Errno::EOVERFLOW)?;
-    Ok(clock_time(seconds, part))
 }
 
 impl Calls for Mock {
@@ -680,32 +427,5 @@ impl Calls for Mock {
         }
         world.time.step += i128::from(timex.time.tv_sec) * SECOND + part;
         world.save()
-    }
-}
-
-impl Mock {
-    /// Sleeps until something may have happened, `most` at most; `true` where `wake` is ready or
-    /// a signal came.
-    fn sleep(&self, wake: &[PollFd<'_>], most: Duration) -> Result<bool> {
-        let (until, is_virtual) = {
-            let mut world = self.lock();
-            let now = world.time.now();
-            let removal = world.removal.map(|removal| removal - now);
-            let next = world.until_next_event().into_iter().chain(removal).min();
-            (next.map(|next| next.max(0)), world.time.is_virtual())
-        };
-        let most = i128::try_from(most.as_nanos()).unwrap_or(i128::MAX);
-        let duration = until.map_or(most, |until| until.min(most));
-        let milliseconds = if is_virtual { 0 } else { (duration + 999_999) / 1_000_000 };
-        let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
-        match poll(&mut wake.to_vec(), timeout) {
-            Ok(0) => {}
-            Ok(_) | Err(Errno::EINTR) => return Ok(true),
-            Err(errno) => return Err(errno),
-        }
-        if is_virtual {
-            self.lock().time.pass(duration);
-        }
-        Ok(false)
     }
 }

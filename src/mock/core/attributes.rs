@@ -1,0 +1,42 @@
+//! The clock's attributes in sysfs.
+
+use super::MOST_VIRTUAL_CLOCKS;
+use crate::kernel::Result;
+use crate::mock::World;
+use crate::mock::linux::Feature;
+use nix::errno::Errno;
+
+impl World {
+    pub(super) fn attribute(&self, name: &str) -> Result<String> {
+        let profile = self.config.profile;
+        let virtual_clocks = self.has(Feature::VirtualClocks) && !profile.is_virtual;
+        Ok(match name {
+            "clock_name" => profile.clock_name.to_owned(),
+            "max_adjustment" => profile.max_adj.to_string(),
+            "max_phase_adjustment" if self.has(Feature::MaxPhase) => {
+                profile.max_phase.ok_or(Errno::ENOENT)?.to_string()
+            }
+            "n_alarms" => profile.n_alarm.to_string(),
+            "n_external_timestamps" => profile.n_ext_ts.to_string(),
+            "n_periodic_outputs" => profile.n_per_out.to_string(),
+            "n_programmable_pins" => profile.n_pins.to_string(),
+            "pps_available" => i32::from(profile.pps).to_string(),
+            "n_vclocks" if virtual_clocks => self.virtual_clocks.to_string(),
+            "max_vclocks" if virtual_clocks => MOST_VIRTUAL_CLOCKS.to_string(),
+            _ => return Err(Errno::ENOENT),
+        })
+    }
+
+    pub(super) fn set_attribute(&mut self, name: &str, value: &str) -> Result<()> {
+        self.attribute(name)?;
+        if name != "n_vclocks" {
+            return Err(Errno::EACCES);
+        }
+        let number = value.trim().parse().map_err(|_| Errno::EINVAL)?;
+        if number > MOST_VIRTUAL_CLOCKS {
+            return Err(Errno::EINVAL);
+        }
+        self.virtual_clocks = number;
+        Ok(())
+    }
+}

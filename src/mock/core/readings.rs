@@ -1,0 +1,68 @@
+//! Readings of the clock beside those of a system clock.
+
+use crate::kernel::Result;
+use crate::kernel::uapi::{
+    self, CLOCK_AUX, PTP_MAX_SAMPLES, clock_time, ptp_clock_time, ptp_sys_offset_extended,
+    ptp_sys_offset_precise,
+};
+use crate::mock::World;
+use crate::mock::linux::Feature;
+use crate::mock::time::SECOND;
+use nix::errno::Errno;
+
+impl World {
+    /// Reads the clock (or its counter) between two readings of a system clock.
+    pub(super) fn extended(
+        &mut self,
+        samples: &mut ptp_sys_offset_extended,
+        cycles: bool,
+    ) -> Result<()> {
+        let clock = samples.clockid;
+        let known = match clock {
+            libc::CLOCK_REALTIME => true,
+            libc::CLOCK_MONOTONIC | libc::CLOCK_MONOTONIC_RAW => self.has(Feature::ClockId),
+            _ => self.has(Feature::AuxiliaryClocks) && self.aux_is_on(clock),
+        };
+        if samples.n_samples > PTP_MAX_SAMPLES || samples.rsv != [0; 2] || !known {
+            return Err(Errno::EINVAL);
+        }
+        for sample in samples.ts.iter_mut().take(samples.n_samples as usize) {
+            let before = self.time.now();
+            let read = self.pass_a_reading();
+            let after = self.pass_a_reading();
+            let shown = if cycles { self.chip.cycles(read) } else { self.chip.shows(read) };
+            let before = self.shown(clock, before)?;
+            let after = self.shown(clock, after)?;
+            *sample = [sampled(before)?, sampled(shown)?, sampled(after)?];
+        }
+        Ok(())
+    }
+
+    pub(super) fn precise(&mut self, cycles: bool) -> Result<ptp_sys_offset_precise> {
+        let now = self.pass_a_reading();
+        let shown = if cycles { self.chip.cycles(now) } else { self.chip.shows(now) };
+        let mut answer = uapi::sys_offset_precise();
+        answer.device = sampled(shown)?;
+        answer.sys_realtime = sampled(self.shown(libc::CLOCK_REALTIME, now)?)?;
+        answer.sys_monoraw = sampled(self.shown(libc::CLOCK_MONOTONIC_RAW, now)?)?;
+        Ok(answer)
+    }
+
+    fn aux_is_on(&self, clock: libc::clockid_t) -> bool {
+        self.config.aux.is_some_and(|aux| clock == CLOCK_AUX + libc::clockid_t::from(aux))
+    }
+
+    /// What a system clock shows. An auxiliary clock that is on goes with true time.
+    pub(super) fn shown(&self, clock: libc::clockid_t, at: i128) -> Result<i128> {
+        if self.aux_is_on(clock) {
+            return Ok(at);
+        }
+        self.time.shown(clock, at).ok_or(Errno::EINVAL)
+    }
+}
+
+pub(super) fn sampled(nanoseconds: i128) -> Result<ptp_clock_time> {
+    let seconds = nanoseconds.div_euclid(SECOND).try_into().map_err(|_| Errno::EOVERFLOW)?;
+    let part = nanoseconds.rem_euclid(SECOND).try_into().map_err(|_| Errno::EOVERFLOW)?;
+    Ok(clock_time(seconds, part))
+}
