@@ -52,8 +52,8 @@ pub enum Wait {
 
 /// The calls that a PTP hardware clock answers.
 ///
-/// Each method is one kernel call; its name is the kernel's. See `KERNEL` in each method's text
-/// for the call. Methods take `&self`: a clock has one state, however many handles share it.
+/// Each method is one kernel call and has its name. Methods take `&self`: a clock has one state,
+/// however many handles share it.
 pub trait Calls: Send {
     /// `clock_gettime` on the clock's dynamic clock id.
     fn clock_gettime(&self) -> Result<timespec>;

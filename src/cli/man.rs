@@ -25,7 +25,7 @@ fn arguments(command: clap::Command) -> clap::Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("The folder; it is made if need be"),
         )
-        .long_about("Writes ptpctl(1), a page for each command, and ptpctl-mock(7) into a folder.")
+        .long_about("Writes ptpctl(1), a page for each command, ptpctl-mock(7) and ptpctl-json(7) into a folder.")
         .after_help("Examples:\n  ptpctl man man\n  ptpctl man /usr/local/share/man/man1")
 }
 
@@ -52,13 +52,19 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         let name = format!("ptpctl-{}", command.get_name());
         pages.push((format!("{name}.1"), render(command.clone(), name)?));
     }
-    let mock = Man::new(mock_page()).section("7").manual("ptpctl").source(SOURCE).date("");
-    let mut page = Vec::new();
-    mock.render_title(&mut page)?;
-    mock.render_name_section(&mut page)?;
-    mock.render_description_section(&mut page)?;
-    mock.render_extra_section(&mut page)?;
-    pages.push(("ptpctl-mock.7".into(), finished(&page, ".SH SETTINGS\n")));
+    for topic in TOPICS {
+        let command = clap::Command::new(topic.name)
+            .about(topic.about)
+            .long_about(topic.description)
+            .after_help(topic.rest);
+        let man = Man::new(command).section("7").manual("ptpctl").source(SOURCE).date("");
+        let mut page = Vec::new();
+        man.render_title(&mut page)?;
+        man.render_name_section(&mut page)?;
+        man.render_description_section(&mut page)?;
+        man.render_extra_section(&mut page)?;
+        pages.push((format!("{}.7", topic.name), finished(&page, topic.heading)));
+    }
     Ok(pages)
 }
 
@@ -75,17 +81,36 @@ fn render(command: clap::Command, title: String) -> io::Result<Vec<u8>> {
 fn finished(page: &[u8], heading: &str) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     let page = page.replace(".SH EXTRA\nExamples:\n", heading).replace(".SH EXTRA\n", heading);
-    let see = ".SH \"SEE ALSO\"\nptpctl(1), ptpctl\\-mock(7)\n";
+    let see = ".SH \"SEE ALSO\"\nptpctl(1), ptpctl\\-mock(7), ptpctl\\-json(7)\n";
     format!("{}\n{see}", page.trim_end()).into_bytes()
 }
 
-/// The page on the mock, in the form that the renderer takes.
-fn mock_page() -> clap::Command {
-    clap::Command::new("ptpctl-mock")
-        .about("the mock clock of ptpctl")
-        .long_about(include_str!("mock_page.txt"))
-        .after_help(include_str!("mock_settings.txt"))
+/// A page on something other than a command.
+struct Topic {
+    name: &'static str,
+    about: &'static str,
+    description: &'static str,
+    /// What the rest is called, and the rest.
+    heading: &'static str,
+    rest: &'static str,
 }
+
+const TOPICS: [Topic; 2] = [
+    Topic {
+        name: "ptpctl-mock",
+        about: "the mock clock of ptpctl",
+        description: include_str!("mock_page.txt"),
+        heading: ".SH SETTINGS\n",
+        rest: include_str!("mock_settings.txt"),
+    },
+    Topic {
+        name: "ptpctl-json",
+        about: "what ptpctl prints with --json",
+        description: include_str!("json_page.txt"),
+        heading: ".SH KEYS\n",
+        rest: include_str!("json_keys.txt"),
+    },
+];
 
 #[cfg(test)]
 mod tests {

@@ -559,3 +559,52 @@ fn completions_know_every_command() {
         }
     }
 }
+
+/// Every key in a JSON value.
+fn keys(value: &serde_json::Value, into: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (key, value) in members {
+                into.push(key.clone());
+                keys(value, into);
+            }
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| keys(value, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_json_key_is_in_the_manual() {
+    let manual = include_str!("../../src/cli/json_keys.txt");
+    let words: Vec<_> = manual.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    for line in [
+        "list mock",
+        "caps mock",
+        "get mock",
+        "freq mock",
+        "pins mock",
+        "offset --raw mock:igb",
+        "diff mock mock:igb",
+        "set now mock",
+        "set @5 mock",
+        "set-system mock",
+        "adjtime 1s mock",
+        "adjfreq 1ppm mock",
+        "adjphase 5ns mock",
+        "pin 0 extts mock",
+        "perout --period 1s --phase 0 mock",
+        "perout --period 1s mock",
+        "pps on mock",
+        "vclocks 1 mock",
+        "extts --count 1 mock",
+        "extts --count 1 --offset-events mock",
+    ] {
+        let object = ptpctl(&format!("{line} --json")).done().json();
+        let mut found = Vec::new();
+        keys(&object, &mut found);
+        for key in found {
+            assert!(words.contains(&key.as_str()), "{line}: {key} is not documented");
+        }
+    }
+}
