@@ -27,6 +27,7 @@ use crate::{Frequency, Offset, TaiOffset, Timestamp, Unknown, Utc};
 use nix::errno::Errno;
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 /// An open PTP hardware clock.
 ///
@@ -233,6 +234,18 @@ impl Phc {
         let realtime = || self.calls.system_gettime(libc::CLOCK_REALTIME);
         let time = self.call(asked, "clock_gettime(CLOCK_REALTIME)", realtime)?;
         Ok(self.timestamp(asked, "clock_gettime(CLOCK_REALTIME)", time)?.assume())
+    }
+
+    /// How long the system of this clock is up, for measuring how long something takes.
+    ///
+    /// # Errors
+    ///
+    /// None that are known.
+    pub fn monotonic(&self) -> Result<Duration, Error> {
+        let (asked, call) = ("read the monotonic clock", "clock_gettime(CLOCK_MONOTONIC)");
+        let time = self.call(asked, call, || self.calls.system_gettime(libc::CLOCK_MONOTONIC))?;
+        let time = self.timestamp(asked, call, time)?;
+        Ok(Duration::new(u64::try_from(time.seconds()).unwrap_or(0), time.nanoseconds()))
     }
 
     /// Steps the system's UTC clock, exactly: the kernel adds the offset itself.

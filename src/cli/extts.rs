@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(super) const COMMAND: Command = Command {
     name: "extts",
@@ -166,7 +166,7 @@ fn watch(
     }
     let limits = Limits {
         count: context.get("count"),
-        deadline: context.get("duration").and_then(|duration| Instant::now().checked_add(duration)),
+        duration: context.get("duration"),
         timeout: context.get("timeout"),
         only,
     };
@@ -176,7 +176,7 @@ fn watch(
 /// When the watch ends, and what it leaves out.
 struct Limits {
     count: Option<u64>,
-    deadline: Option<Instant>,
+    duration: Option<Duration>,
     timeout: Option<Duration>,
     only: Option<u32>,
 }
@@ -198,18 +198,26 @@ fn receive(
     ];
     let mut lines = Lines::default();
     let mut events = Vec::new();
-    let mut quiet_since = Instant::now();
+    // The clock's own system tells how long it takes: a mock's may be virtual.
+    let began = phc.monotonic()?;
+    let mut quiet_since = began;
     while limits.count.is_none_or(|count| lines.number < count) {
-        let now = Instant::now();
-        let until_deadline =
-            limits.deadline.map(|deadline| deadline.saturating_duration_since(now));
-        let until_timeout =
-            limits.timeout.map(|timeout| (quiet_since + timeout).saturating_duration_since(now));
-        let until = [until_deadline, until_timeout].into_iter().flatten().min();
+        let now = phc.monotonic()?;
+        let left = |limit: Option<Duration>, since: Duration| {
+            limit.map(|limit| limit.saturating_sub(now.saturating_sub(since)))
+        };
+        let until_end = left(limits.duration, began);
+        let until_timeout = left(limits.timeout, quiet_since);
+        if until_end == Some(Duration::ZERO) {
+            break;
+        }
+        if until_timeout == Some(Duration::ZERO) {
+            return Err(in_vain(phc, limits.timeout));
+        }
+        let until = [until_end, until_timeout].into_iter().flatten().min();
         match phc.wait(&wake, until.map_or(LONGEST_POLL, |until| until.min(LONGEST_POLL)))? {
             Wait::Events => {
                 phc.read_events(&mut events)?;
-                quiet_since = Instant::now();
                 let wanted =
                     events.iter().filter(|e| limits.only.is_none_or(|only| only == e.channel));
                 for event in wanted {
@@ -217,6 +225,7 @@ fn receive(
                         break;
                     }
                     lines.print(context, phc, event)?;
+                    quiet_since = now;
                 }
                 // One write for all that came at once.
                 context.printer.flush()?;
@@ -229,13 +238,6 @@ fn receive(
         }
         if signals.came().is_some() {
             return Ok(());
-        }
-        let now = Instant::now();
-        if limits.deadline.is_some_and(|deadline| deadline <= now) {
-            break;
-        }
-        if limits.timeout.is_some_and(|timeout| quiet_since + timeout <= now) {
-            return Err(in_vain(phc, limits.timeout));
         }
     }
     if lines.number == 0 { Err(in_vain(phc, context.get("duration"))) } else { Ok(()) }
