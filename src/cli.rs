@@ -205,10 +205,8 @@ fn command() -> clap::Command {
 
 /// A command line with some of the commands.
 fn root<'a>(commands: impl Iterator<Item = &'a Command>) -> clap::Command {
-    let root = clap::Command::new("ptpctl")
-        .subcommand_required(true)
-        .disable_help_subcommand(true)
-        .args(arguments::for_every_command());
+    let root =
+        clap::Command::new("ptpctl").subcommand_required(true).args(arguments::for_every_command());
     commands.fold(root, |root, command| {
         // Only the command that is run gets built.
         root.subcommand(
@@ -235,7 +233,7 @@ mod tests {
     fn every_command_has_examples_and_json() {
         let mut command = command();
         command.build();
-        for command in command.get_subcommands() {
+        for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
             let name = command.get_name();
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(after.contains("Examples:"), "{name} has no examples");

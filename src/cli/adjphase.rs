@@ -35,12 +35,14 @@ fn arguments(command: clap::Command) -> clap::Command {
              channel to write-phase mode. The kernel gives no way to read the register back.\n\nThe \
              offset is written exactly or not at all. A part of a nanosecond is refused. So is what \
              doesn't fit 32 bits, which the kernel would cut off without a word; what is beyond the \
-             clock's limit, which kernels before 6.5 don't tell and some drivers clamp to; and every \
+             clock's limit; and every \
              offset for a clock whose caps deny phase control: some kernels crash on it. What is \
-             refused has changed nothing.",
+             refused has changed nothing.\n\nOne exception can't be helped: kernels before 6.5 don't \
+             tell the limit, and a driver may then clamp the offset without a word. The report says \
+             so wherever it applies.",
         )
         .after_help(
-            "Examples:\n  ptpctl adjphase 500ns\n  ptpctl adjphase -- -500ns eth0\n  ptpctl adjphase -1.5us mock\n  \
+            "Examples:\n  ptpctl adjphase 500ns\n  ptpctl adjphase -500ns eth0\n  ptpctl adjphase -1.5us mock\n  \
              ptpctl adjphase 0 mock:clockmatrix",
         )
 }
@@ -53,9 +55,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     } else {
         ("handed", phc.adjust_phase(offset)?)
     };
-    let ns = offset.nanoseconds();
     let report = Report::on(phc.name())
-        .headline(format!("phase offset of {ns} ns {done} to its phase control"))
+        .headline(format!("phase offset of {offset:+} {done} to its phase control"))
         .value("phase_offset_ns", offset)
         .value("max_phase_adj_ns", limit)
         .value("dry_run", context.is_dry_run());

@@ -11,6 +11,7 @@ pub(super) const DEVICE_OPTION: &str = "device";
 
 pub(super) const COMMAND_GROUPS: &str = "\
 Try it without hardware: ptpctl caps mock
+
 Each command has a page: ptpctl COMMAND --help, man ptpctl-COMMAND";
 
 pub(super) const ENVIRONMENT: &str = "\
@@ -23,7 +24,8 @@ Exit status:
   1  failed
   2  wrong usage: no clock could do what was asked
   3  this clock can't do it
-  5  waited in vain";
+  5  waited in vain
+Ctrl-C and SIGTERM end it by the signal, after what was switched on is off.";
 
 /// The options of every command.
 pub(super) fn for_every_command() -> [Arg; 2] {

@@ -21,7 +21,7 @@ fn arguments(command: clap::Command) -> clap::Command {
     command
         .arg(arguments::samples("25"))
         .arg(Arg::new("first").value_name("DEVICE").required(true).help("The first clock"))
-        .arg(Arg::new("second").value_name("OTHER").required(true).help("The clock to subtract"))
+        .arg(Arg::new("second").value_name("OTHER").help("The clock to subtract"))
         .long_about(
             "Measures first clock - second clock, through CLOCK_MONOTONIC_RAW where both clocks \
              can be read against it, else through CLOCK_REALTIME: the first before and after the \
@@ -31,12 +31,18 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
-    if context.get::<String>(arguments::DEVICE_OPTION).is_some() {
-        return Err(Failure::Usage("diff takes its two clocks as arguments, not --device".into()));
-    }
     let open = |name: String| find::open(&name, Access::ReadOnly);
-    let first = open(context.required("first")?)?;
-    let second = open(context.required("second")?)?;
+    let one: String = context.required("first")?;
+    let named: Option<String> = context.get(arguments::DEVICE_OPTION);
+    let (first, second) = match (named, context.get::<String>("second")) {
+        (None, Some(other)) => (one, other),
+        (Some(named), None) => (named, one),
+        (Some(_), Some(_)) => {
+            return Err(Failure::Usage("three clocks are named: name two".into()));
+        }
+        (None, None) => return Err(Failure::Usage("a second clock is missing".into())),
+    };
+    let (first, second) = (open(first)?, open(second)?);
     let number: u32 = context.required("samples")?;
     let number = usize::try_from(number).unwrap_or(usize::MAX);
     // Nobody steps the raw clock, but old kernels and drivers don't read samples against it.

@@ -1,7 +1,7 @@
 //! `ptpctl extts`: external timestamps, an event a line.
 
 use super::failure::Failure;
-use super::pin::Borrowed;
+use super::pin::{Borrowed, switched_off};
 use super::{Command, Context, arguments};
 use crate::kernel::{Signals, Wait};
 use crate::measure::Gaps;
@@ -41,7 +41,7 @@ fn arguments(command: clap::Command) -> clap::Command {
                 .short('c')
                 .value_parser(value_parser!(u64).range(1..)),
         )
-        .arg(arguments::duration(arguments::option("duration", "TIME", "End after so long: 10s, 1min 30s")))
+        .arg(arguments::duration(arguments::option("duration", "TIME", "End after so long: 10s, 1m30s")))
         .arg(arguments::duration(arguments::option("timeout", "TIME", "Give up, with status 5, when no event came for so long")))
         .arg(arguments::flag("keep", "Leave the timestamps and the pin switched on at the end"))
         .arg(arguments::dry_run())
@@ -53,7 +53,8 @@ fn arguments(command: clap::Command) -> clap::Command {
              events are missing in between (a reader that is too slow loses the oldest without a \
              sign), the line says how many.\n\nAt the end, also after Ctrl-C, SIGTERM, a closed pipe \
              or an error, what was switched on is switched off again, and a pin gets its function \
-             back.\n\nOther programs can have other channels switched on; --only keeps their events \
+             back. (A periodic output that was on that pin has been switched off by the kernel and \
+             stays off.)\n\nOther programs can have other channels switched on; --only keeps their events \
              away. Without --count and --duration it goes on until it is stopped. When nothing came \
              at all in --duration, or for --timeout, the status is 5.",
         )
@@ -141,6 +142,10 @@ fn watch(
     undo: &mut Undo<'_>,
 ) -> Result<(), Failure> {
     let channel = request.channel;
+    let off = pin.as_ref().filter(|pin| pin.function != PinFunction::Extts).and_then(switched_off);
+    if let Some(off) = off {
+        context.printer.aside(&off);
+    }
     let loser = match pin {
         Some(pin) => undo.pins.take(&pin, PinFunction::Extts, channel)?,
         None => None,

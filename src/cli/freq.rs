@@ -39,6 +39,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 
 /// A frequency in every way that people have it.
 pub(super) fn rows(report: Report, frequency: Frequency) -> Report {
+    let sign = if frequency > Frequency::ZERO { "+" } else { "" };
     report
         .row(
             "frequency offset",
@@ -48,13 +49,13 @@ pub(super) fn rows(report: Report, frequency: Frequency) -> Report {
         )
         .row(
             "",
-            format!("{} ppm", frequency.ppm()),
+            format!("{sign}{} ppm", frequency.ppm()),
             "frequency_ppm",
             Value::Decimal(frequency.ppm()),
         )
         .row(
             "",
-            format!("{} × 2^-16 ppm", frequency.scaled_ppm()),
+            format!("{:+} × 2^-16 ppm", frequency.scaled_ppm()),
             "frequency_scaled_ppm",
             frequency.scaled_ppm(),
         )

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub(super) const COMMAND: Command = Command {
     name: "man",
     aliases: &[],
-    about: "Write the man pages into a folder",
+    about: "Write the man pages into a folder of manuals",
     arguments,
     run,
 };
@@ -25,14 +25,16 @@ fn arguments(command: clap::Command) -> clap::Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("The folder; it is made if need be"),
         )
-        .long_about("Writes ptpctl(1), a page for each command, ptpctl-mock(7) and ptpctl-json(7) into a folder.")
-        .after_help("Examples:\n  ptpctl man man\n  ptpctl man /usr/local/share/man/man1")
+        .long_about("Writes ptpctl(1), a page for each command, ptpctl-mock(7) and ptpctl-json(7) into the sections man1 and man7 of a folder.")
+        .after_help("Examples:\n  ptpctl man man\n  ptpctl man /usr/local/share/man")
 }
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let folder: PathBuf = context.required("FOLDER")?;
     let failed = |error: io::Error| Failure::Failed(format!("{}: {error}", folder.display()));
-    fs::create_dir_all(&folder).map_err(failed)?;
+    for section in ["man1", "man7"] {
+        fs::create_dir_all(folder.join(section)).map_err(failed)?;
+    }
     let pages = pages().map_err(failed)?;
     let number = pages.len();
     for (name, page) in pages {
@@ -47,10 +49,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut root = super::command().disable_version_flag(true);
     root.build();
-    let mut pages = vec![("ptpctl.1".to_owned(), render(root.clone(), "ptpctl".to_owned())?)];
-    for command in root.get_subcommands() {
+    let mut pages = vec![("man1/ptpctl.1".to_owned(), render(root.clone(), "ptpctl".to_owned())?)];
+    for command in root.get_subcommands().filter(|command| command.get_name() != "help") {
         let name = format!("ptpctl-{}", command.get_name());
-        pages.push((format!("{name}.1"), render(command.clone(), name)?));
+        pages.push((format!("man1/{name}.1"), render(command.clone(), name)?));
     }
     for topic in TOPICS {
         let command = clap::Command::new(topic.name)
@@ -63,7 +65,7 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         man.render_name_section(&mut page)?;
         man.render_description_section(&mut page)?;
         man.render_extra_section(&mut page)?;
-        pages.push((format!("{}.7", topic.name), finished(&page, topic.heading)));
+        pages.push((format!("man7/{}.7", topic.name), finished(&page, topic.heading)));
     }
     Ok(pages)
 }
@@ -81,9 +83,15 @@ fn render(command: clap::Command, title: String) -> io::Result<Vec<u8>> {
 fn finished(page: &[u8], heading: &str) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     let page = page.replace(".SH EXTRA\nExamples:\n", heading).replace(".SH EXTRA\n", heading);
+    let status = if heading.contains("EXAMPLES") { STATUS } else { "" };
     let see = ".SH \"SEE ALSO\"\nptpctl(1), ptpctl\\-mock(7), ptpctl\\-json(7)\n";
-    format!("{}\n{see}", page.trim_end()).into_bytes()
+    format!("{}\n{status}{see}", page.trim_end()).into_bytes()
 }
+
+const STATUS: &str = "\
+.SH \"EXIT STATUS\"
+0 done, 1 failed, 2 wrong usage, 3 this clock can't do it, 5 waited in vain; see ptpctl(1).
+";
 
 /// A page on something other than a command.
 struct Topic {
@@ -120,7 +128,8 @@ mod tests {
     fn the_pages_in_the_tree_are_those_that_the_program_writes() {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("man");
         let pages = pages().expect("pages");
-        let kept = fs::read_dir(&folder).expect("the folder man").count();
+        let sections = ["man1", "man7"].map(|section| folder.join(section));
+        let kept = sections.iter().flat_map(fs::read_dir).flatten().count();
         assert_eq!(kept, pages.len(), "run 'cargo run -- man man'");
         for (name, page) in pages {
             let kept = fs::read(folder.join(&name)).unwrap_or_default();

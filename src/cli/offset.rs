@@ -36,7 +36,7 @@ fn arguments(command: clap::Command) -> clap::Command {
              counts; the PHC was read somewhere between them, so the offset is off by half of that \
              delay at most: the bound.\n\nauto takes the best method that the clock turns out to \
              have: precise (hardware reads both clocks at one instant; the kernel tells no delay \
-             and no bound), extended (the driver reads the system clock right around the \
+             and no bound, and the first sample counts), extended (the driver reads the system clock right around the \
              register), basic (the kernel does so around the driver).\n\nIf TAI - UTC explains the \
              whole seconds of the offset, that is said and the rest is shown.",
         )

@@ -1,7 +1,7 @@
 //! `ptpctl perout`: a periodic output.
 
 use super::failure::Failure;
-use super::pin::{Borrowed, note_loser};
+use super::pin::{Borrowed, note_changes};
 use super::set::{self, Time};
 use super::{Command, Context, arguments};
 use crate::Offset;
@@ -167,9 +167,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     };
     let report = match (perout.start, loss) {
         (PeroutStart::At(start), _) | (_, PeroutLoss::PhaseAsStart(start)) => {
-            report.row("start", format!("{start} s"), "start", start)
+            report.row("start", format!("{start} s"), "start", start).value("phase_ns", None::<i64>)
         }
-        (PeroutStart::Phase(phase), _) => report.row("phase", phase.to_string(), "phase_ns", phase),
+        (PeroutStart::Phase(phase), _) => {
+            report.row("phase", phase.to_string(), "phase_ns", phase).value("start", None::<i64>)
+        }
     };
     let pins = phc.pins()?;
     let reaches_a_pin = pin.is_some()
@@ -177,12 +179,17 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         || pins.iter().any(|pin| pin.function == PinFunction::Perout && pin.channel == channel);
     let mut report = report
         .value("one_shot", perout.one_shot)
-        .value("pin", pin.map(|pin| pin.index))
+        .value("pin", pin.as_ref().map(|pin| pin.index))
         .value("dry_run", context.is_dry_run());
-    report = note_loser(report, loser.as_ref(), context.is_dry_run());
+    if let Some(pin) = &pin
+        && (pin.function, pin.channel) != (PinFunction::Perout, channel)
+    {
+        report = note_changes(report, pin, loser.as_ref(), context.is_dry_run());
+    }
     if !reaches_a_pin {
-        report =
-            report.note(format!("no pin is connected to channel {channel}: --pin connects one"));
+        report = report.note(format!(
+            "no pin is connected to channel {channel}: unless it is wired, --pin connects one"
+        ));
     }
     Ok(match loss {
         PeroutLoss::Nothing => report,

@@ -26,7 +26,8 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Gives a pin a function: extts (input of external timestamps), perout (periodic \
              output), physync (synchronisation of the PHY) or none, and the channel of that \
              function that it is connected to. A channel has one pin: if another pin had it, that \
-             pin loses its function, and the report says which.",
+             pin loses its function, and the report says which. Whatever a pin did \
+             before it changes, the kernel switches off.",
         )
         .after_help(
             "Examples:\n  ptpctl pin SDP0 perout\n  ptpctl pin 1 extts --channel 1 mock\n  ptpctl pin SDP0 none mock",
@@ -51,12 +52,16 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let report = Report::on(phc.name())
         .headline(format!("pin {} ({}) {done} the function {function}{of}", pin.index, pin.name))
         .value("pin", pin.index)
-        .value("name", pin.name)
+        .value("name", pin.name.as_str())
         .value("function", function.to_string())
         .value("channel", channel)
         .value("taken_from", assigned.as_ref().map_or(Value::Null, |pin| pin.index.into()))
         .value("dry_run", context.is_dry_run());
-    Ok(note_loser(report, assigned.as_ref(), context.is_dry_run()))
+    Ok(if (pin.function, pin.channel) == (function, channel) {
+        report
+    } else {
+        note_changes(report, &pin, assigned.as_ref(), context.is_dry_run())
+    })
 }
 
 /// Pins that were given other functions, and what they had before. Going away, it puts them back.
@@ -107,12 +112,34 @@ impl Drop for Borrowed<'_> {
     }
 }
 
-/// Tells which pin lost its function.
-pub(super) fn note_loser(report: Report, loser: Option<&Pin>, dry_run: bool) -> Report {
-    let Some(pin) = loser else { return report };
-    let lost = if dry_run { "would lose" } else { "has lost" };
-    report.note(format!(
-        "pin {} ({}) {lost} this channel and has no function now",
-        pin.index, pin.name
-    ))
+/// Tells which pin lost its function, and what a pin did before that is off now.
+pub(super) fn note_changes(
+    report: Report,
+    pin: &Pin,
+    loser: Option<&Pin>,
+    dry_run: bool,
+) -> Report {
+    let report = match loser {
+        Some(Pin { index, name, .. }) => {
+            let lost = if dry_run { "would lose" } else { "has lost" };
+            report.note(format!("pin {index} ({name}) {lost} this channel and has no function now"))
+        }
+        None => report,
+    };
+    match switched_off(pin) {
+        Some(what) => report.note(what),
+        None => report,
+    }
+}
+
+/// What the kernel switches off when a pin gets another function. It can't be switched on again
+/// as it was: the kernel doesn't tell how that was.
+pub(super) fn switched_off(pin: &Pin) -> Option<String> {
+    let Pin { index, name, function, channel } = pin;
+    (*function != PinFunction::None).then(|| {
+        format!(
+            "pin {index} ({name}) had {function} channel {channel} before: the kernel switches that \
+             off when the pin changes, and it stays off"
+        )
+    })
 }

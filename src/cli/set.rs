@@ -54,6 +54,11 @@ pub(super) enum Time {
 pub(super) fn parse(text: &str) -> Result<Time, String> {
     match text.strip_prefix('@') {
         _ if text == "now" => Ok(Time::Now),
+        None if !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') =>
+        {
+            Err(format!("write @{text} for seconds since 1970"))
+        }
         None => rfc3339::parse(text).map(Time::Calendar).map_err(|why| {
             format!("{why}; use now, @SECONDS or a calendar time such as 2026-01-31T12:00:00Z")
         }),

@@ -22,7 +22,7 @@ fn arguments(command: clap::Command) -> clap::Command {
     command
         .arg(arguments::flag("tai", "The clock keeps TAI: subtract TAI - UTC"))
         .arg(arguments::flag("utc", "The clock keeps UTC, even if it looks like TAI").conflicts_with("tai"))
-        .arg(arguments::flag("force", "Set it even from a clock that is unset"))
+        .arg(arguments::flag("force", "Set it even from a clock that is unset, or with --tai looks like UTC"))
         .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
@@ -47,20 +47,22 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             phc.name()
         )));
     }
-    let shift = if context.has("tai") {
-        known_tai_offset(&phc)?
-    } else {
-        if !context.has("utc")
-            && fitting_scale(shown, phc.system_time()?, tai_offset(&phc)) == Some("TAI")
-        {
-            return Err(Failure::Failed(format!(
-                "{} looks as if it keeps TAI: say --tai to subtract TAI - UTC, or --utc if it \
-                 really keeps UTC; the system clock is left alone",
-                phc.name()
-            )));
+    let wants_tai = context.has("tai");
+    let fits = fitting_scale(shown, phc.system_time()?, tai_offset(&phc));
+    let mistaken = match fits {
+        Some("TAI") if !wants_tai && !context.has("utc") => Some(
+            "looks as if it keeps TAI: say --tai to subtract TAI - UTC, or --utc if it really keeps UTC",
+        ),
+        Some("UTC") if wants_tai && !context.has("force") => {
+            Some("looks as if it keeps UTC, not TAI: leave out --tai, or add --force")
         }
-        TaiOffset(0)
+        _ => None,
     };
+    if let Some(mistaken) = mistaken {
+        let name = phc.name();
+        return Err(Failure::Failed(format!("{name} {mistaken}; the system clock is left alone")));
+    }
+    let shift = if wants_tai { known_tai_offset(&phc)? } else { TaiOffset(0) };
     let shift = i64::from(shift.0) * 1_000_000_000;
     let less_shift =
         |offset: Offset| Offset::from_nanoseconds(offset.nanoseconds().saturating_sub(shift));

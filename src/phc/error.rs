@@ -110,6 +110,7 @@ impl Error {
                  administrator add a udev rule such as SUBSYSTEM==\"ptp\", GROUP=\"clock\", \
                  MODE=\"0660\". Commands that only look need read access alone"
             ),
+            Errno::EACCES if call.starts_with("sysfs") => "this needs root: run it with sudo".into(),
             Errno::EACCES => "the clock is open read-only: write access to the device is needed".into(),
             Errno::EPERM => "the capability CAP_SYS_TIME is needed: run it with sudo".into(),
             Errno::EBUSY if call.starts_with("clock_") => format!(
@@ -126,6 +127,14 @@ impl Error {
             Errno::ENOTTY if *call == "open" => "'ptpctl list' shows the clocks that there are".into(),
             Errno::ENOTTY => "this kernel is older than the call; 'ptpctl caps' shows what the clock offers".into(),
             Errno::EOPNOTSUPP => format!("the driver can't do this; 'ptpctl caps {device}' shows what it can"),
+            Errno::EINVAL if call.starts_with("clock_") => {
+                "the kernel takes no time before 1970 and none after the year 2232".into()
+            }
+            Errno::ERANGE if call.contains("PEROUT") => {
+                "this driver makes fewer outputs than the interface has: some have one pulse a \
+                 second, on the second, and nothing else"
+                    .into()
+            }
             Errno::ERANGE => format!("the value is beyond what the driver takes; 'ptpctl caps {device}' shows the limits"),
             _ => return None,
         })

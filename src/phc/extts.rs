@@ -92,9 +92,13 @@ impl Phc {
                     && self.request_extts(Version::V2, request.channel, 0)
                         == Err(Errno::EOPNOTSUPP) => {}
             Errno::EOPNOTSUPP => {
-                let why = "the driver refuses these edges or offset events: try --edge rising, \
-                           falling or both";
-                return Err(self.unable(&asked, why.into()));
+                let what = match (request.offset_events, request.edges) {
+                    (true, _) => "offset events with these edges",
+                    (false, Edges::Rising) => "rising edges alone",
+                    (false, Edges::Falling) => "falling edges alone",
+                    (false, Edges::Both) => "both edges",
+                };
+                return Err(self.unable(&asked, format!("the driver refuses to stamp {what}")));
             }
             Errno::EINVAL if request.offset_events => {
                 let why = "this kernel (before 6.9) has no offset events";

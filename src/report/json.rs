@@ -55,9 +55,7 @@ pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
         });
         members.push((table.key, Value::List(lines.collect())));
     }
-    if !report.notes.is_empty() {
-        members.push(("notes", report.notes.clone().into()));
-    }
+    members.push(("notes", report.notes.clone().into()));
     write_object(to, &members)
 }
 

@@ -369,9 +369,12 @@ fn an_output_that_fails_gives_the_pin_back() {
 #[test]
 fn an_output_without_a_pin_says_so() {
     let perout = ptpctl("perout --period 1s --json mock").done().json();
-    assert_eq!(perout["notes"][0], json!("no pin is connected to channel 0: --pin connects one"));
+    assert_eq!(
+        perout["notes"][0],
+        json!("no pin is connected to channel 0: unless it is wired, --pin connects one")
+    );
     let perout = ptpctl("perout --period 1s --pin 0 --json mock").done().json();
-    assert_eq!(perout["notes"], json!(null));
+    assert_eq!(perout["notes"], json!([]));
 }
 
 #[test]
