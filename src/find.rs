@@ -28,14 +28,14 @@ pub fn open(name: &str, access: Access) -> Result<Phc, FindError> {
     if name.is_empty() {
         return Err(FindError::Empty);
     }
-    if name.contains('/') && !name.starts_with("mock:") {
+    if name.contains('/') && !name.starts_with("mock:") && !name.starts_with("mock,") {
         return Ok(Phc::open(Path::new(name), access)?);
     }
     #[cfg(feature = "mock")]
-    if name == "mock" || name.starts_with("mock:") {
+    if name == "mock" || name.starts_with("mock:") || name.starts_with("mock,") {
         let mock = Mock::open(&name.parse()?, access == Access::ReadWrite);
         return match mock {
-            Ok(mock) => Ok(Phc::over(Box::new(mock), name.split(',').next().unwrap_or(name))),
+            Ok(mock) => Ok(Phc::over(Box::new(mock), name)),
             Err(MockError::Open(errno)) => Err(FindError::Clock(Error::Call {
                 asked: "open the clock".into(),
                 name: crate::phc::DeviceName { device: name.to_owned(), clock_name: None },

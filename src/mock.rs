@@ -65,6 +65,15 @@ pub struct Mock {
     write: bool,
 }
 
+/// A failure that was ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Failure {
+    call: String,
+    /// How many calls of this name go well first.
+    after: u32,
+    errno: Errno,
+}
+
 /// A mock clock and all around it.
 struct World {
     config: Config,
@@ -78,7 +87,7 @@ struct World {
     handles: u64,
     /// Up to when events have been made: true time, and what the clock showed.
     emitted: (i128, i128),
-    failures: Vec<(String, Errno)>,
+    failures: Vec<Failure>,
     removal: Option<i128>,
     file: Option<StateFile>,
 }
@@ -100,8 +109,8 @@ impl Mock {
     ///
     /// [`MockError`] where the state file can't be used or the profile may not be written.
     pub fn open(config: &Config, write: bool) -> Result<Self, MockError> {
-        if let Some((_, errno)) = config.fail.iter().find(|(call, _)| call == "open") {
-            return Err(MockError::Open(*errno));
+        if let Some(failure) = config.fail.iter().find(|failure| failure.call == "open") {
+            return Err(MockError::Open(failure.errno));
         }
         if write && config.profile.read_only {
             return Err(MockError::Open(Errno::EACCES));
@@ -125,7 +134,7 @@ impl Mock {
 
     /// Has the next call of this name fail; see [`CALLS`].
     pub fn fail_next(&self, call: &str, errno: Errno) {
-        self.lock().failures.push((call.to_owned(), errno));
+        self.lock().failures.push(Failure { call: call.to_owned(), after: 0, errno });
     }
 
     /// Takes the clock away: whatever is called from now on answers `ENODEV`.
@@ -240,9 +249,15 @@ impl World {
 
     /// A failure that was ordered for this call.
     fn failure(&mut self, call: &str) -> kernel::Result<()> {
-        match self.failures.iter().position(|(name, _)| name == call) {
-            Some(found) => Err(self.failures.remove(found).1),
-            None => Ok(()),
+        let Some(found) = self.failures.iter().position(|failure| failure.call == call) else {
+            return Ok(());
+        };
+        match self.failures.get_mut(found) {
+            Some(failure) if failure.after > 0 => {
+                failure.after -= 1;
+                Ok(())
+            }
+            _ => Err(self.failures.remove(found).errno),
         }
     }
 

@@ -194,7 +194,7 @@ impl Phc {
     /// The first two of [`Phc::adjust_phase`].
     pub fn check_phase(&self, offset: Offset) -> Result<Option<Offset>, Error> {
         let asked = phase_asked(offset);
-        if i32::try_from(offset.nanoseconds()).is_err() {
+        if offset.nanoseconds().unsigned_abs() > u64::from(i32::MAX.unsigned_abs()) {
             return Err(self.invalid(
                 &asked,
                 "a phase offset has 32 bits: the kernel would cut this one and write another. The \

@@ -5,8 +5,10 @@
 pub(crate) mod json;
 mod text;
 
+use crate::kernel::Signals;
 use crate::phc::DeviceName;
 use crate::{Offset, Scale, Timestamp};
+use nix::errno::Errno;
 use std::io::{self, BufWriter, Stdout, Write};
 
 /// A plain value, as JSON has it.
@@ -200,12 +202,30 @@ impl Report {
 #[derive(Debug)]
 pub(crate) struct Printer {
     json: bool,
-    to: BufWriter<Stdout>,
+    to: BufWriter<Output>,
+}
+
+/// Standard output, whose writing a signal that was caught interrupts: a reader that has stopped
+/// reading must not keep a program from switching off what it switched on.
+#[derive(Debug)]
+struct Output(Stdout);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match nix::unistd::write(&self.0, bytes) {
+            Err(Errno::EINTR) if Signals::any_came() => Err(io::Error::other("a signal ended it")),
+            other => other.map_err(io::Error::from),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, to: BufWriter::new(io::stdout()) }
+        Self { json, to: BufWriter::new(Output(io::stdout())) }
     }
 
     /// Prints a report.
@@ -251,7 +271,7 @@ impl Printer {
         let _ = if self.json {
             json::write_object(&mut to, object)
         } else {
-            writeln!(to, "ptpctl: {text}")
+            writeln!(to, "ptpctl: {}", text::printable_lines(text))
         };
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn device() -> Arg {
 
 /// `--dry-run`, for every command that changes something.
 pub(super) fn dry_run() -> Arg {
-    flag("dry-run", "Check everything and tell what would be done; change nothing").short('n')
+    flag("dry-run", "Check what can be checked, tell what would be done, change nothing").short('n')
 }
 
 pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {

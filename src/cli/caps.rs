@@ -110,9 +110,13 @@ fn virtual_clocks(phc: &Phc, report: Report) -> Report {
                 ("max_virtual_clocks", clocks.most.into()),
             ],
         ),
-        Err(_) => report.rows(
+        Err(error) => report.rows(
             "virtual clocks",
-            "not told: it is one itself, or the kernel is before 5.14",
+            if error.is_unsupported() {
+                "not told: it is one itself, or the kernel is before 5.14".into()
+            } else {
+                format!("failed: {error}")
+            },
             vec![("virtual_clocks", Value::Null), ("max_virtual_clocks", Value::Null)],
         ),
     }

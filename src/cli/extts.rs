@@ -92,17 +92,26 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
     let mut undo = Undo { phc: &phc, channel: None, pins: Borrowed::none(&phc) };
     let watched = watch(context, &phc, &signals, request, pin, &mut undo);
-    if context.has("keep") {
+    // There is nothing to keep of what couldn't be switched on.
+    if context.has("keep") && undo.channel.is_some() {
         undo.keep();
     }
     let undone = undo.undo();
-    // What ended the watch is told first; a clock that has gone has nothing left to switch off.
-    watched?;
-    undone?;
-    if signals.came().is_some() {
-        return Err(Failure::Signal(signals));
+    drop(undo);
+    match (watched, undone) {
+        // A signal makes a blocked writing fail, too.
+        (_, Ok(())) if signals.came().is_some() => Err(Failure::Signal(signals)),
+        (watched, Ok(())) => watched.map(|()| Report::new()),
+        // A clock that has gone has nothing left on.
+        (Err(failure), Err(error)) if error.errno() == Some(Errno::ENODEV) => Err(failure),
+        (Ok(()), Err(error)) => Err(error.into()),
+        (Err(failure), Err(error)) => {
+            if !matches!(failure, Failure::Output(_)) {
+                failure.tell(context.printer);
+            }
+            Err(error.into())
+        }
     }
-    Ok(Report::new())
 }
 
 /// What has to be put back at the end, also on the way out of a panic.

@@ -61,15 +61,20 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let mut raw = Vec::new();
     let keeps = context.has("raw");
     let measured = Measured::by(&phc, |take| {
-        let mut take_and_keep = |sample| {
-            take(sample);
+        let mut of = None;
+        let mut take_and_keep = |method, sample| {
+            take(method, sample);
             if keeps {
+                if of.replace(method) != Some(method) {
+                    raw.clear();
+                }
                 raw.push(sample);
             }
         };
         match method {
             Some(method) => {
-                phc.each_sample(method, clock, cycles, number, &mut take_and_keep).map(|()| method)
+                let mut take = |sample| take_and_keep(method, sample);
+                phc.each_sample(method, clock, cycles, number, &mut take).map(|()| (method, None))
             }
             None => phc.each_sample_by_best_method(clock, cycles, number, &mut take_and_keep),
         }
@@ -109,16 +114,25 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 pub(super) struct Measured {
     pub(super) method: Method,
     pub(super) estimate: Estimate,
+    /// Why a better method didn't do.
+    failed: Option<Error>,
 }
 
 impl Measured {
     /// Reads samples and says what they tell, or fails where none is of use.
     fn by(
         phc: &Phc,
-        read: impl FnOnce(&mut dyn FnMut(Sample)) -> Result<Method, Error>,
+        read: impl FnOnce(&mut dyn FnMut(Method, Sample)) -> Result<(Method, Option<Error>), Error>,
     ) -> Result<Self, Failure> {
         let mut estimator = Estimator::default();
-        let method = read(&mut |sample| estimator.add(sample))?;
+        let mut of = None;
+        let (method, failed) = read(&mut |method, sample| {
+            // What a method gave before it failed doesn't count.
+            if of.replace(method) != Some(method) {
+                estimator = Estimator::default();
+            }
+            estimator.add(sample);
+        })?;
         let estimate = estimator.estimate().ok_or_else(|| {
             Failure::Failed(format!(
                 "can't tell the offset of {}: the system clock was stepped back in each sample, or \
@@ -126,7 +140,7 @@ impl Measured {
                 phc.name()
             ))
         })?;
-        Ok(Self { method, estimate })
+        Ok(Self { method, estimate, failed })
     }
 
     /// The offset from a system clock, by the best method.
@@ -151,10 +165,14 @@ impl Measured {
         let told = |offset: Option<Offset>, sign: &str| {
             offset.map_or("not told".into(), |offset| format!("{sign}{offset}"))
         };
-        report
+        let report = report
             .row("delay", told(delay, ""), "delay_ns", delay)
             .row("bound", told(self.bound(), "±"), "bound_ns", self.bound())
-            .row("method", self.method.to_string(), "method", self.method.to_string())
+            .row("method", self.method.to_string(), "method", self.method.to_string());
+        match &self.failed {
+            Some(error) => report.note(format!("a better method failed: {error}")),
+            None => report,
+        }
     }
 }
 

@@ -34,6 +34,7 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
         .arg(
             arguments::option("duty", "PERCENT", "How much of the period each pulse is high: 25%")
+                .allow_hyphen_values(true)
                 .value_parser(parse_percent)
                 .conflicts_with("off"),
         )
@@ -132,6 +133,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let phc = context.open_to_change()?;
     if context.has("off") {
         let done = if context.is_dry_run() {
+            phc.check_perout_channel(channel)?;
             "would be off"
         } else {
             phc.disable_perout(channel)?;
@@ -147,6 +149,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // Everything is checked before the pin changes.
     phc.check_perout(perout)?;
     let pin = context.get::<String>("pin").map(|name| phc.find_pin(&name)).transpose()?;
+    let pins = phc.pins()?;
     let mut borrowed = Borrowed::none(&phc);
     let loser = match &pin {
         Some(pin) if context.is_dry_run() => phc.check_pin(pin, PinFunction::Perout, channel)?,
@@ -173,7 +176,6 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             report.row("phase", phase.to_string(), "phase_ns", phase).value("start", None::<i64>)
         }
     };
-    let pins = phc.pins()?;
     let reaches_a_pin = pin.is_some()
         || pins.is_empty()
         || pins.iter().any(|pin| pin.function == PinFunction::Perout && pin.channel == channel);

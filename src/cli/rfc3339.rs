@@ -22,6 +22,9 @@ pub(super) fn parse(text: &str) -> Result<Timestamp<Utc>, String> {
     if local.len() > "2026-01-31T12:00:00.123456789".len() {
         return Err("it has more than nine decimals: the kernel takes whole nanoseconds".into());
     }
+    if local.get(17..19) == Some("60") {
+        return Err("a leap second has no time of its own in Unix time".into());
+    }
     let time = humantime::parse_rfc3339(&format!("{local}Z"))
         .map_err(|error| format!("{error}; write it as 2026-01-31T12:00:00Z"))?;
     let since = time.duration_since(UNIX_EPOCH).map_err(|_| "it is before 1970".to_owned())?;
@@ -82,6 +85,7 @@ mod tests {
             "2023-11-14T22:13:20+25:00",
             "2023-13-14T22:13:20Z",
             "2023-11-14T22:13:20.0000000001Z",
+            "2016-12-31T23:59:60Z",
             "1969-12-31T23:59:59Z",
             "２０２３-11-14T22:13:20Z",
             "é+01:00",

@@ -29,7 +29,7 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Sets a clock's time.\n\nnow copies the system clock. A writing comes late by what it \
              takes; that is measured, and the clock is set again, so much ahead, until less than \
              500 ns remain or it has been set eight times. What remains is shown.\n\n@SECONDS is written to the clock as it is, to the \
-             nanosecond. A calendar time is UTC, less its offset; with --tai the clock gets TAI.",
+             nanosecond. A calendar time is UTC, less its offset; with --tai the clock gets TAI, by the TAI - UTC of today.",
         )
         .after_help(
             "Examples:\n  ptpctl set now\n  ptpctl set now --tai eth0\n  ptpctl set @1700000000.123456789 mock\n  \
@@ -107,7 +107,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         Time::Calendar(utc) => utc
             .to_tai(shift)
             .map(Timestamp::assume)
-            .ok_or_else(|| Failure::Usage("the time is out of range".into()))?,
+            .filter(|time: &Timestamp<Unknown>| time.seconds() >= 0)
+            .ok_or_else(|| Failure::Usage("a clock can't be set before 1970".into()))?,
     };
     let done = if context.is_dry_run() {
         "would be set"

@@ -29,8 +29,8 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Sets the system clock (CLOCK_REALTIME) from a PHC: the offset between them is measured, \
              and the system clock is moved by it. This is a step; daemons that keep the system \
              clock should be stopped first.\n\nA clock that is unset (before 1980) is refused \
-             without --force. A clock that is ahead by just TAI - UTC is refused until --tai or \
-             --utc says what it keeps. Needs the capability CAP_SYS_TIME.",
+             without --force. Unless its UTC is within a second of the system clock, say --tai or --utc \
+             for what the clock keeps. Needs the capability CAP_SYS_TIME.",
         )
         .after_help(
             "Examples:\n  ptpctl set-system --dry-run\n  ptpctl set-system --tai eth0\n  ptpctl set-system mock:full,offset=1ms",
@@ -50,13 +50,15 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let wants_tai = context.has("tai");
     let fits = fitting_scale(shown, phc.system_time()?, tai_offset(&phc));
     let mistaken = match fits {
-        Some("TAI") if !wants_tai && !context.has("utc") => Some(
+        Some("UTC") if !wants_tai || context.has("force") => None,
+        Some("UTC") => Some("looks as if it keeps UTC, not TAI: leave out --tai, or add --force"),
+        _ if wants_tai || context.has("utc") => None,
+        Some(_) => Some(
             "looks as if it keeps TAI: say --tai to subtract TAI - UTC, or --utc if it really keeps UTC",
         ),
-        Some("UTC") if wants_tai && !context.has("force") => {
-            Some("looks as if it keeps UTC, not TAI: leave out --tai, or add --force")
-        }
-        _ => None,
+        None => Some(
+            "fits the system clock neither as UTC nor as TAI: say --tai or --utc for what it keeps",
+        ),
     };
     if let Some(mistaken) = mistaken {
         let name = phc.name();

@@ -36,11 +36,12 @@ fn arguments(command: clap::Command) -> clap::Command {
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let first: Option<String> = context.get("N");
     let number = first.as_deref().map(str::parse::<u32>);
+    let is_number = first.as_deref().is_some_and(|first| first.bytes().all(|b| b.is_ascii_digit()));
     let is_alone = context.get::<String>(arguments::POSITIONAL_DEVICE).is_none();
     let (number, lone_device) = match number {
         None => (None, None),
         Some(Ok(number)) => (Some(number), None),
-        Some(Err(_)) if is_alone => (None, first),
+        Some(Err(_)) if is_alone && !is_number => (None, first),
         Some(Err(_)) => {
             return Err(Failure::Usage(format!(
                 "'{}' is no number of clocks",

@@ -10,7 +10,7 @@ use nix::unistd::pipe2;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-const CAUGHT: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+const CAUGHT: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGALRM];
 
 /// The signal that came; 0 for none.
 static CAME: AtomicI32 = AtomicI32::new(0);
@@ -18,6 +18,9 @@ static CAME: AtomicI32 = AtomicI32::new(0);
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
 extern "C" fn handle(signal: libc::c_int) {
+    if signal == libc::SIGALRM {
+        return; // It has interrupted what waited; that is all.
+    }
     let errno = Errno::last_raw();
     CAME.store(signal, Ordering::SeqCst);
     // SAFETY: `write` is async-signal-safe; a full or closed pipe only answers an errno.
@@ -25,9 +28,20 @@ extern "C" fn handle(signal: libc::c_int) {
     Errno::set_raw(errno);
 }
 
+/// Has SIGALRM come every so many seconds; never where 0.
+fn tick(seconds: libc::time_t) {
+    let every = libc::timeval { tv_sec: seconds, tv_usec: 0 };
+    let timer = libc::itimerval { it_interval: every, it_value: every };
+    // SAFETY: `timer` outlives the call; the old value isn't asked for.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+}
+
 /// SIGINT, SIGTERM and SIGHUP, caught while this lives.
 ///
-/// A blocked `read` is interrupted by them, and [`Signals::fd`] becomes readable for `poll`.
+/// A blocked call is interrupted by them, and [`Signals::fd`] becomes readable for `poll`. As long
+/// as this lives, a timer interrupts blocked calls every second as well: a signal may come just
+/// before a call blocks, and before Linux 6.7 another reader can take the events that a `read`
+/// goes for. There can be one of these at a time.
 #[derive(Debug)]
 pub struct Signals {
     before: Vec<(Signal, SigAction)>,
@@ -40,10 +54,12 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// `EMFILE` where no file descriptor is left.
+    /// `EMFILE` where no file descriptor is left, `EBUSY` where they are caught already.
     pub fn catch() -> Result<Self> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        PIPE.store(writer.as_raw_fd(), Ordering::SeqCst);
+        let pipe = writer.as_raw_fd();
+        PIPE.compare_exchange(-1, pipe, Ordering::SeqCst, Ordering::SeqCst)
+            .map_err(|_| Errno::EBUSY)?;
         CAME.store(0, Ordering::SeqCst);
         // Without SA_RESTART: a `read` that waits must end.
         let ours = SigAction::new(SigHandler::Handler(handle), SaFlags::empty(), SigSet::empty());
@@ -57,7 +73,13 @@ impl Signals {
                 unsafe { sigaction(signal, &before) }?;
             }
         }
+        tick(1);
         Ok(signals)
+    }
+
+    /// Whether one of the signals came to this process while it caught them.
+    pub fn any_came() -> bool {
+        CAME.load(Ordering::SeqCst) != 0
     }
 
     /// Readable once a signal came.
@@ -84,6 +106,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        tick(0);
         for (signal, before) in &self.before {
             // SAFETY: this puts back the disposition that was there.
             let _ = unsafe { sigaction(*signal, before) };

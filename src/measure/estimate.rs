@@ -107,9 +107,13 @@ pub fn difference(before: &Estimate, second: &Estimate, after: &Estimate) -> Opt
     let span = after.at - before.at;
     let gone = (second.at - before.at).clamp(0, span.max(0));
     let moved = i128::from(to) - i128::from(from);
-    let first = i128::from(from) + if span > 0 { moved * gone / span } else { 0 };
+    let (share, rounded) = match span {
+        1.. => ((moved * gone).div_euclid(span), i64::from((moved * gone) % span != 0)),
+        _ => (0, 0),
+    };
+    let first = i128::from(from) + share;
     let offset = i64::try_from(first - i128::from(second.offset.nanoseconds())).ok()?;
-    let bound = before.bound.max(after.bound).nanoseconds();
+    let bound = before.bound.max(after.bound).nanoseconds().checked_add(rounded)?;
     Some(Difference {
         offset: Offset::from_nanoseconds(offset),
         bound: Offset::from_nanoseconds(bound.checked_add(second.bound.nanoseconds())?),

@@ -4,12 +4,16 @@
 ///
 /// A period is believed once two distances in a row agree within a tenth. A later distance near
 /// a whole multiple of it tells how many events are missing in between: lost to a full queue, or
-/// never made.
+/// never made. The same multiple three times in a row is a new period.
 #[derive(Clone, Debug, Default)]
 pub struct Gaps {
     last: Option<i128>,
     distance: Option<i128>,
     period: Option<i128>,
+    /// How many periods the distance before was, where it was more than one.
+    multiple: Option<i128>,
+    /// How often it was that again.
+    again: u8,
 }
 
 impl Gaps {
@@ -28,8 +32,16 @@ impl Gaps {
             let multiple = (distance + period / 2) / period;
             let off = (distance - multiple * period).abs();
             if multiple >= 2 && off * 10 <= period {
+                self.again = if self.multiple == Some(multiple) { self.again + 1 } else { 0 };
+                self.multiple = Some(multiple);
+                if self.again == 2 {
+                    (self.period, self.distance, self.multiple) =
+                        (Some(distance), Some(distance), None);
+                    return 0;
+                }
                 return u64::try_from(multiple - 1).unwrap_or(u64::MAX);
             }
+            self.multiple = None;
         }
         let before = self.distance.replace(distance);
         let agrees = before.is_some_and(|before| (distance - before).abs() * 10 <= before);
@@ -65,6 +77,11 @@ mod tests {
     #[test]
     fn a_step_of_the_clock_starts_over() {
         assert_eq!(missing(&[0, 100, 200, 50, 150, 250, 450]), [0, 0, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_signal_that_becomes_slower_by_a_whole_factor_is_learnt_again() {
+        assert_eq!(missing(&[0, 100, 200, 400, 600, 800, 1_000]), [0, 0, 0, 1, 1, 0, 0]);
     }
 
     #[test]

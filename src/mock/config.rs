@@ -1,8 +1,8 @@
 //! `mock:PROFILE,KEY=VALUE,…`: which clock the mock is and how its world behaves.
 
-use super::MockError;
 use super::linux::Linux;
 use super::profile::{PROFILES, Profile};
+use super::{Failure, MockError};
 use crate::{Frequency, Offset};
 use nix::errno::Errno;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ use std::str::FromStr;
 /// | `tai=37s` | what the system's kernel has for TAI − UTC; 0: not set | 37 s |
 /// | `aux=0` | this auxiliary system clock is switched on | none |
 /// | `unprivileged` | the caller has no `CAP_SYS_TIME` | it has |
-/// | `fail=CALL:ERRNO` | the next call of this name fails (again: the next but one) | |
+/// | `fail=CALL:ERRNO` | the next call of this name fails; `CALL#2`: the one after that | |
 /// | `remove=2s` | the clock goes away so long after it was opened | it stays |
 ///
 /// # Examples
@@ -64,7 +64,7 @@ pub struct Config {
     pub(super) tai: i32,
     pub(super) aux: Option<u8>,
     pub(super) unprivileged: bool,
-    pub(super) fail: Vec<(String, Errno)>,
+    pub(super) fail: Vec<Failure>,
     pub(super) remove: Option<Offset>,
 }
 
@@ -85,6 +85,7 @@ impl FromStr for Config {
             None => return Err(refuse("a mock's name begins with 'mock'".into())),
         };
         let (profile, settings) = settings.split_once(',').unwrap_or((settings, ""));
+        let profile = if profile.is_empty() { "full" } else { profile };
         let found = PROFILES.iter().find(|known| known.name == profile).ok_or_else(|| {
             let names: Vec<_> = PROFILES.iter().map(|profile| profile.name).collect();
             refuse(format!("'{profile}' is none of its profiles, {}", names.join(", ")))
@@ -107,7 +108,7 @@ impl Config {
             virtual_time: false,
             seed: 1,
             offset: Offset::ZERO,
-            unset: false,
+            unset: profile.is_virtual,
             frequency: Frequency::ZERO,
             drift: Frequency::ZERO,
             noise: Offset::ZERO,
@@ -139,9 +140,9 @@ impl Config {
             }
             "seed" => self.seed = value.parse().map_err(|_| "use a whole number".to_owned())?,
             "offset" => self.offset = quantity(value)?,
-            "unset" => self.unset = true,
-            "freq" => self.frequency = slow(value)?,
-            "drift" => self.drift = slow(value)?,
+            "unset" if value.is_empty() => self.unset = true,
+            "freq" => self.frequency = slow(value, 100_000_000)?,
+            "drift" => self.drift = slow(value, 1_000)?,
             "noise" => self.noise = within(value, 0, MOST_NOISE)?,
             "read" => self.read = within(value, 0, MOST_DELAY)?,
             "jitter" => self.jitter = within(value, 0, MOST_DELAY)?,
@@ -159,21 +160,29 @@ impl Config {
             }
             "servo" => self.servo = within(value, 1_000, i64::MAX)?,
             "tai" => {
-                let seconds = quantity::<Offset>(value)?.nanoseconds() / 1_000_000_000;
-                self.tai = i32::try_from(seconds).map_err(|_| "use seconds, as 37s".to_owned())?;
+                let (seconds, rest) = quantity::<Offset>(value)?.seconds_and_nanoseconds();
+                self.tai = i32::try_from(seconds)
+                    .ok()
+                    .filter(|_| rest == 0)
+                    .ok_or("use whole seconds, as 37s")?;
             }
             "aux" => {
                 let clock = value.parse().ok().filter(|clock| *clock < 8);
                 self.aux = Some(clock.ok_or("use a number from 0 to 7")?);
             }
-            "unprivileged" => self.unprivileged = true,
+            "unprivileged" if value.is_empty() => self.unprivileged = true,
+            "unset" | "unprivileged" => return Err("it takes no value".into()),
+            "state" => return Err("it takes a file: state=FILE".into()),
             "fail" => {
                 let (call, errno) = value.split_once(':').ok_or("use CALL:ERRNO")?;
+                let (call, number) = call.split_once('#').unwrap_or((call, "1"));
                 if !super::CALLS.contains(&call) {
                     return Err(format!("the calls are {}", super::CALLS.join(", ")));
                 }
+                let number: u32 = number.parse().map_err(|_| "use CALL#N:ERRNO".to_owned())?;
+                let after = number.checked_sub(1).ok_or("the first call is number 1")?;
                 let errno = errno_named(errno).ok_or("use the name of an errno, as EIO")?;
-                self.fail.push((call.to_owned(), errno));
+                self.fail.push(Failure { call: call.to_owned(), after, errno });
             }
             "remove" => self.remove = Some(within(value, 0, i64::MAX)?),
             _ => return Err("there is no such setting".into()),
@@ -183,13 +192,12 @@ impl Config {
 }
 
 /// A frequency that no oscillator exceeds: the clock must go forwards.
-fn slow(value: &str) -> Result<Frequency, String> {
+fn slow(value: &str, limit_ppb: i32) -> Result<Frequency, String> {
     let frequency: Frequency = quantity(value)?;
-    let limit = Frequency::from_ppb(100_000_000).scaled_ppm();
-    if (-limit..=limit).contains(&frequency.scaled_ppm()) {
+    if frequency.scaled_ppm().abs() <= Frequency::from_ppb(limit_ppb).scaled_ppm() {
         Ok(frequency)
     } else {
-        Err("the limit is ±100000 ppm".into())
+        Err(format!("the limit is ±{limit_ppb} ppb"))
     }
 }
 
@@ -221,10 +229,11 @@ mod tests {
     #[test]
     fn a_profile_and_settings_are_read() {
         let config: Config =
-            "mock:igb,kernel=5.4,seed=7,freq=-3ppm,fail=read:EIO".parse().expect("a mock");
+            "mock:igb,kernel=5.4,seed=7,freq=-3ppm,fail=read#2:EIO".parse().expect("a mock");
         assert_eq!((config.profile.name, config.seed), ("igb", 7));
         assert_eq!(config.frequency.scaled_ppm(), -196_608);
-        assert_eq!(config.fail, [("read".to_owned(), Errno::EIO)]);
+        let failure = Failure { call: "read".into(), after: 1, errno: Errno::EIO };
+        assert_eq!(config.fail, [failure]);
     }
 
     #[test]
@@ -235,11 +244,15 @@ mod tests {
             ("mock:full,seed=x", "whole number"),
             ("mock:full,freq=5", "no unit"),
             ("mock:full,freq=200000ppm", "limit"),
+            ("mock:full,drift=2ppm", "limit"),
             ("mock:igb,loop=0:1", "its 0 pins"),
             ("mock:full,fail=reed:EIO", "the calls are"),
             ("mock:full,fail=read:EWHAT", "errno"),
+            ("mock:full,fail=read#0:EIO", "number 1"),
             ("mock:full,signal=1ns", "1000"),
-            ("mock:full,state=", "no such setting"),
+            ("mock:full,state=", "takes a file"),
+            ("mock:full,unprivileged=no", "takes no value"),
+            ("mock:full,tai=1.5s", "whole seconds"),
             ("mocking", "profiles"),
         ] {
             let message = text.parse::<Config>().expect_err(text).to_string();

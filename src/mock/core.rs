@@ -23,7 +23,7 @@ use std::time::Duration;
 /// `TIME_SETTOD_SEC_MAX`: the last second that a clock may be set to.
 const LAST_SECOND: i128 = i64::MAX as i128 / SECOND - 30 * 365 * 24 * 3_600;
 /// `PTP_DEFAULT_MAX_VCLOCKS`.
-const MOST_VIRTUAL_CLOCKS: u32 = 20;
+pub(super) const MOST_VIRTUAL_CLOCKS: u32 = 20;
 
 pub(super) fn pins_at_first(profile: &Profile) -> Vec<ptp_pin_desc> {
     (0..profile.n_pins)
@@ -127,14 +127,17 @@ impl Calls for Mock {
     }
 
     fn clock_settime(&self, time: &timespec) -> Result<()> {
+        // The timekeeping core looks at the time first, the PTP core last.
+        let seconds = i128::from(time.tv_sec);
+        if !(0..SECOND).contains(&i128::from(time.tv_nsec)) || seconds < 0 {
+            return Err(Errno::EINVAL);
+        }
         self.change("clock_settime", |world| {
             self.may_write(world, true)?;
             if world.runs_freely() {
                 return Err(Errno::EBUSY);
             }
-            let valid = (0..SECOND).contains(&i128::from(time.tv_nsec))
-                && (0..LAST_SECOND).contains(&i128::from(time.tv_sec));
-            if !valid {
+            if seconds >= LAST_SECOND {
                 return Err(Errno::EINVAL);
             }
             let now = world.pass_a_reading();

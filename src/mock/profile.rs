@@ -31,6 +31,8 @@ pub(super) struct Profile {
     pub(super) extts_flags: u32,
     /// The driver checks flags; else it refuses every strict request.
     pub(super) strict: bool,
+    /// The driver checks the edges of version 1 requests, too.
+    pub(super) checks_version_1: bool,
     /// External timestamps are refused with `EBUSY` until a pin has this channel's function.
     pub(super) extts_needs_pin: Option<u32>,
     /// The flags of periodic outputs that the driver takes.
@@ -62,6 +64,7 @@ const FULL: Profile = Profile {
     max_phase: Some(500_000_000),
     extts_flags: PTP_EXTTS_EDGES | PTP_EXT_OFFSET,
     strict: true,
+    checks_version_1: false,
     extts_needs_pin: None,
     perout_flags: PTP_PEROUT_ONE_SHOT | PTP_PEROUT_DUTY_CYCLE | PTP_PEROUT_PHASE,
     perout_is_pps: false,
@@ -105,6 +108,7 @@ pub(super) const PROFILES: [Profile; 6] = [
         cycles: false,
         max_phase: Some(107_374_182),
         extts_flags: PTP_RISING_EDGE,
+        checks_version_1: true,
         extts_needs_pin: Some(0),
         perout_flags: 0,
         perout_is_pps: true,

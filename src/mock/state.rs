@@ -1,15 +1,17 @@
 //! The mock's state in a file, so that it lasts across calls.
 
 use super::chip::Output;
-use super::oscillator::Random;
+use super::core::MOST_VIRTUAL_CLOCKS;
+use super::oscillator::{PARTS, Random};
 use super::time::Time;
 use super::{MockError, World};
+use crate::Frequency;
 use crate::kernel;
 use nix::errno::Errno;
 use serde_json::{Map, Value, json};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The version of the file's form.
@@ -31,19 +33,20 @@ impl StateFile {
     /// Opens the file and answers what it has. With `write` it is made where there is none, and
     /// locked against other writers; else that waits until something has to be written.
     pub(super) fn open(path: &Path, write: bool) -> Result<(Self, Option<Value>), MockError> {
-        let refuse = |why: String| MockError::State { path: path.to_owned(), why };
+        let refuse = |why: Unusable| MockError::State { path: path.to_owned(), why: why.text };
+        // A link is followed now, so that the file behind it is the one that is written.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (lock, found) = if write {
-            let (file, found) = lock(path).map_err(refuse)?;
+            let (file, found) = lock(&path).map_err(refuse)?;
             (Some(file), found)
         } else {
-            let found = match File::open(path) {
-                Ok(file) => parse(&file).map_err(refuse)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => return Err(refuse(error.to_string())),
-            };
-            (None, found)
+            match open_regular(&path, OpenOptions::new().read(true)) {
+                Ok(file) => (None, parse(&file).map_err(refuse)?),
+                Err(why) if why.errno == Errno::ENOENT => (None, None),
+                Err(why) => return Err(refuse(why)),
+            }
         };
-        Ok((Self { path: path.to_owned(), found: found.clone(), lock }, found))
+        Ok((Self { path, found: found.clone(), lock }, found))
     }
 
     /// Whether this process may write it without further ado.
@@ -53,52 +56,78 @@ impl StateFile {
 
     /// Puts a new file in the place of the old one, whole or not at all.
     pub(super) fn write(&mut self, state: &Value) -> kernel::Result<()> {
-        if self.lock.is_none() {
+        let lock = if let Some(file) = self.lock.take() {
+            file
+        } else {
             // What was read may be another's past by now.
-            let (file, found) = lock(&self.path).map_err(|_| Errno::EBUSY)?;
+            let (file, found) = lock(&self.path).map_err(|why| why.errno)?;
             if found != self.found {
                 return Err(Errno::EBUSY);
             }
-            self.lock = Some(file);
-        }
-        let mut name = self.path.clone().into_os_string();
-        name.push(".new");
+            file
+        };
+        let new = self.path.with_added_extension(format!("{}.new", std::process::id()));
         let replace = || -> io::Result<File> {
-            let mut file = File::create(&name)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&new)?;
             file.lock()?;
+            file.set_permissions(lock.metadata()?.permissions())?;
             file.write_all(format!("{state:#}\n").as_bytes())?;
-            fs::rename(&name, &self.path)?;
+            fs::rename(&new, &self.path).inspect_err(|_| drop(fs::remove_file(&new)))?;
             Ok(file)
         };
-        let file = replace().map_err(|error| {
-            let _ = fs::remove_file(&name);
-            Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
-        })?;
-        self.lock = Some(file);
-        Ok(())
+        match replace() {
+            Ok(file) => {
+                self.lock = Some(file);
+                Ok(())
+            }
+            Err(error) => {
+                self.lock = Some(lock);
+                Err(Unusable::from(error).errno)
+            }
+        }
+    }
+}
+
+/// Why a state file can't be used.
+struct Unusable {
+    errno: Errno,
+    text: String,
+}
+
+impl From<io::Error> for Unusable {
+    fn from(error: io::Error) -> Self {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+        Self { errno, text: error.to_string() }
+    }
+}
+
+/// Opens a regular file; anything else could block, or be put out of its place by a new file.
+fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<File, Unusable> {
+    let file = options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(Unusable { errno: Errno::EINVAL, text: "it is no regular file".into() })
     }
 }
 
 /// Locks the file, which is made where there is none, and reads it.
-fn lock(path: &Path) -> Result<(File, Option<Value>), String> {
-    let text = |error: io::Error| error.to_string();
+fn lock(path: &Path) -> Result<(File, Option<Value>), Unusable> {
     loop {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(text)?;
+        let file = open_regular(
+            path,
+            OpenOptions::new().read(true).write(true).create(true).truncate(false),
+        )?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err("another process is writing it: try again later".into());
+                let text = "another process is writing it: try again later".into();
+                return Err(Unusable { errno: Errno::EBUSY, text });
             }
-            Err(TryLockError::Error(error)) => return Err(text(error)),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         // Another writer may have put a new file in this one's place before the lock.
-        let ours = file.metadata().map_err(text)?;
+        let ours = file.metadata()?;
         if fs::metadata(path).is_ok_and(|there| there.ino() == ours.ino()) {
             let found = parse(&file)?;
             return Ok((file, found));
@@ -107,15 +136,16 @@ fn lock(path: &Path) -> Result<(File, Option<Value>), String> {
 }
 
 /// What the file has; nothing where it is empty.
-fn parse(file: &File) -> Result<Option<Value>, String> {
+fn parse(file: &File) -> Result<Option<Value>, Unusable> {
+    let damaged = |why: String| {
+        let text = format!("it is damaged and was left alone: {why}");
+        Unusable { errno: Errno::EINVAL, text }
+    };
     let mut text = String::new();
     let read = file.take(LONGEST + 1).read_to_string(&mut text);
-    let length = read.map_err(|error| format!("it is damaged and was left alone: {error}"))?;
-    match length {
+    match read.map_err(|error| damaged(error.to_string()))? {
         0 => Ok(None),
-        _ => serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|error| format!("it is damaged and was left alone: {error}")),
+        _ => serde_json::from_str(&text).map(Some).map_err(|error| damaged(error.to_string())),
     }
 }
 
@@ -177,9 +207,16 @@ pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
         Random(kept.get("random").and_then(Value::as_u64).ok_or_else(|| damaged("random"))?);
     let chip = &mut world.chip;
     chip.birth = big(kept, "birth")?;
-    chip.anchor = (big(kept, "anchor_at")?, big(kept, "anchor_parts")?);
+    chip.anchor = (big(kept, "anchor_at")?, parts(kept, "anchor_parts")?);
     chip.dialled = number(kept, "dialled")?;
+    let limit = Frequency::from_ppb(world.config.profile.max_adj).scaled_ppm();
+    if !(-limit..=limit).contains(&chip.dialled) {
+        return Err(damaged("dialled"));
+    }
     chip.phase.register = number(kept, "phase_register")?;
+    if i32::try_from(chip.phase.register).is_err() {
+        return Err(damaged("phase_register"));
+    }
     chip.phase.since = big(kept, "phase_since")?;
     chip.pps = kept.get("pps").and_then(Value::as_bool).ok_or_else(|| damaged("pps"))?;
     for (channel, kept) in object(kept, "outputs")? {
@@ -210,24 +247,34 @@ pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
         };
         (pin.func, pin.chan) = (part(0)?, part(1)?);
     }
-    let clocks = u32::try_from(number(kept, "virtual_clocks")?);
-    world.virtual_clocks = clocks.map_err(|_| damaged("virtual_clocks"))?;
+    let clocks = u32::try_from(number(kept, "virtual_clocks")?).ok();
+    let clocks = clocks.filter(|clocks| *clocks <= MOST_VIRTUAL_CLOCKS);
+    world.virtual_clocks = clocks.ok_or_else(|| damaged("virtual_clocks"))?;
     let now = world.time.now();
     world.emitted = (now, world.chip.shows(now));
     Ok(())
 }
 
-/// Beyond every number that a mock can have come to; far from what 128 bits hold.
-const LARGEST: u128 = 1 << 100;
+/// Beyond every time that a clock can show, in nanoseconds.
+const LARGEST: u128 = 1 << 64;
 
 fn damaged(field: &str) -> String {
     format!("it is damaged and was left alone: '{field}' is missing or wrong")
 }
 
+/// A time or a span of time.
 fn big(kept: &Value, field: &str) -> Result<i128, String> {
     let text = kept.get(field).and_then(Value::as_str);
     text.and_then(|text| text.parse().ok())
         .filter(|value: &i128| value.unsigned_abs() < LARGEST)
+        .ok_or_else(|| damaged(field))
+}
+
+/// A time in parts of a nanosecond.
+fn parts(kept: &Value, field: &str) -> Result<i128, String> {
+    let text = kept.get(field).and_then(Value::as_str);
+    text.and_then(|text| text.parse().ok())
+        .filter(|value: &i128| (value / PARTS).unsigned_abs() < LARGEST)
         .ok_or_else(|| damaged(field))
 }
 

@@ -113,11 +113,11 @@ impl Error {
             Errno::EACCES if call.starts_with("sysfs") => "this needs root: run it with sudo".into(),
             Errno::EACCES => "the clock is open read-only: write access to the device is needed".into(),
             Errno::EPERM => "the capability CAP_SYS_TIME is needed: run it with sudo".into(),
-            Errno::EBUSY if call.starts_with("clock_") => format!(
+            Errno::EBUSY if call.starts_with("clock_") && !call.contains("REALTIME") => format!(
                 "a clock with virtual clocks runs freely: control those instead, or remove them \
                  with 'ptpctl vclocks 0 {device}'"
             ),
-            Errno::EBUSY if call.contains("EXTTS") => format!(
+            Errno::EBUSY if call.contains("EXTTS") || call.contains("PEROUT") => format!(
                 "this clock wants a pin for the channel first: 'ptpctl pins {device}' lists them, \
                  --pin assigns one"
             ),

@@ -79,36 +79,31 @@ impl Phc {
         let flags = PTP_ENABLE_FEATURE | edges | kind;
         let asked = extts_asked(request.channel, true);
         let refused = match self.request_extts(Version::V2, request.channel, flags) {
-            Ok(()) => return Ok(true),
+            Ok(strictly) => return Ok(strictly),
             Err(errno) => errno,
         };
-        let version_1_says_it = !request.offset_events;
+        // Version 1 has no offset events; edges it has, but no driver needs to mind them.
         match refused {
-            Errno::ENOTTY if version_1_says_it => {}
-            // A driver that can't check flags refuses every strict request, also this one, which
-            // asks for nothing.
-            Errno::EOPNOTSUPP
-                if version_1_says_it
-                    && self.request_extts(Version::V2, request.channel, 0)
-                        == Err(Errno::EOPNOTSUPP) => {}
-            Errno::EOPNOTSUPP => {
-                let what = match (request.offset_events, request.edges) {
-                    (true, _) => "offset events with these edges",
-                    (false, Edges::Rising) => "rising edges alone",
-                    (false, Edges::Falling) => "falling edges alone",
-                    (false, Edges::Both) => "both edges",
-                };
-                return Err(self.unable(&asked, format!("the driver refuses to stamp {what}")));
-            }
-            Errno::EINVAL if request.offset_events => {
-                let why = "this kernel (before 6.9) has no offset events";
+            Errno::ENOTTY | Errno::EOPNOTSUPP if !request.offset_events => {}
+            Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOTTY if request.offset_events => {
+                let why = "the driver has no offset events with these edges, or the kernel (before \
+                           6.9) has none at all";
                 return Err(self.unable(&asked, why.into()));
             }
             errno => return Err(self.failed(&asked, "PTP_EXTTS_REQUEST2", errno)),
         }
-        self.request_extts(Version::V1, request.channel, flags)
-            .map(|()| false)
-            .map_err(|errno| self.failed(&asked, "PTP_EXTTS_REQUEST", errno))
+        match self.request_extts(Version::V1, request.channel, flags) {
+            Ok(_) => Ok(false),
+            Err(Errno::EOPNOTSUPP) => {
+                let what = match request.edges {
+                    Edges::Rising => "rising edges",
+                    Edges::Falling => "falling edges",
+                    Edges::Both => "both edges",
+                };
+                Err(self.unable(&asked, format!("the driver refuses to stamp {what}")))
+            }
+            Err(errno) => Err(self.failed(&asked, "PTP_EXTTS_REQUEST", errno)),
+        }
     }
 
     /// Switches external timestamps of a channel off. Wraps `PTP_EXTTS_REQUEST`.
@@ -120,6 +115,7 @@ impl Phc {
     pub fn disable_extts(&self, channel: u32) -> Result<(), Error> {
         // Version 1 says all that there is to say, to every kernel and every driver.
         self.request_extts(Version::V1, channel, 0)
+            .map(drop)
             .map_err(|errno| self.failed(&extts_asked(channel, false), "PTP_EXTTS_REQUEST", errno))
     }
 
@@ -137,18 +133,17 @@ impl Phc {
         Err(self.unable(&extts_asked(channel, true), why))
     }
 
-    fn request_extts(&self, version: Version, channel: u32, flags: u32) -> Result<(), Errno> {
-        let strict = if version == Version::V2 { PTP_STRICT_FLAGS } else { 0 };
-        let plain = ptp_extts_request { index: channel, flags, rsv: [0; 2] };
-        let request = ptp_extts_request { flags: flags | strict, ..plain };
+    /// Makes a request, again as long as signals interrupt it; tells whether it was strict.
+    fn request_extts(&self, version: Version, channel: u32, flags: u32) -> Result<bool, Errno> {
+        let mut strict = version == Version::V2;
         loop {
+            let flags = if strict { flags | PTP_STRICT_FLAGS } else { flags };
+            let request = ptp_extts_request { index: channel, flags, rsv: [0; 2] };
             match self.calls.extts_request(version, &request) {
                 Err(Errno::EINTR) => {}
                 // Linux 5.4 has version 2 and doesn't know the strict flag.
-                Err(Errno::EINVAL) if version == Version::V2 => {
-                    return self.calls.extts_request(version, &plain);
-                }
-                other => return other,
+                Err(Errno::EINVAL) if strict => strict = false,
+                other => return other.map(|()| strict),
             }
         }
     }
@@ -184,6 +179,7 @@ impl Phc {
         match self.calls.wait(wake, timeout) {
             Ok(Wait::Gone) => Err(self.failed(asked, "poll", Errno::ENODEV)),
             Ok(wait) => Ok(wait),
+            Err(Errno::EINTR) => Ok(Wait::Woken),
             Err(errno) => Err(self.failed(asked, "poll", errno)),
         }
     }

@@ -79,7 +79,7 @@ impl Phc {
     #[doc(alias = "PTP_PEROUT_REQUEST")]
     pub fn disable_perout(&self, channel: u32) -> Result<(), Error> {
         let asked = format!("disable the periodic output of channel {channel}");
-        self.check_perout_channel(&asked, channel)?;
+        self.check_perout_channel(channel)?;
         let zero = clock_time(0, 0);
         let times = PeroutTimes { start_or_phase: zero, on: zero };
         let request = perout_request(channel, 0, zero, times);
@@ -123,15 +123,21 @@ impl Phc {
                 }
             }
         }
-        self.check_perout_channel(&asked, perout.channel)
+        self.check_perout_channel(perout.channel)
     }
 
-    fn check_perout_channel(&self, asked: &str, channel: u32) -> Result<(), Error> {
+    /// Refuses a channel that this clock doesn't have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unable`] with the channels that there are.
+    pub fn check_perout_channel(&self, channel: u32) -> Result<(), Error> {
         let channels = self.caps()?.perout_channels;
         if channel < channels {
             return Ok(());
         }
-        Err(self.unable(asked, pins::no_channel("perout", channel, channels)))
+        let asked = format!("switch the periodic output of channel {channel}");
+        Err(self.unable(&asked, pins::no_channel("perout", channel, channels)))
     }
 
     fn request_perout(&self, perout: Perout) -> Result<(), Error> {
@@ -158,7 +164,8 @@ impl Phc {
             }
             // Before Linux 5.9 version 2 doesn't know these flags.
             Err(Error::Call {
-                errno: Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTTY, ..
+                errno: errno @ (Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTTY),
+                ..
             }) if flags != 0 => {
                 let parts = [
                     (phase_flag, "a phase (try --start)"),
@@ -168,7 +175,12 @@ impl Phc {
                 let parts: Vec<_> =
                     parts.iter().filter(|(flag, _)| *flag != 0).map(|(_, name)| *name).collect();
                 let parts = parts.join(" or ");
-                Err(self.unable(&asked, format!("the kernel or the driver can't be given {parts}")))
+                Err(self.unable(
+                    &asked,
+                    format!(
+                        "the kernel or the driver refuses it ({errno:?}), probably for {parts}"
+                    ),
+                ))
             }
             other => other,
         }

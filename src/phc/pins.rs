@@ -177,11 +177,12 @@ impl Phc {
         function: PinFunction,
         channel: u32,
     ) -> Result<Option<Pin>, Error> {
-        let caps = self.caps()?;
         let channels = match function {
-            PinFunction::Extts => caps.extts_channels,
-            PinFunction::Perout => caps.perout_channels,
-            PinFunction::None | PinFunction::Physync | PinFunction::Other(_) => 1,
+            PinFunction::Extts => self.caps()?.extts_channels,
+            PinFunction::Perout => self.caps()?.perout_channels,
+            PinFunction::Physync => 1,
+            // The channel of no function means nothing; some drivers begin with one all the same.
+            PinFunction::None | PinFunction::Other(_) => u32::MAX,
         };
         if channel >= channels {
             let why = no_channel(&function.to_string(), channel, channels);

@@ -161,7 +161,10 @@ impl Phc {
         Ok(samples)
     }
 
-    /// Reads samples with the best method that the clock turns out to have.
+    /// Reads samples with the best method that works. Samples of a method that fails half-way are
+    /// handed to `take` with that method, before those of the next.
+    ///
+    /// Returns the method, and the failure of a better one that the clock has.
     ///
     /// # Errors
     ///
@@ -171,20 +174,23 @@ impl Phc {
         clock: SystemClock,
         cycles: bool,
         number: usize,
-        take: &mut dyn FnMut(Sample),
-    ) -> Result<Method, Error> {
-        let mut why = None;
+        take: &mut dyn FnMut(Method, Sample),
+    ) -> Result<(Method, Option<Error>), Error> {
+        let mut unsupported = None;
+        let mut failed = None;
         for method in Method::ALL {
-            match self.each_sample(method, clock, cycles, number, take) {
-                Ok(()) => return Ok(method),
+            let mut take = |sample| take(method, sample);
+            match self.each_sample(method, clock, cycles, number, &mut take) {
+                Ok(()) => return Ok((method, failed)),
                 // Why there is no extended method is of most use: it alone has every clock.
                 Err(error) if error.is_unsupported() => {
-                    why = why.filter(|_| method == Method::Basic).or(Some(error));
+                    unsupported = unsupported.filter(|_| method == Method::Basic).or(Some(error));
                 }
-                Err(error) => return Err(error),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(why.unwrap_or_else(|| self.unable("read samples", "it has no method".into())))
+        let none = || self.unable("read samples", "it has no method".into());
+        Err(failed.or(unsupported).unwrap_or_else(none))
     }
 
     /// Whether extended samples can be had against `clock` on this kernel.

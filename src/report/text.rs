@@ -5,11 +5,14 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
-    match (&report.device, &report.headline) {
-        (Some(name), Some(headline)) => writeln!(to, "{name}: {headline}")?,
-        (Some(name), None) => writeln!(to, "{name}")?,
-        (None, Some(headline)) => writeln!(to, "{headline}")?,
-        (None, None) => {}
+    let head = match (&report.device, &report.headline) {
+        (Some(name), Some(headline)) => format!("{name}: {headline}"),
+        (Some(name), None) => name.to_string(),
+        (None, Some(headline)) => headline.clone(),
+        (None, None) => String::new(),
+    };
+    if !head.is_empty() {
+        writeln!(to, "{}", printable(&head))?;
     }
     let rows: Vec<_> = report.rows.iter().filter(|row| !row.text.is_empty()).collect();
     let width = rows.iter().map(|row| row.label.chars().count()).max().unwrap_or(0);
@@ -22,7 +25,7 @@ pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
         write_table(to, table)?;
     }
     for note in &report.notes {
-        writeln!(to, "note: {note}")?;
+        writeln!(to, "note: {}", printable(note))?;
     }
     Ok(())
 }
@@ -52,6 +55,11 @@ fn write_table(to: &mut impl Write, table: &Table) -> io::Result<()> {
 }
 
 /// A driver's or a process's text can hold anything; a terminal gets nothing that it would obey.
+pub(super) fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// As [`printable_lines`], for what is one line.
 fn printable(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) {
         text.replace(char::is_control, "\u{fffd}").into()

@@ -124,6 +124,16 @@ fn offset_takes_the_best_method_that_there_is() {
 }
 
 #[test]
+fn a_better_method_that_fails_gives_way_and_is_told() {
+    let mock = format!("{MOCK},fail=sys_offset_precise#3:ETIMEDOUT");
+    let offset = ptpctl(&format!("offset --json {mock}")).done().json();
+    assert_eq!(offset["method"], json!("extended"));
+    assert!(offset["bound_ns"].as_i64().expect("a bound") > 0, "{offset}");
+    assert!(offset["notes"].to_string().contains("ETIMEDOUT"), "{offset}");
+    ptpctl(&format!("offset -m precise {mock}")).failed(1, "ETIMEDOUT");
+}
+
+#[test]
 fn a_precise_offset_claims_no_bound() {
     let offset = ptpctl(&format!("offset --json {MOCK},offset=5ns")).done().json();
     assert_eq!(offset["offset_ns"], json!(5));
@@ -222,7 +232,7 @@ fn set_with_tai_needs_to_know_tai() {
 fn set_system_moves_the_system_clock_onto_the_clock() {
     let file = TemporaryFile::new("system");
     let mock = file.mock("igb,time=virtual,offset=1s");
-    let set = ptpctl(&format!("set-system --json {mock}")).done().json();
+    let set = ptpctl(&format!("set-system --json --utc {mock}")).done().json();
     let step = set["step_ns"].as_i64().expect("a number");
     assert!((step - 1_000_000_000).abs() < 1_000, "{set}");
     assert!(set["remaining_offset_ns"].as_i64().expect("a number").abs() < 2_000, "{set}");
@@ -237,9 +247,17 @@ fn set_system_takes_tai_off() {
 }
 
 #[test]
+fn set_system_wants_to_know_the_scale_unless_it_is_plain() {
+    ptpctl("set-system mock:full,offset=5s").failed(1, "say --tai or --utc");
+    ptpctl("set-system --utc mock:full,offset=5s").done();
+    ptpctl("set-system --tai mock:full").failed(1, "not TAI");
+    ptpctl("set-system mock:full,offset=300ms").done();
+}
+
+#[test]
 fn set_system_refuses_a_clock_that_is_unset() {
     ptpctl("set-system mock:full,unset").failed(1, "unset");
-    ptpctl("set-system --force mock:full,unset").done();
+    ptpctl("set-system --force --utc mock:full,unset").done();
 }
 
 #[test]
@@ -467,12 +485,61 @@ fn extts_that_waits_in_vain_ends_with_5() {
 }
 
 #[test]
+fn a_refused_watch_leaves_the_watch_of_another_program_on() {
+    let file = TemporaryFile::new("other");
+    let mock = file.mock("clockmatrix,time=virtual");
+    ptpctl(&format!("extts --keep --pin 3 --count 1 {mock}")).done();
+    let before = std::fs::read_to_string(&file.0).expect("a state");
+    ptpctl(&format!("extts --edge falling {mock}")).failed(3, "refuses to stamp falling edges");
+    let inputs = |state: &str| {
+        serde_json::from_str::<serde_json::Value>(state).expect("JSON")["inputs"].clone()
+    };
+    let after = std::fs::read_to_string(&file.0).expect("a state");
+    assert_eq!(inputs(&after), inputs(&before));
+    assert_ne!(inputs(&after), json!({}));
+}
+
+#[test]
+fn a_pin_without_a_function_gets_its_channel_back_too() {
+    let file = TemporaryFile::new("none2");
+    let mock = file.mock("full,time=virtual");
+    let pins = || -> serde_json::Value {
+        let state = std::fs::read_to_string(&file.0).expect("a state");
+        serde_json::from_str::<serde_json::Value>(&state).expect("JSON")["pins"].clone()
+    };
+    ptpctl(&format!("pin SDP0 none --channel 2 {mock}")).done();
+    let before = pins();
+    assert_eq!(before[0], json!([0, 2]));
+    ptpctl(&format!("extts --pin SDP0 --count 1 {mock}")).done();
+    assert_eq!(pins(), before);
+}
+
+#[test]
+fn what_cant_be_switched_off_is_told() {
+    let mock = "mock:full,time=virtual,fail=extts_request#2:EIO";
+    let left = ptpctl(&format!("extts --count 1 {mock}"));
+    assert_eq!((left.status, left.stdout.lines().count()), (Some(1), 1));
+    assert!(left.stderr.contains("can't disable external timestamps"), "{left:?}");
+}
+
+#[test]
+fn keep_keeps_nothing_of_what_failed() {
+    let file = TemporaryFile::new("keepnot");
+    let mock = file.mock("full");
+    ptpctl(&format!("pin SDP1 extts --channel 0 {mock}")).done();
+    let before = ptpctl(&format!("pins --json {mock}")).done().json()["pins"].clone();
+    let failed = ptpctl(&format!("extts --keep --pin SDP2 {mock},fail=extts_request:EIO"));
+    assert_eq!(failed.status, Some(1), "{failed:?}");
+    assert_eq!(ptpctl(&format!("pins --json {mock}")).done().json()["pins"], before);
+}
+
+#[test]
 fn extts_can_ask_for_offsets() {
     let events =
         ptpctl(&format!("extts --offset-events --count 1 --json {MOCK},offset=-70ns")).done();
     assert_eq!(events.lines()[0]["offset_ns"], json!(-70));
-    ptpctl("extts --offset-events mock:full,kernel=6.8").failed(3, "before 6.9");
-    ptpctl("extts --offset-events --pin 0 mock:clockmatrix").failed(3, "refuses");
+    ptpctl("extts --offset-events mock:full,kernel=6.8").failed(3, "before");
+    ptpctl("extts --offset-events --pin 0 mock:clockmatrix").failed(3, "no offset events");
 }
 
 #[test]

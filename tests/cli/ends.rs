@@ -72,6 +72,25 @@ fn a_closed_pipe_is_noticed_without_an_event() {
 }
 
 #[test]
+fn a_signal_ends_a_program_whose_reader_has_stopped_reading() {
+    let file = TemporaryFile::new("stalled");
+    let mut child = program()
+        .args(["extts", "--json", "--device", &file.mock("full,signal=100us")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let stdout = child.stdout.take().expect("a pipe");
+    // 64 KiB of lines are full in a moment at 10 kHz.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    kill(pid, Signal::SIGTERM).expect("sent");
+    assert_eq!(child.wait().expect("ended").signal(), Some(Signal::SIGTERM as i32));
+    drop(stdout);
+    let state = std::fs::read_to_string(&file.0).expect("a state");
+    assert!(state.contains("\"inputs\": {}"), "{state}");
+}
+
+#[test]
 fn an_error_switches_off() {
     let file = TemporaryFile::new("error");
     let mock = file.mock("full,time=virtual,fail=read:EIO");

@@ -208,6 +208,23 @@ fn a_damaged_state_file_is_refused_and_left_alone() {
 }
 
 #[test]
+fn what_is_no_regular_file_is_no_state_file() {
+    let file = TemporaryFile::new("link-target");
+    let link = TemporaryFile::new("link");
+    for command in ["get", "adjtime 1s"] {
+        ptpctl(&format!("{command} mock:full,state=/dev/null")).failed(1, "no regular file");
+        ptpctl(&format!("{command} mock:full,state=/tmp")).failed(1, "");
+    }
+    // A link stays a link, and the file behind it keeps the state.
+    std::fs::write(&file.0, "").expect("written");
+    std::os::unix::fs::symlink(&file.0, &link.0).expect("a link");
+    ptpctl(&format!("adjtime 1s {}", link.mock("full"))).done();
+    assert!(link.0.is_symlink());
+    assert!(std::fs::read_to_string(&file.0).expect("a state").contains("\"form\""));
+    ptpctl("vclocks 2 mock:full,state=/nosuch/folder/file").failed(1, "ENOENT");
+}
+
+#[test]
 fn every_field_of_a_state_file_is_checked() {
     let file = TemporaryFile::new("fields");
     let mock = file.mock("full,time=virtual,loop=0:1");
@@ -216,10 +233,21 @@ fn every_field_of_a_state_file_is_checked() {
     let sound: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(&file.0).expect("a state")).expect("JSON");
     for field in sound.as_object().expect("an object").keys() {
-        for wrong in [serde_json::json!("x"), serde_json::json!([[]]), serde_json::json!(-1)] {
+        for wrong in [
+            serde_json::json!("x"),
+            serde_json::json!([[]]),
+            serde_json::json!(-1),
+            serde_json::json!(i64::MAX),
+            serde_json::json!((1_u128 << 99).to_string()),
+            serde_json::json!("-18446744073709551615"),
+        ] {
             let mut damaged = sound.clone();
             damaged[field] = wrong;
             std::fs::write(&file.0, damaged.to_string()).expect("written");
+            for command in ["vclocks", "offset", "get"] {
+                let run = ptpctl(&format!("{command} {mock}"));
+                assert!(matches!(run.status, Some(0 | 1)), "{field}: {run:?}");
+            }
             let run = ptpctl(&format!("get {mock}"));
             // A negative number is sound where a signed one is expected.
             assert!(matches!(run.status, Some(0 | 1)), "{field}: {run:?}");

@@ -56,6 +56,7 @@ struct sim {
 	long scaled_ppm;
 	s64 event; /* The next event's time. */
 	u64 owed; /* Events that are due. */
+	bool dying;
 	/* Registers. */
 	u64 phase, phase_writes, frequency;
 	u64 extts, extts_flags, extts_period;
@@ -205,6 +206,8 @@ static int sim_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq,
 {
 	struct sim *sim = of(info);
 
+	if (READ_ONCE(sim->dying))
+		return -ENODEV;
 	switch (rq->type) {
 	case PTP_CLK_REQ_EXTTS:
 		if (sim->refuse_strict && rq->extts.flags & PTP_STRICT_FLAGS)
@@ -285,6 +288,8 @@ static enum hrtimer_restart sim_events(struct hrtimer *timer)
 	u64 period = sim->extts_period;
 	unsigned int burst = 0;
 
+	if (READ_ONCE(sim->dying))
+		return HRTIMER_NORESTART;
 	sim->owed += hrtimer_forward_now(timer, ns_to_ktime(period));
 	for (; sim->owed && burst < 16; sim->owed--, burst++, sim->event += period)
 		emit(sim, sim->event);
@@ -296,6 +301,8 @@ static enum hrtimer_restart sim_pulses(struct hrtimer *timer)
 	struct sim *sim = container_of(timer, struct sim, pulses);
 	struct ptp_clock_event event = { .type = PTP_CLOCK_PPS };
 
+	if (READ_ONCE(sim->dying))
+		return HRTIMER_NORESTART;
 	ptp_clock_event(sim->clock, &event);
 	hrtimer_forward_now(timer, ms_to_ktime(100));
 	return HRTIMER_RESTART;
@@ -303,6 +310,7 @@ static enum hrtimer_restart sim_pulses(struct hrtimer *timer)
 
 static void take_away(struct sim *sim)
 {
+	WRITE_ONCE(sim->dying, true);
 	hrtimer_cancel(&sim->events);
 	hrtimer_cancel(&sim->pulses);
 	if (sim->clock)

@@ -37,11 +37,10 @@ impl World {
         }
         let enable = flags & PTP_ENABLE_FEATURE != 0;
         let wanted = flags & (PTP_EXTTS_EDGES | PTP_EXT_OFFSET);
-        if flags & PTP_STRICT_FLAGS != 0 {
-            let refused = enable && wanted & !profile.extts_flags != 0;
-            if !profile.strict || refused {
-                return Err(Errno::EOPNOTSUPP);
-            }
+        let is_strict = flags & PTP_STRICT_FLAGS != 0;
+        let beyond = enable && wanted & !profile.extts_flags != 0;
+        if is_strict && !profile.strict || beyond && (is_strict || profile.checks_version_1) {
+            return Err(Errno::EOPNOTSUPP);
         }
         if !enable {
             self.chip.inputs.remove(&request.index);
