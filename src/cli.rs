@@ -151,7 +151,7 @@ fn run(arguments: &[OsString]) -> ExitCode {
     // A script's thousand calls need one command each: build no other. Where that doesn't parse,
     // or help is asked for, the whole command line decides and speaks.
     let one = COMMANDS.iter().filter(|command| command.is_among(arguments));
-    let parsed = root(one).try_get_matches_from(arguments);
+    let parsed = root(one).disable_help_subcommand(true).try_get_matches_from(arguments);
     let all = match parsed.or_else(|_| command().try_get_matches_from(arguments)) {
         Ok(all) => all,
         Err(error) => return end_of_parsing(&error, json),
@@ -190,10 +190,9 @@ fn end_of_parsing(error: &clap::Error, json: bool) -> ExitCode {
 /// The whole command line.
 fn command() -> clap::Command {
     let long_about = "Controls PTP hardware clocks (PHCs): the clocks behind /dev/ptpN in network \
-                      cards, timing cards and jitter attenuators.\n\nDEVICE is /dev/ptp0, any \
-                      other path to a PHC, ptp0, 0, an interface (eth0), what the clock calls \
-                      itself (\"IDT CM TOD0\"), or a mock clock (mock, mock:igb, …; see \
-                      ptpctl-mock(7)).";
+        cards, timing cards and jitter attenuators.\n\nDEVICE is /dev/ptp0, any other path to a \
+        PHC, ptp0, 0, an interface (eth0), what the clock calls itself (\"IDT CM TOD0\"), or a \
+        mock clock (mock, mock:igb, …; see ptpctl-mock(7)).";
     root(COMMANDS.iter())
         .about("Controls PTP hardware clocks")
         .long_about(long_about)

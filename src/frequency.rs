@@ -92,7 +92,8 @@ impl FromStr for Frequency {
             "" if number.is_zero() => return Ok(Self::ZERO),
             "" => {
                 return Err(refuse(format!(
-                    "it has no unit: write {text}ppb for parts per billion or {text}ppm for parts per million"
+                    "it has no unit: write {text}ppb for parts per billion or {text}ppm for parts \
+                     per million"
                 )));
             }
             _ => return Err(refuse(format!("'{unit}' is no unit of frequency: use ppb or ppm"))),

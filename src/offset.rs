@@ -83,9 +83,13 @@ impl FromStr for Offset {
                 _ => format!("'{unit}' is no unit of time: use ns, us, ms or s"),
             }));
         };
-        let nanoseconds = number
-            .scaled_exactly(*scale)
-            .ok_or_else(|| refuse("it isn't a whole number of nanoseconds, and rounding it would write another offset than you asked for".into()))?;
+        let nanoseconds = number.scaled_exactly(*scale).ok_or_else(|| {
+            refuse(
+                "it isn't a whole number of nanoseconds, and rounding it would write another \
+                 offset than you asked for"
+                    .into(),
+            )
+        })?;
         i64::try_from(nanoseconds)
             .map(Self)
             .map_err(|_| refuse("it doesn't fit 64 bits of nanoseconds (about 292 years)".into()))

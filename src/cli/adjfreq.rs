@@ -17,16 +17,23 @@ pub(super) const COMMAND: Command = Command {
 fn arguments(command: clap::Command) -> clap::Command {
     command
         .arg(arguments::frequency(
-            Arg::new("FREQUENCY").required(true).help("The offset, with its unit: 12.5ppb, -3ppm, 0"),
+            Arg::new("FREQUENCY")
+                .required(true)
+                .help("The offset, with its unit: 12.5ppb, -3ppm, 0"),
         ))
         .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
             "Dials a clock's frequency offset (ADJ_FREQUENCY): positive makes it run faster. The \
-             kernel's step is 2^-16 ppm, about 0.015 ppb; what is asked for is rounded to it once. \
-             What was really dialled is read back and shown.",
+             kernel's step is 2^-16 ppm, about 0.015 ppb; what is asked for is rounded to it \
+             once. What was really dialled is read back and shown.",
         )
-        .after_help("Examples:\n  ptpctl adjfreq 12.5ppb\n  ptpctl adjfreq -3ppm eth0\n  ptpctl adjfreq 0 mock")
+        .after_help(
+            "Examples:\n  \
+             ptpctl adjfreq 12.5ppb\n  \
+             ptpctl adjfreq -3ppm eth0\n  \
+             ptpctl adjfreq 0 mock",
+        )
 }
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {

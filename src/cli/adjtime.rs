@@ -17,16 +17,23 @@ pub(super) const COMMAND: Command = Command {
 fn arguments(command: clap::Command) -> clap::Command {
     command
         .arg(arguments::offset(
-            Arg::new("OFFSET").required(true).help("How far to step, with its unit: 500ns, -1.5us, 37s"),
+            Arg::new("OFFSET")
+                .required(true)
+                .help("How far to step, with its unit: 500ns, -1.5us, 37s"),
         ))
         .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
-            "Steps a clock by an offset (ADJ_SETOFFSET), exactly, to the nanosecond: positive moves \
-             it forwards. Whoever uses the clock sees its time jump; to let the clock's own phase \
-             control take out a small offset, use adjphase.",
+            "Steps a clock by an offset (ADJ_SETOFFSET), exactly, to the nanosecond: positive \
+             moves it forwards. Whoever uses the clock sees its time jump; to let the clock's own \
+             phase control take out a small offset, use adjphase.",
         )
-        .after_help("Examples:\n  ptpctl adjtime 37s\n  ptpctl adjtime -1.5us eth0\n  ptpctl adjtime 15ns mock")
+        .after_help(
+            "Examples:\n  \
+             ptpctl adjtime 37s\n  \
+             ptpctl adjtime -1.5us eth0\n  \
+             ptpctl adjtime 15ns mock",
+        )
 }
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {

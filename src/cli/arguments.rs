@@ -25,17 +25,16 @@ Exit status:
   2  wrong usage: no clock could do what was asked
   3  this clock can't do it
   5  waited in vain
+
 Ctrl-C and SIGTERM end it by the signal, after what was switched on is off.";
 
 /// The options of every command.
 pub(super) fn for_every_command() -> [Arg; 2] {
     [
-        Arg::new(DEVICE_OPTION)
-            .short('d')
-            .long("device")
-            .value_name("DEVICE")
-            .global(true)
-            .help("The clock: path, ptpN, N, interface, clock name or mock… [default: $PTPCTL_DEVICE, else /dev/ptp0]"),
+        Arg::new(DEVICE_OPTION).short('d').long("device").value_name("DEVICE").global(true).help(
+            "The clock: path, ptpN, N, interface, clock name or mock… [default: $PTPCTL_DEVICE, \
+             else /dev/ptp0]",
+        ),
         flag("json", "Print JSON: one object, or one a line for a stream").global(true),
     ]
 }

@@ -16,8 +16,8 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Shows what a clock says that it can do (PTP_CLOCK_GETCAPS), and what it turns out to \
              offer when it is asked: the ways to measure its offset, the system clocks to measure \
-             it against, its free-running counter, virtual clocks.\n\n\"not told\" is neither 0 nor \
-             no: this kernel is too old to tell.",
+             it against, its free-running counter, virtual clocks.\n\n\"not told\" is neither 0 \
+             nor no: this kernel is too old to tell.",
         )
         .after_help(
             "Examples:\n  ptpctl caps\n  ptpctl caps eth0\n  ptpctl caps --json mock:clockmatrix",

@@ -24,7 +24,8 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
         .long_about("Prints completions for a shell, to be put where that shell looks for them.")
         .after_help(
-            "Examples:\n  ptpctl completions bash > /etc/bash_completion.d/ptpctl\n  \
+            "Examples:\n  \
+             ptpctl completions bash > /etc/bash_completion.d/ptpctl\n  \
              ptpctl completions zsh > /usr/local/share/zsh/site-functions/_ptpctl\n  \
              ptpctl completions fish > ~/.config/fish/completions/ptpctl.fish",
         )

@@ -27,7 +27,12 @@ fn arguments(command: clap::Command) -> clap::Command {
              can be read against it, else through CLOCK_REALTIME: the first before and after the \
              second, so that both are had at one moment. The bounds of both measurements add up.",
         )
-        .after_help("Examples:\n  ptpctl diff eth0 eth1\n  ptpctl diff --json /dev/ptp0 /dev/ptp1\n  ptpctl diff mock mock:full,offset=1us")
+        .after_help(
+            "Examples:\n  \
+             ptpctl diff eth0 eth1\n  \
+             ptpctl diff --json /dev/ptp0 /dev/ptp1\n  \
+             ptpctl diff mock mock:full,offset=1us",
+        )
 }
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {

@@ -28,7 +28,11 @@ pub(super) const COMMAND: Command = Command {
 fn arguments(command: clap::Command) -> clap::Command {
     command
         .arg(arguments::channel("The input's channel; a channel isn't a pin"))
-        .arg(arguments::option("pin", "PIN", "Connect this pin (index or name) to the channel, and put it back at the end"))
+        .arg(arguments::option(
+            "pin",
+            "PIN",
+            "Connect this pin (index or name) to the channel, and put it back at the end",
+        ))
         .arg(
             arguments::option("edge", "EDGE", "The edges to stamp")
                 .value_parser(PossibleValuesParser::new(["rising", "falling", "both"]))
@@ -41,25 +45,36 @@ fn arguments(command: clap::Command) -> clap::Command {
                 .short('c')
                 .value_parser(value_parser!(u64).range(1..)),
         )
-        .arg(arguments::duration(arguments::option("duration", "TIME", "End after so long: 10s, 1m30s")))
-        .arg(arguments::duration(arguments::option("timeout", "TIME", "Give up, with status 5, when no event came for so long")))
+        .arg(arguments::duration(arguments::option(
+            "duration",
+            "TIME",
+            "End after so long: 10s, 1m30s",
+        )))
+        .arg(arguments::duration(arguments::option(
+            "timeout",
+            "TIME",
+            "Give up, with status 5, when no event came for so long",
+        )))
         .arg(arguments::flag("keep", "Leave the timestamps and the pin switched on at the end"))
         .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
-            "Switches external timestamps of a channel on and prints each event on a line, at once: \
-             the clock's time at the edge, the channel, and the interval to the event before on \
-             that channel. Events from before the start are dropped. Where the intervals show that \
-             events are missing in between (a reader that is too slow loses the oldest without a \
-             sign), the line says how many.\n\nAt the end, also after Ctrl-C, SIGTERM, a closed pipe \
-             or an error, what was switched on is switched off again, and a pin gets its function \
-             back. (A periodic output that was on that pin has been switched off by the kernel and \
-             stays off.)\n\nOther programs can have other channels switched on; --only keeps their events \
-             away. Without --count and --duration it goes on until it is stopped. When nothing came \
-             at all in --duration, or for --timeout, the status is 5.",
+            "Switches external timestamps of a channel on and prints each event on a line, at \
+             once: the clock's time at the edge, the channel, and the interval to the event \
+             before on that channel. Events from before the start are dropped. Where the \
+             intervals show that events are missing in between (a reader that is too slow loses \
+             the oldest without a sign), the line says how many.\n\nAt the end, also after \
+             Ctrl-C, SIGTERM, a closed pipe or an error, what was switched on is switched off \
+             again, and a pin gets its function back. (A periodic output that was on that pin has \
+             been switched off by the kernel and stays off.)\n\nOther programs can have other \
+             channels switched on; --only keeps their events away. Without --count and --duration \
+             it goes on until it is stopped. When nothing came at all in --duration, or for \
+             --timeout, the status is 5.",
         )
         .after_help(
-            "Examples:\n  ptpctl extts --count 3 mock\n  ptpctl extts --pin SDP1 --channel 1 --edge both --duration 2s mock\n  \
+            "Examples:\n  \
+             ptpctl extts --count 3 mock\n  \
+             ptpctl extts --pin SDP1 --channel 1 --edge both --duration 2s mock\n  \
              ptpctl extts --timeout 2s --json mock | head -n 2",
         )
 }
@@ -175,7 +190,8 @@ fn watch(
     undo.channel = Some(channel);
     if !phc.enable_extts(request).inspect_err(|_| undo.channel = None)? {
         context.printer.aside(
-            "this kernel or driver doesn't check requests: it may stamp other edges than those asked for",
+            "this kernel or driver doesn't check requests: it may stamp other edges than those \
+             asked for",
         );
     }
     let limits = Limits {

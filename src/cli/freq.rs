@@ -19,8 +19,8 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::device())
         .long_about(
             "Shows the frequency offset that was dialled last: in ppb, in ppm, in the kernel's \
-             scaled ppm (2^-16 ppm), and the clock's limit. The kernel has 0 until somebody dials; \
-             what the hardware really does is not read back. To dial, use adjfreq.",
+             scaled ppm (2^-16 ppm), and the clock's limit. The kernel has 0 until somebody \
+             dials; what the hardware really does is not read back. To dial, use adjfreq.",
         )
         .after_help("Examples:\n  ptpctl freq\n  ptpctl freq --json mock")
 }

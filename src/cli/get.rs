@@ -15,11 +15,16 @@ fn arguments(command: clap::Command) -> clap::Command {
     command
         .arg(arguments::device())
         .long_about(
-            "Shows a clock's time exactly, and what it means if the clock keeps UTC and if it keeps \
-             TAI. Nothing in a PHC tells which: the reading that fits the system clock within a \
-             second is named. A clock before 1980 is called unset: most begin at 1970.",
+            "Shows a clock's time exactly, and what it means if the clock keeps UTC and if it \
+             keeps TAI. Nothing in a PHC tells which: the reading that fits the system clock \
+             within a second is named. A clock before 1980 is called unset: most begin at 1970.",
         )
-        .after_help("Examples:\n  ptpctl get\n  ptpctl get --json eth0\n  ptpctl get mock:full,offset=37s")
+        .after_help(
+            "Examples:\n  \
+             ptpctl get\n  \
+             ptpctl get --json eth0\n  \
+             ptpctl get mock:full,offset=37s",
+        )
 }
 
 /// Before the GPS epoch, 1980-01-06, no PHC shows a time that somebody set.

@@ -25,7 +25,10 @@ fn arguments(command: clap::Command) -> clap::Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("The folder; it is made if need be"),
         )
-        .long_about("Writes ptpctl(1), a page for each command, ptpctl-mock(7) and ptpctl-json(7) into the sections man1 and man7 of a folder.")
+        .long_about(
+            "Writes ptpctl(1), a page for each command, ptpctl-mock(7) and ptpctl-json(7) into the \
+             sections man1 and man7 of a folder.",
+        )
         .after_help("Examples:\n  ptpctl man man\n  ptpctl man /usr/local/share/man")
 }
 
@@ -47,10 +50,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 
 /// All pages: file name and text.
 fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut root = super::command().disable_version_flag(true);
+    let mut root = super::command().disable_version_flag(true).disable_help_subcommand(true);
     root.build();
     let mut pages = vec![("man1/ptpctl.1".to_owned(), render(root.clone(), "ptpctl".to_owned())?)];
-    for command in root.get_subcommands().filter(|command| command.get_name() != "help") {
+    for command in root.get_subcommands() {
         let name = format!("ptpctl-{}", command.get_name());
         pages.push((format!("man1/{name}.1"), render(command.clone(), name)?));
     }

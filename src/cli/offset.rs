@@ -33,16 +33,20 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Measures PHC - system clock: positive means that the PHC is ahead.\n\nA sample is the \
              PHC's time between two system times. The one whose system times are closest together \
-             counts; the PHC was read somewhere between them, so the offset is off by half of that \
-             delay at most: the bound.\n\nauto takes the best method that the clock turns out to \
-             have: precise (hardware reads both clocks at one instant; the kernel tells no delay \
-             and no bound, and the first sample counts), extended (the driver reads the system clock right around the \
-             register), basic (the kernel does so around the driver).\n\nIf TAI - UTC explains the \
-             whole seconds of the offset, that is said and the rest is shown.",
+             counts; the PHC was read somewhere between them, so the offset is off by half of \
+             that delay at most: the bound.\n\nauto takes the best method that the clock turns \
+             out to have: precise (hardware reads both clocks at one instant; the kernel tells no \
+             delay and no bound, and the first sample counts), extended (the driver reads the \
+             system clock right around the register), basic (the kernel does so around the \
+             driver).\n\nIf TAI - UTC explains the whole seconds of the offset, that is said and \
+             the rest is shown.",
         )
         .after_help(
-            "Examples:\n  ptpctl offset\n  ptpctl offset --method extended --samples 1000 eth0\n  \
-             ptpctl offset --clock monotonic-raw --raw mock\n  ptpctl offset --json mock:full,offset=37s",
+            "Examples:\n  \
+             ptpctl offset\n  \
+             ptpctl offset --method extended --samples 1000 eth0\n  \
+             ptpctl offset --clock monotonic-raw --raw mock\n  \
+             ptpctl offset --json mock:full,offset=37s",
         )
 }
 

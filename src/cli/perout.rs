@@ -21,7 +21,11 @@ pub(super) const COMMAND: Command = Command {
 
 fn arguments(command: clap::Command) -> clap::Command {
     command
-        .arg(arguments::offset(arguments::option("period", "TIME", "From pulse to pulse: 1s, 100us")))
+        .arg(arguments::offset(arguments::option(
+            "period",
+            "TIME",
+            "From pulse to pulse: 1s, 100us",
+        )))
         .arg(
             arguments::option("frequency", "FREQUENCY", "Pulses a second: 1Hz, 10kHz, 10MHz")
                 .value_parser(parse_frequency),
@@ -29,8 +33,12 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::flag("off", "Switch the output off"))
         .group(ArgGroup::new("what").args(["period", "frequency", "off"]).required(true))
         .arg(
-            arguments::offset(arguments::option("pulse-width", "TIME", "How long each pulse is high"))
-                .conflicts_with_all(["duty", "off"]),
+            arguments::offset(arguments::option(
+                "pulse-width",
+                "TIME",
+                "How long each pulse is high",
+            ))
+            .conflicts_with_all(["duty", "off"]),
         )
         .arg(
             arguments::option("duty", "PERCENT", "How much of the period each pulse is high: 25%")
@@ -50,7 +58,8 @@ fn arguments(command: clap::Command) -> clap::Command {
             arguments::option(
                 "start",
                 "TIME",
-                "Start at this time of the clock: @SECONDS, RFC 3339, or +2s from now [default: the first full second after +2s]",
+                "Start at this time of the clock: @SECONDS, RFC 3339, or +2s from now [default: \
+                 the first full second after +2s]",
             )
             .allow_hyphen_values(true)
             .value_parser(parse_start)
@@ -58,21 +67,27 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
         .arg(arguments::flag("one-shot", "A single pulse").conflicts_with("off"))
         .arg(arguments::channel("The output's channel; a channel isn't a pin"))
-        .arg(arguments::option("pin", "PIN", "Connect this pin (index or name) to the channel, too").conflicts_with("off"))
+        .arg(
+            arguments::option("pin", "PIN", "Connect this pin (index or name) to the channel, too")
+                .conflicts_with("off"),
+        )
         .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
             "Switches a periodic output of a clock on: pulses at each period of the clock's own \
-             time. The output goes on after the command has ended; --off ends it. On most clocks a \
-             pin must be connected to the channel, before or with --pin.\n\nPulse width, phase and \
-             single pulses are up to the driver; what it can't do is refused. A phase that the \
-             driver doesn't take is turned into a start time, and the report says so.\n\nA calendar \
-             time for --start is read as the clock's own: nothing is added for TAI.",
+             time. The output goes on after the command has ended; --off ends it. On most clocks \
+             a pin must be connected to the channel, before or with --pin.\n\nPulse width, phase \
+             and single pulses are up to the driver; what it can't do is refused. A phase that \
+             the driver doesn't take is turned into a start time, and the report says so.\n\nA \
+             calendar time for --start is read as the clock's own: nothing is added for TAI.",
         )
         .after_help(
-            "Examples:\n  ptpctl perout --period 1s --pin SDP0 mock\n  ptpctl perout --frequency 10MHz --duty 50% mock\n  \
+            "Examples:\n  \
+             ptpctl perout --period 1s --pin SDP0 mock\n  \
+             ptpctl perout --frequency 10MHz --duty 50% mock\n  \
              ptpctl perout --period 1s --pulse-width 100ms --phase 250ms --channel 1 mock\n  \
-             ptpctl perout --period 1s --one-shot --start +5s mock\n  ptpctl perout --off mock",
+             ptpctl perout --period 1s --one-shot --start +5s mock\n  \
+             ptpctl perout --off mock",
         )
 }
 

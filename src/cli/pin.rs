@@ -26,11 +26,14 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Gives a pin a function: extts (input of external timestamps), perout (periodic \
              output), physync (synchronisation of the PHY) or none, and the channel of that \
              function that it is connected to. A channel has one pin: if another pin had it, that \
-             pin loses its function, and the report says which. Whatever a pin did \
-             before it changes, the kernel switches off.",
+             pin loses its function, and the report says which. Whatever a pin did before it \
+             changes, the kernel switches off.",
         )
         .after_help(
-            "Examples:\n  ptpctl pin SDP0 perout\n  ptpctl pin 1 extts --channel 1 mock\n  ptpctl pin SDP0 none mock",
+            "Examples:\n  \
+             ptpctl pin SDP0 perout\n  \
+             ptpctl pin 1 extts --channel 1 mock\n  \
+             ptpctl pin SDP0 none mock",
         )
 }
 
@@ -138,8 +141,8 @@ pub(super) fn switched_off(pin: &Pin) -> Option<String> {
     let Pin { index, name, function, channel } = pin;
     (*function != PinFunction::None).then(|| {
         format!(
-            "pin {index} ({name}) had {function} channel {channel} before: the kernel switches that \
-             off when the pin changes, and it stays off"
+            "pin {index} ({name}) had {function} channel {channel} before: the kernel switches \
+             that off when the pin changes, and it stays off"
         )
     })
 }

@@ -18,8 +18,8 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::device())
         .long_about(
             "Lists a clock's programmable pins: index, name, function and the channel of that \
-             function. A channel isn't a pin: it is a unit of the clock that a pin is connected to. \
-             To give a pin a function, use pin.",
+             function. A channel isn't a pin: it is a unit of the clock that a pin is connected \
+             to. To give a pin a function, use pin.",
         )
         .after_help("Examples:\n  ptpctl pins\n  ptpctl pins --json eth0\n  ptpctl pins mock")
 }

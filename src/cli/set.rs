@@ -28,11 +28,15 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Sets a clock's time.\n\nnow copies the system clock. A writing comes late by what it \
              takes; that is measured, and the clock is set again, so much ahead, until less than \
-             500 ns remain or it has been set eight times. What remains is shown.\n\n@SECONDS is written to the clock as it is, to the \
-             nanosecond. A calendar time is UTC, less its offset; with --tai the clock gets TAI, by the TAI - UTC of today.",
+             500 ns remain or it has been set eight times. What remains is shown.\n\n@SECONDS is \
+             written to the clock as it is, to the nanosecond. A calendar time is UTC, less its \
+             offset; with --tai the clock gets TAI, by the TAI - UTC of today.",
         )
         .after_help(
-            "Examples:\n  ptpctl set now\n  ptpctl set now --tai eth0\n  ptpctl set @1700000000.123456789 mock\n  \
+            "Examples:\n  \
+             ptpctl set now\n  \
+             ptpctl set now --tai eth0\n  \
+             ptpctl set @1700000000.123456789 mock\n  \
              ptpctl set 2026-01-31T12:00:00+01:00 --dry-run mock",
         )
 }

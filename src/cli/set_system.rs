@@ -21,19 +21,28 @@ pub(super) const COMMAND: Command = Command {
 fn arguments(command: clap::Command) -> clap::Command {
     command
         .arg(arguments::flag("tai", "The clock keeps TAI: subtract TAI - UTC"))
-        .arg(arguments::flag("utc", "The clock keeps UTC, even if it looks like TAI").conflicts_with("tai"))
-        .arg(arguments::flag("force", "Set it even from a clock that is unset, or with --tai looks like UTC"))
+        .arg(
+            arguments::flag("utc", "The clock keeps UTC, even if it looks like TAI")
+                .conflicts_with("tai"),
+        )
+        .arg(arguments::flag(
+            "force",
+            "Set it even from a clock that is unset, or with --tai looks like UTC",
+        ))
         .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
-            "Sets the system clock (CLOCK_REALTIME) from a PHC: the offset between them is measured, \
-             and the system clock is moved by it. This is a step; daemons that keep the system \
-             clock should be stopped first.\n\nA clock that is unset (before 1980) is refused \
-             without --force. Unless its UTC is within a second of the system clock, say --tai or --utc \
-             for what the clock keeps. Needs the capability CAP_SYS_TIME.",
+            "Sets the system clock (CLOCK_REALTIME) from a PHC: the offset between them is \
+             measured, and the system clock is moved by it. This is a step; daemons that keep the \
+             system clock should be stopped first.\n\nA clock that is unset (before 1980) is \
+             refused without --force. Unless its UTC is within a second of the system clock, say \
+             --tai or --utc for what the clock keeps. Needs the capability CAP_SYS_TIME.",
         )
         .after_help(
-            "Examples:\n  ptpctl set-system --dry-run\n  ptpctl set-system --tai eth0\n  ptpctl set-system mock:full,offset=1ms",
+            "Examples:\n  \
+             ptpctl set-system --dry-run\n  \
+             ptpctl set-system --tai eth0\n  \
+             ptpctl set-system mock:full,offset=1ms",
         )
 }
 
@@ -54,7 +63,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         Some("UTC") => Some("looks as if it keeps UTC, not TAI: leave out --tai, or add --force"),
         _ if wants_tai || context.has("utc") => None,
         Some(_) => Some(
-            "looks as if it keeps TAI: say --tai to subtract TAI - UTC, or --utc if it really keeps UTC",
+            "looks as if it keeps TAI: say --tai to subtract TAI - UTC, or --utc if it really \
+             keeps UTC",
         ),
         None => Some(
             "fits the system clock neither as UTC nor as TAI: say --tai or --utc for what it keeps",

@@ -24,12 +24,16 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Shows the virtual clocks on a physical clock, or sets their number (n_vclocks in \
              sysfs) and names the new ones. A virtual clock is a clock of its own on the physical \
              clock's counter, begins at 1970, and can be set and dialled by itself.\n\nAs long as \
-             there are any, the physical clock runs freely and can't be set or adjusted, unless it \
-             has a counter apart. Writing the number needs root. A lone word that isn't a number is \
-             a DEVICE; for the clock called 0 use --device 0.",
+             there are any, the physical clock runs freely and can't be set or adjusted, unless \
+             it has a counter apart. Writing the number needs root. A lone word that isn't a \
+             number is a DEVICE; for the clock called 0 use --device 0.",
         )
         .after_help(
-            "Examples:\n  ptpctl vclocks\n  ptpctl vclocks 2 eth0\n  ptpctl vclocks 0 --device mock\n  ptpctl vclocks mock",
+            "Examples:\n  \
+             ptpctl vclocks\n  \
+             ptpctl vclocks 2 eth0\n  \
+             ptpctl vclocks 0 --device mock\n  \
+             ptpctl vclocks mock",
         )
 }
 

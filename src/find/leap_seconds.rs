@@ -39,8 +39,8 @@ mod tests {
 
     #[test]
     fn the_list_tells_what_holds_at_a_time() {
-        let list = "#$\t3676924800\n# a comment\n2272060800\t10\t# 1 Jan 1972\n\
-                    3644697600\t36\t# 1 Jul 2015\n3692217600\t37\t# 1 Jan 2017\n";
+        let list = "#$\t3676924800\n# a comment\n2272060800\t10\t# 1 Jan 1972\n3644697600\t36\t# 1 \
+            Jul 2015\n3692217600\t37\t# 1 Jan 2017\n";
         let at = |seconds| of_list(list, Timestamp::new(seconds, 0).expect("in range"));
         assert_eq!(at(1_483_228_799), Some(TaiOffset(36)));
         assert_eq!(at(1_483_228_800), Some(TaiOffset(37)));

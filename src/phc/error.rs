@@ -110,8 +110,12 @@ impl Error {
                  administrator add a udev rule such as SUBSYSTEM==\"ptp\", GROUP=\"clock\", \
                  MODE=\"0660\". Commands that only look need read access alone"
             ),
-            Errno::EACCES if call.starts_with("sysfs") => "this needs root: run it with sudo".into(),
-            Errno::EACCES => "the clock is open read-only: write access to the device is needed".into(),
+            Errno::EACCES if call.starts_with("sysfs") => {
+                "this needs root: run it with sudo".into()
+            }
+            Errno::EACCES => {
+                "the clock is open read-only: write access to the device is needed".into()
+            }
             Errno::EPERM => "the capability CAP_SYS_TIME is needed: run it with sudo".into(),
             Errno::EBUSY if call.starts_with("clock_") && !call.contains("REALTIME") => format!(
                 "a clock with virtual clocks runs freely: control those instead, or remove them \
@@ -121,12 +125,26 @@ impl Error {
                 "this clock wants a pin for the channel first: 'ptpctl pins {device}' lists them, \
                  --pin assigns one"
             ),
-            Errno::EBUSY => "something else uses it: 'ptpctl list' shows who has the clock open".into(),
-            Errno::ENODEV => "the clock has gone: was the card or its driver removed? 'ptpctl list' shows what is there".into(),
-            Errno::ENOENT if *call == "open" => "there is no such device: 'ptpctl list' shows what is there".into(),
-            Errno::ENOTTY if *call == "open" => "'ptpctl list' shows the clocks that there are".into(),
-            Errno::ENOTTY => "this kernel is older than the call; 'ptpctl caps' shows what the clock offers".into(),
-            Errno::EOPNOTSUPP => format!("the driver can't do this; 'ptpctl caps {device}' shows what it can"),
+            Errno::EBUSY => {
+                "something else uses it: 'ptpctl list' shows who has the clock open".into()
+            }
+            Errno::ENODEV => {
+                "the clock has gone: was the card or its driver removed? 'ptpctl list' shows what \
+                 is there"
+                    .into()
+            }
+            Errno::ENOENT if *call == "open" => {
+                "there is no such device: 'ptpctl list' shows what is there".into()
+            }
+            Errno::ENOTTY if *call == "open" => {
+                "'ptpctl list' shows the clocks that there are".into()
+            }
+            Errno::ENOTTY => "this kernel is older than the call; 'ptpctl caps' shows what the \
+                clock offers"
+                .into(),
+            Errno::EOPNOTSUPP => {
+                format!("the driver can't do this; 'ptpctl caps {device}' shows what it can")
+            }
             Errno::EINVAL if call.starts_with("clock_") => {
                 "the kernel takes no time before 1970 and none after the year 2232".into()
             }
@@ -135,7 +153,10 @@ impl Error {
                  second, on the second, and nothing else"
                     .into()
             }
-            Errno::ERANGE => format!("the value is beyond what the driver takes; 'ptpctl caps {device}' shows the limits"),
+            Errno::ERANGE => format!(
+                "the value is beyond what the driver takes; 'ptpctl caps {device}' shows the \
+                 limits"
+            ),
             _ => return None,
         })
     }

@@ -87,7 +87,7 @@ impl Phc {
             Errno::ENOTTY | Errno::EOPNOTSUPP if !request.offset_events => {}
             Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOTTY if request.offset_events => {
                 let why = "the driver has no offset events with these edges, or the kernel (before \
-                           6.9) has none at all";
+                    6.9) has none at all";
                 return Err(self.unable(&asked, why.into()));
             }
             errno => return Err(self.failed(&asked, "PTP_EXTTS_REQUEST2", errno)),

@@ -196,6 +196,10 @@ impl Phc {
     /// Whether extended samples can be had against `clock` on this kernel.
     #[doc(alias = "PTP_SYS_OFFSET_EXTENDED")]
     pub fn takes_clock(&self, clock: SystemClock) -> bool {
+        // An auxiliary clock that is switched off can't be read at all, which costs less to learn.
+        if matches!(clock, SystemClock::Aux(_)) && self.calls.system_gettime(clock.id()).is_err() {
+            return false;
+        }
         // No sample at all is checked like any number of them.
         let mut none = uapi::sys_offset_extended(0, clock.id());
         self.calls.sys_offset_extended(Version::V1, &mut none).is_ok()
@@ -243,7 +247,8 @@ impl Phc {
             {
                 let why = match clock {
                     SystemClock::Aux(_) => {
-                        "the auxiliary clock is switched off, or this kernel (before 6.17) has none"
+                        "the auxiliary clock is switched off, or this kernel (before 6.17) has \
+                         none"
                     }
                     _ => "this kernel (before 6.12) reads samples against realtime only",
                 };

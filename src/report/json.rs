@@ -84,7 +84,10 @@ mod tests {
             ("d", Value::Int(i128::from(i64::MAX) + 1)),
         ];
         write_object(&mut line, &object).expect("written");
-        let expected = "{\"b\":1,\"a\":[\"x\",\"\\u0001\\\"\"],\"c\":null,\"e\":-12.496948,\"d\":9223372036854775808}\n";
+        let expected = concat!(
+            r#"{"b":1,"a":["x","\u0001\""],"c":null,"e":-12.496948,"d":9223372036854775808}"#,
+            "\n"
+        );
         assert_eq!(String::from_utf8_lossy(&line), expected);
     }
 }
