@@ -47,7 +47,7 @@ fn unlisted(phc: &Phc) -> Listed {
         driver: None,
         bus_address: None,
         interfaces: Vec::new(),
-        kind: Kind::Physical,
+        kind: Kind::Unknown,
         virtual_clocks: phc.virtual_clocks().ok().map(|clocks| clocks.number),
         holders: Vec::new(),
     }
@@ -73,6 +73,7 @@ fn report(clocks: Vec<Listed>, complete: bool) -> Report {
             |text: Option<String>| (text.clone().unwrap_or_else(|| "-".into()), Value::from(text));
         let (kind, physical) = match clock.kind {
             Kind::Physical => ("physical".to_owned(), None),
+            Kind::Unknown => ("-".to_owned(), None),
             Kind::Virtual { of } => (format!("virtual, on {of}"), Some(of)),
         };
         let number = clock.virtual_clocks.map_or("-".into(), |number| number.to_string());

@@ -66,21 +66,21 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let keeps = context.has("raw");
     let measured = Measured::by(&phc, |take| {
         let mut of = None;
-        let mut take_and_keep = |method, sample| {
-            take(method, sample);
+        let mut take_and_keep = |method, batch: &[Sample]| {
+            take(method, batch);
             if keeps {
                 if of.replace(method) != Some(method) {
                     raw.clear();
                 }
-                raw.push(sample);
+                raw.extend_from_slice(batch);
             }
         };
         match method {
             Some(method) => {
-                let mut take = |sample| take_and_keep(method, sample);
-                phc.each_sample(method, clock, cycles, number, &mut take).map(|()| (method, None))
+                let mut take = |batch: &[Sample]| take_and_keep(method, batch);
+                phc.each_batch(method, clock, cycles, number, &mut take).map(|()| (method, None))
             }
-            None => phc.each_sample_by_best_method(clock, cycles, number, &mut take_and_keep),
+            None => phc.each_batch_by_best_method(clock, cycles, number, &mut take_and_keep),
         }
     })?;
     let offset = measured.estimate.offset;
@@ -126,16 +126,18 @@ impl Measured {
     /// Reads samples and says what they tell, or fails where none is of use.
     fn by(
         phc: &Phc,
-        read: impl FnOnce(&mut dyn FnMut(Method, Sample)) -> Result<(Method, Option<Error>), Error>,
+        read: impl FnOnce(&mut dyn FnMut(Method, &[Sample])) -> Result<(Method, Option<Error>), Error>,
     ) -> Result<Self, Failure> {
         let mut estimator = Estimator::default();
         let mut of = None;
-        let (method, failed) = read(&mut |method, sample| {
+        let (method, failed) = read(&mut |method, batch| {
             // What a method gave before it failed doesn't count.
             if of.replace(method) != Some(method) {
                 estimator = Estimator::default();
             }
-            estimator.add(sample);
+            for sample in batch {
+                estimator.add(*sample);
+            }
         })?;
         let estimate = estimator.estimate().ok_or_else(|| {
             Failure::Failed(format!(
@@ -149,7 +151,7 @@ impl Measured {
 
     /// The offset from a system clock, by the best method.
     pub(super) fn from(phc: &Phc, clock: SystemClock, number: usize) -> Result<Self, Failure> {
-        Self::by(phc, |take| phc.each_sample_by_best_method(clock, false, number, take))
+        Self::by(phc, |take| phc.each_batch_by_best_method(clock, false, number, take))
     }
 
     /// The offset from the system's UTC clock, by the best method.

@@ -40,6 +40,8 @@ pub enum Kind {
         /// `/dev/ptp0`.
         of: String,
     },
+    /// Sysfs doesn't tell: a mock.
+    Unknown,
 }
 
 /// A process that has a clock open.

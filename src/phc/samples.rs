@@ -108,8 +108,9 @@ impl Sample {
 }
 
 impl Phc {
-    /// Reads `number` samples with one method and hands each to `take`: against `clock`, of the
-    /// clock itself or of its free-running counter (`cycles`). More than 25 take several calls.
+    /// Reads `number` samples with one method, against `clock`, of the clock itself or of its
+    /// free-running counter (`cycles`). `take` is handed what each of the kernel's calls gives, up
+    /// to 25 samples.
     ///
     /// # Errors
     ///
@@ -122,33 +123,36 @@ impl Phc {
     #[doc(alias = "PTP_SYS_OFFSET_PRECISE")]
     #[doc(alias = "PTP_SYS_OFFSET_EXTENDED_CYCLES")]
     #[doc(alias = "PTP_SYS_OFFSET_PRECISE_CYCLES")]
-    pub fn each_sample(
+    pub fn each_batch(
         &self,
         method: Method,
         clock: SystemClock,
         cycles: bool,
         number: usize,
-        take: &mut dyn FnMut(Sample),
+        take: &mut dyn FnMut(&[Sample]),
     ) -> Result<(), Error> {
         let most = if method == Method::Precise { 1 } else { PTP_MAX_SAMPLES };
+        let mut batch = Vec::with_capacity(most as usize);
         let mut missing = number;
         while missing > 0 {
             let now = u32::try_from(missing).unwrap_or(u32::MAX).min(most);
+            batch.clear();
             match method {
-                Method::Precise => take(self.precise_sample(clock, cycles)?),
-                Method::Extended => self.extended_samples(clock, cycles, now, take)?,
-                Method::Basic => self.basic_samples(clock, cycles, now, take)?,
+                Method::Precise => batch.push(self.precise_sample(clock, cycles)?),
+                Method::Extended => self.extended_samples(clock, cycles, now, &mut batch)?,
+                Method::Basic => self.basic_samples(clock, cycles, now, &mut batch)?,
             }
+            take(&batch);
             missing -= now as usize;
         }
         Ok(())
     }
 
-    /// Reads samples as [`Phc::each_sample`] does, and keeps them.
+    /// Reads samples as [`Phc::each_batch`] does, and keeps them.
     ///
     /// # Errors
     ///
-    /// As [`Phc::each_sample`].
+    /// As [`Phc::each_batch`].
     pub fn samples(
         &self,
         method: Method,
@@ -157,7 +161,9 @@ impl Phc {
         number: usize,
     ) -> Result<Vec<Sample>, Error> {
         let mut samples = Vec::new();
-        self.each_sample(method, clock, cycles, number, &mut |sample| samples.push(sample))?;
+        self.each_batch(method, clock, cycles, number, &mut |batch| {
+            samples.extend_from_slice(batch)
+        })?;
         Ok(samples)
     }
 
@@ -168,19 +174,19 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// As [`Phc::each_sample`], when no method is left.
-    pub fn each_sample_by_best_method(
+    /// As [`Phc::each_batch`], when no method is left.
+    pub fn each_batch_by_best_method(
         &self,
         clock: SystemClock,
         cycles: bool,
         number: usize,
-        take: &mut dyn FnMut(Method, Sample),
+        take: &mut dyn FnMut(Method, &[Sample]),
     ) -> Result<(Method, Option<Error>), Error> {
         let mut unsupported = None;
         let mut failed = None;
         for method in Method::ALL {
-            let mut take = |sample| take(method, sample);
-            match self.each_sample(method, clock, cycles, number, &mut take) {
+            let mut take = |batch: &[Sample]| take(method, batch);
+            match self.each_batch(method, clock, cycles, number, &mut take) {
                 Ok(()) => return Ok((method, failed)),
                 // Why there is no extended method is of most use: it alone has every clock.
                 Err(error) if error.is_unsupported() => {
@@ -228,7 +234,7 @@ impl Phc {
         clock: SystemClock,
         cycles: bool,
         number: u32,
-        take: &mut dyn FnMut(Sample),
+        batch: &mut Vec<Sample>,
     ) -> Result<(), Error> {
         let asked = format_args!("read extended samples against {clock}");
         let name =
@@ -258,7 +264,7 @@ impl Phc {
         }
         for [before, phc, after] in answer.ts.iter().take(number as usize) {
             let invalid = || self.failed("read extended samples", name, Errno::EPROTO);
-            take(Sample::of(before, phc, after).ok_or_else(invalid)?);
+            batch.push(Sample::of(before, phc, after).ok_or_else(invalid)?);
         }
         Ok(())
     }
@@ -268,7 +274,7 @@ impl Phc {
         clock: SystemClock,
         cycles: bool,
         number: u32,
-        take: &mut dyn FnMut(Sample),
+        batch: &mut Vec<Sample>,
     ) -> Result<(), Error> {
         let asked = "read basic samples";
         let name = "PTP_SYS_OFFSET";
@@ -283,7 +289,7 @@ impl Phc {
         for reading in readings {
             if let [before, phc, after] = reading {
                 let invalid = || self.failed(asked, name, Errno::EPROTO);
-                take(Sample::of(before, phc, after).ok_or_else(invalid)?);
+                batch.push(Sample::of(before, phc, after).ok_or_else(invalid)?);
             }
         }
         Ok(())
