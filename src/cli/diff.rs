@@ -17,6 +17,10 @@ pub(super) const COMMAND: Command = Command {
     run,
 };
 
+/// What slewing and the time between two readings can make of the system clock meanwhile, in
+/// nanoseconds; what is more is a step.
+const MOST_SLEWED: u128 = 10_000_000;
+
 fn arguments(command: clap::Command) -> clap::Command {
     command
         .arg(arguments::samples("25"))
@@ -54,9 +58,21 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let raw = [&first, &second].into_iter().all(|phc| phc.takes_clock(SystemClock::MonotonicRaw));
     let clock = if raw { SystemClock::MonotonicRaw } else { SystemClock::Realtime };
     let measure = |phc: &Phc| Measured::from(phc, clock, number);
+    // Across a step of the system clock the two clocks' offsets from it don't compare.
+    let epoch = |phc: &Phc| -> Result<i128, Failure> {
+        let monotonic = i128::try_from(phc.monotonic()?.as_nanos()).unwrap_or(i128::MAX);
+        Ok(phc.system_time()?.total_nanoseconds() - monotonic)
+    };
+    let epoch_before = epoch(&first)?;
     let before = measure(&first)?;
     let middle = measure(&second)?;
     let after = measure(&first)?;
+    let moved = epoch(&first)? - epoch_before;
+    if clock == SystemClock::Realtime && moved.unsigned_abs() > MOST_SLEWED {
+        return Err(Failure::Failed(
+            "the system clock was stepped while both clocks were measured: try again".into(),
+        ));
+    }
     let difference = difference(&before.estimate, &middle.estimate, &after.estimate)
         .ok_or_else(|| Failure::Failed("the clocks are more than 292 years apart".into()))?;
     let methods = format!("{} and {}", before.method, middle.method);

@@ -10,9 +10,9 @@ use super::profile::Profile;
 use super::time::{SECOND, nanoseconds, to_timespec};
 use super::{Mock, World};
 use crate::kernel::uapi::{
-    self, ExttsEvent, PTP_MAX_SAMPLES, PTP_PF_NONE, pin_desc, ptp_clock_caps, ptp_extts_request,
-    ptp_perout_request, ptp_pin_desc, ptp_sys_offset, ptp_sys_offset_extended,
-    ptp_sys_offset_precise, timespec, timex,
+    self, CLOCK_AUX, ExttsEvent, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, PTP_PF_NONE, pin_desc,
+    ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc, ptp_sys_offset,
+    ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
 };
 use crate::kernel::{Calls, Result, Version, Wait};
 use nix::errno::Errno;
@@ -407,6 +407,10 @@ impl Calls for Mock {
         let mut world = self.lock();
         world.failure("system_gettime")?;
         let now = world.time.now();
+        let is_auxiliary = (CLOCK_AUX..CLOCK_AUX + MAX_AUX_CLOCKS).contains(&clock);
+        if is_auxiliary && world.has(Feature::AuxiliaryClocks) && !world.aux_is_on(clock) {
+            return Err(Errno::ENODEV);
+        }
         to_timespec(world.shown(clock, now)?)
     }
 

@@ -162,7 +162,7 @@ impl Phc {
     ) -> Result<Vec<Sample>, Error> {
         let mut samples = Vec::new();
         self.each_batch(method, clock, cycles, number, &mut |batch| {
-            samples.extend_from_slice(batch)
+            samples.extend_from_slice(batch);
         })?;
         Ok(samples)
     }
@@ -202,13 +202,24 @@ impl Phc {
     /// Whether extended samples can be had against `clock` on this kernel.
     #[doc(alias = "PTP_SYS_OFFSET_EXTENDED")]
     pub fn takes_clock(&self, clock: SystemClock) -> bool {
-        // An auxiliary clock that is switched off can't be read at all, which costs less to learn.
-        if matches!(clock, SystemClock::Aux(_)) && self.calls.system_gettime(clock.id()).is_err() {
-            return false;
-        }
         // No sample at all is checked like any number of them.
         let mut none = uapi::sys_offset_extended(0, clock.id());
         self.calls.sys_offset_extended(Version::V1, &mut none).is_ok()
+    }
+
+    /// The auxiliary clocks that are switched on and that extended samples can be had against.
+    #[doc(alias = "CLOCK_AUX")]
+    pub fn auxiliary_clocks(&self) -> Vec<SystemClock> {
+        let mut clocks = Vec::new();
+        for clock in (0..8).map(SystemClock::Aux) {
+            match self.calls.system_gettime(clock.id()) {
+                Ok(_) if self.takes_clock(clock) => clocks.push(clock),
+                // A kernel that has auxiliary clocks says ENODEV for one that is switched off.
+                Err(Errno::EINVAL) => break,
+                _ => {}
+            }
+        }
+        clocks
     }
 
     fn precise_sample(&self, clock: SystemClock, cycles: bool) -> Result<Sample, Error> {

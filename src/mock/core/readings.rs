@@ -48,7 +48,7 @@ impl World {
         Ok(answer)
     }
 
-    fn aux_is_on(&self, clock: libc::clockid_t) -> bool {
+    pub(super) fn aux_is_on(&self, clock: libc::clockid_t) -> bool {
         self.config.aux.is_some_and(|aux| clock == CLOCK_AUX + libc::clockid_t::from(aux))
     }
 
