@@ -8,12 +8,14 @@
 
 mod device;
 mod ethtool;
+mod netlink;
 mod signals;
 mod system;
 pub mod uapi;
 
 pub use device::Device;
 pub use ethtool::{PhcOfInterface, phc_of_interface};
+pub use netlink::{Provider, Source, timestamp_providers};
 pub use signals::Signals;
 pub use system::{system_adjtime, system_gettime};
 

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::{Command, Context, arguments};
 use crate::find::{self, Kind, Listed};
+use crate::kernel::Source;
 use crate::phc::{Access, Phc};
 use crate::report::{Report, Table, Value};
 
@@ -19,9 +20,10 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::device())
         .long_about(
             "Lists every PTP hardware clock of this machine: its device, what it calls itself, its \
-             driver and bus address, the network interfaces that it stamps for, whether it is \
-             physical or virtual (and on which clock), how many virtual clocks it has, and which \
-             processes have it open. With a DEVICE, that clock alone.",
+             driver and bus address, the network interfaces that it stamps for (and whether it \
+             sits in their MAC or their PHY, where the kernel tells), whether it is physical or \
+             virtual (and on which clock), how many virtual clocks it has, and which processes \
+             have it open. With a DEVICE, that clock alone.",
         )
         .after_help("Examples:\n  ptpctl list\n  ptpctl list --json\n  ptpctl list mock")
 }
@@ -76,6 +78,18 @@ fn report(clocks: Vec<Listed>, complete: bool) -> Report {
             Kind::Unknown => ("-".to_owned(), None),
             Kind::Virtual { of } => (format!("virtual, on {of}"), Some(of)),
         };
+        let interfaces: Vec<_> = clock
+            .interfaces
+            .iter()
+            .map(|(name, source)| match source {
+                Some(source) => format!("{name} ({})", source_name(*source)),
+                None => name.clone(),
+            })
+            .collect();
+        let providers = clock.interfaces.into_iter().map(|(name, source)| {
+            let source = ("source", source.map(|source| source_name(source).to_lowercase()).into());
+            Value::Object(vec![("name", name.into()), source])
+        });
         let number = clock.virtual_clocks.map_or("-".into(), |number| number.to_string());
         let holders: Vec<_> =
             clock.holders.iter().map(|h| format!("{} ({})", h.command, h.process)).collect();
@@ -88,7 +102,7 @@ fn report(clocks: Vec<Listed>, complete: bool) -> Report {
             text(clock.clock_name),
             text(clock.driver),
             text(clock.bus_address),
-            (or_dash(&clock.interfaces), clock.interfaces.into()),
+            (or_dash(&interfaces), Value::List(providers.collect())),
             (kind, physical.into()),
             (number, clock.virtual_clocks.into()),
             (or_dash(&holders), Value::List(open_by.collect())),
@@ -102,6 +116,15 @@ fn report(clocks: Vec<Listed>, complete: bool) -> Report {
         report = report.note("processes of other users couldn't be looked at");
     }
     report.value("open_by_is_complete", complete)
+}
+
+/// Where the clock of an interface sits.
+fn source_name(source: Source) -> String {
+    match source {
+        Source::Mac => "MAC".into(),
+        Source::Phy(None) => "PHY".into(),
+        Source::Phy(Some(index)) => format!("PHY {index}"),
+    }
 }
 
 fn or_dash(texts: &[String]) -> String {

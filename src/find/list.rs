@@ -1,6 +1,6 @@
 //! All clocks of the machine, as sysfs shows them.
 
-use crate::kernel::{PhcOfInterface, phc_of_interface};
+use crate::kernel::{PhcOfInterface, Source, phc_of_interface, timestamp_providers};
 use libc::{major, minor};
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,8 +20,8 @@ pub struct Listed {
     pub driver: Option<String>,
     /// The card's address on its bus.
     pub bus_address: Option<String>,
-    /// The network interfaces that it stamps for.
-    pub interfaces: Vec<String>,
+    /// The network interfaces that it stamps for, and where it sits: in the MAC or in the PHY.
+    pub interfaces: Vec<(String, Option<Source>)>,
     /// Physical, or virtual on a physical one.
     pub kind: Kind,
     /// How many virtual clocks it has; `None` where it can't have any or the kernel doesn't tell.
@@ -87,7 +87,8 @@ pub fn list() -> (Vec<Listed>, bool) {
                 number.and_then(|number| interfaces.remove(&number)).unwrap_or_default();
             if on_it.is_empty() && of.is_none() {
                 // A driver may show its clock only while the link is up.
-                on_it = entries(&folder.join("device/net"));
+                let names = entries(&folder.join("device/net"));
+                on_it = names.into_iter().map(|name| (name, None)).collect();
             }
             Listed {
                 device: format!("/dev/{name}"),
@@ -120,11 +121,19 @@ fn folders() -> Vec<(String, PathBuf)> {
 }
 
 /// PHC number → interfaces.
-fn interfaces() -> BTreeMap<u32, Vec<String>> {
-    let mut interfaces: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+fn interfaces() -> BTreeMap<u32, Vec<(String, Option<Source>)>> {
+    let mut interfaces: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+    if let Ok(providers) = timestamp_providers() {
+        for provider in providers {
+            let of = interfaces.entry(provider.phc_index).or_default();
+            of.push((provider.interface, provider.source));
+        }
+        return interfaces;
+    }
+    // Kernels before 5.12 have to be asked for each interface.
     for interface in entries(Path::new("/sys/class/net")) {
         if let Ok(PhcOfInterface::Index(number)) = phc_of_interface(&interface) {
-            interfaces.entry(number).or_default().push(interface);
+            interfaces.entry(number).or_default().push((interface, None));
         }
     }
     interfaces
