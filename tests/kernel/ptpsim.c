@@ -136,12 +136,18 @@ static int sim_getcrosststamp(struct ptp_clock_info *info,
 
 	if (sim->fail_reads)
 		return -(int)sim->fail_reads;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+	ktime_get_snapshot_id(xt->clock_id, &snapshot);
+	xt->sys_systime = snapshot.systime;
+	xt->sys_monoraw = snapshot.monoraw;
+#else
 	ktime_get_snapshot(&snapshot);
-	spin_lock_irqsave(&sim->lock, flags);
-	xt->device = ns_to_ktime(time_at(sim, ktime_to_ns(snapshot.raw)));
-	spin_unlock_irqrestore(&sim->lock, flags);
 	xt->sys_realtime = snapshot.real;
 	xt->sys_monoraw = snapshot.raw;
+#endif
+	spin_lock_irqsave(&sim->lock, flags);
+	xt->device = ns_to_ktime(time_at(sim, ktime_to_ns(xt->sys_monoraw)));
+	spin_unlock_irqrestore(&sim->lock, flags);
 	return 0;
 }
 
