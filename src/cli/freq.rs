@@ -55,7 +55,7 @@ pub(super) fn rows(report: Report, frequency: Frequency) -> Report {
         )
         .row(
             "",
-            format!("{:+} × 2^-16 ppm", frequency.scaled_ppm()),
+            format!("{sign}{} × 2^-16 ppm", frequency.scaled_ppm()),
             "frequency_scaled_ppm",
             frequency.scaled_ppm(),
         )
