@@ -57,6 +57,9 @@ pub enum Wait {
 /// Each method is one kernel call and has its name. Methods take `&self`: a clock has one state,
 /// however many handles share it.
 pub trait Calls: Send {
+    /// `open`: another handle of the same clock, for reading or for writing, too.
+    fn reopen(&self, write: bool) -> Result<Box<dyn Calls>>;
+
     /// `clock_gettime` on the clock's dynamic clock id.
     fn clock_gettime(&self) -> Result<timespec>;
     /// `clock_settime`. Needs a read-write handle, else `EACCES`.

@@ -7,6 +7,7 @@
 mod chip;
 mod config;
 mod core;
+mod fault;
 mod linux;
 mod oscillator;
 mod profile;
@@ -15,23 +16,26 @@ mod state;
 mod time;
 
 pub use config::Config;
-pub use linux::Linux;
+pub use fault::faults;
+pub use linux::{Feature, Linux};
 
 use crate::kernel::{self, uapi::ptp_pin_desc};
 use chip::{Chip, Output, Signal, Source};
-use linux::Feature;
+use fault::Fault;
 use nix::errno::Errno;
 use oscillator::{Oscillator, Random};
 use queue::Queue;
 use state::StateFile;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::Time;
 
 /// The names of the calls, for [`Mock::fail_next`] and the setting `fail`.
-pub const CALLS: [&str; 24] = [
+pub const CALLS: [&str; 25] = [
     "clock_gettime",
     "clock_settime",
     "clock_adjtime",
@@ -53,6 +57,7 @@ pub const CALLS: [&str; 24] = [
     "wait",
     "attribute",
     "set_attribute",
+    "virtual_clocks",
     "system_gettime",
     "system_adjtime",
     "open",
@@ -87,9 +92,15 @@ struct World {
     handles: u64,
     /// Up to when events have been made: true time, and what the clock showed.
     emitted: (i128, i128),
+    /// How many readings there were, and events: some faults come now and then.
+    readings: u32,
+    events: u32,
+    /// An event that comes after the next.
+    held: Option<kernel::uapi::ExttsEvent>,
     failures: Vec<Failure>,
     removal: Option<i128>,
     file: Option<StateFile>,
+    log: Option<File>,
 }
 
 impl Mock {
@@ -124,6 +135,8 @@ impl Mock {
     #[must_use]
     pub fn again(&self, write: bool) -> Self {
         let mut world = self.lock();
+        // What came before is none of its events.
+        world.emit();
         world.handles += 1;
         let handle = world.handles;
         if world.config.kernel.has(Feature::QueuePerHandle) {
@@ -141,6 +154,13 @@ impl Mock {
     pub fn remove(&self) {
         let mut world = self.lock();
         world.removal = Some(world.time.now());
+    }
+
+    /// Takes the clock away so long from now: a call that waits meanwhile answers `ENODEV`, too.
+    pub fn remove_after(&self, duration: std::time::Duration) {
+        let mut world = self.lock();
+        let nanoseconds = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
+        world.removal = Some(world.time.now().saturating_add(nanoseconds));
     }
 
     /// Lets virtual time pass.
@@ -205,21 +225,32 @@ impl World {
             }
             None => (None, None),
         };
+        let log = match &config.log {
+            Some(path) => {
+                let file = OpenOptions::new().append(true).create(true).open(path);
+                Some(file.map_err(|error| {
+                    MockError::Open(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+                })?)
+            }
+            None => None,
+        };
         let mut time = if config.virtual_time {
             Time::starting_virtual(time::VIRTUAL_START)
         } else {
             Time::real().map_err(MockError::Open)?
         };
         let now = time.now();
+        let fast = if config.faults.has(Fault::Fast) { 10_000 << 16 } else { 0 };
         let oscillator = Oscillator {
-            frequency: config.frequency.scaled_ppm(),
+            frequency: config.frequency.scaled_ppm() + fast,
             drift: config.drift.scaled_ppm(),
             noise: config.noise.nanoseconds(),
             seed: config.seed,
         };
         let first = if config.unset { 0 } else { now };
         let first = first + i128::from(config.offset.nanoseconds());
-        let chip = Chip::new(oscillator, now, first, config.servo.nanoseconds().into());
+        let servo = config.servo.nanoseconds().into();
+        let chip = Chip::new(oscillator, now, first, servo, config.faults);
         let mut world = Self {
             time,
             random: Random(config.seed),
@@ -229,9 +260,13 @@ impl World {
             queues: BTreeMap::new(),
             handles: 0,
             emitted: (now, first),
+            readings: 0,
+            events: 0,
+            held: None,
             failures: config.fail.clone(),
             removal: None,
             file,
+            log,
             config: config.clone(),
         };
         if !config.kernel.has(Feature::QueuePerHandle) {
@@ -247,8 +282,12 @@ impl World {
         Ok(world)
     }
 
-    /// A failure that was ordered for this call.
+    /// Notes a call, which may have been ordered to fail.
     fn failure(&mut self, call: &str) -> kernel::Result<()> {
+        if let Some(log) = &mut self.log {
+            // Like a disk that is full: the clock goes on.
+            let _ = writeln!(log, "{call}");
+        }
         let Some(found) = self.failures.iter().position(|failure| failure.call == call) else {
             return Ok(());
         };
@@ -305,11 +344,36 @@ impl World {
             .into_iter()
             .flat_map(|channel| self.chip.events(channel, self.source(channel), self.emitted, now))
             .collect();
-        events.sort_by_key(|event| (event.t.sec, event.t.nsec));
-        for event in events {
-            self.queues.values_mut().for_each(|queue| queue.push(event));
+        events.sort_by_key(|(time, _)| *time);
+        let marks = self.config.kernel.has(Feature::ExtOffset);
+        for (_, mut event) in events {
+            if !marks {
+                event.flags = 0;
+            }
+            for event in self.as_they_come(event) {
+                self.deliver(event);
+            }
         }
         self.emitted = (now, self.chip.shows(now));
+    }
+
+    /// An event as a faulty driver passes it on: late, or not at all.
+    fn as_they_come(&mut self, event: kernel::uapi::ExttsEvent) -> Vec<kernel::uapi::ExttsEvent> {
+        self.events += 1;
+        let now_and_then = self.events % 5 == 4;
+        let has = |fault| self.config.faults.has(fault) && now_and_then;
+        if has(Fault::EventsLost) {
+            Vec::new()
+        } else if has(Fault::EventsOrder) {
+            self.held.replace(event).into_iter().collect()
+        } else {
+            std::iter::once(event).chain(self.held.take()).collect()
+        }
+    }
+
+    fn deliver(&mut self, event: kernel::uapi::ExttsEvent) {
+        let readers = if self.config.faults.has(Fault::OneReader) { 1 } else { usize::MAX };
+        self.queues.values_mut().take(readers).for_each(|queue| queue.push(event));
     }
 
     /// How long until the next event may come.

@@ -25,6 +25,7 @@ use crate::kernel::uapi::{self, timespec};
 use crate::kernel::{self, Calls, Device};
 use crate::{Frequency, Offset, TaiOffset, Timestamp, Unknown, Utc};
 use nix::errno::Errno;
+use std::cell::OnceCell;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -43,6 +44,8 @@ use std::time::Duration;
 pub struct Phc {
     calls: Box<dyn Calls>,
     name: DeviceName,
+    /// A clock's caps don't change: they are asked for once.
+    caps: OnceCell<Caps>,
 }
 
 /// What a clock is opened for.
@@ -71,7 +74,19 @@ impl Phc {
     /// A clock over any implementation of the seam, such as the mock.
     pub fn over(calls: Box<dyn Calls>, device: &str) -> Self {
         let clock_name = calls.attribute("clock_name").ok();
-        Self { calls, name: DeviceName { device: device.to_owned(), clock_name } }
+        let name = DeviceName { device: device.to_owned(), clock_name };
+        Self { calls, name, caps: OnceCell::new() }
+    }
+
+    /// Opens the same clock once more: another handle, with a queue of events of its own.
+    ///
+    /// # Errors
+    ///
+    /// What `open` answers; `ENODEV` where the clock has gone.
+    pub fn reopen(&self, access: Access) -> Result<Self, Error> {
+        let write = access == Access::ReadWrite;
+        let calls = self.call("open the clock", "open", || self.calls.reopen(write))?;
+        Ok(Self { calls, name: self.name.clone(), caps: OnceCell::new() })
     }
 
     /// How the clock is called.

@@ -1,4 +1,5 @@
-//! The mock at the seam: it answers as the kernel's PTP core does, errno by errno.
+//! The mock at the seam: what the conformance suite can't ask of a real kernel, for want of the
+//! driver, of the kernel, or of a way to order it.
 
 #![cfg(feature = "mock")]
 #![expect(clippy::expect_used, reason = "a test that can't run has failed")]
@@ -6,9 +7,8 @@
 use nix::errno::Errno;
 use ptpctl::kernel::uapi::{
     self, ExttsEvent, PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_FALLING_EDGE, PTP_PEROUT_DUTY_CYCLE,
-    PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT,
-    PTP_PF_PHYSYNC, PTP_RISING_EDGE, PTP_STRICT_FLAGS, PeroutTimes, clock_time, perout_request,
-    pin_desc, ptp_extts_request, sys_offset, sys_offset_extended, timespec,
+    PTP_PF_EXTTS, PTP_PF_PEROUT, PTP_RISING_EDGE, PTP_STRICT_FLAGS, PeroutTimes, clock_time,
+    perout_request, pin_desc, ptp_extts_request, sys_offset, sys_offset_extended, timespec,
 };
 use ptpctl::kernel::{Calls, Version, Wait};
 use ptpctl::mock::{Config, Mock};
@@ -60,61 +60,11 @@ fn drain(mock: &Mock) -> Vec<ExttsEvent> {
 }
 
 #[test]
-fn the_resolution_is_always_1_ns() {
-    let resolution = mock("igb").clock_getres().expect("a resolution");
-    assert_eq!((resolution.tv_sec, resolution.tv_nsec), (0, 1));
-}
-
-#[test]
-fn settime_refuses_what_is_no_time() {
-    let mock = mock("full");
-    let set = |tv_sec, tv_nsec| errno(mock.clock_settime(&timespec { tv_sec, tv_nsec }));
-    assert_eq!(set(1, 999_999_999), None);
-    for (seconds, nanoseconds) in [(1, 1_000_000_000), (1, -1), (-1, 0), (i64::MAX, 0)] {
-        assert_eq!(set(seconds, nanoseconds), Some(Errno::EINVAL), "{seconds} {nanoseconds}");
-    }
-}
-
-#[test]
-fn a_read_only_handle_may_look_and_not_change() {
-    let reader = mock("full").again(false);
-    let denied = Some(Errno::EACCES);
-    assert_eq!(errno(reader.clock_gettime()), None);
-    assert_eq!(errno(reader.getcaps(Version::V2)), None);
-    assert_eq!(errno(adjtime(&reader, 0, |_| {})), None);
-    assert_eq!(errno(adjtime(&reader, libc::ADJ_FREQUENCY, |_| {})), denied);
-    assert_eq!(errno(reader.clock_settime(&timespec { tv_sec: 5, tv_nsec: 0 })), denied);
-    assert_eq!(errno(reader.extts_request(Version::V1, &extts(0, 0))), denied);
-    assert_eq!(errno(perout(&reader, Version::V1, 0, ((0, 0), (0, 0), (0, 0)))), denied);
-    assert_eq!(errno(reader.enable_pps(Version::V1, true)), denied);
-    assert_eq!(errno(reader.pin_setfunc(Version::V1, &pin_desc(0, PTP_PF_EXTTS, 0))), denied);
-}
-
-#[test]
 fn old_kernels_let_a_read_only_handle_change_pins_and_timestamps() {
-    let reader = mock("full,kernel=6.12").again(false);
+    let reader = mock("full,kernel=6.12.67").again(false);
     assert_eq!(errno(reader.extts_request(Version::V1, &extts(0, 0))), None);
     assert_eq!(errno(reader.pin_setfunc(Version::V1, &pin_desc(0, PTP_PF_EXTTS, 0))), None);
     assert_eq!(errno(adjtime(&reader, libc::ADJ_FREQUENCY, |_| {})), Some(Errno::EACCES));
-}
-
-#[test]
-fn adjtime_takes_one_action_a_call_in_the_kernels_order() {
-    let mock = mock("full,read=0ns,jitter=0ns");
-    let all = libc::ADJ_SETOFFSET | libc::ADJ_NANO | libc::ADJ_FREQUENCY | libc::ADJ_OFFSET;
-    let set = |timex: &mut uapi::timex| {
-        timex.time.tv_sec = 1;
-        timex.freq = 65_536;
-        timex.offset = 500;
-    };
-    assert_eq!(errno(adjtime(&mock, all, set)), None);
-    assert_eq!(mock.true_offset(), 1_000_000_000);
-    assert_eq!(errno(adjtime(&mock, libc::ADJ_FREQUENCY | libc::ADJ_OFFSET, set)), None);
-    assert_eq!(mock.phase_register(), 0);
-    let mut timex = uapi::timex();
-    mock.clock_adjtime(&mut timex).expect("a reading");
-    assert_eq!(timex.freq, 65_536);
-    assert_eq!(errno(adjtime(&mock, libc::ADJ_STATUS, |_| {})), Some(Errno::EOPNOTSUPP));
 }
 
 #[test]
@@ -132,16 +82,6 @@ fn a_step_has_positive_nanoseconds() {
     assert_eq!(step(0, -1), Some(Errno::EINVAL));
     assert_eq!(step(-2_000_000_000, 0), Some(Errno::EINVAL), "before 1970");
     assert_eq!(mock.true_offset(), -1);
-}
-
-#[test]
-fn the_frequency_limit_is_the_kernels() {
-    let mock = mock("full"); // ±100 000 000 ppb
-    let dial = |freq| errno(adjtime(&mock, libc::ADJ_FREQUENCY, |timex| timex.freq = freq));
-    let limit = 100_000 * 65_536;
-    assert_eq!([dial(limit), dial(-limit)], [None, None]);
-    assert_eq!(dial(limit + 66), Some(Errno::ERANGE));
-    assert_eq!(dial(-limit - 66), Some(Errno::ERANGE));
 }
 
 #[test]
@@ -192,28 +132,6 @@ fn version_2_requests_are_unknown_before_5_4() {
 }
 
 #[test]
-fn version_2_of_extts_checks_flags_and_reserved_fields() {
-    let mock = mock("full");
-    let ask = |request: &ptp_extts_request| errno(mock.extts_request(Version::V2, request));
-    assert_eq!(ask(&extts(0, RISING)), None);
-    assert_eq!(ask(&extts(0, RISING | PTP_STRICT_FLAGS | PTP_EXT_OFFSET)), None);
-    assert_eq!(ask(&extts(0, PTP_ENABLE_FEATURE)), Some(Errno::EINVAL), "no edge");
-    assert_eq!(ask(&extts(0, RISING | 1 << 5)), Some(Errno::EINVAL), "an unknown flag");
-    let reserved = ptp_extts_request { rsv: [0, 1], ..extts(0, RISING) };
-    assert_eq!(ask(&reserved), Some(Errno::EINVAL));
-    assert_eq!(ask(&extts(4, RISING)), Some(Errno::EINVAL), "no such channel");
-}
-
-#[test]
-fn version_1_of_extts_drops_unknown_flags() {
-    let mock = mock("full");
-    let request = ptp_extts_request { rsv: [7, 7], ..extts(0, RISING | PTP_EXT_OFFSET | 1 << 9) };
-    assert_eq!(errno(mock.extts_request(Version::V1, &request)), None);
-    mock.pass(Duration::from_secs(1));
-    assert_eq!(drain(&mock).first().map(|event| event.flags & PTP_EXT_OFFSET), Some(0));
-}
-
-#[test]
 fn strict_flags_and_offset_events_came_later() {
     let v2 = |settings: &str, flags| {
         errno(mock(settings).extts_request(Version::V2, &extts(0, RISING | flags)))
@@ -243,31 +161,6 @@ fn clockmatrix_wants_a_pin_before_it_stamps() {
 }
 
 #[test]
-fn version_2_of_perout_checks_what_it_is_given() {
-    let mock = mock("full");
-    let v2 = |flags, times| errno(perout(&mock, Version::V2, flags, times));
-    let (second, zero) = ((1, 0), (0, 0));
-    assert_eq!(v2(0, (second, (5, 0), zero)), None);
-    assert_eq!(v2(1 << 3, (second, zero, zero)), Some(Errno::EINVAL), "an unknown flag");
-    assert_eq!(v2(0, (second, zero, (0, 1))), Some(Errno::EINVAL), "on without its flag");
-    assert_eq!(v2(PTP_PEROUT_DUTY_CYCLE, (second, zero, (1, 0))), None);
-    assert_eq!(v2(PTP_PEROUT_DUTY_CYCLE, (second, zero, (1, 1))), Some(Errno::ERANGE));
-    assert_eq!(v2(PTP_PEROUT_PHASE, (second, (0, 999_999_999), zero)), None);
-    assert_eq!(v2(PTP_PEROUT_PHASE, (second, second, zero)), Some(Errno::ERANGE));
-    assert_eq!(v2(PTP_PEROUT_PHASE, (zero, zero, zero)), Some(Errno::ERANGE), "to switch off");
-    assert_eq!(v2(0, (zero, zero, zero)), None);
-    assert!(mock.perouts_that_are_on().is_empty());
-}
-
-#[test]
-fn version_1_of_perout_clears_the_flags_so_that_a_phase_is_a_start() {
-    let mock = mock("full,loop=0:1");
-    let flags = PTP_PEROUT_PHASE | PTP_PEROUT_ONE_SHOT | PTP_PEROUT_DUTY_CYCLE;
-    assert_eq!(errno(perout(&mock, Version::V1, flags, ((1, 0), (0, 5), (9, 9)))), None);
-    assert_eq!(mock.perouts_that_are_on(), [0]);
-}
-
-#[test]
 fn perout_knows_duty_and_phase_from_5_9_on() {
     let of = |kernel: &str, flags| {
         let mock = mock(&format!("full,kernel={kernel}"));
@@ -278,47 +171,12 @@ fn perout_knows_duty_and_phase_from_5_9_on() {
 }
 
 #[test]
-fn pins_are_refused_stolen_and_left_as_the_core_does() {
-    let mock = mock("full");
-    let set = |pin, func, chan| errno(mock.pin_setfunc(Version::V2, &pin_desc(pin, func, chan)));
-    let get = |index| {
-        let mut pin = pin_desc(index, 9, 9);
-        mock.pin_getfunc(Version::V2, &mut pin).map(|()| (pin.func, pin.chan))
-    };
-    assert_eq!(get(4), Err(Errno::EINVAL));
-    assert_eq!(set(4, PTP_PF_EXTTS, 0), Some(Errno::EINVAL));
-    assert_eq!(set(0, PTP_PF_EXTTS, 4), Some(Errno::EINVAL));
-    assert_eq!(set(0, 4, 0), Some(Errno::EINVAL));
-    assert_eq!(set(0, PTP_PF_PHYSYNC, 1), Some(Errno::EINVAL));
-    assert_eq!(set(0, PTP_PF_PHYSYNC, 0), Some(Errno::EOPNOTSUPP), "the driver");
-    assert_eq!(set(1, PTP_PF_EXTTS, 2), None);
-    assert_eq!(set(1, PTP_PF_EXTTS, 2), None, "nothing to do");
-    assert_eq!(set(2, PTP_PF_EXTTS, 2), None);
-    assert_eq!((get(1), get(2)), (Ok((PTP_PF_NONE, 0)), Ok((PTP_PF_EXTTS, 2))));
-    let mut reserved = pin_desc(0, PTP_PF_EXTTS, 0);
-    reserved.rsv = [0, 0, 0, 0, 1];
-    assert_eq!(errno(mock.pin_setfunc(Version::V2, &reserved)), Some(Errno::EINVAL));
-    assert_eq!(errno(mock.pin_setfunc(Version::V1, &reserved)), None);
-}
-
-#[test]
 fn a_pin_that_changes_hands_switches_off_what_it_did() {
     let mock = mock("full");
     mock.pin_setfunc(Version::V1, &pin_desc(0, PTP_PF_PEROUT, 0)).expect("a pin");
     perout(&mock, Version::V1, 0, ((1, 0), (0, 0), (0, 0))).expect("an output");
     mock.pin_setfunc(Version::V1, &pin_desc(0, PTP_PF_EXTTS, 0)).expect("a pin");
     assert!(mock.perouts_that_are_on().is_empty());
-}
-
-#[test]
-fn samples_are_25_at_most_and_may_be_none() {
-    let mock = mock("full");
-    assert_eq!(errno(mock.sys_offset(Version::V1, &mut sys_offset(26))), Some(Errno::EINVAL));
-    let mut none = sys_offset(0);
-    mock.sys_offset(Version::V1, &mut none).expect("one system time");
-    assert!(none.ts.first().is_some_and(|time| time.sec > 0));
-    let mut many = sys_offset_extended(26, 0);
-    assert_eq!(errno(mock.sys_offset_extended(Version::V2, &mut many)), Some(Errno::EINVAL));
 }
 
 #[test]

@@ -61,14 +61,14 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         let command = clap::Command::new(topic.name)
             .about(topic.about)
             .long_about(topic.description)
-            .after_help(topic.rest);
+            .after_help(format!("{}{}", topic.rest.trim_end(), (topic.list)()));
         let man = Man::new(command).section("7").manual("ptpctl").source(SOURCE).date("");
         let mut page = Vec::new();
         man.render_title(&mut page)?;
         man.render_name_section(&mut page)?;
         man.render_description_section(&mut page)?;
         man.render_extra_section(&mut page)?;
-        pages.push((format!("man7/{}.7", topic.name), finished(&page, topic.heading)));
+        pages.push((format!("man7/{}.7", topic.name), finished(&page, topic.heading, "")));
     }
     Ok(pages)
 }
@@ -76,17 +76,22 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
 const SOURCE: &str = concat!("ptpctl ", env!("CARGO_PKG_VERSION"));
 
 fn render(command: clap::Command, title: String) -> io::Result<Vec<u8>> {
-    let is_root = title == "ptpctl";
+    let (heading, status) = match title.as_str() {
+        // Its long text has the statuses.
+        "ptpctl" => (".SH NOTES\n", ""),
+        "ptpctl-selftest" => (".SH EXAMPLES\n", SELFTEST_STATUS),
+        _ => (".SH EXAMPLES\n", STATUS),
+    };
     let mut page = Vec::new();
     Man::new(command).title(title).date("").source(SOURCE).manual("ptpctl").render(&mut page)?;
-    Ok(finished(&page, if is_root { ".SH NOTES\n" } else { ".SH EXAMPLES\n" }))
+    Ok(finished(&page, heading, status))
 }
 
-/// Gives the last section its name, which the renderer doesn't know, and adds where to read on.
-fn finished(page: &[u8], heading: &str) -> Vec<u8> {
+/// Gives the last section its name, which the renderer doesn't know, and adds what the statuses
+/// mean and where to read on.
+fn finished(page: &[u8], heading: &str, status: &str) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     let page = page.replace(".SH EXTRA\nExamples:\n", heading).replace(".SH EXTRA\n", heading);
-    let status = if heading.contains("EXAMPLES") { STATUS } else { "" };
     let see = ".SH \"SEE ALSO\"\nptpctl(1), ptpctl\\-mock(7), ptpctl\\-json(7)\n";
     format!("{}\n{status}{see}", page.trim_end()).into_bytes()
 }
@@ -94,6 +99,12 @@ fn finished(page: &[u8], heading: &str) -> Vec<u8> {
 const STATUS: &str = "\
 .SH \"EXIT STATUS\"
 0 done, 1 failed, 2 wrong usage, 3 this clock can't do it, 5 waited in vain; see ptpctl(1).
+";
+
+/// The kernel's self-tests have statuses of their own.
+const SELFTEST_STATUS: &str = "\
+.SH \"EXIT STATUS\"
+0 all checks passed, 1 a check failed or the clock went away, 2 wrong usage, 4 all checks were skipped.
 ";
 
 /// A page on something other than a command.
@@ -104,6 +115,17 @@ struct Topic {
     /// What the rest is called, and the rest.
     heading: &'static str,
     rest: &'static str,
+    /// What the program lists by itself.
+    list: fn() -> String,
+}
+
+/// The faulty drivers that a mock can be.
+fn faults() -> String {
+    let faults = crate::mock::faults().map(|(name, about)| format!("\n\nfault={name}  {about}"));
+    let intro = "\n\nfault=NAME  the driver doesn't keep its word; 'ptpctl selftest' finds each of \
+        these out on mock:full, those of outputs and timestamps with --loop 0:1 and loop=0:1. \
+        Several can be given. The faults:";
+    std::iter::once(intro.to_owned()).chain(faults).collect()
 }
 
 const TOPICS: [Topic; 2] = [
@@ -113,6 +135,7 @@ const TOPICS: [Topic; 2] = [
         description: include_str!("mock_page.txt"),
         heading: ".SH SETTINGS\n",
         rest: include_str!("mock_settings.txt"),
+        list: faults,
     },
     Topic {
         name: "ptpctl-json",
@@ -120,6 +143,7 @@ const TOPICS: [Topic; 2] = [
         description: include_str!("json_page.txt"),
         heading: ".SH KEYS\n",
         rest: include_str!("json_keys.txt"),
+        list: String::new,
     },
 ];
 

@@ -64,7 +64,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         None => context.open(access)?,
     };
     let before = phc.virtual_clocks()?;
-    let names_before = phc.virtual_clock_names();
+    let names_before = phc.virtual_clock_names()?;
     let report = Report::on(phc.name());
     let Some(number) = number else {
         return Ok(rows(report, before, names_before));
@@ -84,7 +84,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
     phc.set_virtual_clocks(number)?;
     let after = phc.virtual_clocks()?;
-    let names = phc.virtual_clock_names();
+    let names = phc.virtual_clock_names()?;
     let new: Vec<_> = names.iter().filter(|name| !names_before.contains(name)).cloned().collect();
     let mut report = rows(report, after, names).value("new", new.clone()).value("dry_run", false);
     if !new.is_empty() {

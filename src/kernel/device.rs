@@ -20,6 +20,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Device {
     file: File,
+    path: PathBuf,
     sysfs: PathBuf,
     /// What the clock calls itself, read on the way in.
     clock_name: Result<String>,
@@ -53,7 +54,7 @@ impl Device {
             .custom_flags(libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY)
             .open(path)
             .map_err(|error| errno(&error))?;
-        Ok(Self { file, sysfs, clock_name })
+        Ok(Self { file, path: path.to_owned(), sysfs, clock_name })
     }
 
     /// The clock's folder in sysfs.
@@ -104,6 +105,10 @@ const fn of(version: Version, v1: Request, v2: Request) -> Request {
 }
 
 impl Calls for Device {
+    fn reopen(&self, write: bool) -> Result<Box<dyn Calls>> {
+        Ok(Box::new(Self::open(&self.path, write)?))
+    }
+
     fn clock_gettime(&self) -> Result<timespec> {
         system::gettime(self.clock_id())
     }

@@ -39,9 +39,6 @@ pub enum PhcOfInterface {
 /// `EOPNOTSUPP` from drivers that can't tell.
 #[doc(alias = "ETHTOOL_GET_TS_INFO")]
 pub fn phc_of_interface(interface: &str) -> Result<PhcOfInterface> {
-    // Any socket carries the request; this one is neither bound nor connected.
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None)?;
     // SAFETY: `ifreq` is integers and pointers that may all be 0.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     // The last byte stays 0: a longer name would be cut to another interface's.
@@ -51,6 +48,9 @@ pub fn phc_of_interface(interface: &str) -> Result<PhcOfInterface> {
     for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
         *to = libc::c_char::from_ne_bytes([from]);
     }
+    // Any socket carries the request; this one is neither bound nor connected.
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None)?;
     let mut info = TimestampingInfo {
         cmd: ETHTOOL_GET_TS_INFO,
         so_timestamping: 0,
@@ -76,6 +76,7 @@ mod tests {
         assert_eq!(size_of::<TimestampingInfo>(), 44);
     }
 
+    #[cfg_attr(miri, ignore = "Miri has no such sockets")]
     #[test]
     fn the_loopback_interface_has_no_phc() {
         assert!(matches!(

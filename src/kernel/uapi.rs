@@ -30,6 +30,9 @@ pub const PTP_EXT_OFFSET: u32 = 1 << 4;
 /// `PTP_EXTTS_EDGES`.
 pub const PTP_EXTTS_EDGES: u32 = PTP_RISING_EDGE | PTP_FALLING_EDGE;
 
+/// `PTP_EXTTS_EVENT_VALID`: in every event's flags from Linux 6.9 on.
+pub const PTP_EXTTS_EVENT_VALID: u32 = 1 << 0;
+
 /// `PTP_PEROUT_ONE_SHOT`.
 pub const PTP_PEROUT_ONE_SHOT: u32 = 1 << 0;
 /// `PTP_PEROUT_DUTY_CYCLE`: the pulse width is in `on`.

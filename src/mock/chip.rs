@@ -1,9 +1,11 @@
 //! The simulated chip: its counter, its phase control, its outputs and inputs.
 
+use super::fault::{Fault, Faults};
 use super::oscillator::{Oscillator, PARTS, slewed};
 use super::time::SECOND;
 use crate::kernel::uapi::{
-    ExttsEvent, PTP_EXT_OFFSET, PTP_FALLING_EDGE, PTP_MAX_TIMESTAMPS, PTP_RISING_EDGE, clock_time,
+    ExttsEvent, PTP_EXT_OFFSET, PTP_EXTTS_EVENT_VALID, PTP_FALLING_EDGE, PTP_MAX_TIMESTAMPS,
+    PTP_RISING_EDGE, clock_time,
 };
 use std::collections::BTreeMap;
 
@@ -23,6 +25,7 @@ pub(super) struct Chip {
     /// Channel → flags of the external timestamps that are on.
     pub(super) inputs: BTreeMap<u32, u32>,
     pub(super) pps: bool,
+    pub(super) faults: Faults,
 }
 
 /// The phase control: a servo that halves what is left of a phase offset again and again.
@@ -76,7 +79,13 @@ impl PhaseControl {
 }
 
 impl Chip {
-    pub(super) fn new(oscillator: Oscillator, now: i128, start: i128, half_life: i128) -> Self {
+    pub(super) fn new(
+        oscillator: Oscillator,
+        now: i128,
+        start: i128,
+        half_life: i128,
+        faults: Faults,
+    ) -> Self {
         Self {
             oscillator,
             birth: now,
@@ -86,6 +95,7 @@ impl Chip {
             outputs: BTreeMap::new(),
             inputs: BTreeMap::new(),
             pps: false,
+            faults,
         }
     }
 
@@ -93,13 +103,26 @@ impl Chip {
         let (since, parts) = self.anchor;
         let elapsed = now - since;
         let astray = |at: i128| self.oscillator.phase_error(at - self.birth);
-        parts + elapsed * PARTS + slewed(elapsed, self.dialled) + astray(now) - astray(since)
+        parts + elapsed * PARTS + slewed(elapsed, self.effect()) + astray(now) - astray(since)
             + self.phase.moved(now)
             - self.phase.moved(since)
     }
 
+    /// The frequency that the driver makes of the one that was dialled.
+    fn effect(&self) -> i64 {
+        let dialled = self.dialled;
+        if self.faults.has(Fault::FreqSign) {
+            -dialled
+        } else if self.faults.has(Fault::FreqDouble) {
+            2 * dialled
+        } else {
+            dialled
+        }
+    }
+
     /// What the clock shows, in nanoseconds.
     pub(super) fn shows(&self, now: i128) -> i128 {
+        let now = if self.faults.has(Fault::StuckTime) { self.anchor.0 } else { now };
         self.parts(now).div_euclid(PARTS)
     }
 
@@ -110,10 +133,29 @@ impl Chip {
     }
 
     pub(super) fn set(&mut self, now: i128, to: i128) {
+        let part = to.rem_euclid(SECOND);
+        let to = if self.faults.has(Fault::SetPart) {
+            to - part
+        } else if self.faults.has(Fault::Set31Bits) {
+            to.div_euclid(SECOND).rem_euclid(1 << 31) * SECOND + part
+        } else {
+            to
+        };
         self.anchor = (now, to * PARTS);
     }
 
     pub(super) fn step(&mut self, now: i128, by: i128) {
+        let part = by.rem_euclid(SECOND);
+        let carries = self.shows(now).rem_euclid(SECOND) + part >= SECOND;
+        let by = if self.faults.has(Fault::StepPart) && by > 0 {
+            by - part
+        } else if self.faults.has(Fault::StepBack) && by < 0 && part != 0 {
+            by - SECOND
+        } else if self.faults.has(Fault::StepCarry) && by > 0 && carries {
+            by + SECOND
+        } else {
+            by
+        };
         self.anchor = (now, self.parts(now) + by * PARTS);
     }
 
@@ -128,14 +170,15 @@ impl Chip {
     }
 
     /// The events of `channel` from after `from` up to `to`, in true time; the newest ones where
-    /// they are more than any queue holds. `shown` is what the clock showed at `from`.
+    /// they are more than any queue holds. `shown` is what the clock showed at `from`. With each
+    /// comes the clock's time of the edge, which an offset event doesn't carry.
     pub(super) fn events(
         &self,
         channel: u32,
         source: Source,
         (from, shown): (i128, i128),
         to: i128,
-    ) -> Vec<ExttsEvent> {
+    ) -> Vec<(i128, ExttsEvent)> {
         let Some(flags) = self.inputs.get(&channel).copied() else {
             return Vec::new();
         };
@@ -156,13 +199,27 @@ impl Chip {
                     // In the clock's own time; nothing comes before the start.
                     let first = shown.max(start - 1);
                     let last = if output.one_shot { start } else { i128::MAX };
-                    times.extend(edges(start, output.period, first, self.shows(to).min(last)));
+                    let edges = edges(start, output.period, first, self.shows(to).min(last));
+                    times.extend(edges.map(|edge| self.late(edge, output)));
                 }
             }
         }
         times.sort_unstable();
         let offset = flags & PTP_EXT_OFFSET;
-        times.into_iter().map(|time| event(channel, time, offset)).collect()
+        times.into_iter().map(|time| (time, event(channel, time, offset))).collect()
+    }
+
+    /// An edge of an output, as a faulty driver makes it.
+    fn late(&self, edge: i128, output: Output) -> i128 {
+        let odd = (edge - output.start).div_euclid(output.period) % 2 != 0;
+        let by = if self.faults.has(Fault::PeroutPhase) {
+            250_000
+        } else if self.faults.has(Fault::PeroutPeriod) && odd {
+            50_000
+        } else {
+            0
+        };
+        edge + by
     }
 
     /// How long from `now` until `channel` may have its next event.
@@ -210,8 +267,7 @@ fn event(channel: u32, time: i128, offset: u32) -> ExttsEvent {
         if offset == 0 { time } else { (time + SECOND / 2).rem_euclid(SECOND) - SECOND / 2 };
     let seconds = i64::try_from(value.div_euclid(SECOND)).unwrap_or(i64::MAX);
     let nanoseconds = u32::try_from(value.rem_euclid(SECOND)).unwrap_or(0);
-    // PTP_EXTTS_EVENT_VALID is bit 0.
-    let flags = 1 | offset;
+    let flags = PTP_EXTTS_EVENT_VALID | offset;
     ExttsEvent { t: clock_time(seconds, nanoseconds), index: channel, flags, rsv: [0; 2] }
 }
 
@@ -222,7 +278,7 @@ mod tests {
     const START: i128 = 1_700_000_000 * SECOND;
 
     fn chip() -> Chip {
-        Chip::new(Oscillator::default(), START, START, SECOND)
+        Chip::new(Oscillator::default(), START, START, SECOND, Faults::default())
     }
 
     #[test]
@@ -258,7 +314,7 @@ mod tests {
         chip.inputs.insert(1, PTP_RISING_EDGE | PTP_FALLING_EDGE);
         let signal = Source::Outside(Signal { period: SECOND, phase: 0, width: 100 });
         let events = chip.events(1, signal, (START, START + 5), START + SECOND + 100);
-        let times: Vec<_> = events.iter().map(|event| (event.t.sec, event.t.nsec)).collect();
+        let times: Vec<_> = events.iter().map(|(_, event)| (event.t.sec, event.t.nsec)).collect();
         assert_eq!(times, [(1_700_000_000, 105), (1_700_000_001, 5), (1_700_000_001, 105)]);
     }
 
@@ -269,7 +325,7 @@ mod tests {
         let output = Output { start: START + SECOND, period: SECOND, width: 1, one_shot: false };
         let seconds = |source, to: i128| -> Vec<_> {
             let events = chip.events(0, source, (START, START), START + to * SECOND);
-            events.iter().map(|event| event.t.sec - 1_700_000_000).collect()
+            events.iter().map(|(_, event)| event.t.sec - 1_700_000_000).collect()
         };
         assert_eq!(seconds(Source::Loop(output), 3), [1, 2, 3]);
         assert_eq!(seconds(Source::Loop(Output { one_shot: true, ..output }), 3), [1]);

@@ -1,5 +1,6 @@
 //! `mock:PROFILE,KEY=VALUE,…`: which clock the mock is and how its world behaves.
 
+use super::fault::Faults;
 use super::linux::Linux;
 use super::profile::{PROFILES, Profile};
 use super::{Failure, MockError};
@@ -32,7 +33,10 @@ use std::str::FromStr;
 /// | `tai=37s` | what the system's kernel has for TAI − UTC; 0: not set | 37 s |
 /// | `aux=0` | this auxiliary system clock is switched on | none |
 /// | `unprivileged` | the caller has no `CAP_SYS_TIME` | it has |
+/// | `lax` | the driver refuses every strict request, as old ones do | |
+/// | `fault=stuck-time` | the driver doesn't keep its word: one of [`faults`](super::faults) | it does |
 /// | `fail=CALL:ERRNO` | the next call of this name fails; `CALL#2`: the one after that | |
+/// | `log=FILE` | append the name of each call that is made, a line each | |
 /// | `remove=2s` | the clock goes away so long after it was opened | it stays |
 ///
 /// # Examples
@@ -42,6 +46,7 @@ use std::str::FromStr;
 /// assert!("mock:nosuch".parse::<ptpctl::mock::Config>().is_err());
 /// # Ok::<(), ptpctl::mock::MockError>(())
 /// ```
+#[expect(clippy::struct_excessive_bools, reason = "a clock is like this or not")]
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(super) profile: &'static Profile,
@@ -64,8 +69,11 @@ pub struct Config {
     pub(super) tai: i32,
     pub(super) aux: Option<u8>,
     pub(super) unprivileged: bool,
+    pub(super) strict: bool,
+    pub(super) faults: Faults,
     pub(super) fail: Vec<Failure>,
     pub(super) remove: Option<Offset>,
+    pub(super) log: Option<PathBuf>,
 }
 
 /// The widest that the mock's oscillator and its delays may be set to.
@@ -100,6 +108,11 @@ impl FromStr for Config {
 }
 
 impl Config {
+    /// The file that keeps the clock's state.
+    pub fn state(&self) -> Option<&PathBuf> {
+        self.state.as_ref()
+    }
+
     fn of(profile: &'static Profile) -> Self {
         Self {
             profile,
@@ -122,8 +135,11 @@ impl Config {
             tai: 37,
             aux: None,
             unprivileged: false,
+            strict: profile.strict,
+            faults: Faults::default(),
             fail: Vec::new(),
             remove: None,
+            log: None,
         }
     }
 
@@ -171,8 +187,12 @@ impl Config {
                 self.aux = Some(clock.ok_or("use a number from 0 to 7")?);
             }
             "unprivileged" if value.is_empty() => self.unprivileged = true,
-            "unset" | "unprivileged" => return Err("it takes no value".into()),
+            "lax" if value.is_empty() => self.strict = false,
+            "unset" | "unprivileged" | "lax" => return Err("it takes no value".into()),
+            "log" if !value.is_empty() => self.log = Some(value.into()),
+            "log" => return Err("it takes a file: log=FILE".into()),
             "state" => return Err("it takes a file: state=FILE".into()),
+            "fault" => self.faults.add(value.parse()?),
             "fail" => {
                 let (call, errno) = value.split_once(':').ok_or("use CALL:ERRNO")?;
                 let (call, number) = call.split_once('#').unwrap_or((call, "1"));
@@ -246,6 +266,7 @@ mod tests {
             ("mock:full,freq=200000ppm", "limit"),
             ("mock:full,drift=2ppm", "limit"),
             ("mock:igb,loop=0:1", "its 0 pins"),
+            ("mock:full,fault=nothing", "the faults are stuck-time"),
             ("mock:full,fail=reed:EIO", "the calls are"),
             ("mock:full,fail=read:EWHAT", "errno"),
             ("mock:full,fail=read#0:EIO", "number 1"),

@@ -5,6 +5,7 @@ mod attributes;
 mod readings;
 mod requests;
 
+use super::fault::Fault;
 use super::linux::Feature;
 use super::profile::Profile;
 use super::time::{SECOND, nanoseconds, to_timespec};
@@ -20,8 +21,10 @@ use nix::poll::{PollFd, PollTimeout, poll};
 use readings::sampled;
 use std::time::Duration;
 
-/// `TIME_SETTOD_SEC_MAX`: the last second that a clock may be set to.
-const LAST_SECOND: i128 = i64::MAX as i128 / SECOND - 30 * 365 * 24 * 3_600;
+/// `KTIME_SEC_MAX`: the kernel has no time from this second on.
+const KTIME_SECONDS: i128 = i64::MAX as i128 / SECOND;
+/// `TIME_SETTOD_SEC_MAX`: what a clock may be set to ends 30 years before that.
+const LAST_SECOND: i128 = KTIME_SECONDS - 30 * 365 * 24 * 3_600;
 /// `PTP_DEFAULT_MAX_VCLOCKS`.
 pub(super) const MOST_VIRTUAL_CLOCKS: u32 = 20;
 
@@ -111,17 +114,31 @@ impl World {
         Ok(())
     }
 
+    /// The number of pins that the driver tells.
+    fn promised_pins(&self) -> u32 {
+        self.config.profile.n_pins + u32::from(self.config.faults.has(Fault::CapsPins))
+    }
+
     fn runs_freely(&self) -> bool {
         self.virtual_clocks > 0 && !self.config.profile.cycles
     }
 
     fn read_clock(&mut self) -> i128 {
         let now = self.pass_a_reading();
-        self.chip.shows(now)
+        self.readings += 1;
+        let early = self.config.faults.has(Fault::Backwards) && self.readings.is_multiple_of(100);
+        self.chip.shows(now) - if early { 1_000_000 } else { 0 }
     }
 }
 
 impl Calls for Mock {
+    fn reopen(&self, write: bool) -> Result<Box<dyn Calls>> {
+        self.call("open", |world| {
+            if write && world.config.profile.read_only { Err(Errno::EACCES) } else { Ok(()) }
+        })?;
+        Ok(Box::new(self.again(write)))
+    }
+
     fn clock_gettime(&self) -> Result<timespec> {
         self.call("clock_gettime", |world| to_timespec(world.read_clock()))
     }
@@ -129,7 +146,9 @@ impl Calls for Mock {
     fn clock_settime(&self, time: &timespec) -> Result<()> {
         // The timekeeping core looks at the time first, the PTP core last.
         let seconds = i128::from(time.tv_sec);
-        if !(0..SECOND).contains(&i128::from(time.tv_nsec)) || seconds < 0 {
+        if !(0..SECOND).contains(&i128::from(time.tv_nsec))
+            || !(0..KTIME_SECONDS).contains(&seconds)
+        {
             return Err(Errno::EINVAL);
         }
         self.change("clock_settime", |world| {
@@ -137,7 +156,7 @@ impl Calls for Mock {
             if world.runs_freely() {
                 return Err(Errno::EBUSY);
             }
-            if seconds >= LAST_SECOND {
+            if world.has(Feature::TimeLimit) && seconds >= LAST_SECOND {
                 return Err(Errno::EINVAL);
             }
             let now = world.pass_a_reading();
@@ -151,7 +170,9 @@ impl Calls for Mock {
             return self.call("clock_adjtime", |world| world.adjtime(timex));
         }
         self.change("clock_adjtime", |world| {
-            self.may_write(world, true)?;
+            if !world.config.faults.has(Fault::ReadOnly) {
+                self.may_write(world, true)?;
+            }
             world.adjtime(timex)
         })
     }
@@ -166,14 +187,17 @@ impl Calls for Mock {
             let profile = world.config.profile;
             let count = |number: u32| libc::c_int::try_from(number).unwrap_or(libc::c_int::MAX);
             let phase = profile.max_phase.filter(|_| world.has(Feature::AdjPhase));
+            let has = |fault| world.config.faults.has(fault);
+            let precise = profile.precise && world.has(Feature::Precise);
+            let less = u32::from(has(Fault::Version2) && version == Version::V2);
             Ok(ptp_clock_caps {
-                max_adj: profile.max_adj,
-                n_alarm: profile.n_alarm,
-                n_ext_ts: count(profile.n_ext_ts),
+                max_adj: profile.max_adj(world.config.kernel),
+                n_alarm: profile.n_alarm + i32::from(has(Fault::CapsSysfs)),
+                n_ext_ts: count(profile.n_ext_ts.saturating_sub(less)),
                 n_per_out: count(profile.n_per_out),
                 pps: profile.pps.into(),
-                n_pins: count(profile.n_pins),
-                cross_timestamping: (profile.precise && world.has(Feature::Precise)).into(),
+                n_pins: count(world.promised_pins()),
+                cross_timestamping: (precise || has(Fault::CapsPrecise)).into(),
                 adjust_phase: phase.is_some().into(),
                 max_phase_adj: phase.filter(|_| world.has(Feature::MaxPhase)).unwrap_or(0),
                 ..uapi::clock_caps()
@@ -225,7 +249,8 @@ impl Calls for Mock {
                     let now = world.time.now();
                     world.shown(libc::CLOCK_REALTIME, now)?
                 } else {
-                    let shown = world.read_clock();
+                    let late = world.config.faults.has(Fault::BasicLate);
+                    let shown = world.read_clock() - if late { 10_000_000 } else { 0 };
                     world.pass_a_reading();
                     shown
                 };
@@ -258,7 +283,7 @@ impl Calls for Mock {
             if !world.has(Feature::Precise) {
                 return Err(Errno::ENOTTY);
             }
-            if !world.config.profile.precise {
+            if !world.config.profile.precise || world.config.faults.has(Fault::CapsPrecise) {
                 return Err(Errno::EOPNOTSUPP);
             }
             world.precise(false)
@@ -350,7 +375,8 @@ impl Calls for Mock {
                     return Ok(queue.pop(events));
                 }
                 // Virtual time would stand still for ever.
-                if world.time.is_virtual() && world.until_next_event().is_none() {
+                let nothing_comes = world.until_next_event().is_none() && world.removal.is_none();
+                if world.time.is_virtual() && nothing_comes {
                     return Err(Errno::EINTR);
                 }
             }
@@ -402,8 +428,9 @@ impl Calls for Mock {
     }
 
     fn virtual_clocks(&self) -> Result<Vec<String>> {
-        let number = self.lock().virtual_clocks;
-        Ok((1..=number).map(|number| format!("ptp{number}")).collect())
+        self.call("virtual_clocks", |world| {
+            Ok((1..=world.virtual_clocks).map(|number| format!("ptp{number}")).collect())
+        })
     }
 
     fn system_gettime(&self, clock: libc::clockid_t) -> Result<timespec> {

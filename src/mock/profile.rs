@@ -1,5 +1,6 @@
 //! The clocks that the mock can be, with the caps of their drivers.
 
+use super::linux::Linux;
 use crate::kernel::uapi::{
     PTP_EXT_OFFSET, PTP_EXTTS_EDGES, PTP_PEROUT_DUTY_CYCLE, PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE,
     PTP_RISING_EDGE,
@@ -12,6 +13,8 @@ pub(super) struct Profile {
     pub(super) name: &'static str,
     pub(super) clock_name: &'static str,
     pub(super) max_adj: i32,
+    /// What `max_adj` was before this kernel.
+    pub(super) older_max_adj: Option<(Linux, i32)>,
     pub(super) n_alarm: i32,
     pub(super) n_ext_ts: u32,
     pub(super) n_per_out: u32,
@@ -39,8 +42,8 @@ pub(super) struct Profile {
     pub(super) perout_flags: u32,
     /// Periodic outputs are one pulse a second, on the second.
     pub(super) perout_is_pps: bool,
-    /// The functions that a pin can have.
-    pub(super) pins_do_perout: bool,
+    /// So many pins, the first ones, can be outputs; the rest are inputs only.
+    pub(super) output_pins: u32,
     /// The device may not be opened for writing.
     pub(super) read_only: bool,
     /// The clock is a virtual one.
@@ -52,6 +55,7 @@ const FULL: Profile = Profile {
     name: "full",
     clock_name: "mock PHC",
     max_adj: 100_000_000,
+    older_max_adj: None,
     n_alarm: 1,
     n_ext_ts: 4,
     n_per_out: 4,
@@ -68,7 +72,7 @@ const FULL: Profile = Profile {
     extts_needs_pin: None,
     perout_flags: PTP_PEROUT_ONE_SHOT | PTP_PEROUT_DUTY_CYCLE | PTP_PEROUT_PHASE,
     perout_is_pps: false,
-    pins_do_perout: true,
+    output_pins: 3,
     read_only: false,
     is_virtual: false,
 };
@@ -87,7 +91,7 @@ const CARD: Profile = Profile {
     extts_flags: 0,
     strict: false,
     perout_flags: 0,
-    pins_do_perout: false,
+    output_pins: 0,
     ..FULL
 };
 
@@ -112,13 +116,19 @@ pub(super) const PROFILES: [Profile; 6] = [
         extts_needs_pin: Some(0),
         perout_flags: 0,
         perout_is_pps: true,
-        pins_do_perout: false,
+        output_pins: 0,
         ..FULL
     },
     // drivers/net/ethernet/intel/igb/igb_ptp.c, the 82576 that emulators have
     Profile { name: "igb", clock_name: "525400123456", max_adj: 999_999_881, ..CARD },
     // drivers/net/ethernet/intel/e1000e/ptp.c, the 82574
-    Profile { name: "e1000e", clock_name: "525400123457", max_adj: 599_999_900, ..CARD },
+    Profile {
+        name: "e1000e",
+        clock_name: "525400123457",
+        max_adj: 599_999_900,
+        older_max_adj: Some((Linux::of(6, 9, 0), 599_999_999)),
+        ..CARD
+    },
     Profile { name: "readonly", read_only: true, ..FULL },
     // drivers/ptp/ptp_vclock.c
     Profile {
@@ -129,3 +139,13 @@ pub(super) const PROFILES: [Profile; 6] = [
         ..CARD
     },
 ];
+
+impl Profile {
+    /// The driver's limit of frequency offsets, in the kernel that has it.
+    pub(super) fn max_adj(&self, kernel: Linux) -> i32 {
+        match self.older_max_adj {
+            Some((since, older)) if kernel < since => older,
+            _ => self.max_adj,
+        }
+    }
+}

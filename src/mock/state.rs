@@ -209,7 +209,7 @@ pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
     chip.birth = big(kept, "birth")?;
     chip.anchor = (big(kept, "anchor_at")?, parts(kept, "anchor_parts")?);
     chip.dialled = number(kept, "dialled")?;
-    let limit = Frequency::from_ppb(world.config.profile.max_adj).scaled_ppm();
+    let limit = Frequency::from_ppb(world.config.profile.max_adj(world.config.kernel)).scaled_ppm();
     if !(-limit..=limit).contains(&chip.dialled) {
         return Err(damaged("dialled"));
     }

@@ -53,13 +53,21 @@ impl PhaseControl {
 }
 
 impl Phc {
-    /// What the clock says that it can do. Wraps `PTP_CLOCK_GETCAPS`.
+    /// What the clock says that it can do, asked for once. Wraps `PTP_CLOCK_GETCAPS`.
     ///
     /// # Errors
     ///
     /// `ENOTTY` where the device is no PHC, `ENODEV` where the clock has gone.
     #[doc(alias = "PTP_CLOCK_GETCAPS")]
     pub fn caps(&self) -> Result<Caps, Error> {
+        if let Some(known) = self.caps.get() {
+            return Ok(*known);
+        }
+        let caps = self.ask_for_caps()?;
+        Ok(*self.caps.get_or_init(|| caps))
+    }
+
+    fn ask_for_caps(&self) -> Result<Caps, Error> {
         let call = || self.calls.getcaps(Version::V1);
         let caps = self.call("ask for its caps", "PTP_CLOCK_GETCAPS", call)?;
         let count = |number: libc::c_int| u32::try_from(number).unwrap_or(0);

@@ -107,7 +107,7 @@ impl Error {
         Some(match errno {
             Errno::EACCES if *call == "open" => format!(
                 "give yourself access to {device}: join its group (ls -l {device}), or have an \
-                 administrator add a udev rule such as SUBSYSTEM==\"ptp\", GROUP=\"clock\", \
+                 administrator add a udev rule such as SUBSYSTEM==\"ptp\", GROUP=\"ptp\", \
                  MODE=\"0660\". Commands that only look need read access alone"
             ),
             Errno::EACCES if call.starts_with("sysfs") => {

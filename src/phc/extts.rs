@@ -130,7 +130,8 @@ impl Phc {
             return Ok(());
         }
         let why = pins::no_channel("extts", channel, channels);
-        Err(self.unable(&extts_asked(channel, true), why))
+        // To switch off what isn't there is asked for, too.
+        Err(self.unable(&format!("use external timestamps of channel {channel}"), why))
     }
 
     /// Makes a request, again as long as signals interrupt it; tells whether it was strict.

@@ -26,9 +26,14 @@ impl Phc {
         })
     }
 
-    /// The devices of the virtual clocks on this one, `ptp3`, where sysfs shows them.
-    pub fn virtual_clock_names(&self) -> Vec<String> {
-        self.calls.virtual_clocks().unwrap_or_default()
+    /// The devices of the virtual clocks on this one, `ptp3`, as sysfs shows them.
+    ///
+    /// # Errors
+    ///
+    /// What reading the clock's folder in sysfs answers.
+    pub fn virtual_clock_names(&self) -> Result<Vec<String>, Error> {
+        let call = || self.calls.virtual_clocks();
+        self.call("list its virtual clocks", "sysfs", call)
     }
 
     /// Sets the number of virtual clocks; above 0 this clock turns free-running, unless it has a

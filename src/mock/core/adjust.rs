@@ -5,6 +5,7 @@ use crate::Frequency;
 use crate::kernel::Result;
 use crate::kernel::uapi::timex;
 use crate::mock::World;
+use crate::mock::fault::Fault;
 use crate::mock::linux::Feature;
 use crate::mock::time::SECOND;
 use nix::errno::Errno;
@@ -13,7 +14,8 @@ impl World {
     pub(super) fn adjtime(&mut self, timex: &mut timex) -> Result<()> {
         let profile = self.config.profile;
         let acts = libc::ADJ_SETOFFSET | libc::ADJ_FREQUENCY | libc::ADJ_OFFSET;
-        if timex.modes & acts != 0 && self.runs_freely() {
+        let acts = timex.modes & acts != 0 || !self.has(Feature::ReadsWhileFree);
+        if acts && self.runs_freely() {
             return Err(Errno::EBUSY);
         }
         let nano = timex.modes & libc::ADJ_NANO != 0;
@@ -24,15 +26,19 @@ impl World {
             }
             let by = i128::from(timex.time.tv_sec) * SECOND + part;
             let to = self.read_clock() + by;
-            if !(0..LAST_SECOND * SECOND).contains(&to) {
+            if self.has(Feature::TimeLimit) && !(0..LAST_SECOND * SECOND).contains(&to) {
                 return Err(Errno::EINVAL);
             }
             let now = self.time.now();
             self.chip.step(now, by);
             Ok(())
         } else if timex.modes & libc::ADJ_FREQUENCY != 0 {
+            let limit = i128::from(profile.max_adj(self.config.kernel));
             let ppb = Frequency::from_scaled_ppm(timex.freq).kernel_ppb();
-            if ppb.unsigned_abs() > u128::from(profile.max_adj.unsigned_abs()) {
+            if !(-limit..=limit).contains(&ppb) {
+                return Err(Errno::ERANGE);
+            }
+            if self.config.faults.has(Fault::FreqLimit) && ppb.abs() > limit / 2 {
                 return Err(Errno::ERANGE);
             }
             let now = self.pass_a_reading();
@@ -46,6 +52,11 @@ impl World {
             let offset = i32::from_le_bytes([a, b, c, d]);
             let offset = if nano { offset } else { offset.wrapping_mul(1_000) };
             if offset.unsigned_abs() > limit.unsigned_abs() && self.has(Feature::MaxPhase) {
+                return Err(Errno::ERANGE);
+            }
+            if self.config.faults.has(Fault::PhaseLimit)
+                && offset.unsigned_abs() > limit.unsigned_abs() / 2
+            {
                 return Err(Errno::ERANGE);
             }
             let now = self.pass_a_reading();

@@ -2,7 +2,9 @@
 
 use super::MOST_VIRTUAL_CLOCKS;
 use crate::kernel::Result;
+use crate::kernel::uapi::ptp_pin_desc;
 use crate::mock::World;
+use crate::mock::fault::Fault;
 use crate::mock::linux::Feature;
 use nix::errno::Errno;
 
@@ -12,18 +14,26 @@ impl World {
         let virtual_clocks = self.has(Feature::VirtualClocks) && !profile.is_virtual;
         Ok(match name {
             "clock_name" => profile.clock_name.to_owned(),
-            "max_adjustment" => profile.max_adj.to_string(),
+            "max_adjustment" => profile.max_adj(self.config.kernel).to_string(),
             "max_phase_adjustment" if self.has(Feature::MaxPhase) => {
                 profile.max_phase.ok_or(Errno::ENOENT)?.to_string()
             }
             "n_alarms" => profile.n_alarm.to_string(),
             "n_external_timestamps" => profile.n_ext_ts.to_string(),
             "n_periodic_outputs" => profile.n_per_out.to_string(),
-            "n_programmable_pins" => profile.n_pins.to_string(),
+            "n_programmable_pins" => self.promised_pins().to_string(),
             "pps_available" => i32::from(profile.pps).to_string(),
             "n_vclocks" if virtual_clocks => self.virtual_clocks.to_string(),
             "max_vclocks" if virtual_clocks => MOST_VIRTUAL_CLOCKS.to_string(),
-            _ => return Err(Errno::ENOENT),
+            _ => {
+                let named = name.strip_prefix("pins/").ok_or(Errno::ENOENT)?;
+                let pin = self.pins.iter().find(|pin| pin_name(pin) == named.as_bytes());
+                let pin = pin.ok_or(Errno::ENOENT)?;
+                if self.config.faults.has(Fault::PinSysfs) {
+                    return Ok("0 0".into());
+                }
+                format!("{} {}", pin.func, pin.chan)
+            }
         })
     }
 
@@ -39,4 +49,8 @@ impl World {
         self.virtual_clocks = number;
         Ok(())
     }
+}
+
+fn pin_name(pin: &ptp_pin_desc) -> Vec<u8> {
+    pin.name.iter().take_while(|byte| **byte != 0).flat_map(|byte| byte.to_ne_bytes()).collect()
 }

@@ -9,6 +9,7 @@ use crate::kernel::uapi::{
 use crate::kernel::{Result, Version};
 use crate::mock::World;
 use crate::mock::chip::Output;
+use crate::mock::fault::Fault;
 use crate::mock::linux::Feature;
 use crate::mock::time::SECOND;
 use nix::errno::Errno;
@@ -39,11 +40,13 @@ impl World {
         let wanted = flags & (PTP_EXTTS_EDGES | PTP_EXT_OFFSET);
         let is_strict = flags & PTP_STRICT_FLAGS != 0;
         let beyond = enable && wanted & !profile.extts_flags != 0;
-        if is_strict && !profile.strict || beyond && (is_strict || profile.checks_version_1) {
+        if is_strict && !self.config.strict || beyond && (is_strict || profile.checks_version_1) {
             return Err(Errno::EOPNOTSUPP);
         }
         if !enable {
-            self.chip.inputs.remove(&request.index);
+            if !self.config.faults.has(Fault::ExttsStays) {
+                self.chip.inputs.remove(&request.index);
+            }
             return Ok(());
         }
         if let Some(channel) = profile.extts_needs_pin
@@ -56,7 +59,8 @@ impl World {
             0 => profile.extts_flags & PTP_EXTTS_EDGES,
             taken => taken,
         };
-        self.chip.inputs.insert(request.index, taken);
+        let both = if self.config.faults.has(Fault::EdgesBoth) { PTP_EXTTS_EDGES } else { 0 };
+        self.chip.inputs.insert(request.index, taken | both);
         Ok(())
     }
 
@@ -93,7 +97,9 @@ impl World {
         let value = |time: ptp_clock_time| i128::from(time.sec) * SECOND + i128::from(time.nsec);
         let period = value(request.period);
         if (request.period.sec, request.period.nsec) == (0, 0) {
-            self.chip.outputs.remove(&request.index);
+            if !self.config.faults.has(Fault::PeroutStays) {
+                self.chip.outputs.remove(&request.index);
+            }
             return Ok(());
         }
         if profile.perout_is_pps && (period != SECOND || times.start_or_phase.nsec != 0) {
@@ -103,7 +109,8 @@ impl World {
         if period <= 0 {
             return Err(Errno::EINVAL);
         }
-        let width = if flags & PTP_PEROUT_DUTY_CYCLE == 0 { period / 2 } else { value(on) };
+        let half = flags & PTP_PEROUT_DUTY_CYCLE == 0 || self.config.faults.has(Fault::PeroutWidth);
+        let width = if half { period / 2 } else { value(on) };
         let start = value(times.start_or_phase);
         let one_shot = flags & PTP_PEROUT_ONE_SHOT != 0;
         self.chip.outputs.insert(request.index, Output { start, period, width, one_shot });
@@ -128,14 +135,17 @@ impl World {
             return Err(Errno::EINVAL);
         }
         let verified = match func {
-            PTP_PF_PEROUT => profile.pins_do_perout,
+            PTP_PF_PEROUT => request.index < profile.output_pins,
             PTP_PF_PHYSYNC => false,
             _ => true,
         };
         if !verified {
             return Err(Errno::EOPNOTSUPP);
         }
-        if let Some(holder) = holder {
+        if self.config.faults.has(Fault::PinLies) && request.index == 2 {
+            return Ok(());
+        }
+        if let Some(holder) = holder.filter(|_| !self.config.faults.has(Fault::PinKeeps)) {
             self.disable(func, chan);
             if let Some(pin) = self.pins.get_mut(holder) {
                 (pin.func, pin.chan) = (PTP_PF_NONE, 0);
