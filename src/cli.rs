@@ -11,6 +11,7 @@ mod extts;
 mod failure;
 mod freq;
 mod get;
+mod journal;
 mod list;
 mod man;
 mod offset;
@@ -89,7 +90,19 @@ const DEVICE_VARIABLE: &str = "PTPCTL_DEVICE";
 impl Context<'_> {
     /// Opens the clock that the command line names, else the environment, else `/dev/ptp0`.
     fn open(&self, access: Access) -> Result<Phc, Failure> {
-        Ok(find::open(&self.device()?, access)?)
+        let phc = find::open(&self.device()?, access)?;
+        self.tell_what_is_left_on(&phc);
+        Ok(phc)
+    }
+
+    /// A program that was killed may have left something on.
+    fn tell_what_is_left_on(&self, phc: &Phc) {
+        let device = journal::quoted(&phc.name().device);
+        for journal::Entry { what, how, .. } in journal::left_behind(phc) {
+            self.printer.aside(&format!(
+                "an earlier ptpctl could not put this back: {what}: ptpctl {how} {device}"
+            ));
+        }
     }
 
     /// As [`Context::open`], for a command that changes the clock, unless it only tells what it

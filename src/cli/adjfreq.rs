@@ -1,6 +1,7 @@
 //! `ptpctl adjfreq`: dial a clock's frequency.
 
 use super::failure::Failure;
+use super::journal;
 use super::{Command, Context, arguments, freq};
 use crate::Frequency;
 use crate::report::Report;
@@ -47,6 +48,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         );
     }
     phc.set_frequency(asked)?;
+    journal::settle(&phc, &["frequency"]);
     let dialled = phc.frequency()?;
     let report = freq::rows(report.headline("dialled".into()), dialled).value("dry_run", false);
     Ok(if dialled == asked {

@@ -1,6 +1,7 @@
 //! `ptpctl adjtime`: step a clock.
 
 use super::failure::Failure;
+use super::journal;
 use super::{Command, Context, arguments};
 use crate::Offset;
 use crate::report::Report;
@@ -43,6 +44,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         "would be stepped"
     } else {
         phc.step(offset)?;
+        journal::settle(&phc, &["time"]);
         "stepped"
     };
     Ok(Report::on(phc.name())

@@ -1,6 +1,7 @@
 //! `ptpctl extts`: external timestamps, an event a line.
 
 use super::failure::Failure;
+use super::journal::{self, Entry, Journal};
 use super::pin::{Borrowed, switched_off};
 use super::{Command, Context, arguments};
 use crate::kernel::{Signals, Wait};
@@ -55,6 +56,19 @@ fn arguments(command: clap::Command) -> clap::Command {
             "TIME",
             "Give up, with status 5, when no event came for so long",
         )))
+        .arg(
+            arguments::flag("off", "Switch the channel off, whoever switched it on, and end")
+                .conflicts_with_all([
+                    "pin",
+                    "edge",
+                    "offset-events",
+                    "only",
+                    "count",
+                    "duration",
+                    "timeout",
+                    "keep",
+                ]),
+        )
         .arg(arguments::flag("keep", "Leave the timestamps and the pin switched on at the end"))
         .arg(arguments::dry_run())
         .arg(arguments::device())
@@ -69,13 +83,16 @@ fn arguments(command: clap::Command) -> clap::Command {
              been switched off by the kernel and stays off.)\n\nOther programs can have other \
              channels switched on; --only keeps their events away. Without --count and --duration \
              it goes on until it is stopped. When nothing came at all in --duration, or for \
-             --timeout, the status is 5.",
+             --timeout, the status is 5.\n\nA program that is killed (SIGKILL) can't switch off \
+             what it switched on. The next call of ptpctl on that clock tells what was left, and \
+             the command that puts it right: --off for a channel.",
         )
         .after_help(
             "Examples:\n  \
              ptpctl extts --count 3 mock\n  \
              ptpctl extts --pin SDP1 --channel 1 --edge both --duration 2s mock\n  \
-             ptpctl extts --timeout 2s --json mock | head -n 2",
+             ptpctl extts --timeout 2s --json mock | head -n 2\n  \
+             ptpctl extts --off --channel 1",
         )
 }
 
@@ -91,6 +108,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     };
     let phc = context.open_to_change()?;
     phc.check_extts(request.channel)?;
+    if context.has("off") {
+        return switch_off(context, &phc, request.channel);
+    }
     let pin = context.get::<String>("pin").map(|name| phc.find_pin(&name)).transpose()?;
     if context.is_dry_run() {
         if let Some(pin) = &pin {
@@ -105,6 +125,15 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // Caught before anything is switched on, so that nothing stays on.
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
+    let loser = match &pin {
+        Some(pin) => phc.check_pin(pin, PinFunction::Extts, request.channel)?,
+        None => None,
+    };
+    let left: Vec<_> = std::iter::once(Entry::extts(request.channel))
+        .chain(pin.as_ref().map(Entry::pin))
+        .chain(loser.as_ref().map(Entry::pin))
+        .collect();
+    let journal = Journal::begin(&phc, &left);
     let mut undo = Undo { phc: &phc, channel: None, pins: Borrowed::none(&phc) };
     let watched = watch(context, &phc, &signals, request, pin, &mut undo);
     // There is nothing to keep of what couldn't be switched on.
@@ -113,6 +142,13 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
     let undone = undo.undo();
     drop(undo);
+    match &undone {
+        Ok(()) => {
+            drop(journal);
+            journal::settle(&phc, &[&Entry::extts(request.channel).key]);
+        }
+        Err(_) => journal.leave(),
+    }
     match (watched, undone) {
         // A signal makes a blocked writing fail, too.
         (_, Ok(())) if signals.came().is_some() => Err(Failure::Signal(signals)),
@@ -127,6 +163,21 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             Err(error.into())
         }
     }
+}
+
+fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, Failure> {
+    let done = if context.is_dry_run() {
+        "would be off"
+    } else {
+        phc.disable_extts(channel)?;
+        journal::settle(phc, &[&Entry::extts(channel).key]);
+        "are off"
+    };
+    Ok(Report::on(phc.name())
+        .headline(format!("external timestamps of channel {channel} {done}"))
+        .value("channel", channel)
+        .value("enabled", false)
+        .value("dry_run", context.is_dry_run()))
 }
 
 /// What has to be put back at the end, also on the way out of a panic.

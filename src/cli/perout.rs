@@ -1,11 +1,13 @@
 //! `ptpctl perout`: a periodic output.
 
 use super::failure::Failure;
+use super::journal::{self, Entry, Journal};
 use super::pin::{Borrowed, note_changes};
 use super::set::{self, Time};
 use super::{Command, Context, arguments};
 use crate::Offset;
 use crate::decimal::Decimal;
+use crate::kernel::Signals;
 use crate::phc::{Perout, PeroutLoss, PeroutStart, Phc, PinFunction};
 use crate::report::Report;
 use crate::{Timestamp, Unknown};
@@ -147,32 +149,54 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let channel: u32 = context.required("channel")?;
     let phc = context.open_to_change()?;
     if context.has("off") {
-        let done = if context.is_dry_run() {
-            phc.check_perout_channel(channel)?;
-            "would be off"
-        } else {
-            phc.disable_perout(channel)?;
-            "off"
-        };
-        return Ok(Report::on(phc.name())
-            .headline(format!("periodic output of channel {channel} {done}"))
-            .value("channel", channel)
-            .value("enabled", false)
-            .value("dry_run", context.is_dry_run()));
+        return switch_off(context, &phc, channel);
     }
     let perout = asked_for(context, &phc, channel)?;
     // Everything is checked before the pin changes.
     phc.check_perout(perout)?;
     let pin = context.get::<String>("pin").map(|name| phc.find_pin(&name)).transpose()?;
     let pins = phc.pins()?;
+    // A signal in between leaves all of it or nothing.
+    let signals = Signals::catch()
+        .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
+    let changes = pin.as_ref().filter(|_| !context.is_dry_run());
+    let journal = match changes {
+        Some(pin) => {
+            let loser = phc.check_pin(pin, PinFunction::Perout, channel)?;
+            let left: Vec<_> = std::iter::once(pin).chain(&loser).map(Entry::pin).collect();
+            Some(Journal::begin(&phc, &left))
+        }
+        None => None,
+    };
     let mut borrowed = Borrowed::none(&phc);
     let loser = match &pin {
         Some(pin) if context.is_dry_run() => phc.check_pin(pin, PinFunction::Perout, channel)?,
         Some(pin) => borrowed.take(pin, PinFunction::Perout, channel)?,
         None => None,
     };
-    let loss = if context.is_dry_run() { PeroutLoss::Nothing } else { phc.enable_perout(perout)? };
+    let enabled =
+        if context.is_dry_run() { Ok(PeroutLoss::Nothing) } else { phc.enable_perout(perout) };
+    let loss = match enabled {
+        Ok(loss) => loss,
+        Err(error) => {
+            let Err(undone) = borrowed.put_back() else { return Err(error.into()) };
+            if let Some(journal) = journal {
+                journal.leave();
+            }
+            Failure::from(error).tell(context.printer);
+            return Err(undone.into());
+        }
+    };
+    if signals.came().is_some() && !context.is_dry_run() {
+        phc.disable_perout(channel)?;
+        borrowed.put_back()?;
+        drop(journal);
+        return Err(Failure::Signal(signals));
+    }
     borrowed.keep();
+    drop(journal);
+    // It is done: a signal from now on finds the output on, and the report being told.
+    std::mem::forget(signals);
     let done = if context.is_dry_run() { "would be on" } else { "on" };
     let report = Report::on(phc.name())
         .headline(format!("periodic output of channel {channel} {done}"))
@@ -215,6 +239,22 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
              clock will shift the phase",
         ),
     })
+}
+
+fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, Failure> {
+    let done = if context.is_dry_run() {
+        phc.check_perout_channel(channel)?;
+        "would be off"
+    } else {
+        phc.disable_perout(channel)?;
+        journal::settle(phc, &[&Entry::perout(channel).key]);
+        "off"
+    };
+    Ok(Report::on(phc.name())
+        .headline(format!("periodic output of channel {channel} {done}"))
+        .value("channel", channel)
+        .value("enabled", false)
+        .value("dry_run", context.is_dry_run()))
 }
 
 fn asked_for(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Perout, Failure> {

@@ -1,6 +1,7 @@
 //! `ptpctl pin`: give a pin a function.
 
 use super::failure::Failure;
+use super::journal::{self, Entry};
 use super::{Command, Context, arguments};
 use crate::phc::{Error, Phc, Pin, PinFunction};
 use crate::report::{Report, Value};
@@ -47,7 +48,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let assigned = if context.is_dry_run() {
         phc.check_pin(&pin, function, channel)?
     } else {
-        phc.set_pin(&pin, function, channel)?
+        let assigned = phc.set_pin(&pin, function, channel)?;
+        journal::settle(&phc, &[&Entry::pin(&pin).key]);
+        assigned
     };
     let done = if context.is_dry_run() { "would get" } else { "has" };
     let of =

@@ -1,6 +1,7 @@
 //! `ptpctl set`: set a clock's time.
 
 use super::failure::Failure;
+use super::journal;
 use super::offset::Measured;
 use super::{Command, Context, arguments, rfc3339};
 use crate::decimal::Decimal;
@@ -118,6 +119,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         "would be set"
     } else {
         phc.set_time(time)?;
+        journal::settle(&phc, &["time"]);
         "set"
     };
     Ok(Report::on(phc.name())
@@ -161,6 +163,7 @@ fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<R
         let late = ahead.nanoseconds().saturating_sub(rest);
         least = Some(least.map_or(late, |least| least.min(late)));
     };
+    journal::settle(phc, &["time"]);
     let report = report.headline(format!("set to the system clock in {scale}")).row(
         "remaining offset",
         format!("{rest:+} (PHC - {scale})"),

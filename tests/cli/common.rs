@@ -97,5 +97,13 @@ impl TemporaryFile {
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
+        // And what a program beside it left that was killed, or could not put something back.
+        let name = self.0.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let beside = format!("{name}.");
+        for entry in std::env::temp_dir().read_dir().into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(&beside)) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! However `extts` ends, what it switched on is switched off.
 
-use crate::common::{TemporaryFile, program, ptpctl};
+use crate::common::{TemporaryFile, program, ptpctl, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader};
@@ -133,11 +133,161 @@ fn a_second_writer_of_a_state_file_is_refused() {
 }
 
 #[test]
-fn what_a_killed_program_left_on_is_still_on() {
+fn what_a_killed_program_left_on_is_told_until_it_is_off() {
     let file = TemporaryFile::new("killed");
     let (mut child, _events) = watch(&file);
     child.kill().expect("killed");
     let _ = child.wait();
-    let state = std::fs::read_to_string(&file.0).expect("a state");
-    assert!(!state.contains("\"inputs\": {}"), "{state}");
+    let mock = file.mock("full");
+    let look = || ptpctl(&format!("get {mock}")).stderr;
+    let (channel, pin) =
+        (format!(": ptpctl extts --off --channel 0 {mock}\n"), String::from(": ptpctl pin 1 none"));
+    assert!(look().contains(&channel) && look().contains(&pin), "{}", look());
+    ptpctl(&format!("extts --off {mock}"));
+    assert!(!look().contains(&channel) && look().contains(&pin), "{}", look());
+    ptpctl(&format!("pin SDP1 none {mock}"));
+    assert_eq!(look(), "");
+    assert_all_is_off(&file);
+}
+
+#[test]
+fn a_pin_that_lost_its_channel_to_a_killed_program_is_told_and_names_are_quoted() {
+    let file = TemporaryFile::new("a b");
+    let mock = file.mock("full,signal=5ms");
+    let call = |arguments: &[&str]| run(program().args(arguments).args(["--device", &mock]));
+    call(&["pin", "3", "extts"]);
+    let mut child = program()
+        .args(["extts", "--pin", "2", "--device", &mock])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut events = BufReader::new(child.stdout.take().expect("a pipe"));
+    events.read_line(&mut String::new()).expect("an event");
+    child.kill().expect("killed");
+    let _ = child.wait();
+    let told = call(&["get"]).stderr;
+    let quoted = format!("ptpctl pin 3 extts --channel 0 '{mock}'");
+    assert!(told.contains(&quoted), "{told}");
+    assert_eq!(told.lines().count(), 3, "{told}");
+}
+
+#[test]
+fn a_pin_that_perout_cannot_put_back_is_told() {
+    let file = TemporaryFile::new("perout-pin");
+    let mock = file.mock("full");
+    ptpctl(&format!("pin 2 extts --channel 1 {mock}")).done();
+    let failing = format!("{mock},fail=perout_request:EIO,fail=pin_setfunc#2:EIO");
+    ptpctl(&format!("perout --period 1s --pin 2 {failing}")).failed(1, "can't give pin 2");
+    let told = ptpctl(&format!("get {mock}")).stderr;
+    assert!(told.contains(&format!("ptpctl pin 2 extts --channel 1 {mock}")), "{told}");
+}
+
+/// How a run that may be ended at any moment is ended.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Signal(Signal),
+    /// The reader goes, which is what raises SIGPIPE for those who don't ignore it.
+    ClosedPipe,
+}
+
+const ENDS: [End; 4] = [
+    End::Signal(Signal::SIGINT),
+    End::Signal(Signal::SIGTERM),
+    End::Signal(Signal::SIGHUP),
+    End::ClosedPipe,
+];
+
+/// How often each end comes for each command: 1 000 times where it is asked for.
+fn rounds() -> u64 {
+    std::env::var("PTPCTL_SIGNALS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+}
+
+/// Ends a command at random moments of its first ones, and looks at the clock it leaves.
+fn end_at_random(command: &str, settings: &str, longest_us: u64, look: fn(&TemporaryFile, bool)) {
+    std::thread::scope(|scope| {
+        for (number, end) in ENDS.into_iter().enumerate() {
+            scope.spawn(move || {
+                // A seed of its own, so that a failure comes again.
+                let mut random = 1 + number as u64;
+                for round in 0..rounds() {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round);
+                    let after = std::time::Duration::from_micros((random >> 33) % longest_us);
+                    let name: String = command
+                        .chars()
+                        .map(|c| if c.is_alphanumeric() { c } else { '-' })
+                        .collect();
+                    let file = TemporaryFile::new(&format!("{name}-{number}"));
+                    let mut child = program()
+                        .args(command.split(' '))
+                        .args(["--device", &file.mock(settings)])
+                        .stdout(Stdio::piped())
+                        .stderr(Stdio::null())
+                        .spawn()
+                        .expect("started");
+                    std::thread::sleep(after);
+                    match end {
+                        End::ClosedPipe => drop(child.stdout.take()),
+                        End::Signal(signal) => {
+                            let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+                            kill(pid, signal).expect("sent");
+                        }
+                    }
+                    // Nobody reads: the pipe holds what there is, or the signal ends the writing.
+                    let status = child.wait().expect("ended");
+                    assert!(
+                        match end {
+                            End::Signal(signal) => {
+                                status.signal() == Some(signal as i32) || status.success()
+                            }
+                            End::ClosedPipe => status.success(),
+                        },
+                        "{command}: {end:?} after {after:?}: {status:?}"
+                    );
+                    look(&file, status.success());
+                }
+            });
+        }
+    });
+}
+
+fn state(file: &TemporaryFile) -> Option<serde_json::Value> {
+    // Ended before it began, it has made none.
+    let text = std::fs::read_to_string(&file.0).ok().filter(|text| !text.is_empty())?;
+    Some(serde_json::from_str(&text).expect("a whole state"))
+}
+
+fn no_journal_is_left(file: &TemporaryFile) {
+    let name = file.0.file_name().expect("a name").to_str().expect("text").to_owned();
+    let folder = file.0.parent().expect("a folder");
+    let left = std::fs::read_dir(folder).expect("a folder").flatten().find(|entry| {
+        entry.file_name().to_str().is_some_and(|other| other.starts_with(&format!("{name}.left")))
+    });
+    assert!(left.is_none(), "{left:?}");
+}
+
+#[test]
+fn extts_leaves_nothing_on_at_whatever_moment_it_ends() {
+    end_at_random("extts --pin SDP1 --timeout 1s", "full,signal=1ms", 12_000, |file, _| {
+        if let Some(state) = state(file) {
+            assert_eq!(
+                (&state["inputs"], &state["pins"][1]),
+                (&serde_json::json!({}), &serde_json::json!([0, 0]))
+            );
+        }
+        no_journal_is_left(file);
+    });
+}
+
+#[test]
+fn perout_is_wholly_on_or_wholly_off_at_whatever_moment_it_ends() {
+    end_at_random("perout --period 1s --pin SDP1", "full", 6_000, |file, done| {
+        let Some(state) = state(file) else {
+            assert!(!done);
+            return;
+        };
+        let is_on = !state["outputs"].as_object().expect("outputs").is_empty();
+        let has_pin = state["pins"][1][0] != 0;
+        assert_eq!((is_on, has_pin), (done, done), "{state}");
+        no_journal_is_left(file);
+    });
 }
