@@ -20,6 +20,7 @@ mod pin;
 mod pins;
 mod pps;
 mod rfc3339;
+mod selftest;
 mod set;
 mod set_system;
 mod vclocks;
@@ -54,7 +55,7 @@ impl Command {
 }
 
 /// All commands, in the order in which help shows them.
-const COMMANDS: [Command; 19] = [
+const COMMANDS: [Command; 20] = [
     list::COMMAND,
     caps::COMMAND,
     get::COMMAND,
@@ -72,6 +73,7 @@ const COMMANDS: [Command; 19] = [
     pps::COMMAND,
     vclocks::COMMAND,
     extts::COMMAND,
+    selftest::COMMAND,
     completions::COMMAND,
     man::COMMAND,
 ];

@@ -36,6 +36,7 @@ mod offset;
 pub mod phc;
 #[cfg(feature = "cli")]
 mod report;
+pub mod selftest;
 mod timestamp;
 
 pub use frequency::Frequency;

@@ -3,6 +3,7 @@
 //! This room is the only place that prints.
 
 pub(crate) mod json;
+pub(crate) mod ktap;
 mod text;
 
 use crate::kernel::Signals;
@@ -223,9 +224,24 @@ impl Write for Output {
     }
 }
 
+/// For a writer of a format of its own.
+impl Write for Printer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
         Self { json, to: BufWriter::new(Output(io::stdout())) }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Prints a report.

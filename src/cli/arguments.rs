@@ -24,6 +24,7 @@ Exit status:
   1  failed
   2  wrong usage: no clock could do what was asked
   3  this clock can't do it
+  4  every check of selftest was skipped
   5  waited in vain
 
 Ctrl-C and SIGTERM end it by the signal, after what was switched on is off.";

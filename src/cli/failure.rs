@@ -25,6 +25,8 @@ pub(super) enum Failure {
     InVain(String),
     /// The result can't be written.
     Output(io::Error),
+    /// It has said all itself, and ends with this status.
+    Status(u8),
     /// A signal ended it.
     Signal(Signals),
 }
@@ -64,9 +66,12 @@ impl Failure {
                 return ExitCode::SUCCESS;
             }
             Self::Output(error) => (format!("can't write the output: {error}"), None),
-            Self::Signal(_) => (String::new(), None),
+            Self::Signal(_) | Self::Status(_) => (String::new(), None),
         };
         let status = self.status();
+        if let Self::Status(_) = self {
+            return ExitCode::from(status);
+        }
         if let Self::Signal(signals) = self {
             signals.end_by_it();
             return ExitCode::from(status);
@@ -100,6 +105,7 @@ impl Failure {
             Self::Clock(error) if error.is_unsupported() => 3,
             Self::Clock(_) | Self::Find(_) | Self::Failed(_) | Self::Output(_) => 1,
             Self::Signal(_) => 1,
+            Self::Status(status) => *status,
             Self::InVain(_) => 5,
         }
     }

@@ -69,6 +69,15 @@ impl Entry {
         }
     }
 
+    /// A time that may be off.
+    pub(super) fn time() -> Self {
+        Self {
+            key: "time".into(),
+            what: "the time may be off: look, and set it as this clock keeps it, UTC or TAI".into(),
+            how: "offset".into(),
+        }
+    }
+
     fn line(&self) -> String {
         format!("{}\t{}\t{}\n", self.key, self.what, self.how)
     }

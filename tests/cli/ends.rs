@@ -182,6 +182,33 @@ fn a_pin_that_perout_cannot_put_back_is_told() {
     assert!(told.contains(&format!("ptpctl pin 2 extts --channel 1 {mock}")), "{told}");
 }
 
+#[test]
+fn a_killed_self_test_is_told_with_what_puts_it_right() {
+    let file = TemporaryFile::new("killed-selftest");
+    let mock = file.mock("full");
+    ptpctl(&format!("adjfreq 12ppb {mock}")).done();
+    let mut child = program()
+        .args(["selftest", "--yes", "--only", "frequency", "--device", &mock])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("started");
+    let dialled = || std::fs::read_to_string(&file.0).unwrap_or_default();
+    while !dialled().contains("\"dialled\": 32768786") {
+        assert_eq!(child.try_wait().expect("a status"), None, "{}", dialled());
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().expect("killed");
+    let _ = child.wait();
+    let told = ptpctl(&format!("get {mock}")).stderr;
+    let dial = told.lines().find_map(|line| line.split(": ptpctl adjfreq ").nth(1));
+    assert!(told.contains(": ptpctl offset "), "{told}");
+    ptpctl(&format!("adjfreq {}", dial.expect("a command")));
+    ptpctl(&format!("set now {mock}"));
+    assert_eq!(ptpctl(&format!("get {mock}")).stderr, "");
+    let freq = ptpctl(&format!("freq --json {mock}")).done().json();
+    assert_eq!(freq["frequency_scaled_ppm"], 786);
+}
+
 /// How a run that may be ended at any moment is ended.
 #[derive(Clone, Copy, Debug)]
 enum End {
@@ -289,5 +316,23 @@ fn perout_is_wholly_on_or_wholly_off_at_whatever_moment_it_ends() {
         let has_pin = state["pins"][1][0] != 0;
         assert_eq!((is_on, has_pin), (done, done), "{state}");
         no_journal_is_left(file);
+    });
+}
+
+#[test]
+fn selftest_leaves_the_clock_as_it_was_at_whatever_moment_it_ends() {
+    let command = "selftest --yes --loop 0:1";
+    end_at_random(command, "full,time=virtual,loop=0:1", 40_000, |file, _| {
+        let Some(state) = state(file) else { return };
+        assert_eq!(state["inputs"], serde_json::json!({}), "{state}");
+        assert_eq!(state["outputs"], serde_json::json!({}), "{state}");
+        assert_eq!((&state["dialled"], &state["phase_register"]), (&0.into(), &0.into()));
+        let pins = state["pins"].as_array().expect("pins");
+        assert!(pins.iter().all(|pin| pin[0] == 0), "{state}");
+        no_journal_is_left(file);
+        // To the microsecond where it would be.
+        let offset = ptpctl(&format!("offset --json {}", file.mock("full,time=virtual"))).done();
+        let offset = offset.json()["offset_ns"].as_i64().expect("an offset");
+        assert!(offset.abs() <= 1_000, "off by {offset} ns");
     });
 }

@@ -11,4 +11,6 @@ mod commands;
 mod common;
 mod defects;
 mod ends;
+mod ktap;
+mod selftest;
 mod wrong_input;

@@ -1,0 +1,75 @@
+//! A handle that was opened only for reading may look, and may change nothing.
+
+use super::bench::{Bench, ask};
+use super::{Check, Group, Stop, Verdict, must_refuse, skip};
+use crate::kernel::uapi::{self, PeroutTimes, clock_time, pin_desc, ptp_extts_request};
+use crate::kernel::{Calls, Version};
+use crate::phc::{Access, Method, SystemClock};
+use nix::errno::Errno;
+
+pub(super) const GROUP: Group = Group {
+    name: "access",
+    checks: &[
+        Check { name: "a read-only handle may look", needs: &[], run: may_look },
+        Check { name: "a read-only handle can't change the clock", needs: &[], run: clock },
+        Check { name: "a read-only handle can't make requests", needs: &[], run: requests },
+    ],
+};
+
+fn may_look(bench: &mut Bench<'_>) -> Verdict {
+    let reader = bench.reopen(Access::ReadOnly)?;
+    reader.caps()?;
+    reader.time()?;
+    reader.frequency()?;
+    reader.samples(Method::Basic, SystemClock::Realtime, false, 1)?;
+    Ok(())
+}
+
+fn clock(bench: &mut Bench<'_>) -> Verdict {
+    let reader = bench.reopen(Access::ReadOnly)?;
+    let frequency = bench.frequency_before().scaled_ppm();
+    // Where it isn't refused, this changes nothing: a step by 0, the frequency that there is.
+    for (what, modes) in
+        [("a step by 0", libc::ADJ_SETOFFSET), ("the same frequency", libc::ADJ_FREQUENCY)]
+    {
+        let mut timex = uapi::timex();
+        timex.modes = modes;
+        timex.freq = frequency;
+        must_refuse(what, ask(&reader, |clock| clock.clock_adjtime(&mut timex)), Errno::EACCES)?;
+    }
+    Ok(())
+}
+
+type Request = (&'static str, fn(&dyn Calls, u32) -> Result<(), Errno>);
+
+/// Requests for what the clock hasn't got, so that they change nothing wherever they get.
+const REQUESTS: [Request; 3] = [
+    ("an external timestamp request", |clock, beyond| {
+        let request = ptp_extts_request { index: beyond, flags: 0, rsv: [0; 2] };
+        clock.extts_request(Version::V1, &request)
+    }),
+    ("a periodic output request", |clock, beyond| {
+        let zero = clock_time(0, 0);
+        let times = PeroutTimes { start_or_phase: zero, on: zero };
+        let request = uapi::perout_request(beyond, 0, zero, times);
+        clock.perout_request(Version::V1, &request)
+    }),
+    ("a pin's function", |clock, beyond| {
+        clock.pin_setfunc(Version::V1, &pin_desc(beyond, uapi::PTP_PF_NONE, 0))
+    }),
+];
+
+fn requests(bench: &mut Bench<'_>) -> Verdict {
+    let reader = bench.reopen(Access::ReadOnly)?;
+    for (what, request) in REQUESTS {
+        match ask(&reader, |clock| request(clock, u32::MAX)) {
+            Err(Errno::EACCES) => {}
+            // What isn't there was looked for: the kernel lets everybody ask.
+            Err(Errno::EINVAL) => {
+                return skip("this kernel doesn't check requests of read-only handles");
+            }
+            other => return Err(Stop::Wrong(format!("{what} was answered with {other:?}"))),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! What the clock says that it can do.
+
+use super::bench::Bench;
+use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
+use crate::kernel::Version;
+use crate::kernel::uapi::{pin_desc, ptp_clock_caps};
+use nix::errno::Errno;
+
+pub(super) const GROUP: Group = Group {
+    name: "caps",
+    checks: &[
+        Check { name: "agree with sysfs", needs: &[], run: agree_with_sysfs },
+        Check { name: "promise cross timestamps that work", needs: &[], run: cross_timestamps },
+        Check { name: "promise pins that can be read", needs: &[], run: pins },
+    ],
+};
+
+/// An attribute, and the field of the caps that says the same.
+type Field = (&'static str, fn(&ptp_clock_caps) -> i32);
+
+const FIELDS: [Field; 6] = [
+    ("max_adjustment", |caps| caps.max_adj),
+    ("n_alarms", |caps| caps.n_alarm),
+    ("n_external_timestamps", |caps| caps.n_ext_ts),
+    ("n_periodic_outputs", |caps| caps.n_per_out),
+    ("n_programmable_pins", |caps| caps.n_pins),
+    ("pps_available", |caps| caps.pps),
+];
+
+fn agree_with_sysfs(bench: &mut Bench<'_>) -> Verdict {
+    if bench.ask(|clock| clock.attribute("clock_name")).is_err() {
+        return skip("there is no sysfs");
+    }
+    let caps = bench
+        .ask(|clock| clock.getcaps(Version::V1))
+        .map_err(|errno| Stop::Wrong(format!("GETCAPS: {errno:?}")))?;
+    for (name, of) in FIELDS {
+        let Ok(shown) = bench.ask(|clock| clock.attribute(name)) else { continue };
+        must(shown == of(&caps).to_string(), || {
+            format!("sysfs has {shown} for {name}, the caps {}", of(&caps))
+        })?;
+    }
+    if let Ok(shown) = bench.ask(|clock| clock.attribute("max_phase_adjustment")) {
+        must(caps.adjust_phase != 0 && shown == caps.max_phase_adj.to_string(), || {
+            format!(
+                "sysfs has a limit of phase offsets, {shown} ns, the caps adjust_phase {} and \
+                 max_phase_adj {}",
+                caps.adjust_phase, caps.max_phase_adj
+            )
+        })?;
+    }
+    Ok(())
+}
+
+fn cross_timestamps(bench: &mut Bench<'_>) -> Verdict {
+    let answer = bench.ask(|clock| clock.sys_offset_precise(Version::V1));
+    if answer.as_ref().err() == Some(&Errno::ENOTTY) {
+        return skip("this kernel has no cross timestamps");
+    }
+    if bench.caps.cross_timestamping {
+        return answer.map(drop).map_err(|errno| {
+            Stop::Wrong(format!("the caps promise them, the call answers {errno:?}"))
+        });
+    }
+    must_refuse("a cross timestamp that the caps deny", answer, Errno::EOPNOTSUPP)
+}
+
+fn pins(bench: &mut Bench<'_>) -> Verdict {
+    let get = |index| bench.ask(|clock| clock.pin_getfunc(Version::V1, &mut pin_desc(index, 0, 0)));
+    for index in 0..bench.caps.pins {
+        get(index).map_err(|errno| {
+            let last = bench.caps.pins - 1;
+            Stop::Wrong(format!(
+                "the caps promise pins 0 to {last}, reading pin {index} answers {errno:?}"
+            ))
+        })?;
+    }
+    must_refuse("a pin beyond the last", get(bench.caps.pins), Errno::EINVAL)
+}

@@ -1,0 +1,114 @@
+//! The ways of reading the clock beside a system clock.
+
+use super::bench::{Bench, time};
+use super::set::GOES;
+use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
+use crate::kernel::Version;
+use crate::kernel::uapi::{PTP_MAX_SAMPLES, sys_offset};
+use crate::phc::{Method, Sample, SystemClock};
+use nix::errno::Errno;
+
+pub(super) const GROUP: Group = Group {
+    name: "offset",
+    checks: &[
+        Check { name: "has samples in order", needs: GOES, run: in_order },
+        Check {
+            name: "has methods that agree",
+            needs: &["time/advances", "offset/has samples in order"],
+            run: methods_agree,
+        },
+        Check { name: "agrees with plain readings", needs: GOES, run: plain_readings },
+        Check { name: "refuses too many samples", needs: &[], run: too_many },
+    ],
+};
+
+/// How far a cross timestamp's conversion, or a busy bus, may be off.
+const TOLERANCE: i128 = 100_000;
+const SAMPLES: usize = 25;
+
+/// The samples of each method that the clock has.
+fn samples(bench: &Bench<'_>, clock: SystemClock) -> Result<Vec<(Method, Vec<Sample>)>, Stop> {
+    let mut all = Vec::new();
+    for method in Method::ALL {
+        match bench.phc.samples(method, clock, false, SAMPLES) {
+            Ok(samples) => all.push((method, samples)),
+            Err(error) if error.is_unsupported() => {}
+            // A promise of cross timestamps that isn't kept is told by a check of the caps.
+            Err(error) if method == Method::Precise && error.errno() != Some(Errno::ENODEV) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(all)
+}
+
+/// The clock − the system clock, between two bounds that all samples hold.
+fn bounds(samples: &[Sample]) -> Option<(i128, i128)> {
+    let nanoseconds = |sample: &Sample| {
+        let phc = sample.phc.total_nanoseconds();
+        (phc - sample.after.total_nanoseconds(), phc - sample.before.total_nanoseconds())
+    };
+    samples.iter().map(nanoseconds).reduce(|all, one| (all.0.max(one.0), all.1.min(one.1)))
+}
+
+fn in_order(bench: &mut Bench<'_>) -> Verdict {
+    for (method, samples) in samples(bench, SystemClock::Realtime)? {
+        for pair in samples.windows(2) {
+            let [one, other] = pair else { continue };
+            must(other.phc >= one.phc, || {
+                format!("{method}: the clock shows {} and then {}", one.phc, other.phc)
+            })?;
+        }
+        for sample in &samples {
+            must(sample.after >= sample.before, || {
+                format!(
+                    "{method}: the system clock went from {} to {}",
+                    sample.before, sample.after
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn methods_agree(bench: &mut Bench<'_>) -> Verdict {
+    let all = samples(bench, SystemClock::Realtime)?;
+    if all.len() < 2 {
+        return skip("the clock has one method only");
+    }
+    let mut found: Vec<(Method, i128, i128)> = Vec::new();
+    for (method, samples) in &all {
+        let Some((low, high)) = bounds(samples) else { continue };
+        let (low, high) = (low.min(high), low.max(high));
+        bench.note(format!("{method}: {} to {}", time(low), time(high)));
+        found.push((*method, low, high));
+    }
+    for (method, low, high) in &found {
+        for (other, other_low, other_high) in &found {
+            let apart = (low - other_high).max(other_low - high);
+            must(apart <= TOLERANCE, || format!("{method} and {other} are {} apart", time(apart)))?;
+        }
+    }
+    Ok(())
+}
+
+fn plain_readings(bench: &mut Bench<'_>) -> Verdict {
+    let raw = SystemClock::MonotonicRaw;
+    // Before Linux 6.12, and of some clocks, there are samples against the real time only.
+    let (plain, samples) = if bench.phc.takes_clock(raw) {
+        (bench.compare()?, bench.phc.samples(Method::Extended, raw, false, SAMPLES)?)
+    } else {
+        let samples = bench.phc.samples(Method::Basic, SystemClock::Realtime, false, SAMPLES)?;
+        (bench.compare_with_realtime()?, samples)
+    };
+    let Some((low, high)) = bounds(&samples) else { return Ok(()) };
+    let (low, high) = (low.min(high), low.max(high));
+    let apart = (low - plain.high).max(plain.low - high);
+    bench.note(format!("{low} ns to {high} ns, plain {} ns to {} ns", plain.low, plain.high));
+    must(apart <= TOLERANCE, || format!("they are {} apart", time(apart)))
+}
+
+fn too_many(bench: &mut Bench<'_>) -> Verdict {
+    let mut samples = sys_offset(PTP_MAX_SAMPLES + 1);
+    let answer = bench.ask(|clock| clock.sys_offset(Version::V1, &mut samples));
+    must_refuse("26 samples", answer, Errno::EINVAL)
+}

@@ -1,0 +1,91 @@
+//! Phase control: what it takes, and what it refuses.
+
+use super::bench::Bench;
+use super::set::GOES;
+use super::{Check, Group, Stop, Verdict, must_refuse, skip};
+use crate::kernel::uapi;
+use crate::phc::PhaseControl;
+use nix::errno::Errno;
+
+pub(super) const GROUP: Group = Group {
+    name: "phase",
+    checks: &[
+        Check { name: "takes offsets of either sign", needs: GOES, run: signs },
+        Check { name: "takes its limits", needs: GOES, run: limits },
+        Check { name: "refuses what is past its limits", needs: GOES, run: past_limits },
+    ],
+};
+
+/// A clock whose caps deny phase control is sent nothing: some kernels crash on it.
+fn limit(bench: &Bench<'_>) -> Result<Option<i64>, Stop> {
+    match bench.caps.phase_control {
+        PhaseControl::NotOffered => skip("the clock has no phase control"),
+        PhaseControl::Offered { limit } => Ok(limit.map(crate::Offset::nanoseconds)),
+    }
+}
+
+fn told_limit(bench: &Bench<'_>) -> Result<i64, Stop> {
+    match limit(bench)? {
+        Some(limit) => Ok(limit),
+        None => skip("this kernel doesn't tell the limit"),
+    }
+}
+
+fn write(bench: &Bench<'_>, nanoseconds: i64) -> Result<(), Errno> {
+    let mut timex = uapi::timex();
+    timex.modes = libc::ADJ_OFFSET | libc::ADJ_NANO;
+    timex.offset = nanoseconds;
+    bench.ask(|clock| clock.clock_adjtime(&mut timex))
+}
+
+/// Writes an offset, and 0 right after it: what the clock took out meanwhile is measured.
+fn write_and_take_back(
+    bench: &mut Bench<'_>,
+    nanoseconds: i64,
+    judge: impl FnOnce(Result<(), Errno>) -> Verdict,
+) -> Verdict {
+    bench.disturb(|bench| {
+        bench.account.phase = true;
+        let answer = write(bench, nanoseconds);
+        let back = write(bench, 0);
+        judge(answer)?;
+        back.map_err(|errno| Stop::Wrong(format!("0 was refused: {errno:?}")))
+    })?;
+    bench.account.phase = false;
+    Ok(())
+}
+
+fn taken(nanoseconds: i64) -> impl FnOnce(Result<(), Errno>) -> Verdict {
+    move |answer| {
+        answer.map_err(|errno| Stop::Wrong(format!("{nanoseconds} ns was refused: {errno:?}")))
+    }
+}
+
+fn signs(bench: &mut Bench<'_>) -> Verdict {
+    let most = limit(bench)?.unwrap_or(100).min(100);
+    for nanoseconds in [0, most, -most] {
+        write_and_take_back(bench, nanoseconds, taken(nanoseconds))?;
+    }
+    Ok(())
+}
+
+fn limits(bench: &mut Bench<'_>) -> Verdict {
+    let limit = told_limit(bench)?;
+    for nanoseconds in [limit, -limit] {
+        write_and_take_back(bench, nanoseconds, taken(nanoseconds))?;
+    }
+    Ok(())
+}
+
+fn past_limits(bench: &mut Bench<'_>) -> Verdict {
+    let limit = told_limit(bench)?;
+    if limit >= i64::from(i32::MAX) {
+        return skip("the limit is as wide as the kernel's number");
+    }
+    for nanoseconds in [limit + 1, -limit - 1] {
+        write_and_take_back(bench, nanoseconds, |answer| {
+            must_refuse(&format!("{nanoseconds} ns"), answer, Errno::ERANGE)
+        })?;
+    }
+    Ok(())
+}

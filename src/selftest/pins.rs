@@ -1,0 +1,174 @@
+//! Pins: the functions that they offer, and who loses what another takes.
+
+use super::bench::Bench;
+use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
+use crate::kernel::Version;
+use crate::kernel::uapi::pin_desc;
+use crate::phc::{Pin, PinFunction};
+use nix::errno::Errno;
+
+pub(super) const GROUP: Group = Group {
+    name: "pins",
+    checks: &[
+        Check { name: "have the functions that they take", needs: READ, run: functions },
+        Check {
+            name: "show in sysfs what they do",
+            needs: &["pins/have the functions that they take"],
+            run: sysfs,
+        },
+        Check {
+            name: "lose what another pin takes",
+            needs: &["pins/have the functions that they take"],
+            run: stealing,
+        },
+        Check { name: "refuse what isn't there", needs: READ, run: refusals },
+    ],
+};
+
+const READ: &[&str] = &["caps/promise pins that can be read"];
+
+/// A function, and the number of its channels.
+fn channels(bench: &Bench<'_>) -> [(PinFunction, u32); 2] {
+    [
+        (PinFunction::Extts, bench.caps.extts_channels),
+        (PinFunction::Perout, bench.caps.perout_channels),
+    ]
+}
+
+/// The pins that do nothing. The others are in use, and the kernel would switch that off.
+fn unused(bench: &mut Bench<'_>) -> Result<Vec<Pin>, Stop> {
+    if bench.caps.pins == 0 {
+        return skip("the clock has no pins");
+    }
+    let (unused, used): (Vec<_>, Vec<_>) =
+        bench.account.pins.clone().into_iter().partition(|pin| pin.function == PinFunction::None);
+    for pin in used {
+        bench.note(format!("pin {} ({}) is in use and left alone", pin.index, pin.name));
+    }
+    if unused.is_empty() { skip("all pins are in use") } else { Ok(unused) }
+}
+
+/// A channel of this function that no pin has.
+fn free(bench: &Bench<'_>, function: PinFunction, channels: u32) -> Option<u32> {
+    let has = |pin: &Pin, channel| pin.function == function && pin.channel == channel;
+    (0..channels).find(|channel| !bench.account.pins.iter().any(|pin| has(pin, *channel)))
+}
+
+fn set(bench: &mut Bench<'_>, pin: &Pin, function: PinFunction, channel: u32) -> Result<(), Errno> {
+    bench.account.changed_pins.push(pin.index);
+    let request = pin_desc(pin.index, function.to_kernel(), channel);
+    bench.ask(|clock| clock.pin_setfunc(Version::V1, &request))
+}
+
+/// What a pin does now.
+fn found(bench: &Bench<'_>, pin: &Pin) -> Result<(PinFunction, u32), Stop> {
+    let mut now = pin_desc(pin.index, 0, 0);
+    let answer = bench.ask(|clock| clock.pin_getfunc(Version::V1, &mut now));
+    answer.map_err(|errno| Stop::Wrong(format!("reading pin {}: {errno:?}", pin.index)))?;
+    Ok((PinFunction::from_kernel(now.func), now.chan))
+}
+
+fn functions(bench: &mut Bench<'_>) -> Verdict {
+    bench.offered.clear();
+    for pin in unused(bench)? {
+        for (function, channels) in channels(bench) {
+            let Some(channel) = free(bench, function, channels) else { continue };
+            let before = found(bench, &pin)?;
+            let answer = set(bench, &pin, function, channel);
+            let now = found(bench, &pin)?;
+            let name = format!("pin {} ({})", pin.index, pin.name);
+            match answer {
+                Ok(()) => {
+                    bench.offered.push((pin.index, function));
+                    must(now == (function, channel), || {
+                        format!("{name} took {function} channel {channel} and has {}", now.0)
+                    })?;
+                }
+                Err(errno) => {
+                    bench.note(format!("{name} has no {function}: {errno:?}"));
+                    must(now == before, || format!("{name} refused {function} and has {}", now.0))?;
+                }
+            }
+            bench.put_back_pins()?;
+            must(found(bench, &pin)?.0 == PinFunction::None, || {
+                format!("{name} can't be given back its function none")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Two pins that offer a function, with the number of its channels.
+fn pairs(bench: &mut Bench<'_>) -> Result<Vec<(Pin, Pin, PinFunction, u32)>, Stop> {
+    let unused = unused(bench)?;
+    let mut pairs = Vec::new();
+    for (function, channels) in channels(bench) {
+        let mut able = unused.iter().filter(|pin| bench.offered.contains(&(pin.index, function)));
+        if let (Some(one), Some(other)) = (able.next(), able.next()) {
+            pairs.push((one.clone(), other.clone(), function, channels));
+        }
+    }
+    Ok(pairs)
+}
+
+fn sysfs(bench: &mut Bench<'_>) -> Verdict {
+    for pin in unused(bench)? {
+        for (function, channels) in channels(bench) {
+            let Some(channel) = free(bench, function, channels) else { continue };
+            if !bench.offered.contains(&(pin.index, function)) {
+                continue;
+            }
+            set(bench, &pin, function, channel)
+                .map_err(|errno| Stop::Wrong(format!("pin {}: {errno:?}", pin.index)))?;
+            let shown = bench.ask(|clock| clock.attribute(&format!("pins/{}", pin.name)));
+            bench.put_back_pins()?;
+            let Ok(shown) = shown else { return skip("there is no sysfs") };
+            let expected = format!("{} {channel}", function.to_kernel());
+            must(shown == expected, || {
+                format!("pin {} shows '{shown}', expected '{expected}'", pin.name)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn stealing(bench: &mut Bench<'_>) -> Verdict {
+    let pairs = pairs(bench)?;
+    if pairs.is_empty() {
+        return skip("no two unused pins offer the same function");
+    }
+    for (one, other, function, channels) in pairs {
+        let Some(channel) = free(bench, function, channels) else { continue };
+        for pin in [&one, &other] {
+            set(bench, pin, function, channel)
+                .map_err(|errno| Stop::Wrong(format!("pin {}: {errno:?}", pin.index)))?;
+        }
+        let left = found(bench, &one)?;
+        bench.put_back_pins()?;
+        must(left.0 == PinFunction::None, || {
+            format!(
+                "pin {} took {function} channel {channel} from pin {}, which has {} all the same",
+                other.index, one.index, left.0
+            )
+        })?;
+    }
+    Ok(())
+}
+
+fn refusals(bench: &mut Bench<'_>) -> Verdict {
+    let pins = unused(bench)?;
+    let Some(pin) = pins.first() else { return Ok(()) };
+    let asked = [
+        ("a pin beyond the last", bench.caps.pins, PinFunction::None, 0),
+        ("an unknown function", pin.index, PinFunction::Other(99), 0),
+        ("an extts channel beyond", pin.index, PinFunction::Extts, bench.caps.extts_channels),
+        ("a perout channel beyond", pin.index, PinFunction::Perout, bench.caps.perout_channels),
+    ];
+    for (what, index, function, channel) in asked {
+        let request = Pin { index, ..pin.clone() };
+        let answer = set(bench, &request, function, channel);
+        bench.put_back_pins()?;
+        must_refuse(what, answer, Errno::EINVAL)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Both versions of each ioctl must say the same.
+
+use super::bench::Bench;
+use super::{Check, Group, Stop, Verdict, must, skip};
+use crate::kernel::Version;
+use crate::kernel::uapi::{
+    pin_desc, ptp_clock_caps, ptp_clock_time, sys_offset, sys_offset_extended,
+};
+use nix::errno::Errno;
+
+pub(super) const GROUP: Group = Group {
+    name: "versions",
+    checks: &[
+        Check { name: "agree on the caps", needs: &[], run: caps },
+        Check {
+            name: "agree on the pins",
+            needs: &["caps/promise pins that can be read"],
+            run: pins,
+        },
+        Check { name: "agree on basic samples", needs: &[], run: basic },
+        Check { name: "agree on extended samples", needs: &[], run: extended },
+        Check { name: "agree on cross timestamps", needs: &[], run: precise },
+    ],
+};
+
+/// The answer of version 2, where the kernel has that.
+fn second<T>(answer: Result<T, Errno>) -> Result<T, Stop> {
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(Errno::ENOTTY) => skip("this kernel has no version 2 of the ioctls"),
+        Err(errno) => Err(Stop::Wrong(format!("version 1 works, version 2 answers {errno:?}"))),
+    }
+}
+
+fn words(caps: &ptp_clock_caps) -> [i32; 9] {
+    [
+        caps.max_adj,
+        caps.n_alarm,
+        caps.n_ext_ts,
+        caps.n_per_out,
+        caps.pps,
+        caps.n_pins,
+        caps.cross_timestamping,
+        caps.adjust_phase,
+        caps.max_phase_adj,
+    ]
+}
+
+fn caps(bench: &mut Bench<'_>) -> Verdict {
+    let first = bench.ask(|clock| clock.getcaps(Version::V1));
+    let first = first.map_err(|errno| Stop::Wrong(format!("GETCAPS: {errno:?}")))?;
+    let second = second(bench.ask(|clock| clock.getcaps(Version::V2)))?;
+    must(words(&first) == words(&second), || {
+        format!("version 1 says {:?}, version 2 {:?}", words(&first), words(&second))
+    })
+}
+
+fn pins(bench: &mut Bench<'_>) -> Verdict {
+    if bench.caps.pins == 0 {
+        return skip("the clock has no pins");
+    }
+    for index in 0..bench.caps.pins {
+        let get = |version| {
+            let mut pin = pin_desc(index, 0, 0);
+            bench.ask(|clock| clock.pin_getfunc(version, &mut pin))?;
+            Ok((pin.name, pin.func, pin.chan))
+        };
+        let first = get(Version::V1).map_err(|errno: Errno| Stop::Wrong(format!("{errno:?}")))?;
+        let second = second(get(Version::V2))?;
+        must(first == second, || {
+            format!("pin {index}: version 1 says {:?}, version 2 {:?}", first.1, second.1)
+        })?;
+    }
+    Ok(())
+}
+
+/// Asks in both versions; each must give what comes after the one before.
+fn in_order(
+    bench: &Bench<'_>,
+    what: &str,
+    ask: impl Fn(Version) -> Result<ptp_clock_time, Errno>,
+) -> Verdict {
+    let first = match ask(Version::V1) {
+        Ok(first) => first,
+        Err(Errno::EOPNOTSUPP | Errno::ENOTTY) => {
+            return skip(format!("the clock has no {what}"));
+        }
+        Err(errno) => return Err(Stop::Wrong(format!("version 1 answers {errno:?}"))),
+    };
+    let second = second(ask(Version::V2))?;
+    let key = |time: ptp_clock_time| (time.sec, time.nsec);
+    let last = bench.phc.time()?;
+    let gone = (second.sec - first.sec).abs();
+    must(gone <= 10 && (last.seconds() - second.sec).abs() <= 10, || {
+        let (first, second) = (key(first), key(second));
+        format!("version 1 shows {first:?}, version 2 {second:?}, a reading then {last}")
+    })
+}
+
+fn basic(bench: &mut Bench<'_>) -> Verdict {
+    in_order(bench, "basic samples", |version| {
+        let mut samples = sys_offset(1);
+        bench.ask(|clock| clock.sys_offset(version, &mut samples))?;
+        let [_, shown, ..] = samples.ts;
+        Ok(shown)
+    })
+}
+
+fn extended(bench: &mut Bench<'_>) -> Verdict {
+    in_order(bench, "extended samples", |version| {
+        let mut samples = sys_offset_extended(1, 0);
+        bench.ask(|clock| clock.sys_offset_extended(version, &mut samples))?;
+        let [[_, shown, _], ..] = samples.ts;
+        Ok(shown)
+    })
+}
+
+fn precise(bench: &mut Bench<'_>) -> Verdict {
+    in_order(bench, "cross timestamps", |version| {
+        Ok(bench.ask(|clock| clock.sys_offset_precise(version))?.device)
+    })
+}

@@ -1,0 +1,367 @@
+//! Periodic outputs and external timestamps, through two pins that are wired together.
+
+use super::bench::{Bench, Loop, ask, time};
+use super::{Check, Group, Stop, Verdict, must, skip};
+use crate::Offset;
+use crate::phc::{
+    Access, Caps, Edges, Event, EventKind, ExttsRequest, Perout, PeroutLoss, PeroutStart, Phc, Pin,
+    PinFunction,
+};
+use nix::errno::Errno;
+use std::time::Duration;
+
+pub(super) const EXTTS: Group = Group {
+    name: "extts",
+    checks: &[
+        Check { name: "has the edges of the loop", needs: &["time/advances"], run: has_edges },
+        Check { name: "has only the edges that were asked for", needs: EDGES, run: only_asked },
+        Check { name: "has events in order", needs: EDGES, run: events_in_order },
+        Check { name: "loses no event", needs: ASKED, run: loses_none },
+        Check { name: "gives two readers every event each", needs: EDGES, run: two_readers },
+        Check { name: "ends when it is switched off", needs: EDGES, run: extts_ends },
+    ],
+};
+
+pub(super) const PEROUT: Group = Group {
+    name: "perout",
+    checks: &[
+        Check { name: "has the period that was asked for", needs: ASKED, run: period },
+        Check { name: "is in phase", needs: PERIODIC, run: phase },
+        Check { name: "has the pulse width that was asked for", needs: PERIODIC, run: width },
+        Check { name: "ends when it is switched off", needs: EDGES, run: perout_ends },
+    ],
+};
+
+const EDGES: &[&str] = &["extts/has the edges of the loop"];
+const ASKED: &[&str] =
+    &["extts/has the edges of the loop", "extts/has only the edges that were asked for"];
+
+const PERIODIC: &[&str] = &[
+    "extts/has the edges of the loop",
+    "extts/has only the edges that were asked for",
+    "perout/has the period that was asked for",
+];
+
+const MILLISECOND: i64 = 1_000_000;
+/// How far an edge may be off: cables, filters, and the resolution of both ends.
+const TOLERANCE: i128 = 10_000;
+/// So many periods are watched.
+const PERIODS: u32 = 12;
+
+/// What came through the loop in one watch.
+#[derive(Debug, Default)]
+pub(super) struct Capture {
+    /// The period, where the loop has been watched.
+    period: Option<i64>,
+    /// The rising edges' times, as they came.
+    times: Vec<i128>,
+}
+
+/// The loop, with a channel of each kind.
+struct Wired {
+    output: u32,
+    input: u32,
+}
+
+impl Loop {
+    /// The channels that the checks use for it: output and input.
+    pub fn channels(&self, phc: &Phc) -> Option<(u32, u32)> {
+        self.free_channels(&phc.caps().ok()?, &phc.pins().ok()?)
+    }
+
+    /// The channel that a pin has already, or one that no pin has.
+    fn free_channels(&self, caps: &Caps, pins: &[Pin]) -> Option<(u32, u32)> {
+        let channel = |pin: &Pin, function, channels: u32| {
+            if pin.function == function {
+                return Some(pin.channel);
+            }
+            let has = |pin: &Pin, channel| pin.function == function && pin.channel == channel;
+            (0..channels).find(|channel| !pins.iter().any(|pin| has(pin, *channel)))
+        };
+        let output = channel(&self.from, PinFunction::Perout, caps.perout_channels)?;
+        let input = channel(&self.to, PinFunction::Extts, caps.extts_channels)?;
+        Some((output, input))
+    }
+}
+
+/// Connects both pins. The channel that a pin has already is taken as it is.
+fn connect(bench: &mut Bench<'_>) -> Result<Wired, Stop> {
+    let Some(wire) = bench.wire.clone() else {
+        return skip("no loop was given (--loop OUT:IN)");
+    };
+    let Some((output, input)) = wire.free_channels(&bench.caps, &bench.account.pins) else {
+        return skip("there is no free channel for the loop");
+    };
+    let Loop { from, to } = wire;
+    bench.account.changed_pins.extend([from.index, to.index]);
+    bench.phc.set_pin(&from, PinFunction::Perout, output)?;
+    bench.phc.set_pin(&to, PinFunction::Extts, input)?;
+    Ok(Wired { output, input })
+}
+
+/// Switches everything off again and gives the pins back.
+fn disconnect(bench: &mut Bench<'_>) -> Verdict {
+    bench.put_back_channels().and(bench.put_back_pins())
+}
+
+/// Starts the output: as often as 10 times a second, or once where the driver has nothing else.
+fn start(
+    bench: &mut Bench<'_>,
+    wired: &Wired,
+    pulse_width: Option<i64>,
+) -> Result<(i64, PeroutLoss), Stop> {
+    let mut refused = None;
+    for period in [100 * MILLISECOND, 1_000 * MILLISECOND] {
+        // In phase with the clock's seconds, from the next one but one on.
+        let seconds = bench.phc.time()?.seconds() + 2;
+        let start = crate::Timestamp::new(seconds, 0)
+            .ok_or_else(|| Stop::Wrong("the clock's time is out of range".into()))?;
+        let width = pulse_width.map(|parts| Offset::from_nanoseconds(period / parts));
+        let perout = Perout {
+            channel: wired.output,
+            period: Offset::from_nanoseconds(period),
+            pulse_width: width,
+            start: PeroutStart::At(start),
+            one_shot: false,
+        };
+        bench.account.perouts.push(wired.output);
+        match bench.phc.enable_perout(perout) {
+            Ok(loss) => return Ok((period, loss)),
+            Err(error) if error.is_unsupported() || error.errno() == Some(Errno::EINVAL) => {
+                refused = Some(error);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match refused {
+        Some(error) if pulse_width.is_some() => skip(format!("the driver refuses it, {error}")),
+        Some(error) => Err(error.into()),
+        None => skip("no period was tried"),
+    }
+}
+
+fn enable(bench: &mut Bench<'_>, channel: u32, edges: Edges) -> Verdict {
+    bench.phc.drop_stale_events()?;
+    bench.account.extts.push(channel);
+    bench.phc.enable_extts(ExttsRequest { channel, edges, offset_events: false })?;
+    Ok(())
+}
+
+/// The times of this channel's events.
+fn times(events: &[Event], channel: u32) -> impl Iterator<Item = i128> {
+    events.iter().filter(move |event| event.channel == channel).filter_map(|event| {
+        match event.kind {
+            EventKind::Time(time) => Some(time.total_nanoseconds()),
+            EventKind::Offset(_) => None,
+        }
+    })
+}
+
+/// Until the output has started, and for so many periods more.
+fn long_enough(period: i64) -> Duration {
+    let period = Duration::from_nanos(u64::try_from(period).unwrap_or(0));
+    Duration::from_secs(2) + period * PERIODS.min(if period.as_secs() > 0 { 3 } else { PERIODS })
+}
+
+/// Watches the loop with this edge, once for all checks.
+fn captured(bench: &mut Bench<'_>) -> Result<(i64, Vec<i128>), Stop> {
+    if let Some(period) = bench.capture.period {
+        return Ok((period, bench.capture.times.clone()));
+    }
+    let wired = connect(bench)?;
+    enable(bench, wired.input, Edges::Rising)?;
+    let (period, _) = start(bench, &wired, None)?;
+    let mut came = Vec::new();
+    bench.watch(bench.phc, long_enough(period), |events| {
+        came.extend(times(events, wired.input));
+    })?;
+    disconnect(bench)?;
+    bench.capture = Capture { period: Some(period), times: came.clone() };
+    Ok((period, came))
+}
+
+fn has_edges(bench: &mut Bench<'_>) -> Verdict {
+    let outcome = captured(bench);
+    if outcome.is_err() {
+        disconnect(bench)?;
+    }
+    let (period, came) = outcome?;
+    bench.note(format!("{} events with a period of {}", came.len(), time(period.into())));
+    must(came.len() >= 2, || {
+        format!("{} events came through the loop: is it wired, is a pin an input?", came.len())
+    })
+}
+
+/// The distances between events, in their order in time.
+fn distances(came: &[i128]) -> Vec<i128> {
+    let mut sorted = came.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?)).collect()
+}
+
+fn only_asked(bench: &mut Bench<'_>) -> Verdict {
+    let (period, came) = captured(bench)?;
+    // The falling edges of a pulse would come in between.
+    let short = distances(&came).into_iter().find(|gap| *gap < i128::from(period) * 9 / 10);
+    must(short.is_none(), || {
+        format!("rising edges were asked for; two events are {} apart", time(short.unwrap_or(0)))
+    })
+}
+
+fn events_in_order(bench: &mut Bench<'_>) -> Verdict {
+    let (_, came) = captured(bench)?;
+    let wrong = came.windows(2).find(|pair| pair.last() < pair.first());
+    must(wrong.is_none(), || format!("an event came before an earlier one: {wrong:?}"))
+}
+
+fn loses_none(bench: &mut Bench<'_>) -> Verdict {
+    let (period, came) = captured(bench)?;
+    let long = distances(&came).into_iter().find(|gap| *gap > i128::from(period) * 3 / 2);
+    must(long.is_none(), || format!("two events are {} apart", time(long.unwrap_or(0))))
+}
+
+fn two_readers(bench: &mut Bench<'_>) -> Verdict {
+    let outcome = count_at_two(bench);
+    disconnect(bench)?;
+    let (one, other) = outcome?;
+    bench.note(format!("{one} and {other} events"));
+    // Before Linux 6.7 there is one queue for all.
+    let reader = bench.reopen(Access::ReadOnly)?;
+    if ask(&reader, |clock| clock.mask_clear_all()) == Err(Errno::ENOTTY) {
+        return skip("this kernel has one queue for all readers");
+    }
+    must(one.abs_diff(other) <= 1 && one > 0 && other > 0, || {
+        format!("one reader got {one} events, the other {other}")
+    })
+}
+
+fn count_at_two(bench: &mut Bench<'_>) -> Result<(usize, usize), Stop> {
+    let wired = connect(bench)?;
+    let reader = bench.reopen(Access::ReadOnly)?;
+    enable(bench, wired.input, Edges::Rising)?;
+    let (period, _) = start(bench, &wired, None)?;
+    let mut counts = (0, 0);
+    bench.watch(bench.phc, long_enough(period), |events| {
+        counts.0 += times(events, wired.input).count();
+    })?;
+    counts.1 = waiting(&reader, wired.input)?;
+    Ok(counts)
+}
+
+/// The events of a channel that wait at a handle.
+fn waiting(phc: &Phc, channel: u32) -> Result<usize, Stop> {
+    let mut number = 0;
+    let mut events = Vec::new();
+    while phc.wait(&[], Duration::ZERO)? == crate::kernel::Wait::Events {
+        phc.read_events(&mut events)?;
+        number += times(&events, channel).count();
+    }
+    Ok(number)
+}
+
+fn extts_ends(bench: &mut Bench<'_>) -> Verdict {
+    let outcome = events_after(bench, |bench, wired| {
+        bench.account.extts.clear();
+        Ok(bench.phc.disable_extts(wired.input)?)
+    });
+    disconnect(bench)?;
+    let number = outcome?;
+    must(number == 0, || format!("{number} events came after it was switched off"))
+}
+
+fn perout_ends(bench: &mut Bench<'_>) -> Verdict {
+    let outcome = events_after(bench, |bench, wired| {
+        bench.account.perouts.clear();
+        Ok(bench.phc.disable_perout(wired.output)?)
+    });
+    disconnect(bench)?;
+    let number = outcome?;
+    must(number == 0, || format!("{number} edges came after it was switched off"))
+}
+
+/// The number of events that come after something was switched off, while the rest is on.
+fn events_after(
+    bench: &mut Bench<'_>,
+    off: impl FnOnce(&mut Bench<'_>, &Wired) -> Verdict,
+) -> Result<usize, Stop> {
+    let wired = connect(bench)?;
+    enable(bench, wired.input, Edges::Rising)?;
+    let (period, _) = start(bench, &wired, None)?;
+    // It must have begun, or else nothing would end.
+    let mut before = 0;
+    bench.watch(bench.phc, long_enough(period), |events| {
+        before += times(events, wired.input).count();
+    })?;
+    must(before > 0, || "no event came through the loop".into())?;
+    off(bench, &wired)?;
+    waiting(bench.phc, wired.input)?;
+    let mut after = 0;
+    let span = Duration::from_nanos(u64::try_from(period * 5 / 2).unwrap_or(0));
+    bench.watch(bench.phc, span, |events| after += times(events, wired.input).count())?;
+    Ok(after)
+}
+
+fn period(bench: &mut Bench<'_>) -> Verdict {
+    let (period, came) = captured(bench)?;
+    let period = i128::from(period);
+    for gap in distances(&came) {
+        // An event that was lost is told elsewhere.
+        let periods = ((gap + period / 2) / period).max(1);
+        let off = gap - periods * period;
+        must(off.abs() <= TOLERANCE, || {
+            format!("{periods} periods of {} took {}", time(period), time(gap))
+        })?;
+    }
+    Ok(())
+}
+
+fn phase(bench: &mut Bench<'_>) -> Verdict {
+    let (period, came) = captured(bench)?;
+    let period = i128::from(period);
+    let worst = came
+        .iter()
+        .map(|at| (at + period / 2).rem_euclid(period) - period / 2)
+        .max_by_key(|off| off.abs())
+        .unwrap_or(0);
+    bench.note(format!("the edges are off by {} at most", time(worst)));
+    must(worst.abs() <= TOLERANCE, || {
+        format!("started at a whole second, an edge is off by {}", time(worst))
+    })
+}
+
+fn width(bench: &mut Bench<'_>) -> Verdict {
+    let outcome = both_edges(bench);
+    disconnect(bench)?;
+    let (period, came) = outcome?;
+    // A fifth of the period high, the rest low.
+    let high = i128::from(period / 5);
+    let low = i128::from(period) - high;
+    let gaps = distances(&came);
+    must(gaps.len() >= 2, || format!("{} events came with both edges on", came.len()))?;
+    for gap in gaps {
+        // Where an event was lost, which is told elsewhere, whole periods are left.
+        let rest = gap.rem_euclid(period.into());
+        let off = [0, high, low, period.into()].map(|edge| (rest - edge).abs());
+        must(off.iter().any(|off| *off <= TOLERANCE), || {
+            let (high, low) = (time(high), time(low));
+            format!("high for {high} and low for {low} were asked, found {}", time(gap))
+        })?;
+    }
+    Ok(())
+}
+
+fn both_edges(bench: &mut Bench<'_>) -> Result<(i64, Vec<i128>), Stop> {
+    let wired = connect(bench)?;
+    match enable(bench, wired.input, Edges::Both) {
+        Err(Stop::Failed(error)) if error.is_unsupported() => {
+            return skip("the driver doesn't stamp both edges");
+        }
+        other => other?,
+    }
+    let (period, _) = start(bench, &wired, Some(5))?;
+    let mut came = Vec::new();
+    bench.watch(bench.phc, long_enough(period), |events| {
+        came.extend(times(events, wired.input));
+    })?;
+    Ok((period, came))
+}
