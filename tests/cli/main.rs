@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test that can't run has failed"
 )]
 
@@ -11,6 +12,7 @@ mod commands;
 mod common;
 mod defects;
 mod ends;
+mod faults;
 mod ktap;
 mod selftest;
 mod wrong_input;

@@ -1,0 +1,186 @@
+//! Each kernel call of each command fails once with each errno: the answer is a clear error and
+//! the right exit status, nothing is made up, and nothing stays switched on.
+//!
+//! `cargo test --test cli faults -- --nocapture` prints the table.
+
+use crate::common::{Run, TemporaryFile, ptpctl};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::thread;
+
+const ERRNOS: [&str; 13] = [
+    "EINTR",
+    "EAGAIN",
+    "EBUSY",
+    "ENODEV",
+    "ENOMEM",
+    "EACCES",
+    "EPERM",
+    "EOPNOTSUPP",
+    "EINVAL",
+    "ERANGE",
+    "EFAULT",
+    "EIO",
+    "ENOTTY",
+];
+
+/// A command, and the calls that it can do without: another way leads there, or the report says
+/// less. Whatever else fails must be told.
+const COMMANDS: [(&str, &[&str]); 21] = [
+    ("caps", &["attribute", "system_gettime", "sys_offset*"]),
+    ("get", &["attribute", "system_gettime", "system_adjtime"]),
+    ("freq", &["attribute"]),
+    ("pins", &["attribute"]),
+    ("offset", &["attribute", "sys_offset*", "system_adjtime"]),
+    ("offset --clock monotonic", &["attribute", "sys_offset*", "system_adjtime"]),
+    ("offset --cycles", &["attribute", "sys_offset*", "system_adjtime"]),
+    ("diff mock:igb,time=virtual", &["attribute", "sys_offset*"]),
+    ("set @1700000000", &["attribute"]),
+    ("set now", &["attribute", "sys_offset*"]),
+    // TAI - UTC isn't needed where the clock keeps UTC.
+    ("set-system", &["attribute", "sys_offset*", "system_adjtime#1"]),
+    ("adjtime 1s", &["attribute"]),
+    ("adjfreq 1ppb", &["attribute"]),
+    ("adjphase 5ns", &["attribute"]),
+    ("pin SDP1 extts", &["attribute"]),
+    ("perout --period 1s --pin SDP0", &["attribute"]),
+    ("pps on", &["attribute"]),
+    ("vclocks", &["attribute"]),
+    ("vclocks 1", &["attribute"]),
+    ("extts --count 2 --pin SDP1", &["attribute", "system_gettime"]),
+    ("selftest --yes --only set --only pins --only phase", &["*"]),
+];
+
+/// The most failures of one call that are tried: the first ones, and then the last.
+const MOST: usize = 6;
+
+fn file_name(command: &str) -> String {
+    command.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect()
+}
+
+/// The calls that a command makes, with their number, when all goes well.
+fn calls(command: &str) -> BTreeMap<String, usize> {
+    let log = TemporaryFile::new(&format!("log-{}", file_name(command)));
+    ptpctl(&format!("{command} mock:full,time=virtual,log={}", log.0.display())).done();
+    let text = fs::read_to_string(&log.0).expect("a log");
+    let mut calls = BTreeMap::new();
+    text.lines().for_each(|call| *calls.entry(call.to_owned()).or_insert(0) += 1);
+    calls
+}
+
+fn is_spared(spared: &[&str], call: &str) -> bool {
+    spared.iter().any(|spare| match spare.strip_suffix('*') {
+        Some(begin) => call.starts_with(begin),
+        None => *spare == call || call.split('#').next() == Some(*spare),
+    })
+}
+
+/// What the clock does after a run.
+fn left_on(file: &TemporaryFile) -> String {
+    let text = fs::read_to_string(&file.0).unwrap_or_default();
+    let state: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let pins = state["pins"].as_array().cloned().unwrap_or_default();
+    let used = pins.iter().filter(|pin| pin[0] != 0).count();
+    format!("inputs {}, outputs {}, pins used {used}", state["inputs"], state["outputs"])
+}
+
+const NOTHING: &str = "inputs {}, outputs {}, pins used 0";
+
+/// Judges one run; its exit status goes into the table.
+fn judge(command: &str, call: &str, errno: &str, spared: &[&str], run: &Run, left: &str) -> i32 {
+    let at = format!("{command}: {call} fails with {errno}: {run:?}, left on: {left}");
+    let status = run.status.unwrap_or_else(|| panic!("it ended by a signal: {at}"));
+    // A call that a signal interrupted is made again.
+    assert!(status == 0 || errno != "EINTR", "{at}");
+    assert!(!run.stderr.contains("panicked"), "{at}");
+    if command.starts_with("selftest") {
+        // It tells of a call that fails in its results.
+        assert!([0, 1, 4].contains(&status), "{at}");
+        assert_eq!(left, NOTHING, "{at}");
+        return status;
+    }
+    let streams = command.starts_with("extts");
+    if status == 0 {
+        assert!(errno == "EINTR" || is_spared(spared, call) || is_fall_back(call, errno), "{at}");
+        assert!(!run.stdout.is_empty(), "{at}");
+    } else {
+        assert!([1, 2, 3, 5].contains(&status), "{at}");
+        assert!(run.stderr.starts_with("ptpctl: ") || run.stderr.contains("\nptpctl: "), "{at}");
+        assert!(run.stdout.is_empty() || streams, "something was made up: {at}");
+        // What the clock can't do is another status than what failed.
+        let unsupported = ["EOPNOTSUPP", "ERANGE", "ENOTTY", "EINVAL"].contains(&errno);
+        assert!(status == 1 || unsupported, "{at}");
+        assert!(run.stderr.contains(errno) || unsupported, "the errno isn't told: {at}");
+    }
+    // What can't be switched off because that call fails is told, and stays on.
+    let can_be_undone = !left.is_empty() && run.stderr.matches("ptpctl: ").count() < 2;
+    if streams && can_be_undone && !is_undoing(run) {
+        assert_eq!(left, NOTHING, "{at}");
+    }
+    if command.starts_with("perout") && status != 0 && !is_undoing(run) {
+        assert_eq!(left, NOTHING, "{at}");
+    }
+    status
+}
+
+/// A version that the kernel hasn't got, or a flag that the driver hasn't: asked for differently.
+fn is_fall_back(call: &str, errno: &str) -> bool {
+    let requests = ["extts_request#1", "perout_request#1"].contains(&call);
+    requests && ["EOPNOTSUPP", "ENOTTY", "EINVAL"].contains(&errno)
+}
+
+/// The failure is that of switching off, or of giving a pin back.
+fn is_undoing(run: &Run) -> bool {
+    run.stderr.contains("can't disable") || run.stderr.contains("function none")
+}
+
+#[test]
+fn each_call_of_each_command_fails_once_with_each_errno() {
+    let rows: Vec<_> = thread::scope(|scope| {
+        let all: Vec<_> = COMMANDS
+            .iter()
+            .map(|(command, spared)| scope.spawn(move || (*command, row(command, spared))))
+            .collect();
+        all.into_iter().map(|thread| thread.join().expect("judged")).collect()
+    });
+    println!("exit status, by command and errno; 0: made again, or done in another way");
+    println!("{:50} {}", "", ERRNOS.map(|errno| format!("{errno:10}")).concat());
+    for (command, row) in &rows {
+        let cells = row.iter().map(|statuses| {
+            let all: Vec<_> = statuses.iter().map(ToString::to_string).collect();
+            format!("{:10}", all.join(" "))
+        });
+        println!("{command:50} {}", cells.collect::<String>());
+        assert!(row.iter().all(|statuses| !statuses.is_empty()), "{command}: an empty cell");
+    }
+}
+
+/// The exit statuses of a command, for each errno.
+fn row(command: &str, spared: &[&str]) -> Vec<BTreeSet<i32>> {
+    let calls = calls(command);
+    let name = file_name(command);
+    let mut row = vec![BTreeSet::new(); ERRNOS.len()];
+    for (cell, errno) in row.iter_mut().zip(ERRNOS) {
+        for (call, times) in &calls {
+            let numbers = (1..=*times).filter(|number| *number < MOST || number == times);
+            for number in numbers {
+                let file = TemporaryFile::new(&format!("{name}-{errno}"));
+                let one = format!("{call}#{number}");
+                let mock = file.mock(&format!("full,time=virtual,fail={one}:{errno}"));
+                let run = ptpctl(&format!("{command} {mock}"));
+                cell.insert(judge(command, &one, errno, spared, &run, &left_on(&file)));
+            }
+        }
+    }
+    row
+}
+
+#[test]
+fn a_clock_that_cannot_be_opened_is_an_error_of_every_command() {
+    for (command, _) in COMMANDS {
+        for errno in ["EACCES", "EPERM", "ENODEV", "EBUSY", "EIO", "ENOMEM"] {
+            let run = ptpctl(&format!("{command} mock:full,fail=open:{errno}"));
+            run.failed(1, errno);
+        }
+    }
+}
