@@ -11,6 +11,9 @@
  *   ptpsim/<clock>/extts            bit mask of the channels that are on
  *   ptpsim/<clock>/extts_flags      the flags of the last request
  *   ptpsim/<clock>/extts_period     ns from event to event; w
+ *   ptpsim/<clock>/emit             so many events at once on each channel that is on; w
+ *   ptpsim/<clock>/loop             1: pin 0 is wired to pin 1, and no other signal
+ *                                   comes; looked at every extts_period; w
  *   ptpsim/<clock>/perout           bit mask of the channels that are on
  *   ptpsim/<clock>/perout_{period,start,on,flags}  the last request, ns
  *   ptpsim/<clock>/pps              1 while PPS is on
@@ -19,6 +22,7 @@
  *   ptpsim/<clock>/fail_reads       errno that each reading answers; w
  *   ptpsim/<clock>/read_delay       ns that each way of a reading takes; w
  *   ptpsim/<clock>/remove           writing takes the clock away
+ *   ptpsim/<clock>/insert           writing brings it back
  *
  * Clock "sim" has everything. Clock "deny" has an adjphase without a
  * getmaxphase: from Linux 6.5 on its caps deny phase control, and a kernel
@@ -60,7 +64,10 @@ struct sim {
 	/* Registers. */
 	u64 phase, phase_writes, frequency;
 	u64 extts, extts_flags, extts_period;
+	unsigned int flags[CHANNELS];
 	u64 perout, perout_period, perout_start, perout_on, perout_flags;
+	u64 loop;
+	s64 rise, fall; /* The next edges of the output that is looped. */
 	u64 pps, refuse_strict, fail_reads, read_delay;
 };
 
@@ -118,6 +125,7 @@ static int sim_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
 	return 0;
 }
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 19, 0)
 static int sim_getcyclesx(struct ptp_clock_info *info, struct timespec64 *ts,
 			  struct ptp_system_timestamp *sts)
 {
@@ -126,6 +134,7 @@ static int sim_getcyclesx(struct ptp_clock_info *info, struct timespec64 *ts,
 	ptp_read_system_postts(sts);
 	return 0;
 }
+#endif
 
 static int sim_getcrosststamp(struct ptp_clock_info *info,
 			      struct system_device_crosststamp *xt)
@@ -150,6 +159,18 @@ static int sim_getcrosststamp(struct ptp_clock_info *info,
 	spin_unlock_irqrestore(&sim->lock, flags);
 	return 0;
 }
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 19, 0)
+static int sim_getcrosscycles(struct ptp_clock_info *info,
+			      struct system_device_crosststamp *xt)
+{
+	int err = sim_getcrosststamp(info, xt);
+
+	if (!err)
+		xt->device = xt->sys_monoraw;
+	return err;
+}
+#endif
 
 static int sim_settime(struct ptp_clock_info *info, const struct timespec64 *ts)
 {
@@ -219,6 +240,7 @@ static int sim_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq,
 		if (sim->refuse_strict && rq->extts.flags & PTP_STRICT_FLAGS)
 			return -EOPNOTSUPP;
 		sim->extts_flags = rq->extts.flags;
+		sim->flags[rq->extts.index] = rq->extts.flags;
 		if (on)
 			sim->extts |= BIT(rq->extts.index);
 		else
@@ -242,6 +264,8 @@ static int sim_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq,
 		sim->perout_on = rq->perout.flags & PTP_PEROUT_DUTY_CYCLE ?
 				 ns_of(&rq->perout.on) : 0;
 		sim->perout_flags = rq->perout.flags;
+		sim->rise = sim->perout_start;
+		sim->fall = sim->rise + (sim->perout_on ?: sim->perout_period / 2);
 		return 0;
 	case PTP_CLK_REQ_PPS:
 		sim->pps = on;
@@ -264,22 +288,53 @@ static int sim_verify(struct ptp_clock_info *info, unsigned int pin,
 	return 0;
 }
 
-static void emit(struct sim *sim, s64 time)
+/* A channel's edge, if it is wanted; whoever names no edge gets both. */
+static void edge(struct sim *sim, unsigned int channel, unsigned int which, s64 time)
 {
-	struct ptp_clock_event event = { .type = PTP_CLOCK_EXTTS };
-	unsigned int channel;
+	struct ptp_clock_event event = { .type = PTP_CLOCK_EXTTS, .index = channel };
+	unsigned int flags = sim->flags[channel];
+	unsigned int edges = flags & (PTP_RISING_EDGE | PTP_FALLING_EDGE);
 
+	if (!(sim->extts & BIT(channel)) || (edges && !(edges & which)))
+		return;
 #ifdef PTP_EXT_OFFSET
-	if (sim->extts_flags & PTP_EXT_OFFSET) {
+	if (flags & PTP_EXT_OFFSET) {
 		event.type = PTP_CLOCK_EXTOFF;
 		event.offset = -1234;
 	} else
 #endif
 		event.timestamp = time;
-	for (channel = 0; channel < CHANNELS; channel++) {
-		if (sim->extts & BIT(channel)) {
-			event.index = channel;
-			ptp_clock_event(sim->clock, &event);
+	ptp_clock_event(sim->clock, &event);
+}
+
+/* The signal rises, and falls a tenth of its period later. */
+static void emit(struct sim *sim, s64 time)
+{
+	unsigned int channel;
+
+	for (channel = 0; channel < CHANNELS; channel++)
+		edge(sim, channel, PTP_RISING_EDGE, time);
+	time += div_u64(sim->extts_period, 10);
+	for (channel = 0; channel < CHANNELS; channel++)
+		edge(sim, channel, PTP_FALLING_EDGE, time);
+}
+
+/* What pin 0 puts out comes in at pin 1, up to now. */
+static void emit_loop(struct sim *sim)
+{
+	unsigned int in = sim->pins[1].chan, burst;
+	s64 until = now(sim);
+
+	if (sim->pins[0].func != PTP_PF_PEROUT || sim->pins[1].func != PTP_PF_EXTTS ||
+	    !(sim->perout & BIT(sim->pins[0].chan)) || !sim->perout_period)
+		return;
+	for (burst = 0; burst < 32 && min(sim->rise, sim->fall) <= until; burst++) {
+		if (sim->rise < sim->fall) {
+			edge(sim, in, PTP_RISING_EDGE, sim->rise);
+			sim->rise += sim->perout_period;
+		} else {
+			edge(sim, in, PTP_FALLING_EDGE, sim->fall);
+			sim->fall += sim->perout_period;
 		}
 	}
 }
@@ -296,11 +351,26 @@ static enum hrtimer_restart sim_events(struct hrtimer *timer)
 
 	if (READ_ONCE(sim->dying))
 		return HRTIMER_NORESTART;
+	if (sim->loop) {
+		hrtimer_forward_now(timer, ns_to_ktime(period));
+		emit_loop(sim);
+		return HRTIMER_RESTART;
+	}
 	sim->owed += hrtimer_forward_now(timer, ns_to_ktime(period));
 	for (; sim->owed && burst < 16; sim->owed--, burst++, sim->event += period)
 		emit(sim, sim->event);
 	return HRTIMER_RESTART;
 }
+
+static int emit_set(void *data, u64 times)
+{
+	struct sim *sim = data;
+
+	for (; times && !READ_ONCE(sim->dying); times--, sim->event += sim->extts_period)
+		emit(sim, sim->event);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(emit_fops, NULL, emit_set, "%llu\n");
 
 static enum hrtimer_restart sim_pulses(struct hrtimer *timer)
 {
@@ -338,6 +408,27 @@ static int remove_set(void *data, u64 value)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(remove_fops, NULL, remove_set, "%llu\n");
 
+static int insert_set(void *data, u64 value)
+{
+	struct sim *sim = data;
+	struct ptp_clock *clock;
+	int i;
+
+	flush_work(&sim->removal);
+	if (sim->clock)
+		return 0;
+	sim->extts = sim->perout = sim->pps = 0;
+	for (i = 0; i < PINS; i++)
+		sim->pins[i].func = sim->pins[i].chan = 0;
+	WRITE_ONCE(sim->dying, false);
+	clock = ptp_clock_register(&sim->info, &sim->parent->dev);
+	if (IS_ERR_OR_NULL(clock))
+		return -ENODEV;
+	sim->clock = clock;
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(insert_fops, NULL, insert_set, "%llu\n");
+
 static int signed_get(void *data, u64 *value)
 {
 	*value = *(u64 *)data;
@@ -356,6 +447,7 @@ static void registers(struct sim *sim, const char *name)
 	debugfs_create_u64("extts", 0444, f, &sim->extts);
 	debugfs_create_u64("extts_flags", 0444, f, &sim->extts_flags);
 	debugfs_create_u64("extts_period", 0644, f, &sim->extts_period);
+	debugfs_create_u64("loop", 0644, f, &sim->loop);
 	debugfs_create_u64("perout", 0444, f, &sim->perout);
 	debugfs_create_u64("perout_period", 0444, f, &sim->perout_period);
 	debugfs_create_u64("perout_start", 0444, f, &sim->perout_start);
@@ -365,7 +457,9 @@ static void registers(struct sim *sim, const char *name)
 	debugfs_create_u64("refuse_strict", 0644, f, &sim->refuse_strict);
 	debugfs_create_u64("fail_reads", 0644, f, &sim->fail_reads);
 	debugfs_create_u64("read_delay", 0644, f, &sim->read_delay);
+	debugfs_create_file("emit", 0200, f, sim, &emit_fops);
 	debugfs_create_file("remove", 0200, f, sim, &remove_fops);
+	debugfs_create_file("insert", 0200, f, sim, &insert_fops);
 }
 
 static void prepare(struct hrtimer *timer, enum hrtimer_restart (*run)(struct hrtimer *))
@@ -414,7 +508,10 @@ static struct sim *make(const char *name, bool everything)
 		sim->info.pin_config = sim->pins;
 		sim->info.verify = sim_verify;
 		sim->info.getcrosststamp = sim_getcrosststamp;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 19, 0)
 		sim->info.getcyclesx64 = sim_getcyclesx;
+		sim->info.getcrosscycles = sim_getcrosscycles;
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 		sim->info.getmaxphase = sim_getmaxphase;
 #endif
