@@ -154,6 +154,16 @@ impl Context<'_> {
     }
 }
 
+/// Reads a text in every way in which an argument is read, for the fuzz targets.
+#[cfg(fuzzing)]
+pub(crate) fn read_everything(text: &str) {
+    arguments::read_everything(text);
+    perout::read_everything(text);
+    let _ = set::parse(text);
+    let _ = rfc3339::parse(text);
+    let _ = command().try_get_matches_from(text.split('\0'));
+}
+
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();

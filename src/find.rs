@@ -3,6 +3,8 @@
 mod leap_seconds;
 mod list;
 
+#[cfg(fuzzing)]
+pub(crate) use leap_seconds::read_leap_seconds;
 pub use leap_seconds::tai_offset;
 pub use list::{Holder, Kind, Listed, list};
 

@@ -28,6 +28,9 @@ pub mod cli;
 mod decimal;
 pub mod find;
 mod frequency;
+#[cfg(all(fuzzing, feature = "cli"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod kernel;
 pub mod measure;
 #[cfg(feature = "mock")]

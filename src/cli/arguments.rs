@@ -109,6 +109,12 @@ pub(super) fn samples(default: &'static str) -> Arg {
         .value_parser(value_parser!(u32).range(1..=10_000_000))
 }
 
+#[cfg(fuzzing)]
+pub(super) fn read_everything(text: &str) {
+    let _ = parse_duration(text);
+    let _ = text.parse::<SystemClock>();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

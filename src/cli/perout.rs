@@ -288,6 +288,13 @@ fn asked_for(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Perout, F
     Ok(Perout { channel, period, pulse_width, start, one_shot: context.has("one-shot") })
 }
 
+#[cfg(fuzzing)]
+pub(super) fn read_everything(text: &str) {
+    let _ = parse_start(text);
+    let _ = parse_frequency(text);
+    let _ = parse_percent(text).map(|percent| percent.scaled_to_nearest(1_000_000_000, 100));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

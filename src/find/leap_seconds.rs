@@ -33,6 +33,14 @@ fn of_list(list: &str, now: Timestamp<Utc>) -> Option<TaiOffset> {
         .map(|(_, offset)| TaiOffset(offset))
 }
 
+/// Reads a text as a list, for the fuzz targets.
+#[cfg(fuzzing)]
+pub(crate) fn read_leap_seconds(text: &str) {
+    if let Some(now) = Timestamp::new(1_700_000_000, 0) {
+        let _ = of_list(text, now);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

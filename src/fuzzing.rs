@@ -1,0 +1,167 @@
+//! What the fuzz targets reach into. Compiled with `--cfg fuzzing` only.
+
+use crate::kernel::uapi::{self, *};
+use crate::kernel::{Calls, Result, Version, Wait};
+use crate::measure::Gaps;
+use crate::phc::EventKind;
+use crate::{Frequency, Offset, Phc};
+use nix::errno::Errno;
+use nix::poll::PollFd;
+use std::cell::Cell;
+use std::time::Duration;
+
+/// Reads a text in every way in which the command reads what people write.
+pub fn people(text: &str) {
+    if let Ok(offset) = text.parse::<Offset>() {
+        // Printed with a blank before the unit, written without.
+        let printed = offset.to_string().replace(' ', "");
+        assert_eq!(printed.parse(), Ok(offset), "what is printed is read again");
+    }
+    if let Ok(frequency) = text.parse::<Frequency>() {
+        let again = format!("{}ppb", frequency.ppb()).parse::<Frequency>();
+        assert_eq!(again, Ok(frequency), "what is printed is read again");
+    }
+    crate::cli::read_everything(text);
+    let _ = crate::find::open(&format!("no-such-clock-{text}"), crate::phc::Access::ReadOnly);
+}
+
+/// Reads a text as sysfs may have it.
+pub fn sysfs(text: &str) {
+    let phc = Phc::over(Box::new(Told { text: text.to_owned(), ..Told::default() }), "told");
+    let _ = phc.name().to_string();
+    let _ = phc.virtual_clocks();
+    let _ = phc.caps();
+    let _ = phc.set_virtual_clocks(1);
+    crate::find::read_leap_seconds(text);
+}
+
+/// Reads bytes as the kernel's events.
+pub fn events(bytes: &[u8]) {
+    let told = Told { events: bytes.to_vec(), ..Told::default() };
+    let phc = Phc::over(Box::new(told), "told");
+    let (mut events, mut gaps) = (Vec::new(), Gaps::default());
+    let mut last = None;
+    for _ in 0..=bytes.len() / size_of::<ExttsEvent>() {
+        if phc.read_events(&mut events).is_err() {
+            continue;
+        }
+        for event in &events {
+            if let EventKind::Time(time) = event.kind {
+                let _ = gaps.next(time.total_nanoseconds());
+                let _ = last.replace(time).and_then(|last| time.since(last));
+                let _ = time.to_string();
+            }
+        }
+    }
+}
+
+/// A clock that answers what it was told to.
+#[derive(Default)]
+struct Told {
+    text: String,
+    events: Vec<u8>,
+    at: Cell<usize>,
+}
+
+impl Told {
+    fn next(&self) -> Option<ExttsEvent> {
+        let from = self.at.get();
+        self.at.set(from + size_of::<ExttsEvent>());
+        let bytes = self.events.get(from..from + size_of::<ExttsEvent>())?;
+        let word = |at: usize| -> [u8; 4] {
+            bytes.get(at..at + 4).and_then(|word| word.try_into().ok()).unwrap_or_default()
+        };
+        let [a, b, c, d] = word(0);
+        let [e, f, g, h] = word(4);
+        let t =
+            clock_time(i64::from_ne_bytes([a, b, c, d, e, f, g, h]), u32::from_ne_bytes(word(8)));
+        let of = |at| u32::from_ne_bytes(word(at));
+        Some(ExttsEvent { t, index: of(16), flags: of(20), rsv: [of(24), of(28)] })
+    }
+}
+
+const NOT_TOLD: Errno = Errno::EOPNOTSUPP;
+
+impl Calls for Told {
+    fn reopen(&self, _: bool) -> Result<Box<dyn Calls>> {
+        Err(NOT_TOLD)
+    }
+    fn clock_gettime(&self) -> Result<timespec> {
+        Err(NOT_TOLD)
+    }
+    fn clock_settime(&self, _: &timespec) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn clock_adjtime(&self, _: &mut timex) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn clock_getres(&self) -> Result<timespec> {
+        Err(NOT_TOLD)
+    }
+    fn getcaps(&self, _: Version) -> Result<ptp_clock_caps> {
+        Ok(ptp_clock_caps { adjust_phase: 1, ..uapi::clock_caps() })
+    }
+    fn extts_request(&self, _: Version, _: &ptp_extts_request) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn perout_request(&self, _: Version, _: &ptp_perout_request) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn enable_pps(&self, _: Version, _: bool) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn sys_offset(&self, _: Version, _: &mut ptp_sys_offset) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn sys_offset_extended(&self, _: Version, _: &mut ptp_sys_offset_extended) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn sys_offset_precise(&self, _: Version) -> Result<ptp_sys_offset_precise> {
+        Err(NOT_TOLD)
+    }
+    fn pin_getfunc(&self, _: Version, _: &mut ptp_pin_desc) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn pin_setfunc(&self, _: Version, _: &ptp_pin_desc) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn mask_clear_all(&self) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn mask_en_single(&self, _: u32) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn sys_offset_precise_cycles(&self) -> Result<ptp_sys_offset_precise> {
+        Err(NOT_TOLD)
+    }
+    fn sys_offset_extended_cycles(&self, _: &mut ptp_sys_offset_extended) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+    fn read(&self, events: &mut [ExttsEvent]) -> Result<usize> {
+        let mut number = 0;
+        for event in events {
+            let Some(next) = self.next() else { break };
+            *event = next;
+            number += 1;
+        }
+        Ok(number)
+    }
+    fn wait(&self, _: &[PollFd<'_>], _: Duration) -> Result<Wait> {
+        Ok(Wait::Events)
+    }
+    fn attribute(&self, _: &str) -> Result<String> {
+        Ok(self.text.clone())
+    }
+    fn set_attribute(&self, _: &str, _: &str) -> Result<()> {
+        Ok(())
+    }
+    fn virtual_clocks(&self) -> Result<Vec<String>> {
+        Ok(self.text.lines().map(str::to_owned).collect())
+    }
+    fn system_gettime(&self, _: libc::clockid_t) -> Result<timespec> {
+        Err(NOT_TOLD)
+    }
+    fn system_adjtime(&self, _: &mut timex) -> Result<()> {
+        Err(NOT_TOLD)
+    }
+}
