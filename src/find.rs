@@ -6,7 +6,7 @@ mod list;
 #[cfg(fuzzing)]
 pub(crate) use leap_seconds::read_leap_seconds;
 pub use leap_seconds::tai_offset;
-pub use list::{Holder, Kind, Listed, list};
+pub use list::{Holder, Kind, Listed, Listing, list};
 
 use crate::kernel::{PhcOfInterface, phc_of_interface};
 #[cfg(feature = "mock")]
@@ -70,10 +70,18 @@ fn path_of(name: &str) -> Result<PathBuf, FindError> {
             without_phc =
                 Some(FindError::NoPhc { interface: name.to_owned(), is_down: is_down(name) });
         }
-        // No interface of that name.
+        // No interface of that name, or no name of an interface.
+        Err(Errno::ENODEV | Errno::EINVAL) => {}
+        // A clock's path may be known all the same.
+        Err(errno) if found.is_empty() => {
+            return Err(FindError::Unasked { name: name.to_owned(), errno });
+        }
         Err(_) => {}
     }
-    let clocks = list::names();
+    let clocks = match list::names() {
+        Err(error) if found.is_empty() => return Err(error),
+        clocks => clocks.unwrap_or_default(),
+    };
     for (device, clock_name) in &clocks {
         if clock_name == name {
             let path = PathBuf::from(format!("/dev/{device}"));
@@ -132,6 +140,20 @@ pub enum FindError {
         /// Its link is down: some drivers show their PHC only while it is up.
         is_down: bool,
     },
+    /// The kernel doesn't tell which clock an interface of this name has.
+    Unasked {
+        /// The name.
+        name: String,
+        /// What `ETHTOOL_GET_TS_INFO` answered.
+        errno: Errno,
+    },
+    /// A folder of sysfs that would tell can't be read.
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// What reading it answered.
+        errno: Errno,
+    },
     /// The clock is there and can't be opened.
     Clock(Error),
     /// The mock can't be had.
@@ -177,6 +199,18 @@ impl fmt::Display for FindError {
                 f,
                 "the interface {interface} has no PTP hardware clock: its driver or its hardware \
                  supports none ('ethtool -T {interface}' shows what it has)"
+            ),
+            Self::Unasked { name, errno } => write!(
+                f,
+                "can't ask which clock an interface '{name}' has: ETHTOOL_GET_TS_INFO: {} \
+                 ({errno:?}); name the clock by its path, /dev/ptpN",
+                errno.desc()
+            ),
+            Self::Unreadable { path, errno } => write!(
+                f,
+                "can't look for clocks: reading {}: {} ({errno:?})",
+                path.display(),
+                errno.desc()
             ),
             Self::Clock(error) => error.fmt(f),
             #[cfg(feature = "mock")]

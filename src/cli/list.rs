@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::{Command, Context, arguments};
-use crate::find::{self, Kind, Listed};
+use crate::find::{self, Kind, Listed, Listing};
 use crate::kernel::Source;
 use crate::phc::{Access, Phc};
 use crate::report::{Report, Table, Value};
@@ -30,15 +30,17 @@ fn arguments(command: clap::Command) -> clap::Command {
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let Some(name) = context.named_device()? else {
-        let (clocks, complete) = find::list();
-        return Ok(report(clocks, complete));
+        return Ok(report(find::list()?));
     };
     let phc = find::open(&name, Access::ReadOnly)?;
-    let (clocks, complete) = find::list();
+    let mut listing = find::list()?;
     // A symbolic link names the same clock.
     let path = std::fs::canonicalize(&phc.name().device).unwrap_or_default();
-    let found = clocks.into_iter().find(|clock| path.as_os_str() == clock.device.as_str());
-    Ok(report(vec![found.unwrap_or_else(|| unlisted(&phc))], complete))
+    listing.clocks.retain(|clock| path.as_os_str() == clock.device.as_str());
+    if listing.clocks.is_empty() {
+        listing.clocks.push(unlisted(&phc));
+    }
+    Ok(report(listing))
 }
 
 /// A clock that sysfs doesn't list: a mock.
@@ -55,7 +57,8 @@ fn unlisted(phc: &Phc) -> Listed {
     }
 }
 
-fn report(clocks: Vec<Listed>, complete: bool) -> Report {
+fn report(listing: Listing) -> Report {
+    let Listing { clocks, interfaces_are_complete, holders_are_complete } = listing;
     let mut table = Table::new(
         "clocks",
         &[
@@ -112,10 +115,16 @@ fn report(clocks: Vec<Listed>, complete: bool) -> Report {
     if is_empty {
         report =
             report.note("this machine has no PTP hardware clock; 'ptpctl caps mock' shows one");
-    } else if !complete {
-        report = report.note("processes of other users couldn't be looked at");
     }
-    report.value("open_by_is_complete", complete)
+    if !interfaces_are_complete {
+        report = report.note("not every interface could be asked for its clock");
+    }
+    if !holders_are_complete {
+        report = report.note("not every process could be looked at, as those of other users");
+    }
+    report
+        .value("interfaces_are_complete", interfaces_are_complete)
+        .value("open_by_is_complete", holders_are_complete)
 }
 
 /// Where the clock of an interface sits.

@@ -1,11 +1,13 @@
 //! All clocks of the machine, as sysfs shows them.
 
+use super::FindError;
 use crate::kernel::{PhcOfInterface, Source, phc_of_interface, timestamp_providers};
 use libc::{major, minor};
+use nix::errno::Errno;
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 const CLASS: &str = "/sys/class/ptp";
 
@@ -40,7 +42,7 @@ pub enum Kind {
         /// `/dev/ptp0`.
         of: String,
     },
-    /// Sysfs doesn't tell: a mock.
+    /// Sysfs doesn't tell, as of a mock.
     Unknown,
 }
 
@@ -53,42 +55,60 @@ pub struct Holder {
     pub command: String,
 }
 
-/// The device and clock names of all clocks, in order.
-pub(super) fn names() -> Vec<(String, String)> {
-    folders()
-        .into_iter()
-        .filter_map(|(name, folder)| Some((name, attribute(&folder, "clock_name")?)))
-        .collect()
+/// The clocks of a machine, and whether all could be looked at that tells of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The clocks, in the order of their numbers.
+    pub clocks: Vec<Listed>,
+    /// Whether all interfaces could be asked for their clock.
+    pub interfaces_are_complete: bool,
+    /// Whether the open files of all processes could be looked at.
+    pub holders_are_complete: bool,
 }
 
-/// All clocks of the machine, in the order of their numbers; none where there is no sysfs.
+/// The device and clock names of all clocks, in order.
+pub(super) fn names() -> Result<Vec<(String, String)>, FindError> {
+    let names = folders()?.into_iter();
+    Ok(names.filter_map(|(name, folder)| Some((name, attribute(&folder, "clock_name")?))).collect())
+}
+
+/// All clocks of the machine; none where the kernel has no such class of devices.
 ///
-/// Returns as well whether the processes of all users could be looked at.
-pub fn list() -> (Vec<Listed>, bool) {
-    let folders = folders();
+/// # Errors
+///
+/// [`FindError::Unreadable`] where there is one and it can't be read.
+pub fn list() -> Result<Listing, FindError> {
+    let folders = folders()?;
     if folders.is_empty() {
-        return (Vec::new(), true);
+        let (clocks, all) = (Vec::new(), true);
+        return Ok(Listing { clocks, interfaces_are_complete: all, holders_are_complete: all });
     }
     // Interfaces and processes are gone through once, however many clocks there are.
-    let mut interfaces = interfaces();
-    let (mut holders, complete) = holders();
+    let (mut interfaces, mut interfaces_are_complete) = interfaces();
+    let (mut holders, holders_are_complete) = holders();
     let clocks = folders
         .into_iter()
+        // One that has gone by now has no name any more.
+        .filter(|(_, folder)| folder.join("clock_name").try_exists().unwrap_or(true))
         .map(|(name, folder)| {
             let parent = fs::canonicalize(folder.join("device")).ok();
-            let of = parent
-                .as_deref()
-                .and_then(file_name)
-                .filter(|_| folder.join("device/clock_name").exists());
-            let card = parent.filter(|_| of.is_none());
+            let is_virtual = folder.join("device/clock_name").try_exists();
+            let of = parent.as_deref().and_then(file_name);
+            let kind = match (is_virtual, of) {
+                (Ok(true), Some(of)) => Kind::Virtual { of: format!("/dev/{of}") },
+                (Ok(false), _) => Kind::Physical,
+                _ => Kind::Unknown,
+            };
+            let card = parent.filter(|_| kind == Kind::Physical);
             let number: Option<u32> =
                 name.strip_prefix("ptp").and_then(|number| number.parse().ok());
             let mut on_it =
                 number.and_then(|number| interfaces.remove(&number)).unwrap_or_default();
-            if on_it.is_empty() && of.is_none() {
+            if on_it.is_empty() && kind == Kind::Physical {
                 // A driver may show its clock only while the link is up.
                 let names = entries(&folder.join("device/net"));
-                on_it = names.into_iter().map(|name| (name, None)).collect();
+                interfaces_are_complete &= names.is_ok();
+                on_it = names.into_iter().flatten().map(|name| (name, None)).collect();
             }
             Listed {
                 device: format!("/dev/{name}"),
@@ -98,10 +118,7 @@ pub fn list() -> (Vec<Listed>, bool) {
                 }),
                 bus_address: card.as_deref().and_then(file_name),
                 interfaces: on_it,
-                kind: match of {
-                    Some(of) => Kind::Virtual { of: format!("/dev/{of}") },
-                    None => Kind::Physical,
-                },
+                kind,
                 virtual_clocks: attribute(&folder, "n_vclocks").and_then(|text| text.parse().ok()),
                 holders: attribute(&folder, "dev")
                     .and_then(|device| holders.remove(&device))
@@ -109,72 +126,101 @@ pub fn list() -> (Vec<Listed>, bool) {
             }
         })
         .collect();
-    (clocks, complete)
+    Ok(Listing { clocks, interfaces_are_complete, holders_are_complete })
 }
 
 /// `ptpN` and its folder, in the order of N.
-fn folders() -> Vec<(String, PathBuf)> {
-    let mut names = entries(Path::new(CLASS));
+fn folders() -> Result<Vec<(String, PathBuf)>, FindError> {
+    let class = Path::new(CLASS);
+    let unreadable = |error: &io::Error| FindError::Unreadable {
+        path: class.to_owned(),
+        errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+    };
+    let mut names = entries(class).map_err(|error| unreadable(&error))?;
     names
         .sort_by_key(|name| name.strip_prefix("ptp").and_then(|number| number.parse::<u32>().ok()));
-    names.into_iter().map(|name| (name.clone(), Path::new(CLASS).join(name))).collect()
+    Ok(names.into_iter().map(|name| (name.clone(), class.join(name))).collect())
 }
 
-/// PHC number → interfaces.
-fn interfaces() -> BTreeMap<u32, Vec<(String, Option<Source>)>> {
-    let mut interfaces: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+type Interfaces = BTreeMap<u32, Vec<(String, Option<Source>)>>;
+
+/// PHC number → interfaces; and whether all could be asked.
+fn interfaces() -> (Interfaces, bool) {
+    let mut interfaces = Interfaces::new();
     if let Ok(providers) = timestamp_providers() {
         for provider in providers {
             let of = interfaces.entry(provider.phc_index).or_default();
             of.push((provider.interface, provider.source));
         }
-        return interfaces;
+        return (interfaces, true);
     }
     // Kernels before 5.12 have to be asked for each interface.
-    for interface in entries(Path::new("/sys/class/net")) {
-        if let Ok(PhcOfInterface::Index(number)) = phc_of_interface(&interface) {
-            interfaces.entry(number).or_default().push((interface, None));
+    let names = entries(Path::new("/sys/class/net"));
+    let mut complete = names.is_ok();
+    for interface in names.into_iter().flatten() {
+        match phc_of_interface(&interface) {
+            Ok(PhcOfInterface::Index(number)) => {
+                interfaces.entry(number).or_default().push((interface, None));
+            }
+            // Its driver has none, or it has gone.
+            Ok(PhcOfInterface::None) | Err(Errno::EOPNOTSUPP | Errno::ENODEV) => {}
+            Err(_) => complete = false,
         }
     }
-    interfaces
+    (interfaces, complete)
 }
 
 /// Device number, `249:0` → processes that have it open; and whether all could be looked at.
 fn holders() -> (BTreeMap<String, Vec<Holder>>, bool) {
     let mut holders: BTreeMap<String, Vec<Holder>> = BTreeMap::new();
-    let mut complete = true;
-    let processes = entries(Path::new("/proc")).into_iter().filter_map(|name| name.parse().ok());
+    let names = entries(Path::new("/proc"));
+    let mut complete = names.is_ok();
+    let processes = names.into_iter().flatten().filter_map(|name| name.parse().ok());
     for process in processes {
         let folder = PathBuf::from(format!("/proc/{process}"));
         let Ok(files) = fs::read_dir(folder.join("fd")) else {
             // It may also have ended by now.
-            complete &= !folder.exists();
+            complete &= !folder.try_exists().unwrap_or(true);
             continue;
         };
-        let devices = files.flatten().filter_map(|file| {
-            let found = fs::metadata(file.path()).ok()?;
-            let number = found.rdev();
-            let is_device = found.file_type().is_char_device();
-            is_device.then(|| format!("{}:{}", major(number), minor(number)))
-        });
-        let mut devices: Vec<String> = devices.collect();
+        let mut devices = Vec::new();
+        for file in files {
+            match file.and_then(|file| fs::metadata(file.path())) {
+                Ok(found) if found.file_type().is_char_device() => {
+                    let number = found.rdev();
+                    devices.push(format!("{}:{}", major(number), minor(number)));
+                }
+                Ok(_) => {}
+                // Closed by now; or the other end is no file.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => complete = false,
+            }
+        }
         devices.sort();
         devices.dedup();
         for device in devices {
-            let command = attribute(&folder, "comm").unwrap_or_default();
-            holders.entry(device).or_default().push(Holder { process, command });
+            match attribute(&folder, "comm") {
+                Some(command) => {
+                    holders.entry(device).or_default().push(Holder { process, command });
+                }
+                None => complete &= !folder.try_exists().unwrap_or(true),
+            }
         }
     }
     (holders, complete)
 }
 
 /// The names in a folder, in order; none where there is no such folder.
-fn entries(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<_> =
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+fn entries(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let names: io::Result<Vec<_>> =
+        entries.map(|entry| Ok(entry?.file_name().into_string().ok())).collect();
+    let mut names: Vec<_> = names?.into_iter().flatten().collect();
     names.sort();
-    names
+    Ok(names)
 }
 
 fn attribute(folder: &Path, name: &str) -> Option<String> {
