@@ -131,12 +131,27 @@ fn virtual_clocks(phc: &Phc, report: Report) -> Report {
     }
 }
 
-/// The system clocks that extended samples can be had against.
+/// The system clocks that samples can be had against.
 fn system_clocks(phc: &Phc, report: Report) -> Report {
-    let taken = |clock: &SystemClock| phc.takes_clock(*clock);
+    match taken_clocks(phc) {
+        Ok(clocks) => {
+            let clocks: Vec<_> = clocks.iter().map(ToString::to_string).collect();
+            report.row("system clocks", clocks.join(", "), "system_clocks", clocks)
+        }
+        Err(error) => {
+            report.row("system clocks", format!("failed: {error}"), "system_clocks", Value::Null)
+        }
+    }
+}
+
+/// The real time, which every method takes, and those that extended samples can be had against.
+fn taken_clocks(phc: &Phc) -> Result<Vec<SystemClock>, Error> {
     let mut clocks = vec![SystemClock::Realtime];
-    clocks.extend([SystemClock::Monotonic, SystemClock::MonotonicRaw].into_iter().filter(taken));
-    clocks.extend(phc.auxiliary_clocks());
-    let clocks: Vec<_> = clocks.iter().map(ToString::to_string).collect();
-    report.row("system clocks", clocks.join(", "), "system_clocks", clocks)
+    for clock in [SystemClock::Monotonic, SystemClock::MonotonicRaw] {
+        if phc.takes_clock(clock)? {
+            clocks.push(clock);
+        }
+    }
+    clocks.extend(phc.auxiliary_clocks()?);
+    Ok(clocks)
 }

@@ -55,8 +55,12 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let number: u32 = context.required("samples")?;
     let number = usize::try_from(number).unwrap_or(usize::MAX);
     // Nobody steps the raw clock, but old kernels and drivers don't read samples against it.
-    let raw = [&first, &second].into_iter().all(|phc| phc.takes_clock(SystemClock::MonotonicRaw));
-    let clock = if raw { SystemClock::MonotonicRaw } else { SystemClock::Realtime };
+    let raw = SystemClock::MonotonicRaw;
+    let clock = if first.takes_clock(raw)? && second.takes_clock(raw)? {
+        raw
+    } else {
+        SystemClock::Realtime
+    };
     let measure = |phc: &Phc| Measured::from(phc, clock, number);
     // Across a step of the system clock the two clocks' offsets from it don't compare.
     let epoch = |phc: &Phc| -> Result<i128, Failure> {
@@ -78,7 +82,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let methods = format!("{} and {}", before.method, middle.method);
     let told = before.bound().and(middle.bound()).is_some();
     let bound = if told { format!("±{}", difference.bound) } else { "not told".into() };
-    Ok(Report::new()
+    let report = Report::new()
         .headline(format!("{} - {}", first.name(), second.name()))
         .value("device", first.name().device.as_str())
         .value("clock_name", first.name().clock_name.clone())
@@ -94,5 +98,6 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
                 ("other_method", middle.method.to_string().into()),
             ],
         )
-        .row("through", clock.to_string(), "clock", clock.to_string()))
+        .row("through", clock.to_string(), "clock", clock.to_string());
+    Ok([&before, &middle, &after].into_iter().fold(report, |report, one| one.tell_failed(report)))
 }

@@ -175,6 +175,11 @@ impl Measured {
             .row("delay", told(delay, ""), "delay_ns", delay)
             .row("bound", told(self.bound(), "±"), "bound_ns", self.bound())
             .row("method", self.method.to_string(), "method", self.method.to_string());
+        self.tell_failed(report)
+    }
+
+    /// Adds why a better method didn't do.
+    pub(super) fn tell_failed(&self, report: Report) -> Report {
         match &self.failed {
             Some(error) => report.note(format!("a better method failed: {error}")),
             None => report,

@@ -200,26 +200,45 @@ impl Phc {
     }
 
     /// Whether extended samples can be had against `clock` on this kernel.
+    ///
+    /// # Errors
+    ///
+    /// What else the call answers: `ENODEV` where the clock has gone, the driver's own.
     #[doc(alias = "PTP_SYS_OFFSET_EXTENDED")]
-    pub fn takes_clock(&self, clock: SystemClock) -> bool {
-        // No sample at all is checked like any number of them.
-        let mut none = uapi::sys_offset_extended(0, clock.id());
-        self.calls.sys_offset_extended(Version::V1, &mut none).is_ok()
+    pub fn takes_clock(&self, clock: SystemClock) -> Result<bool, Error> {
+        let ask = || {
+            // No sample at all is checked like any number of them.
+            let mut none = uapi::sys_offset_extended(0, clock.id());
+            match self.calls.sys_offset_extended(Version::V1, &mut none) {
+                Err(Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTTY) => Ok(false),
+                answer => answer.map(|()| true),
+            }
+        };
+        let asked = format!("ask for extended samples against {clock}");
+        self.call(asked, "PTP_SYS_OFFSET_EXTENDED", ask)
     }
 
     /// The auxiliary clocks that are switched on and that extended samples can be had against.
+    ///
+    /// # Errors
+    ///
+    /// As [`Phc::takes_clock`]; what reading an auxiliary clock answers.
     #[doc(alias = "CLOCK_AUX")]
-    pub fn auxiliary_clocks(&self) -> Vec<SystemClock> {
+    pub fn auxiliary_clocks(&self) -> Result<Vec<SystemClock>, Error> {
         let mut clocks = Vec::new();
         for clock in (0..8).map(SystemClock::Aux) {
-            match self.calls.system_gettime(clock.id()) {
-                Ok(_) if self.takes_clock(clock) => clocks.push(clock),
-                // A kernel that has auxiliary clocks says ENODEV for one that is switched off.
+            let read = || match self.calls.system_gettime(clock.id()) {
+                // One that is switched off, and a kernel that has none.
+                Err(errno @ (Errno::ENODEV | Errno::EINVAL)) => Ok(Err(errno)),
+                answer => answer.map(Ok),
+            };
+            match self.call(format!("read {clock}"), "clock_gettime", read)? {
+                Ok(_) if self.takes_clock(clock)? => clocks.push(clock),
                 Err(Errno::EINVAL) => break,
                 _ => {}
             }
         }
-        clocks
+        Ok(clocks)
     }
 
     fn precise_sample(&self, clock: SystemClock, cycles: bool) -> Result<Sample, Error> {

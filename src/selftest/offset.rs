@@ -94,7 +94,7 @@ fn methods_agree(bench: &mut Bench<'_>) -> Verdict {
 fn plain_readings(bench: &mut Bench<'_>) -> Verdict {
     let raw = SystemClock::MonotonicRaw;
     // Before Linux 6.12, and of some clocks, there are samples against the real time only.
-    let (plain, samples) = if bench.phc.takes_clock(raw) {
+    let (plain, samples) = if bench.phc.takes_clock(raw)? {
         (bench.compare()?, bench.phc.samples(Method::Extended, raw, false, SAMPLES)?)
     } else {
         let samples = bench.phc.samples(Method::Basic, SystemClock::Realtime, false, SAMPLES)?;
