@@ -26,6 +26,16 @@ fn scaled(ppb: i64) -> i64 {
     i64::try_from(i128::from(ppb) * 8_192 / 125).unwrap_or(0)
 }
 
+/// The kernel's first numbers past a limit in ppb: it compares ((number + 1) × 125) >> 13 with ±limit.
+fn first_past(limit: i64) -> [i64; 2] {
+    let limit = i128::from(limit);
+    let up = (limit + 1) * 8_192;
+    let down = -limit * 8_192;
+    // The least number that reaches `up`, and the greatest that stays below `down`.
+    let past = [-(-up).div_euclid(125) - 1, (down - 1).div_euclid(125) - 1];
+    past.map(|number| i64::try_from(number).unwrap_or(i64::MAX))
+}
+
 /// What is dialled, beside what is dialled already: 500 ppm, or as much as the clock can.
 fn effect(bench: &Bench<'_>) -> Result<i64, Stop> {
     let limit = i64::from(bench.caps.max_frequency_ppb);
@@ -124,16 +134,33 @@ fn limits(bench: &mut Bench<'_>) -> Verdict {
 fn past_limits(bench: &mut Bench<'_>) -> Verdict {
     let limit = i64::from(bench.caps.max_frequency_ppb);
     let before = bench.frequency_before().scaled_ppm();
-    for ppb in [limit + 2, -limit - 2] {
+    for past in first_past(limit) {
         bench.disturb(|bench| {
             bench.account.dialled = true;
             bench.account.touched.frequency = true;
-            let answer = bench.dial(scaled(ppb));
+            let answer = bench.dial(past);
             let back = bench.dial(before);
-            must_refuse(&format!("{ppb} ppb"), answer, Errno::ERANGE)?;
+            let asked = Frequency::from_scaled_ppm(past);
+            must_refuse(&format!("{asked:+}, past ±{limit} ppb,"), answer, Errno::ERANGE)?;
             back.map_err(|errno| Stop::Wrong(format!("the frequency of before: {errno:?}")))
         })?;
         bench.account.dialled = false;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_less_than_the_first_number_past_a_limit_is_within_it() {
+        for limit in [0, 1, 124, 125, 99_999_999, 599_999_999, 999_999_881, i64::from(i32::MAX)] {
+            let [up, down] = first_past(limit);
+            let ppb = |number| Frequency::from_scaled_ppm(number).kernel_ppb();
+            let limit = i128::from(limit);
+            assert!(ppb(up) > limit && ppb(up - 1) <= limit, "{limit}");
+            assert!(ppb(down) < -limit && ppb(down + 1) >= -limit, "{limit}");
+        }
+    }
 }
