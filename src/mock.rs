@@ -120,7 +120,8 @@ impl Mock {
     ///
     /// [`MockError`] where the state file can't be used or the profile may not be written.
     pub fn open(config: &Config, write: bool) -> Result<Self, MockError> {
-        if let Some(failure) = config.fail.iter().find(|failure| failure.call == "open") {
+        let fails = |failure: &&Failure| failure.call == "open" && failure.after == 0;
+        if let Some(failure) = config.fail.iter().find(fails) {
             return Err(MockError::Open(failure.errno));
         }
         if write && config.profile.read_only {
@@ -216,6 +217,15 @@ impl Drop for Mock {
     }
 }
 
+/// The failures that are still to come when a clock has been opened.
+fn after_the_first_open(failures: &[Failure]) -> Vec<Failure> {
+    let mut failures = failures.to_vec();
+    for failure in failures.iter_mut().filter(|failure| failure.call == "open") {
+        failure.after = failure.after.saturating_sub(1);
+    }
+    failures
+}
+
 impl World {
     fn new(config: &Config, write: bool) -> Result<Self, MockError> {
         let (file, kept) = match &config.state {
@@ -263,7 +273,7 @@ impl World {
             readings: 0,
             events: 0,
             held: None,
-            failures: config.fail.clone(),
+            failures: after_the_first_open(&config.fail),
             removal: None,
             file,
             log,

@@ -68,6 +68,28 @@ fn old_kernels_let_a_read_only_handle_change_pins_and_timestamps() {
 }
 
 #[test]
+fn old_kernels_leave_it_to_the_driver_what_is_a_time() {
+    let set = |kernel: &str| {
+        let mock = mock(&format!("full,kernel={kernel},read=0ns,jitter=0ns"));
+        let answer = errno(mock.clock_settime(&timespec { tv_sec: 1, tv_nsec: 2_000_000_000 }));
+        (answer, mock.clock_gettime().expect("a time").tv_sec)
+    };
+    for kernel in ["5.10.227", "6.1.113", "6.11.4"] {
+        assert_eq!(set(kernel), (None, 3), "{kernel}");
+    }
+    for kernel in ["5.10.228", "6.1.114", "6.11.5", "6.12.0"] {
+        assert_eq!(set(kernel).0, Some(Errno::EINVAL), "{kernel}");
+    }
+}
+
+#[test]
+fn a_later_opening_can_be_ordered_to_fail() {
+    let mock = mock("full,fail=open#2:EIO");
+    assert_eq!(errno(mock.reopen(false).map(drop)), Some(Errno::EIO));
+    assert_eq!(errno(mock.reopen(false).map(drop)), None);
+}
+
+#[test]
 fn a_step_has_positive_nanoseconds() {
     let mock = mock("full,read=0ns,jitter=0ns");
     let step = |seconds, part| {

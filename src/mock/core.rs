@@ -126,8 +126,15 @@ impl World {
     fn read_clock(&mut self) -> i128 {
         let now = self.pass_a_reading();
         self.readings += 1;
-        let early = self.config.faults.has(Fault::Backwards) && self.readings.is_multiple_of(100);
-        self.chip.shows(now) - if early { 1_000_000 } else { 0 }
+        let shows = self.chip.shows(now);
+        let has = |fault| self.config.faults.has(fault);
+        if has(Fault::Backwards) && self.readings.is_multiple_of(100) {
+            shows - 1_000_000
+        } else if has(Fault::Torn) && shows.rem_euclid(SECOND) < 20_000 {
+            shows - SECOND
+        } else {
+            shows
+        }
     }
 }
 
@@ -144,14 +151,14 @@ impl Calls for Mock {
     }
 
     fn clock_settime(&self, time: &timespec) -> Result<()> {
-        // The timekeeping core looks at the time first, the PTP core last.
         let seconds = i128::from(time.tv_sec);
-        if !(0..SECOND).contains(&i128::from(time.tv_nsec))
-            || !(0..KTIME_SECONDS).contains(&seconds)
-        {
-            return Err(Errno::EINVAL);
-        }
+        let is_time = (0..SECOND).contains(&i128::from(time.tv_nsec))
+            && (0..KTIME_SECONDS).contains(&seconds);
         self.change("clock_settime", |world| {
+            // The timekeeping core looks at the time first, the PTP core last.
+            if !is_time && world.has(Feature::TimeChecks) {
+                return Err(Errno::EINVAL);
+            }
             self.may_write(world, true)?;
             if world.runs_freely() {
                 return Err(Errno::EBUSY);
@@ -160,7 +167,9 @@ impl Calls for Mock {
                 return Err(Errno::EINVAL);
             }
             let now = world.pass_a_reading();
-            world.chip.set(now, nanoseconds(*time));
+            // A driver has 64 bits for it.
+            let to = nanoseconds(*time).clamp(i64::MIN.into(), i64::MAX.into());
+            world.chip.set(now, to);
             Ok(())
         })
     }

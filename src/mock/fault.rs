@@ -8,6 +8,7 @@ use std::{fmt, str::FromStr};
 pub(super) enum Fault {
     StuckTime,
     Backwards,
+    Torn,
     Fast,
     SetPart,
     Set31Bits,
@@ -40,9 +41,10 @@ pub(super) enum Fault {
 
 impl Fault {
     /// All faults: their names, and what the driver does.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 30] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 31] = [
         (Self::StuckTime, "stuck-time", "the time stands still"),
         (Self::Backwards, "backwards", "now and then a reading is 1 ms early"),
+        (Self::Torn, "torn", "for 20 us the second shown is the one before"),
         (Self::Fast, "fast", "the clock is fast by 1 %"),
         (Self::SetPart, "set-part", "setting forgets the part of a second"),
         (Self::Set31Bits, "set-31-bits", "setting keeps 31 bits of the seconds"),

@@ -40,6 +40,8 @@ pub enum Feature {
     ExtOffset,
     /// The `clockid` of `PTP_SYS_OFFSET_EXTENDED`.
     ClockId,
+    /// What is no time is refused before the driver sees it.
+    TimeChecks,
     /// Times that the machine's own clock couldn't be set to are refused.
     TimeLimit,
     /// Requests that change something need a handle that was opened for writing.
@@ -72,6 +74,7 @@ impl Feature {
             Self::QueuePerHandle => ((6, 7), &[]),
             Self::ExtOffset => ((6, 9), &[]),
             Self::ClockId => ((6, 12), &[]),
+            Self::TimeChecks => ((6, 12), &[(5, 10, 228), (6, 1, 114), (6, 11, 5)]),
             Self::TimeLimit => ((6, 18), &[(6, 1, 159), (6, 12, 58)]),
             Self::ReadOnlyChecks => ((6, 15), &[(5, 10, 249), (6, 1, 162), (6, 12, 68)]),
             Self::ReadsWhileFree => ((6, 16), &[(6, 1, 142), (6, 12, 35)]),
