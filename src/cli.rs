@@ -32,6 +32,7 @@ use arguments::{COMMAND_GROUPS, ENVIRONMENT, EXIT_STATUS};
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 use failure::Failure;
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -82,6 +83,8 @@ const COMMANDS: [Command; 20] = [
 struct Context<'a> {
     matches: &'a ArgMatches,
     printer: &'a mut Printer,
+    /// The clock that the command changes.
+    changes: RefCell<Option<String>>,
 }
 
 /// The clock where none is named.
@@ -90,27 +93,43 @@ const DEFAULT_DEVICE: &str = "/dev/ptp0";
 const DEVICE_VARIABLE: &str = "PTPCTL_DEVICE";
 
 impl Context<'_> {
-    /// Opens the clock that the command line names, else the environment, else `/dev/ptp0`.
+    /// Opens the clock that the command line names, else the environment, else `/dev/ptp0`, and
+    /// tells what is left on it.
     fn open(&self, access: Access) -> Result<Phc, Failure> {
         let phc = find::open(&self.device()?, access)?;
-        self.tell_what_is_left_on(&phc);
+        self.tell_what_is_left(&phc);
         Ok(phc)
     }
 
-    /// A program that was killed may have left something on.
-    fn tell_what_is_left_on(&self, phc: &Phc) {
+    /// As [`Context::open`], for a command that changes the clock, unless it only tells what it
+    /// would do. It may put right what was left on: that is told when it has ended.
+    fn open_to_change(&self) -> Result<Phc, Failure> {
+        if self.is_dry_run() {
+            return self.open(Access::ReadOnly);
+        }
+        let device = self.device()?;
+        let phc = find::open(&device, Access::ReadWrite)?;
+        self.changes.replace(Some(device));
+        Ok(phc)
+    }
+
+    /// Tells what a program that was killed, or couldn't, has not put back.
+    fn tell_what_is_left(&self, phc: &Phc) {
         let device = journal::quoted(&phc.name().device);
         for journal::Entry { what, how, .. } in journal::left_behind(phc) {
-            self.printer.aside(&format!(
-                "an earlier ptpctl could not put this back: {what}: ptpctl {how} {device}"
-            ));
+            let put_right = format!("to put it right: ptpctl {how} {device}");
+            self.printer.aside(&format!("not put back: {what}; {put_right}"));
         }
     }
 
-    /// As [`Context::open`], for a command that changes the clock, unless it only tells what it
-    /// would do.
-    fn open_to_change(&self) -> Result<Phc, Failure> {
-        self.open(if self.is_dry_run() { Access::ReadOnly } else { Access::ReadWrite })
+    /// Tells what is left on a clock that the command has changed.
+    fn tell_afterwards(&self) {
+        let Some(device) = self.changes.take() else { return };
+        if journal::may_have_left(&device)
+            && let Ok(phc) = find::open(&device, Access::ReadOnly)
+        {
+            self.tell_what_is_left(&phc);
+        }
     }
 
     fn device(&self) -> Result<String, Failure> {
@@ -179,7 +198,7 @@ fn run(arguments: &[OsString]) -> ExitCode {
     let parsed = root(one).disable_help_subcommand(true).try_get_matches_from(arguments);
     let all = match parsed.or_else(|_| command().try_get_matches_from(arguments)) {
         Ok(all) => all,
-        Err(error) => return end_of_parsing(&error, json),
+        Err(error) => return end_of_parsing(&error, arguments, json),
     };
     let mut printer = Printer::new(json);
     let Some((name, matches)) = all.subcommand() else {
@@ -188,20 +207,32 @@ fn run(arguments: &[OsString]) -> ExitCode {
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
         return ExitCode::from(2);
     };
-    let mut context = Context { matches, printer: &mut printer };
+    let mut context = Context { matches, printer: &mut printer, changes: RefCell::default() };
     let outcome = (command.run)(&mut context)
-        .and_then(|report| printer.report(&report).map_err(Failure::Output));
+        .and_then(|report| context.printer.report(&report).map_err(Failure::Output));
     let status = match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.tell(&printer),
+        Ok(()) => {
+            context.tell_afterwards();
+            ExitCode::SUCCESS
+        }
+        // There is no afterwards.
+        Err(failure @ Failure::Signal(_)) => {
+            context.tell_afterwards();
+            failure.tell(context.printer)
+        }
+        Err(failure) => {
+            let status = failure.tell(context.printer);
+            context.tell_afterwards();
+            status
+        }
     };
     // The process ends: taking the command line apart piece by piece would be for nothing.
     std::mem::forget(all);
     status
 }
 
-/// Help and version are printed; a mistake is told and ends with 2.
-fn end_of_parsing(error: &clap::Error, json: bool) -> ExitCode {
+/// Help and version are printed; a mistake is told and ends with 2, of a self-test with 1.
+fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         // A closed pipe is no error, and a terminal that is gone can't be told.
         let _ = error.print();
@@ -209,7 +240,12 @@ fn end_of_parsing(error: &clap::Error, json: bool) -> ExitCode {
     }
     let text = error.to_string();
     let text = text.trim_start_matches("error: ").split("\n\nFor more").next().unwrap_or_default();
-    Failure::Usage(text.trim_end().to_owned()).tell(&Printer::new(json))
+    let mistake = Failure::Usage(text.trim_end().to_owned());
+    let is_option = |argument: &OsString| argument.as_encoded_bytes().starts_with(b"-");
+    let command = arguments.iter().skip(1).find(|argument| !is_option(argument));
+    let is_test = command.is_some_and(|name| name == selftest::COMMAND.name);
+    let failure = if is_test { Failure::Test(Box::new(mistake)) } else { mistake };
+    failure.tell(&Printer::new(json))
 }
 
 /// The whole command line.

@@ -22,8 +22,9 @@ mod wire;
 
 pub use bench::Loop;
 
+use crate::Frequency;
 use crate::kernel::Signals;
-use crate::phc::{Error, Phc};
+use crate::phc::{Error, Phc, Pin};
 use bench::Bench;
 use nix::errno::Errno;
 use std::collections::BTreeMap;
@@ -69,6 +70,9 @@ pub static GROUPS: [Group; 13] = [
     restore::GROUP,
 ];
 
+/// The group that runs in any case.
+const RESTORE: &str = restore::GROUP.name;
+
 /// What came of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -87,8 +91,10 @@ enum Stop {
     Wrong(String),
     /// The clock hasn't got it, or it wasn't asked for.
     Skip(String),
-    /// The machine is too busy to tell.
-    Busy(String),
+    /// This alone can't be told; what builds on it can.
+    Untold(String),
+    /// It was measured too coarsely to tell.
+    Unsure(String),
     /// A call failed that should work.
     Failed(Error),
     /// A signal came.
@@ -101,6 +107,33 @@ impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
+}
+
+/// One thing that is changed and not put back yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The time may be displaced.
+    Time,
+    /// Another frequency may be dialled.
+    Frequency {
+        /// What was dialled before.
+        was: Frequency,
+        /// What is dialled now.
+        now: Frequency,
+    },
+    /// A phase offset may be being taken out.
+    Phase,
+    /// A pin may have another function.
+    Pin {
+        /// The pin as it was.
+        was: Pin,
+        /// The pin as it is now.
+        now: Pin,
+    },
+    /// External timestamps of this channel may be on.
+    Extts(u32),
+    /// The periodic output of this channel may be on.
+    Perout(u32),
 }
 
 /// How a run goes on.
@@ -138,6 +171,8 @@ pub enum End {
         failed: usize,
         /// Checks that were skipped.
         skipped: usize,
+        /// Whether all were skipped but for those of what is put back.
+        all_skipped: bool,
     },
     /// A signal came.
     Interrupted,
@@ -160,7 +195,7 @@ impl Options {
         let chosen = move |group: &&Group| {
             self.only.is_empty()
                 || self.only.iter().any(|name| name == group.name)
-                || group.name == restore::GROUP.name
+                || group.name == RESTORE
         };
         GROUPS.iter().filter(chosen)
     }
@@ -168,90 +203,163 @@ impl Options {
 
 /// Runs the checks on a clock that was opened for writing, and tells how it goes on.
 ///
-/// `tell` may fail: the run then ends with that. However it ends, what was changed is put back;
-/// the second answer is whether that worked, as far as can be seen.
+/// `record` is told of all that is changed and not put back, before it is changed: for whoever has
+/// to put it back if this program is killed. `tell` may fail: the run then ends with that. However
+/// it ends, what was changed is put back; the second answer is whether that worked, as far as can
+/// be seen. What couldn't be put back `record` was told last.
 pub fn run<E>(
     phc: &Phc,
     options: &Options,
     signals: Option<&Signals>,
+    record: &mut dyn FnMut(&[Change]),
     mut tell: impl FnMut(Progress<'_>) -> Result<(), E>,
 ) -> (Result<End, E>, bool) {
     if let Err(error) = tell(Progress::Begins(options.groups().count())) {
         return (Err(error), true);
     }
-    let mut bench = match Bench::new(phc, signals, options.wire.clone()) {
+    let mut bench = match Bench::new(phc, signals, options.wire.clone(), record) {
         Ok(bench) => bench,
         Err(Stop::Failed(error)) => return (Ok(End::Aborted(error)), true),
         Err(_) => return (Ok(End::Interrupted), true),
     };
-    let end = run_groups(&mut bench, options, tell);
+    let end = Run { bench: &mut bench, known: BTreeMap::new(), options }.groups(tell);
     let is_as_before = bench.put_back().is_ok();
     (end, is_as_before)
 }
 
-/// How long the checks may take, and with a loop, before the rest is skipped: in nanoseconds.
-const BUDGET: i128 = 30_000_000_000;
-const BUDGET_WITH_A_LOOP: i128 = 90_000_000_000;
+/// A run, and what is known of the checks that have been made.
+struct Run<'a, 'b> {
+    bench: &'a mut Bench<'b>,
+    options: &'a Options,
+    known: BTreeMap<String, Known>,
+}
 
-fn run_groups<E>(
-    bench: &mut Bench<'_>,
-    options: &Options,
-    mut tell: impl FnMut(Progress<'_>) -> Result<(), E>,
-) -> Result<End, E> {
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    let budget = if options.wire.is_some() { BUDGET_WITH_A_LOOP } else { BUDGET };
-    // What is known of the checks that ran.
-    let mut known = BTreeMap::new();
-    for group in options.groups() {
-        tell(Progress::Group(group.name, group.checks.len()))?;
-        for check in group.checks {
-            if bench.go_on().is_err() {
-                return Ok(End::Interrupted);
-            }
-            tell(Progress::Checking(group.name, check.name))?;
-            let missing = check.needs.iter().find_map(|need| match known.get(*need)? {
-                Outcome::Passed => None,
-                // What the clock hasn't got can't be built on, for the same reason.
-                Outcome::Skipped(why) => Some(why.clone()),
-                Outcome::Failed(_) => Some(format!("it needs {need}")),
-            });
-            let over = group.name != restore::GROUP.name && bench.elapsed() > budget;
-            let verdict = match missing {
-                Some(why) => Err(Stop::Skip(why)),
-                None if over => Err(Stop::Busy("its time is up".into())),
-                None => (check.run)(bench),
-            };
-            if verdict.is_err()
-                && let Some(error) = has_gone(bench)
-            {
-                return Ok(End::Aborted(error));
-            }
-            let outcome = match verdict {
-                Ok(()) => Outcome::Passed,
-                Err(Stop::Wrong(what)) => Outcome::Failed(what),
-                Err(Stop::Skip(why)) => Outcome::Skipped(why),
-                Err(Stop::Busy(why)) => {
-                    Outcome::Skipped(format!("this machine is too busy to tell, {why}"))
+/// What other checks may make of a check's outcome.
+#[derive(Clone, Debug)]
+enum Known {
+    /// It holds, or it can't be told that it doesn't.
+    NothingWrong,
+    /// The clock hasn't got it.
+    Lacks(String),
+    /// It doesn't hold.
+    Wrong(String),
+}
+
+/// Why no check can be made any more.
+enum Over {
+    Interrupted,
+    Aborted(Error),
+}
+
+impl Run<'_, '_> {
+    fn groups<E>(mut self, mut tell: impl FnMut(Progress<'_>) -> Result<(), E>) -> Result<End, E> {
+        let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+        let mut all_skipped = true;
+        for group in self.options.groups() {
+            tell(Progress::Group(group.name, group.checks.len()))?;
+            for check in group.checks {
+                if self.bench.go_on().is_err() {
+                    return Ok(End::Interrupted);
                 }
-                Err(Stop::Interrupted) => return Ok(End::Interrupted),
-                Err(Stop::Failed(error)) => Outcome::Failed(error.to_string()),
-            };
-            match outcome {
-                Outcome::Passed => passed += 1,
-                Outcome::Failed(_) => failed += 1,
-                Outcome::Skipped(_) => skipped += 1,
+                tell(Progress::Checking(group.name, check.name))?;
+                let outcome = match self.outcome(group, check) {
+                    Ok(outcome) => outcome,
+                    Err(Over::Interrupted) => return Ok(End::Interrupted),
+                    Err(Over::Aborted(error)) => return Ok(End::Aborted(error)),
+                };
+                match outcome {
+                    Outcome::Passed => passed += 1,
+                    Outcome::Failed(_) => failed += 1,
+                    Outcome::Skipped(_) => skipped += 1,
+                }
+                all_skipped &= group.name == RESTORE || matches!(outcome, Outcome::Skipped(_));
+                let notes = self.bench.take_notes();
+                let (group, name) = (group.name, check.name);
+                tell(Progress::Checked { group, name, outcome: &outcome, notes: &notes })?;
             }
-            let notes = bench.take_notes();
-            let (group, name) = (group.name, check.name);
-            tell(Progress::Checked { group, name, outcome: &outcome, notes: &notes })?;
-            known.insert(format!("{group}/{name}"), outcome);
+            // A live clock is off no longer than it must be. What fails is tried again, and told,
+            // at the end.
+            let _ = self.bench.give_back();
+            tell(Progress::GroupEnds(group.name))?;
         }
-        // A live clock is off no longer than it must be. What fails is tried again, and told, at
-        // the end.
-        let _ = bench.give_back();
-        tell(Progress::GroupEnds(group.name))?;
+        Ok(End::Complete { passed, failed, skipped, all_skipped })
     }
-    Ok(End::Complete { passed, failed, skipped })
+
+    /// Makes a check, unless one that it needs says that it can't tell anything.
+    fn outcome(&mut self, group: &Group, check: &Check) -> Result<Outcome, Over> {
+        for need in check.needs {
+            match self.known(need)? {
+                Known::NothingWrong => {}
+                // What the clock hasn't got can't be built on, for the same reason.
+                Known::Lacks(why) => return Ok(self.keep(group, check, Err(Stop::Skip(why)))),
+                // Somewhere it must be told; what only puts back can't be blamed.
+                Known::Wrong(what) if !self.is_chosen(need) && group.name != RESTORE => {
+                    let why = format!("it needs {need}: {what}");
+                    return Ok(self.keep(group, check, Err(Stop::Wrong(why))));
+                }
+                Known::Wrong(_) => {
+                    let why = format!("it needs {need}");
+                    return Ok(self.keep(group, check, Err(Stop::Skip(why))));
+                }
+            }
+        }
+        let is_over = group.name != RESTORE && self.bench.time_left() <= 0;
+        let verdict = if is_over {
+            Err(Stop::Unsure("its time is up".into()))
+        } else {
+            (check.run)(self.bench)
+        };
+        if matches!(verdict, Err(Stop::Interrupted)) {
+            return Err(Over::Interrupted);
+        }
+        if verdict.is_err()
+            && let Some(error) = has_gone(self.bench)
+        {
+            return Err(Over::Aborted(error));
+        }
+        Ok(self.keep(group, check, verdict))
+    }
+
+    /// What is known of a check, which is made now where it hasn't been: its group isn't chosen.
+    fn known(&mut self, name: &str) -> Result<Known, Over> {
+        if let Some(known) = self.known.get(name) {
+            return Ok(known.clone());
+        }
+        let found = GROUPS.iter().find_map(|group| {
+            let check = name.strip_prefix(group.name)?.strip_prefix('/')?;
+            Some((group, group.checks.iter().find(|one| one.name == check)?))
+        });
+        let Some((group, check)) = found else { return Ok(Known::NothingWrong) };
+        self.outcome(group, check)?;
+        // Nobody asked for what it measured.
+        self.bench.take_notes();
+        Ok(self.known.get(name).cloned().unwrap_or(Known::NothingWrong))
+    }
+
+    fn is_chosen(&self, check: &str) -> bool {
+        let group = check.split('/').next().unwrap_or_default();
+        self.options.groups().any(|chosen| chosen.name == group)
+    }
+
+    /// Turns a verdict into what is told, and into what is known.
+    fn keep(&mut self, group: &Group, check: &Check, verdict: Verdict) -> Outcome {
+        let (outcome, known) = match verdict {
+            // A signal has been told already.
+            Ok(()) | Err(Stop::Interrupted) => (Outcome::Passed, Known::NothingWrong),
+            Err(Stop::Skip(why)) => (Outcome::Skipped(why.clone()), Known::Lacks(why)),
+            Err(Stop::Untold(why)) => (Outcome::Skipped(why), Known::NothingWrong),
+            Err(Stop::Unsure(why)) => {
+                (Outcome::Skipped(self.bench.too_coarse(&why)), Known::NothingWrong)
+            }
+            Err(Stop::Wrong(what)) => (Outcome::Failed(what.clone()), Known::Wrong(what)),
+            Err(Stop::Failed(error)) => {
+                let what = error.to_string();
+                (Outcome::Failed(what.clone()), Known::Wrong(what))
+            }
+        };
+        self.known.insert(format!("{}/{}", group.name, check.name), known);
+        outcome
+    }
 }
 
 /// The error of a clock that has gone, which makes any check fail.

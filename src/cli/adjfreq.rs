@@ -48,7 +48,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         );
     }
     phc.set_frequency(asked)?;
-    journal::settle(&phc, &["frequency"]);
+    journal::settle(&phc, &[journal::FREQUENCY]);
     let dialled = phc.frequency()?;
     let report = freq::rows(report.headline("dialled".into()), dialled).value("dry_run", false);
     Ok(if dialled == asked {

@@ -1,6 +1,7 @@
 //! `ptpctl adjphase`: hand a phase offset to a clock's phase control.
 
 use super::failure::Failure;
+use super::journal;
 use super::{Command, Context, arguments};
 use crate::Offset;
 use crate::report::Report;
@@ -58,7 +59,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let (done, limit) = if context.is_dry_run() {
         ("would be handed", phc.check_phase(offset)?)
     } else {
-        ("handed", phc.adjust_phase(offset)?)
+        let limit = phc.adjust_phase(offset)?;
+        journal::settle(&phc, &[journal::PHASE]);
+        ("handed", limit)
     };
     let report = Report::on(phc.name())
         .headline(format!("phase offset of {offset:+} {done} to its phase control"))

@@ -44,7 +44,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         "would be stepped"
     } else {
         phc.step(offset)?;
-        journal::settle(&phc, &["time"]);
+        journal::settle(&phc, &[journal::TIME]);
         "stepped"
     };
     Ok(Report::on(phc.name())

@@ -27,7 +27,11 @@ Exit status:
   4  every check of selftest was skipped
   5  waited in vain
 
-Ctrl-C and SIGTERM end it by the signal, after what was switched on is off.";
+selftest has kselftest's: 1 for all that goes wrong.
+
+Ctrl-C, SIGTERM and SIGHUP end it by the signal, after what was switched on is off. What a command
+that was killed has left on the next one tells: from a file in /run/ptpctl or, for people who
+aren't root, in $XDG_RUNTIME_DIR/ptpctl; of a mock with state=FILE from one beside FILE.";
 
 /// The options of every command.
 pub(super) fn for_every_command() -> [Arg; 2] {

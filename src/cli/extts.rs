@@ -78,14 +78,14 @@ fn arguments(command: clap::Command) -> clap::Command {
              before on that channel. Events from before the start are dropped. Where the \
              intervals show that events are missing in between (a reader that is too slow loses \
              the oldest without a sign), the line says how many.\n\nAt the end, also after \
-             Ctrl-C, SIGTERM, a closed pipe or an error, what was switched on is switched off \
+             Ctrl-C, SIGTERM, SIGHUP, a closed pipe or an error, what was switched on is switched off \
              again, and a pin gets its function back. (A periodic output that was on that pin has \
              been switched off by the kernel and stays off.)\n\nOther programs can have other \
              channels switched on; --only keeps their events away. Without --count and --duration \
              it goes on until it is stopped. When nothing came at all in --duration, or for \
              --timeout, the status is 5.\n\nA program that is killed (SIGKILL) can't switch off \
              what it switched on. The next call of ptpctl on that clock tells what was left, and \
-             the command that puts it right: --off for a channel.",
+             the commands that put it right: --off for a channel, 'ptpctl pin' for a pin.",
         )
         .after_help(
             "Examples:\n  \
@@ -125,15 +125,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // Caught before anything is switched on, so that nothing stays on.
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
-    let loser = match &pin {
-        Some(pin) => phc.check_pin(pin, PinFunction::Extts, request.channel)?,
-        None => None,
-    };
-    let left: Vec<_> = std::iter::once(Entry::extts(request.channel))
-        .chain(pin.as_ref().map(Entry::pin))
-        .chain(loser.as_ref().map(Entry::pin))
-        .collect();
-    let journal = Journal::begin(&phc, &left);
+    let mut left = vec![Entry::extts(request.channel)];
+    if let Some(pin) = &pin {
+        left.extend(Borrowed::would_leave(&phc, pin, PinFunction::Extts, request.channel)?);
+    }
+    let mut journal = Journal::begin(&phc, &left);
     let mut undo = Undo { phc: &phc, channel: None, pins: Borrowed::none(&phc) };
     let watched = watch(context, &phc, &signals, request, pin, &mut undo);
     // There is nothing to keep of what couldn't be switched on.
@@ -141,13 +137,15 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         undo.keep();
     }
     let undone = undo.undo();
+    let left = undo.give_up();
     drop(undo);
-    match &undone {
-        Ok(()) => {
-            drop(journal);
-            journal::settle(&phc, &[&Entry::extts(request.channel).key]);
-        }
-        Err(_) => journal.leave(),
+    if left.is_empty() {
+        drop(journal);
+        journal::settle(&phc, &[&Entry::extts(request.channel).key]);
+    } else {
+        // The error comes first, and then what to do.
+        journal.now(&left);
+        journal.leave();
     }
     match (watched, undone) {
         // A signal makes a blocked writing fail, too.
@@ -194,10 +192,20 @@ impl Undo<'_> {
         self.pins.keep();
     }
 
-    /// Puts everything back that it can, and answers the first failure.
+    /// Puts everything back that it can, and answers the first failure. What fails stays to be
+    /// put back.
     fn undo(&mut self) -> Result<(), Error> {
-        let off = self.channel.take().map_or(Ok(()), |channel| self.phc.disable_extts(channel));
+        let off = self.channel.map_or(Ok(()), |channel| self.phc.disable_extts(channel));
+        if off.is_ok() {
+            self.channel = None;
+        }
         off.and(self.pins.put_back())
+    }
+
+    /// Gives up what couldn't be put back.
+    fn give_up(&mut self) -> Vec<Entry> {
+        let on = self.channel.take().map(Entry::extts);
+        on.into_iter().chain(self.pins.give_up()).collect()
     }
 }
 

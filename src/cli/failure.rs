@@ -29,6 +29,9 @@ pub(super) enum Failure {
     Status(u8),
     /// A signal ended it.
     Signal(Signals),
+    /// A self-test didn't get to its end. Its statuses are kselftest's: 2 would be an expected
+    /// failure there, and what nobody reads has not passed.
+    Test(Box<Failure>),
 }
 
 impl From<FindError> for Failure {
@@ -55,27 +58,30 @@ impl From<io::Error> for Failure {
 impl Failure {
     /// Tells the failure on standard error and gives the exit status.
     pub(super) fn tell(self, printer: &Printer) -> ExitCode {
+        let status = self.status();
+        match self {
+            Self::Status(status) => ExitCode::from(status),
+            Self::Test(failure) => failure.tell_with(status, printer),
+            // Whoever reads has read enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Signal(signals) => {
+                signals.end_by_it();
+                ExitCode::from(status)
+            }
+            failure => failure.tell_with(status, printer),
+        }
+    }
+
+    fn tell_with(self, status: u8, printer: &Printer) -> ExitCode {
         let (text, advice) = match &self {
             Self::Usage(text) | Self::Unable(text) | Self::Failed(text) | Self::InVain(text) => {
                 (text.clone(), None)
             }
             Self::Find(error) => (error.to_string(), None),
             Self::Clock(error) => (error.to_string(), error.advice()),
-            // Whoever reads has read enough.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return ExitCode::SUCCESS;
-            }
             Self::Output(error) => (format!("can't write the output: {error}"), None),
-            Self::Signal(_) | Self::Status(_) => (String::new(), None),
+            Self::Signal(_) | Self::Status(_) | Self::Test(_) => return self.tell(printer),
         };
-        let status = self.status();
-        if let Self::Status(_) = self {
-            return ExitCode::from(status);
-        }
-        if let Self::Signal(signals) = self {
-            signals.end_by_it();
-            return ExitCode::from(status);
-        }
         let shown = match &advice {
             Some(advice) => format!("{text}\n  {advice}"),
             None => text.clone(),
@@ -104,7 +110,7 @@ impl Failure {
             Self::Unable(_) => 3,
             Self::Clock(error) if error.is_unsupported() => 3,
             Self::Clock(_) | Self::Find(_) | Self::Failed(_) | Self::Output(_) => 1,
-            Self::Signal(_) => 1,
+            Self::Signal(_) | Self::Test(_) => 1,
             Self::Status(status) => *status,
             Self::InVain(_) => 5,
         }

@@ -1,15 +1,22 @@
 //! What a command has switched on and means to switch off again, in a file that outlives it: a
 //! program that is killed can't do it, and the next one tells.
 //!
-//! A journal is locked as long as its command lives. One that can be locked is a dead one's.
+//! A journal is locked as long as its command lives. One that can be locked is a dead one's. Only
+//! those of the same user and of root count, and nothing is read or written through a link: it
+//! tells commands to type, to root as well.
 
-use crate::Frequency;
+use super::offset::Measured;
 use crate::mock::Config;
 use crate::phc::{Phc, Pin};
+use crate::selftest::Change;
+use crate::{Frequency, Offset};
+use nix::unistd::geteuid;
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A word as a shell takes it, where it holds anything that a shell looks at.
 pub(super) fn quoted(word: &str) -> String {
@@ -25,9 +32,11 @@ pub(super) fn quoted(word: &str) -> String {
 pub(super) struct Entry {
     /// What it is, for whoever settles it: "extts 0".
     pub(super) key: String,
-    /// What people read: "external timestamps of channel 0 are on".
+    /// How the clock is as long as it isn't put right, where that can be seen: "pin 1 extts 0".
+    seen: String,
+    /// What people read: "external timestamps of channel 0 may be on".
     pub(super) what: String,
-    /// The command that puts it right, or that shows how it is, without the clock's name.
+    /// The command that puts it right, without the clock's name.
     pub(super) how: String,
 }
 
@@ -36,18 +45,9 @@ impl Entry {
     pub(super) fn extts(channel: u32) -> Self {
         Self {
             key: format!("extts {channel}"),
+            seen: String::new(),
             what: format!("external timestamps of channel {channel} may be on"),
             how: format!("extts --off --channel {channel}"),
-        }
-    }
-
-    /// A pin that may get another function; what gives it back the one that it has.
-    pub(super) fn pin(pin: &Pin) -> Self {
-        let Pin { index, name, function, channel } = pin;
-        Self {
-            key: format!("pin {index}"),
-            what: format!("pin {index} ({name}) had the function {function}"),
-            how: format!("pin {index} {function} --channel {channel}"),
         }
     }
 
@@ -55,75 +55,157 @@ impl Entry {
     pub(super) fn perout(channel: u32) -> Self {
         Self {
             key: format!("perout {channel}"),
+            seen: String::new(),
             what: format!("the periodic output of channel {channel} may be on"),
             how: format!("perout --off --channel {channel}"),
         }
     }
 
-    /// Another frequency that may be dialled; what dials the one that there is.
-    pub(super) fn frequency(frequency: Frequency) -> Self {
+    /// A pin that has another function.
+    pub(super) fn pin(was: &Pin, now: &Pin) -> Self {
+        let Pin { index, name, function, channel } = was;
+        let how = if *function == crate::phc::PinFunction::None {
+            format!("pin {index} none")
+        } else {
+            format!("pin {index} {function} --channel {channel}")
+        };
         Self {
-            key: "frequency".into(),
-            what: format!("the frequency was {frequency:+}"),
-            how: format!("adjfreq {}ppb", frequency.ppb()),
+            key: pin_key(*index),
+            seen: seen_pin(now),
+            what: format!("pin {index} ({name}) has {}, it had {}", has(now), has(was)),
+            how,
         }
     }
 
-    /// A time that may be off.
-    pub(super) fn time() -> Self {
+    fn frequency(was: Frequency, now: Frequency) -> Self {
         Self {
-            key: "time".into(),
-            what: "the time may be off: look, and set it as this clock keeps it, UTC or TAI".into(),
-            how: "offset".into(),
+            key: FREQUENCY.into(),
+            seen: seen_frequency(now),
+            what: format!("the frequency is {now:+}, it was {was:+}"),
+            how: format!("adjfreq {}ppb", was.ppb()),
         }
+    }
+
+    /// A time that may be off; what it was off from the system's by before.
+    fn time(was: Offset) -> Self {
+        Self {
+            key: TIME.into(),
+            seen: was.nanoseconds().to_string(),
+            what: "the time may be off".into(),
+            how: "adjtime 0ns".into(),
+        }
+    }
+
+    fn phase() -> Self {
+        Self {
+            key: PHASE.into(),
+            seen: String::new(),
+            what: "a phase offset may be being taken out".into(),
+            how: "adjphase 0ns".into(),
+        }
+    }
+
+    /// What a self-test has to put back. Its time can be told where its offset before is known.
+    pub(super) fn of_change(change: &Change, offset: Option<Offset>) -> Option<Self> {
+        Some(match change {
+            Change::Time => Self::time(offset?),
+            Change::Frequency { was, now } => Self::frequency(*was, *now),
+            Change::Phase => Self::phase(),
+            Change::Pin { was, now } => Self::pin(was, now),
+            Change::Extts(channel) => Self::extts(*channel),
+            Change::Perout(channel) => Self::perout(*channel),
+        })
     }
 
     fn line(&self) -> String {
-        format!("{}\t{}\t{}\n", self.key, self.what, self.how)
+        format!("{}\t{}\t{}\t{}\n", self.key, self.seen, self.what, self.how)
     }
 
     fn of(line: &str) -> Option<Self> {
         let mut fields = line.split('\t').map(str::to_owned);
-        Some(Self { key: fields.next()?, what: fields.next()?, how: fields.next()? })
+        let mut next = || fields.next();
+        Some(Self { key: next()?, seen: next()?, what: next()?, how: next()? })
     }
+
+    /// The entry as the clock is now; none where it has been put right.
+    fn now(self, phc: &Phc, seen: &BTreeSet<String>, age: i128) -> Option<Self> {
+        if self.key != TIME {
+            return (self.seen.is_empty() || seen.contains(&self.seen)).then_some(self);
+        }
+        let was: i64 = self.seen.parse().ok()?;
+        let offset = Measured::from_realtime(phc).ok()?.estimate.offset.nanoseconds();
+        let off = offset.saturating_sub(was);
+        // Both clocks went on meanwhile, each at its own pace.
+        let goes_astray = 1_000_000 + age / 10_000;
+        (i128::from(off).abs() > goes_astray).then(|| {
+            let off = Offset::from_nanoseconds(off);
+            let back = Offset::from_nanoseconds(off.nanoseconds().saturating_neg());
+            Self {
+                what: format!("the time is off by {off:+}, by what it was beside the system's"),
+                how: format!("adjtime {}", back.to_string().replace(' ', "")),
+                ..self
+            }
+        })
+    }
+}
+
+/// The keys of what can be settled.
+pub(super) const TIME: &str = "time";
+pub(super) const FREQUENCY: &str = "frequency";
+pub(super) const PHASE: &str = "phase";
+
+pub(super) fn pin_key(index: u32) -> String {
+    format!("pin {index}")
+}
+
+fn has(pin: &Pin) -> String {
+    if pin.function == crate::phc::PinFunction::None {
+        return "no function".into();
+    }
+    format!("{} channel {}", pin.function, pin.channel)
+}
+
+fn seen_pin(pin: &Pin) -> String {
+    format!("pin {} {} {}", pin.index, pin.function, pin.channel)
+}
+
+fn seen_frequency(frequency: Frequency) -> String {
+    format!("frequency {}", frequency.scaled_ppm())
 }
 
 /// The journal of this command; it goes when the command has switched everything off.
 #[derive(Debug)]
 pub(super) struct Journal {
     kept: Option<(PathBuf, File)>,
+    /// Which clock it is of, as its first line.
+    clock: String,
 }
 
 impl Journal {
     /// Begins a journal; where there is no place for one there is none, and that is all right.
     pub(super) fn begin(phc: &Phc, entries: &[Entry]) -> Self {
-        let open = |place: &Place| {
-            let path = place.folder.join(format!("{}.{}", place.prefix, std::process::id()));
-            let mut options = OpenOptions::new();
-            // A folder that others write to may hold anything under that name.
-            options.write(true).create(true).truncate(false);
-            let file = options.custom_flags(OPEN_FLAGS).open(&path).ok()?;
-            file.metadata().ok().filter(fs::Metadata::is_file)?;
-            file.try_lock().ok()?;
-            Some((path, file))
-        };
-        let kept = places(phc).iter().find_map(|place| {
+        let mut journal = Self { kept: None, clock: String::new() };
+        for place in places(&phc.name().device) {
             if place.is_ours {
                 let _ = fs::create_dir(&place.folder);
             }
-            open(place)
-        });
-        let mut journal = Self { kept };
+            if is_trusted_folder(&place.folder) {
+                journal.kept = (0..100).find_map(|number| new_file(&place, number));
+            }
+            if journal.kept.is_some() {
+                journal.clock = place.clock;
+                break;
+            }
+        }
         journal.now(entries);
         journal
     }
 
     /// Puts these entries in the place of those that there were.
     pub(super) fn now(&mut self, entries: &[Entry]) {
-        let Some((_, file)) = &mut self.kept else { return };
-        let text: String = entries.iter().map(Entry::line).collect();
+        let Some((_, file)) = &self.kept else { return };
         // What can't be written there is lost, and so is what it would have told.
-        let _ = file.set_len(0).and_then(|()| file.write_all_at(text.as_bytes(), 0));
+        let _ = write(file, &self.clock, entries);
     }
 
     /// Leaves it for the next command: something couldn't be switched off.
@@ -140,58 +222,115 @@ impl Drop for Journal {
     }
 }
 
-/// What commands that were killed have left behind on a clock, as far as it can't be seen to be
-/// as it was.
+/// A new file that is locked and still has its name. A dead command may have had the same number.
+fn new_file(place: &Place, number: u32) -> Option<(PathBuf, File)> {
+    let name = format!("{}.{}.{number}", place.prefix, std::process::id());
+    let path = place.folder.join(name);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600).custom_flags(OPEN_FLAGS);
+    let file = options.open(&path).ok()?;
+    file.try_lock().ok()?;
+    // Between its making and its locking somebody may have taken it for a dead one's.
+    let node = |found: &fs::Metadata| (found.dev(), found.ino());
+    let is_there = fs::symlink_metadata(&path)
+        .is_ok_and(|named| file.metadata().is_ok_and(|opened| node(&named) == node(&opened)));
+    is_there.then_some((path, file))
+}
+
+fn write(file: &File, clock: &str, entries: &[Entry]) -> std::io::Result<()> {
+    let lines: String = entries.iter().map(Entry::line).collect();
+    file.set_len(0)?;
+    file.write_all_at(format!("{clock}\n{lines}").as_bytes(), 0)
+}
+
+/// Whether there may be something to tell of a clock.
+pub(super) fn may_have_left(device: &str) -> bool {
+    is_mock(device) || run_folders().any(|folder| folder.exists())
+}
+
+/// What commands that were killed have left behind on a clock. What has been put right meanwhile
+/// is forgotten.
 pub(super) fn left_behind(phc: &Phc) -> Vec<Entry> {
-    let mut entries: Vec<_> = dead(phc).into_iter().flat_map(|journal| journal.entries).collect();
-    if entries.is_empty() {
-        return entries;
+    let mut all = Vec::new();
+    let mut seen = None;
+    for dead in dead(&phc.name().device) {
+        let seen = seen.get_or_insert_with(|| what_is_seen(phc));
+        let before = dead.entries.len();
+        let age = dead.age;
+        let left: Vec<_> =
+            dead.entries.iter().cloned().filter_map(|entry| entry.now(phc, seen, age)).collect();
+        if left.len() < before {
+            let keys: BTreeSet<_> = left.iter().map(|entry| entry.key.as_str()).collect();
+            dead.keep(|entry| keys.contains(entry.key.as_str()));
+        }
+        all.extend(left);
     }
-    let as_it_is: Vec<_> = phc.pins().unwrap_or_default().iter().map(Entry::pin).collect();
-    let as_it_is: Vec<_> =
-        as_it_is.into_iter().chain(phc.frequency().ok().map(Entry::frequency)).collect();
-    entries.retain(|entry| !as_it_is.iter().any(|now| now.how == entry.how));
-    entries
+    all.dedup();
+    all
+}
+
+/// How the clock is, as entries have it.
+fn what_is_seen(phc: &Phc) -> BTreeSet<String> {
+    let pins = phc.pins().unwrap_or_default();
+    let frequency = phc.frequency().ok().map(seen_frequency);
+    pins.iter().map(seen_pin).chain(frequency).collect()
 }
 
 /// Something has been put right, whoever had left it.
 pub(super) fn settle(phc: &Phc, keys: &[&str]) {
-    for Dead { path, _lock, entries } in dead(phc) {
-        let left = entries.iter().filter(|entry| !keys.contains(&entry.key.as_str()));
-        let text: String = left.map(Entry::line).collect();
-        // Somebody else's journal may not be ours to write: then it tells once more.
-        let _ = if text.is_empty() { fs::remove_file(path) } else { fs::write(path, text) };
+    for dead in dead(&phc.name().device) {
+        dead.keep(|entry| !keys.contains(&entry.key.as_str()));
     }
 }
 
 /// The journal of a command that is no more.
 struct Dead {
     path: PathBuf,
-    /// Keeps others from it meanwhile.
-    _lock: File,
+    file: File,
+    clock: String,
     entries: Vec<Entry>,
+    /// In nanoseconds.
+    age: i128,
+}
+
+impl Dead {
+    /// Forgets the other entries. Where that isn't permitted they are told once more.
+    fn keep(&self, is_left: impl Fn(&Entry) -> bool) {
+        let left: Vec<_> = self.entries.iter().filter(|entry| is_left(entry)).cloned().collect();
+        if left.is_empty() {
+            let _ = fs::remove_file(&self.path);
+        } else if left.len() < self.entries.len() {
+            let modified = self.file.metadata().and_then(|found| found.modified());
+            let _ = write(&self.file, &self.clock, &left);
+            // Its age counts from when it was left.
+            let _ = modified.and_then(|then| self.file.set_modified(then));
+        }
+    }
 }
 
 /// Never through a link, and never waiting for whoever is at the other end of a pipe.
-const OPEN_FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+const OPEN_FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
 /// The longest that a journal can be.
 const LONGEST: u64 = 64 << 10;
 
-fn dead(phc: &Phc) -> Vec<Dead> {
+fn dead(device: &str) -> Vec<Dead> {
     let mut all = Vec::new();
     // Mostly there is nothing, and a script's thousand calls needn't look for it twice.
-    if !is_mock(phc) && !run_folders().any(|folder| folder.exists()) {
+    if !may_have_left(device) {
         return all;
     }
-    for place in places(phc) {
+    for place in places(device) {
+        if !is_trusted_folder(&place.folder) {
+            continue;
+        }
         let Ok(folder) = fs::read_dir(&place.folder) else { continue };
         for entry in folder.flatten() {
             let name = entry.file_name();
             let is_of_clock = name.to_str().is_some_and(|name| {
-                let pid = name.strip_prefix(&place.prefix).and_then(|rest| rest.strip_prefix('.'));
-                pid.is_some_and(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()))
+                let rest = name.strip_prefix(&place.prefix).and_then(|rest| rest.strip_prefix('.'));
+                rest.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
             });
-            if is_of_clock && let Some(journal) = read(&entry.path(), place.since) {
+            if is_of_clock && let Some(journal) = read(&entry.path(), &place.clock) {
                 all.push(journal);
             }
         }
@@ -199,19 +338,41 @@ fn dead(phc: &Phc) -> Vec<Dead> {
     all
 }
 
-/// Reads a dead command's journal. One from before the clock came has nothing to tell any more.
-fn read(path: &Path, since: Option<i64>) -> Option<Dead> {
-    let file = OpenOptions::new().read(true).custom_flags(OPEN_FLAGS).open(path).ok()?;
-    file.metadata().ok().filter(fs::Metadata::is_file)?;
-    file.try_lock().ok()?;
-    if since.is_some_and(|since| file.metadata().is_ok_and(|journal| journal.mtime() < since)) {
+/// Reads a dead command's journal. One of a clock that has gone since has nothing to tell.
+fn read(path: &Path, clock: &str) -> Option<Dead> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OPEN_FLAGS);
+    let file = options.clone().write(true).open(path).or_else(|_| options.open(path)).ok()?;
+    let found = file.metadata().ok()?;
+    // A second name of another's file is no journal.
+    if !found.is_file() || !is_trusted(found.uid()) || found.nlink() != 1 {
+        return None;
+    }
+    // Those who only look don't hide it from each other.
+    file.try_lock_shared().ok()?;
+    let mut text = Vec::new();
+    (&file).take(LONGEST).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.lines();
+    let is_of_clock = lines.next() == Some(clock);
+    let entries: Vec<_> = lines.filter_map(Entry::of).collect();
+    if !is_of_clock || entries.is_empty() {
         let _ = fs::remove_file(path);
         return None;
     }
-    let mut text = String::new();
-    (&file).take(LONGEST).read_to_string(&mut text).ok()?;
-    let entries = text.lines().filter_map(Entry::of).collect();
-    Some(Dead { path: path.to_owned(), _lock: file, entries })
+    let age = found.modified().ok().and_then(|then| SystemTime::now().duration_since(then).ok());
+    let age = age.map_or(0, |age| i128::try_from(age.as_nanos()).unwrap_or(i128::MAX));
+    Some(Dead { path: path.to_owned(), file, clock: clock.to_owned(), entries, age })
+}
+
+/// What root or this user has written is taken at its word.
+fn is_trusted(user: u32) -> bool {
+    user == 0 || user == geteuid().as_raw()
+}
+
+fn is_trusted_folder(folder: &Path) -> bool {
+    let found = fs::symlink_metadata(folder);
+    found.is_ok_and(|found| found.is_dir() && is_trusted(found.uid()))
 }
 
 /// Where the journals of a clock may be.
@@ -221,42 +382,65 @@ struct Place {
     prefix: String,
     /// Whether the folder is this program's own.
     is_ours: bool,
-    /// When the clock came, in seconds since 1970.
-    since: Option<i64>,
+    /// Which clock it is: one that comes again under the same name is another.
+    clock: String,
 }
 
-fn places(phc: &Phc) -> Vec<Place> {
-    let device = &phc.name().device;
-    if is_mock(phc) {
+fn places(device: &str) -> Vec<Place> {
+    if is_mock(device) {
         // A mock is forgotten unless it has a file.
         let state = device.parse::<Config>().ok().and_then(|config| config.state().cloned());
         let place = state.and_then(|state| {
             let name = state.file_name()?.to_str()?;
             let folder = state.parent().filter(|folder| !folder.as_os_str().is_empty());
             Some(Place {
-                folder: folder.unwrap_or(Path::new(".")).to_owned(),
+                folder: fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?,
                 prefix: format!("{name}.left-on"),
                 is_ours: false,
-                since: None,
+                clock: "mock".into(),
             })
         });
         return place.into_iter().collect();
     }
     let Ok(path) = fs::canonicalize(device) else { return Vec::new() };
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
-    let since = fs::metadata(&path).ok().map(|node| node.ctime());
+    let Ok(node) = fs::metadata(&path) else { return Vec::new() };
+    let clock = format!("node {}:{}", node.dev(), node.ino());
     run_folders()
-        .map(|folder| Place { folder, prefix: name.to_owned(), is_ours: true, since })
+        .map(|folder| Place {
+            folder,
+            prefix: name.to_owned(),
+            is_ours: true,
+            clock: clock.clone(),
+        })
         .collect()
 }
 
-fn is_mock(phc: &Phc) -> bool {
-    phc.name().device.starts_with("mock")
+fn is_mock(device: &str) -> bool {
+    device == "mock" || device.starts_with("mock:") || device.starts_with("mock,")
 }
 
 /// The folders of this program among those of what runs: for root, and for others.
 fn run_folders() -> impl Iterator<Item = PathBuf> {
-    let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let all = [Some(PathBuf::from("/run")), own];
-    all.into_iter().flatten().map(|run| run.join("ptpctl"))
+    folders_with(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from))
+}
+
+fn folders_with(own: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
+    // Anything else would be a folder of wherever this is called.
+    let own = own.filter(|folder| folder.is_absolute());
+    [Some(PathBuf::from("/run")), own].into_iter().flatten().map(|run| run.join("ptpctl"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_wherever_this_is_called_holds_no_journals() {
+        for own in ["", ".", "run"] {
+            let all: Vec<_> = folders_with(Some(own.into())).collect();
+            assert_eq!(all, [PathBuf::from("/run/ptpctl")], "{own:?}");
+        }
+        assert_eq!(folders_with(Some("/run/user/1".into())).count(), 2);
+    }
 }

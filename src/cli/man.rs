@@ -104,7 +104,7 @@ const STATUS: &str = "\
 /// The kernel's self-tests have statuses of their own.
 const SELFTEST_STATUS: &str = "\
 .SH \"EXIT STATUS\"
-0 all checks passed, 1 a check failed or the clock went away, 2 wrong usage, 4 all checks were skipped.
+0 no check failed and some passed, 4 all checks were skipped (those of what is put back don't count), 1 everything else: a check failed, the clock went away, it couldn't begin, it was called wrongly, a person said no, or nobody read the results to their end. These are kselftest's; 2, for which others stand for wrong usage, would be an expected failure there. A signal ends it by that signal.
 ";
 
 /// A page on something other than a command.

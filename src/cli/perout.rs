@@ -162,8 +162,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let changes = pin.as_ref().filter(|_| !context.is_dry_run());
     let journal = match changes {
         Some(pin) => {
-            let loser = phc.check_pin(pin, PinFunction::Perout, channel)?;
-            let left: Vec<_> = std::iter::once(pin).chain(&loser).map(Entry::pin).collect();
+            let left = Borrowed::would_leave(&phc, pin, PinFunction::Perout, channel)?;
             Some(Journal::begin(&phc, &left))
         }
         None => None,
@@ -180,7 +179,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         Ok(loss) => loss,
         Err(error) => {
             let Err(undone) = borrowed.put_back() else { return Err(error.into()) };
-            if let Some(journal) = journal {
+            let left = borrowed.give_up();
+            if let Some(mut journal) = journal {
+                journal.now(&left);
                 journal.leave();
             }
             Failure::from(error).tell(context.printer);
@@ -195,6 +196,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
     borrowed.keep();
     drop(journal);
+    if !context.is_dry_run() {
+        // Whoever left it on before, it is meant to be on now.
+        journal::settle(&phc, &[&Entry::perout(channel).key]);
+    }
     // It is done: a signal from now on finds the output on, and the report being told.
     std::mem::forget(signals);
     let done = if context.is_dry_run() { "would be on" } else { "on" };

@@ -49,7 +49,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         phc.check_pin(&pin, function, channel)?
     } else {
         let assigned = phc.set_pin(&pin, function, channel)?;
-        journal::settle(&phc, &[&Entry::pin(&pin).key]);
+        journal::settle(&phc, &[&journal::pin_key(pin.index)]);
         assigned
     };
     let done = if context.is_dry_run() { "would get" } else { "has" };
@@ -73,13 +73,41 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 /// Pins that were given other functions, and what they had before. Going away, it puts them back.
 pub(super) struct Borrowed<'a> {
     phc: &'a Phc,
-    /// In the order in which they were changed.
-    before: Vec<Pin>,
+    /// As they were and as they are, in the order in which they were changed.
+    changed: Vec<(Pin, Pin)>,
 }
 
 impl<'a> Borrowed<'a> {
     pub(super) fn none(phc: &'a Phc) -> Self {
-        Self { phc, before: Vec::new() }
+        Self { phc, changed: Vec::new() }
+    }
+
+    /// The changes that giving a pin a function makes: as the pins are, and as they will be.
+    fn changes(
+        phc: &Phc,
+        pin: &Pin,
+        function: PinFunction,
+        channel: u32,
+    ) -> Result<Vec<(Pin, Pin)>, Error> {
+        let loser = phc.check_pin(pin, function, channel)?;
+        let emptied = |pin: Pin| {
+            let now = Pin { function: PinFunction::None, channel: 0, ..pin.clone() };
+            (pin, now)
+        };
+        // Put back in the other order, this pin lets go before the loser gets the channel again.
+        let taken = (pin.clone(), Pin { function, channel, ..pin.clone() });
+        Ok(loser.map(emptied).into_iter().chain([taken]).collect())
+    }
+
+    /// What is left if the program is killed after [`Borrowed::take`].
+    pub(super) fn would_leave(
+        phc: &Phc,
+        pin: &Pin,
+        function: PinFunction,
+        channel: u32,
+    ) -> Result<Vec<Entry>, Error> {
+        let changes = Self::changes(phc, pin, function, channel)?;
+        Ok(changes.iter().map(|(was, now)| Entry::pin(was, now)).collect())
     }
 
     /// Gives a pin a function; returns the pin that lost it.
@@ -89,25 +117,39 @@ impl<'a> Borrowed<'a> {
         function: PinFunction,
         channel: u32,
     ) -> Result<Option<Pin>, Error> {
-        // Put back in the other order, this pin lets go before the loser gets the channel again.
-        self.before.extend(self.phc.check_pin(pin, function, channel)?);
-        self.before.push(pin.clone());
+        self.changed.extend(Self::changes(self.phc, pin, function, channel)?);
         self.phc.set_pin(pin, function, channel)
     }
 
-    /// Leaves the pins as they are now.
+    /// Leaves the pins as they are now: nobody has to put them back any more.
     pub(super) fn keep(&mut self) {
-        self.before.clear();
+        let keys: Vec<_> =
+            self.changed.drain(..).map(|(pin, _)| journal::pin_key(pin.index)).collect();
+        if !keys.is_empty() {
+            let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+            journal::settle(self.phc, &keys);
+        }
     }
 
-    /// Gives all pins back what they had, as far as that works; answers the first failure.
+    /// Gives all pins back what they had, as far as that works; answers the first failure. What
+    /// fails stays to be put back.
     pub(super) fn put_back(&mut self) -> Result<(), Error> {
         let mut outcome = Ok(());
-        for pin in self.before.drain(..).rev() {
-            let put_back = self.phc.set_pin(&pin, pin.function, pin.channel).map(drop);
+        let mut left = Vec::new();
+        for (was, now) in self.changed.drain(..).rev() {
+            let put_back = self.phc.set_pin(&was, was.function, was.channel).map(drop);
+            if put_back.is_err() {
+                left.insert(0, (was, now));
+            }
             outcome = outcome.and(put_back);
         }
+        self.changed = left;
         outcome
+    }
+
+    /// Gives up what couldn't be put back.
+    pub(super) fn give_up(&mut self) -> Vec<Entry> {
+        self.changed.drain(..).map(|(was, now)| Entry::pin(&was, &now)).collect()
     }
 }
 

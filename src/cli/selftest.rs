@@ -2,14 +2,16 @@
 
 use super::failure::Failure;
 use super::journal::{Entry, Journal};
+use super::offset::Measured;
 use super::{Command, Context, arguments};
-use crate::Frequency;
+use crate::find;
 use crate::kernel::Signals;
 use crate::phc::{Access, Error, Phc};
 use crate::report::ktap::{self, Ktap};
 use crate::report::{Printer, Report, Table, Value};
-use crate::selftest::{self, End, GROUPS, Loop, Options, Outcome, Progress};
+use crate::selftest::{self, Change, End, GROUPS, Loop, Options, Outcome, Progress};
 use clap::ArgAction;
+use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, IsTerminal, Write};
 
 pub(super) const COMMAND: Command = Command {
@@ -25,8 +27,9 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::flag("yes", "Change the clock without asking").short('y'))
         .arg(arguments::flag("list", "List the groups and their checks, and do nothing"))
         .arg(
-            arguments::option("only", "GROUP", "Run this group only; can be given several times")
-                .action(ArgAction::Append),
+            arguments::option("only", "GROUP", "Run these groups only: time,step")
+                .action(ArgAction::Append)
+                .value_delimiter(','),
         )
         .arg(arguments::option(
             "loop",
@@ -40,26 +43,37 @@ fn arguments(command: clap::Command) -> clap::Command {
              capability, a line for each check, what was measured as diagnostics before it.\n\n\
              The checks change a live clock: they set, step and dial it, try its phase control \
              and its unused pins. So they ask first, unless --yes is given. At the end, also \
-             after Ctrl-C or a failure, the frequency, the pins and the time are as before: every \
-             displacement of the time is entered in an account and taken back, and the last group \
-             says how well. Pins that are in use are left alone. A phase \
-             offset that is still being taken out is ended. Whoever follows the clock \
-             meanwhile (ptp4l, phc2sys) sees it jump, and spoils the measurements: stop it \
-             first.\n\nWhat a clock hasn't got is skipped. So is a check that fails only because \
-             the readings were too far apart: 'this machine is too busy to tell'.\n\nPeriodic \
-             outputs and external timestamps are checked where two pins are wired together and \
-             --loop names them, the output first. What these pins did before is switched off.\n\n\
-             All checks together take less than 40 s; of a clock whose readings are slow the rest is \
-             skipped then. It runs under the kernel's kselftest runner as it \
-             is: a copy of ptpctl as the test, and 'selftest --yes DEVICE' in the variable \
-             KSELFTEST_PTPCTL_ARGS. Its exit status: 0 all passed, 1 a check failed, 4 all were \
-             skipped. If the clock goes away, 'Bail out!' and 1.",
+             after Ctrl-C, SIGTERM, SIGHUP or a failure, the frequency, the pins and the time are \
+             as before: every displacement of the time is entered in an account and taken back, \
+             and the last group says how well. If the program is killed, the next call of ptpctl \
+             on that clock tells what is left, and the commands that put it right. Pins that are \
+             in use are left alone. (A channel that runs without a pin can't be seen: the last \
+             that no pin has is used, and switched off.) A phase offset that is still being \
+             taken out is ended. Whoever follows the clock meanwhile (ptp4l, phc2sys) sees it \
+             jump, and spoils the measurements: stop it first. A clock whose time couldn't be set \
+             again, as one before 1970, isn't moved.\n\n\
+             What a clock hasn't got is skipped. So is a check that can't be judged because \
+             'this machine is too busy to tell' or, of a clock that is slow to read, because 'a \
+             reading takes' too long. What else is wrong is judged beside the doubt of its \
+             measurement: a pace by more than 500 ppm, the effect of dialling by more than 1 %, a \
+             setting or a step by more than 1 ms, two methods by more than 100 us, an edge by \
+             more than 10 us.\n\n\
+             Periodic outputs and external timestamps are checked where two pins are wired \
+             together and --loop names them, the output first. What these pins did before is \
+             switched off.\n\n\
+             With --only, what the chosen checks need of other groups is looked at, too, and \
+             told where it is wrong.\n\n\
+             All checks together take less than 40 s, with a loop less than 100 s; what there is \
+             no time left for is skipped. It runs under the kernel's kselftest runner as it is: a \
+             copy of ptpctl as the test, and 'selftest --yes DEVICE' in the variable \
+             KSELFTEST_PTPCTL_ARGS. Where the clock goes away, and after a signal, it ends with \
+             'Bail out!'.",
         )
         .after_help(
             "Examples:\n  \
              ptpctl selftest --yes mock\n  \
              ptpctl selftest --yes --loop SDP0:SDP1 mock:full,loop=0:1\n  \
-             ptpctl selftest --yes --only time --only frequency eth0\n  \
+             ptpctl selftest --yes --only time,frequency eth0\n  \
              ptpctl selftest --yes mock:full,fault=stuck-time\n  \
              ptpctl selftest --list",
         )
@@ -69,6 +83,13 @@ fn arguments(command: clap::Command) -> clap::Command {
 const ALL_SKIPPED: u8 = 4;
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    check(context).map_err(|failure| match failure {
+        Failure::Signal(_) | Failure::Status(_) => failure,
+        failure => Failure::Test(Box::new(failure)),
+    })
+}
+
+fn check(context: &mut Context<'_>) -> Result<Report, Failure> {
     let only: Vec<String> =
         context.matches.get_many("only").into_iter().flatten().cloned().collect();
     if let Some(unknown) = only.iter().find(|name| !GROUPS.iter().any(|group| group.name == *name))
@@ -88,66 +109,111 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         None => None,
         Some(text) => wire(context, &phc, &text)?,
     };
+    let _alone = alone_on(&phc)?;
+    tell_who_else_has_it(context, &phc);
     if !context.has("yes") {
-        ask(&phc.name().to_string())?;
+        ask(&what_it_does(&phc, &options))?;
     }
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
+    // By what the time is put right if this program is killed.
+    let offset = Measured::from_realtime(&phc).ok().map(|measured| measured.estimate.offset);
     let mut journal = Journal::begin(&phc, &[]);
     let json = context.printer.is_json();
     let mut writer =
         if json { Writer::Json(context.printer) } else { Writer::Ktap(Ktap::new(context.printer)) };
-    let mut screen = Screen { on: io::stderr().is_terminal() };
-    let frequency = phc.frequency();
-    let (end, is_as_before) = selftest::run(&phc, &options, Some(&signals), |progress| {
-        screen.show(&progress);
-        // After each group everything is as before.
-        match &progress {
-            Progress::Group(group, _) => {
-                journal.now(&left_if_killed(&phc, &options, group, frequency.as_ref().ok()));
-            }
-            Progress::GroupEnds(_) => journal.now(&[]),
-            _ => {}
-        }
-        writer.write(&progress)
-    });
-    screen.clear();
-    if is_as_before {
-        drop(journal);
-    } else {
-        journal.now(&left_if_killed(&phc, &options, "", frequency.as_ref().ok()));
-        journal.leave();
-    }
-    let end = match end {
-        Ok(end) => end,
-        // A signal makes a blocked writing fail, too.
-        Err(_) if signals.came().is_some() => End::Interrupted,
-        Err(error) => return Err(error.into()),
+    let mut screen = Screen::new();
+    let mut left = false;
+    let mut record = |changes: &[Change]| {
+        let entries: Vec<_> =
+            changes.iter().filter_map(|change| Entry::of_change(change, offset)).collect();
+        left = !entries.is_empty();
+        journal.now(&entries);
     };
+    let (end, is_as_before) =
+        selftest::run(&phc, &options, Some(&signals), &mut record, |progress| {
+            screen.show(&progress);
+            writer.write(&progress)
+        });
+    screen.clear();
+    if left {
+        journal.leave();
+    } else {
+        drop(journal);
+    }
+    let put_back = if is_as_before { "all is put back" } else { "not all could be put back" };
     match end {
-        End::Complete { passed, failed, skipped } => {
+        Ok(End::Complete { passed, failed, skipped, all_skipped }) => {
             writer.summary(passed, failed, skipped)?;
-            match (passed, failed) {
-                (0, 0) => Err(Failure::Status(ALL_SKIPPED)),
-                (_, 0) => Ok(Report::new()),
+            screen.sum_up(passed, skipped);
+            match failed {
+                0 if all_skipped => Err(Failure::Status(ALL_SKIPPED)),
+                0 => Ok(Report::new()),
                 _ => Err(Failure::Status(1)),
             }
         }
-        End::Interrupted => {
-            writer.bail_out(if is_as_before {
-                "interrupted by a signal; all is put back"
-            } else {
-                "interrupted by a signal, and not all could be put back: the next command tells"
-            })?;
+        // A signal makes a blocked writing fail, too.
+        Ok(End::Interrupted) => {
+            writer.bail_out(&format!("interrupted by a signal; {put_back}"))?;
             Err(Failure::Signal(signals))
         }
-        End::Aborted(error) => {
+        Err(_) if signals.came().is_some() => Err(Failure::Signal(signals)),
+        Ok(End::Aborted(error)) => {
             writer.bail_out(&error.to_string())?;
-            // Told as any other, but the statuses of a self-test are kselftest's.
-            Failure::from(error).tell(context.printer);
-            Err(Failure::Status(1))
+            Err(error.into())
         }
+        // What nobody has read has not passed.
+        Err(error) => Err(Failure::Failed(format!("can't write the results: {error}; {put_back}"))),
     }
+}
+
+/// Two self-tests on one clock would each find the other's doing. The lock goes with the file.
+fn alone_on(phc: &Phc) -> Result<Option<File>, Failure> {
+    // A mock that lasts has a lock of its own.
+    let Ok(file) = File::open(&phc.name().device) else { return Ok(None) };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::Failed(format!("another self-test runs on {}", phc.name())))
+        }
+        _ => Ok(Some(file)),
+    }
+}
+
+/// Whoever follows the clock, or steers it, sees it jump and spoils what is measured.
+fn tell_who_else_has_it(context: &Context<'_>, phc: &Phc) {
+    let path = std::fs::canonicalize(&phc.name().device).unwrap_or_default();
+    let Ok(listing) = find::list() else { return };
+    let holders = listing
+        .clocks
+        .into_iter()
+        .filter(|clock| path.as_os_str() == clock.device.as_str())
+        .flat_map(|clock| clock.holders)
+        .filter(|holder| holder.process != std::process::id());
+    for holder in holders {
+        context.printer.aside(&format!(
+            "{} ({}) has this clock open: it sees what the checks do, and may spoil what they \
+             measure",
+            holder.command, holder.process
+        ));
+    }
+}
+
+/// What a person is asked to agree to.
+fn what_it_does(phc: &Phc, options: &Options) -> String {
+    let name = phc.name();
+    let moves = ["set", "step", "frequency", "phase"];
+    let pins = ["pins", "extts", "perout"];
+    let has = |names: &[&str]| options.groups().any(|group| names.contains(&group.name));
+    let does = match (has(&moves), has(&pins)) {
+        (true, _) => format!("the checks set, step and dial {name}, and put it back"),
+        (false, true) => format!("the checks change pins of {name}, and put them back"),
+        (false, false) => format!("the checks ask {name} to do what it must refuse"),
+    };
+    if let Some(Loop { from, to }) = options.wire.as_ref().filter(|_| has(&pins)) {
+        let names = format!("pins {} ({}) and {} ({})", from.index, from.name, to.index, to.name);
+        return format!("{does}; what {names} do now is switched off");
+    }
+    does
 }
 
 /// The two pins of a loop.
@@ -171,30 +237,6 @@ fn wire(context: &Context<'_>, phc: &Phc, text: &str) -> Result<Option<Loop>, Fa
     Ok(Some(Loop { from, to }))
 }
 
-/// What stays behind if this program is killed in a group of checks; in any, where it is none.
-fn left_if_killed(
-    phc: &Phc,
-    options: &Options,
-    group: &str,
-    frequency: Option<&Frequency>,
-) -> Vec<Entry> {
-    let (mut left, any) = (Vec::new(), group.is_empty());
-    if any || ["set", "step", "frequency", "phase", "restore"].contains(&group) {
-        left.push(Entry::time());
-        left.extend(frequency.copied().map(Entry::frequency));
-    }
-    if any || ["pins", "extts", "perout"].contains(&group) {
-        left.extend(phc.pins().unwrap_or_default().iter().map(Entry::pin));
-    }
-    if (any || ["extts", "perout"].contains(&group))
-        && let Some(wire) = &options.wire
-        && let Some((output, input)) = wire.channels(phc)
-    {
-        left.extend([Entry::perout(output), Entry::extts(input)]);
-    }
-    left
-}
-
 /// What runs, without running it.
 fn list(options: &Options) -> Report {
     let mut table = Table::new("checks", &[("group", "GROUP"), ("check", "CHECK")]);
@@ -208,14 +250,12 @@ fn list(options: &Options) -> Report {
 }
 
 /// Has a person agree. Where nobody can be asked, it must have been said before.
-fn ask(clock: &str) -> Result<(), Failure> {
+fn ask(what: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::Usage(format!(
-            "the checks set, step and dial {clock}, and put it back: say --yes"
-        )));
+        return Err(Failure::Usage(format!("{what}: there is no terminal to ask at, say --yes")));
     }
     let mut to = io::stderr().lock();
-    write!(to, "The checks set, step and dial {clock}, and put it back. Go on? [y/N] ")?;
+    write!(to, "ptpctl: {what}. Go on? [y/N] ")?;
     to.flush()?;
     let mut answer = Vec::new();
     io::stdin().lock().read_until(b'\n', &mut answer)?;
@@ -296,23 +336,42 @@ impl Writer<'_> {
 /// What a person at a terminal sees while it goes on.
 struct Screen {
     on: bool,
+    failed: Vec<String>,
 }
 
 impl Screen {
+    fn new() -> Self {
+        Self { on: io::stderr().is_terminal(), failed: Vec::new() }
+    }
+
     fn show(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Checking(group, check) if self.on => {
                 // What can't be shown is lost.
                 let _ = write!(io::stderr().lock(), "\r\x1b[K{group}: {check} …");
             }
-            Progress::Checked { .. } => self.clear(),
+            Progress::Checked { group, name, outcome, .. } => {
+                self.clear();
+                if matches!(outcome, Outcome::Failed(_)) {
+                    self.failed.push(format!("\n  {group}: {name}"));
+                }
+            }
             _ => {}
         }
     }
 
-    fn clear(&mut self) {
+    fn clear(&self) {
         if self.on {
             let _ = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+
+    /// What is lost in a hundred lines.
+    fn sum_up(&self, passed: usize, skipped: usize) {
+        if self.on {
+            let (number, failed) = (self.failed.len(), self.failed.concat());
+            let sum = format!("{passed} passed, {skipped} skipped, {number} failed");
+            let _ = writeln!(io::stderr().lock(), "{sum}{failed}");
         }
     }
 }

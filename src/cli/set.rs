@@ -119,7 +119,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         "would be set"
     } else {
         phc.set_time(time)?;
-        journal::settle(&phc, &["time"]);
+        journal::settle(&phc, &[journal::TIME]);
         "set"
     };
     Ok(Report::on(phc.name())
@@ -163,7 +163,7 @@ fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<R
         let late = ahead.nanoseconds().saturating_sub(rest);
         least = Some(least.map_or(late, |least| least.min(late)));
     };
-    journal::settle(phc, &["time"]);
+    journal::settle(phc, &[journal::TIME]);
     let report = report.headline(format!("set to the system clock in {scale}")).row(
         "remaining offset",
         format!("{rest:+} (PHC - {scale})"),

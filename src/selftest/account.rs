@@ -1,32 +1,39 @@
-//! What has to be put back: every displacement of the clock's time is entered here.
+//! What has to be put back: every change of the clock is entered here before it is made.
 
-use super::bench::{Bench, Comparison, time};
-use super::{Stop, Verdict};
+use super::bench::{Bench, Comparison, Pace, must_be_near, per_second, time};
+use super::{Change, Stop, Verdict, skip};
 use crate::phc::{Error, Pin, PinFunction};
 use crate::{Frequency, Offset};
+use nix::errno::Errno;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The clock as it was, and how far it was moved since.
-#[derive(Debug)]
-pub(super) struct Account {
+/// The clock as it was, and what was changed since.
+pub(super) struct Account<'a> {
+    /// The frequency that was dialled.
     pub(super) frequency: Frequency,
-    pub(super) pins: Vec<Pin>,
-    /// The pins that were changed, and the channels that were switched on.
-    pub(super) changed_pins: Vec<u32>,
-    pub(super) extts: Vec<u32>,
-    pub(super) perouts: Vec<u32>,
-    /// Whether another frequency may be dialled.
-    pub(super) dialled: bool,
-    /// Whether a phase offset may be written.
-    pub(super) phase: bool,
+    /// The pins; what reading them answered where they can't be read.
+    pub(super) pins: Result<Vec<Pin>, Error>,
     /// What was changed at any time.
     pub(super) touched: Touched,
+    /// The pins that were changed, with what they were given.
+    changed_pins: BTreeMap<u32, (PinFunction, u32)>,
+    /// The channels that were switched on.
+    extts: BTreeSet<u32>,
+    perouts: BTreeSet<u32>,
+    /// The frequency that may be dialled instead.
+    dialled: Option<Frequency>,
+    /// Whether a phase offset may be written.
+    phase: bool,
     /// How far the clock is ahead of where it would be, in nanoseconds.
     displaced: i128,
     /// The sum of the doubts of all measurements that went into it.
-    pub(super) doubt: i128,
+    doubt: i128,
     /// Before something moved the clock by nobody knows how much: what was displaced by then, and
     /// a comparison.
     open: Option<(i128, Comparison)>,
+    /// Told of every change, before it is made.
+    record: &'a mut dyn FnMut(&[Change]),
+    recorded: Vec<Change>,
 }
 
 /// What was changed at any time.
@@ -41,24 +48,113 @@ pub(super) struct Touched {
 const ENOUGH: i128 = 100;
 /// Off by less than this, a clock counts as put back.
 pub(super) const WORST: i128 = 1_000_000;
-/// A driver that reads, adds and writes loses the time that it takes.
-const TOLERANCE: i128 = 1_000_000;
 
-impl Account {
-    pub(super) fn new(frequency: Frequency, pins: Vec<Pin>) -> Self {
+impl<'a> Account<'a> {
+    pub(super) fn new(
+        frequency: Frequency,
+        pins: Result<Vec<Pin>, Error>,
+        record: &'a mut dyn FnMut(&[Change]),
+    ) -> Self {
         Self {
             frequency,
             pins,
-            changed_pins: Vec::new(),
-            extts: Vec::new(),
-            perouts: Vec::new(),
-            dialled: false,
-            phase: false,
             touched: Touched::default(),
+            changed_pins: BTreeMap::new(),
+            extts: BTreeSet::new(),
+            perouts: BTreeSet::new(),
+            dialled: None,
+            phase: false,
             displaced: 0,
             doubt: 0,
             open: None,
+            record,
+            recorded: Vec::new(),
         }
+    }
+
+    /// What is dialled now beside what was before, in millionths of a ppb.
+    pub(super) fn dialled_beside(&self) -> i128 {
+        self.dialled.map_or(0, |now| now.micro_ppb() - self.frequency.micro_ppb())
+    }
+
+    /// All that is to be put back.
+    fn changes(&self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if self.open.is_some() || self.displaced.abs() > WORST {
+            changes.push(Change::Time);
+        }
+        if let Some(now) = self.dialled {
+            changes.push(Change::Frequency { was: self.frequency, now });
+        }
+        if self.phase {
+            changes.push(Change::Phase);
+        }
+        changes.extend(self.extts.iter().copied().map(Change::Extts));
+        changes.extend(self.perouts.iter().copied().map(Change::Perout));
+        for was in self.pins.iter().flatten() {
+            if let Some(&(function, channel)) = self.changed_pins.get(&was.index) {
+                let now = Pin { function, channel, ..was.clone() };
+                changes.push(Change::Pin { was: was.clone(), now });
+            }
+        }
+        changes
+    }
+
+    /// Tells of what has to be put back, where that is another than before.
+    fn tell(&mut self) {
+        let changes = self.changes();
+        if changes != self.recorded {
+            (self.record)(&changes);
+            self.recorded = changes;
+        }
+    }
+
+    pub(super) fn will_dial(&mut self, frequency: Frequency) {
+        self.dialled = Some(frequency);
+        self.touched.frequency = true;
+        self.tell();
+    }
+
+    /// A dialling was refused by a driver that can't, or the frequency is as before.
+    pub(super) fn nothing_is_dialled(&mut self) {
+        self.dialled = None;
+        self.tell();
+    }
+
+    pub(super) fn will_write_phase(&mut self) {
+        self.phase = true;
+        self.tell();
+    }
+
+    pub(super) fn phase_is_written_back(&mut self) {
+        self.phase = false;
+        self.tell();
+    }
+
+    pub(super) fn will_set_pin(&mut self, index: u32, function: PinFunction, channel: u32) {
+        self.changed_pins.insert(index, (function, channel));
+        self.touched.pins = true;
+        self.tell();
+    }
+
+    pub(super) fn will_enable_extts(&mut self, channel: u32) {
+        self.extts.insert(channel);
+        self.tell();
+    }
+
+    pub(super) fn will_enable_perout(&mut self, channel: u32) {
+        self.perouts.insert(channel);
+        self.tell();
+    }
+
+    pub(super) fn extts_is_off(&mut self, channel: u32) {
+        self.extts.remove(&channel);
+        self.tell();
+    }
+
+    pub(super) fn perout_is_off(&mut self, channel: u32) {
+        self.perouts.remove(&channel);
+        self.tell();
     }
 }
 
@@ -73,14 +169,15 @@ impl Bench<'_> {
     /// Compares the clock before something moves it. Until that is entered it counts as unknown:
     /// whatever fails in between, the next settling finds it.
     fn open(&mut self) -> Result<(bool, Comparison), Stop> {
-        if self.runs_freely {
-            return Err(Stop::Skip("it runs freely under its virtual clocks".into()));
+        if let Some(why) = &self.must_not_move {
+            return skip(why.clone());
         }
         self.account.touched.time = true;
         let before = self.compare()?;
         let is_first = self.account.open.is_none();
         if is_first {
             self.account.open = Some((self.account.displaced, before));
+            self.account.tell();
         }
         Ok((is_first, before))
     }
@@ -98,16 +195,7 @@ impl Bench<'_> {
             self.account.displaced += moved.middle;
             self.account.doubt += moved.bound;
         }
-    }
-
-    /// Does something that moves the clock at once by as much as was asked, and enters that.
-    fn displace(&mut self, asked: i128, act: impl FnOnce(&Self) -> Verdict) -> Result<Move, Stop> {
-        let (is_first, before) = self.open()?;
-        let outcome = act(self);
-        let moved = self.moved(&before, &self.compare()?);
-        // What was refused has moved nothing.
-        self.enter(is_first, if outcome.is_ok() { asked } else { 0 }, moved);
-        outcome.map(|()| moved)
+        self.account.tell();
     }
 
     /// Does something that moves the clock by nobody knows how much. What all of a group did
@@ -124,8 +212,22 @@ impl Bench<'_> {
             self.account.open = None;
             self.account.displaced = displaced + moved.middle;
             self.account.doubt += moved.bound;
+            self.account.tell();
         }
         Ok(())
+    }
+
+    /// Dials a frequency by the kernel's own number. What a driver can't do at all is skipped.
+    pub(super) fn dial(&mut self, frequency: Frequency) -> Result<Result<(), Errno>, Stop> {
+        let before = self.account.dialled;
+        self.account.will_dial(frequency);
+        let answer = self.ask_to_dial(frequency);
+        if answer == Err(Errno::EOPNOTSUPP) {
+            self.account.dialled = before;
+            self.account.tell();
+            return skip("the driver can't be dialled");
+        }
+        Ok(answer)
     }
 
     /// Goes at another frequency for a while, and enters how far that moved the clock.
@@ -135,11 +237,8 @@ impl Bench<'_> {
         act: impl FnOnce(&mut Self) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let (is_first, from) = self.open()?;
-        let before = self.account.frequency;
-        let off = frequency.micro_ppb() - before.micro_ppb();
-        self.account.dialled = true;
-        self.account.touched.frequency = true;
-        let dialled = self.dial(frequency.scaled_ppm());
+        let dialled = self.dial(frequency)?;
+        let off = self.account.dialled_beside();
         let began = self.monotonic()?;
         if let Err(errno) = dialled {
             return Err(Stop::Wrong(format!("{frequency:+} was refused: {errno:?}")));
@@ -147,48 +246,48 @@ impl Bench<'_> {
         let outcome = act(self);
         let ended = self.monotonic()?;
         self.put_back_frequency()?;
-        let asked = off * (ended - began) / 1_000_000_000_000_000;
         let moved = self.moved(&from, &self.compare()?);
-        self.enter(is_first, asked, moved);
+        self.enter(is_first, per_second(off, ended - began), moved);
         outcome
     }
 
     fn moved(&self, before: &Comparison, after: &Comparison) -> Move {
         // Meanwhile the clock went at its own pace.
         let dialled = self.account.frequency.micro_ppb();
-        let pace = self.pace.unwrap_or(super::bench::Pace { low: dialled, high: dialled });
-        let over = |pace: i128| pace * (after.at - before.at) / 1_000_000_000_000_000;
+        let pace = self.pace.unwrap_or(Pace { low: dialled, high: dialled });
+        let over = |pace: i128| per_second(pace, after.at - before.at);
         let middle = after.middle() - before.middle() - over(pace.middle());
         Move { middle, bound: after.bound() + before.bound() + over(pace.bound()) }
     }
 
     /// Steps the clock, with whatever the driver makes of it.
-    pub(super) fn step(&mut self, by: i128) -> Result<Move, Stop> {
+    fn step(&mut self, by: i128) -> Result<Move, Stop> {
         let offset = Offset::from_nanoseconds(i64::try_from(by).unwrap_or(i64::MAX));
-        self.displace(by, |bench| Ok(bench.phc.step(offset)?))
+        let (is_first, before) = self.open()?;
+        let outcome = self.phc.step(offset);
+        let moved = self.moved(&before, &self.compare()?);
+        // What was refused has moved nothing.
+        self.enter(is_first, if outcome.is_ok() { by } else { 0 }, moved);
+        match outcome {
+            Err(error) if error.errno() == Some(Errno::EOPNOTSUPP) => {
+                skip("the driver can't step it")
+            }
+            outcome => Ok(outcome.map(|()| moved)?),
+        }
     }
 
     /// Steps the clock, which must move as far as it was asked to.
     pub(super) fn must_step(&mut self, by: i128) -> Verdict {
         let moved = self.step(by)?;
-        let off = moved.middle - by;
         let bound = moved.bound;
         self.note(format!("asked {}, moved {} within {bound} ns", time(by), time(moved.middle)));
-        if off.abs() <= TOLERANCE && bound <= TOLERANCE {
-            return Ok(());
-        }
-        if off.abs() <= TOLERANCE + bound {
-            return Err(Stop::Busy(format!("the readings are off by up to {bound} ns")));
-        }
-        Err(Stop::Wrong(format!(
-            "a step by {} moved the clock by {}",
-            time(by),
-            time(moved.middle)
-        )))
+        must_be_near(moved.middle - by, bound, || {
+            format!("a step by {} moved the clock by {}", time(by), time(moved.middle))
+        })
     }
 
-    /// Puts the frequency and then the time back to where it would be; tells how far off it is, and how far what was
-    /// measured may be off.
+    /// Puts the frequency and then the time back to where it would be; tells how far off it is,
+    /// and how far what was measured may be off.
     pub(super) fn give_back(&mut self) -> Result<(i128, i128), Stop> {
         self.put_back_frequency()?;
         self.settle()?;
@@ -218,7 +317,11 @@ impl Bench<'_> {
         self.enter(is_first, by, moved);
         // Going back again and again adds no doubt: each time the whole rest is measured.
         self.account.doubt = doubt.max(moved.bound);
-        Ok(outcome?)
+        match outcome {
+            // Setting comes next.
+            Err(error) if !set && error.errno() == Some(Errno::EOPNOTSUPP) => Ok(()),
+            outcome => Ok(outcome?),
+        }
     }
 
     /// Puts everything back, as far as that works; answers the first failure.
@@ -238,47 +341,56 @@ impl Bench<'_> {
     /// What fails stays to be put back.
     pub(super) fn put_back_channels(&mut self) -> Verdict {
         let mut outcome = Ok(());
-        let mut off = |channels: &mut Vec<u32>, disable: &dyn Fn(u32) -> Result<(), Error>| {
-            channels.retain(|channel| {
-                let done = disable(*channel);
-                let failed = done.is_err();
-                outcome = std::mem::replace(&mut outcome, Ok(())).and(done);
-                failed
-            });
-        };
-        off(&mut self.account.extts, &|channel| self.phc.disable_extts(channel));
-        off(&mut self.account.perouts, &|channel| self.phc.disable_perout(channel));
-        Ok(outcome?)
+        for channel in self.account.extts.clone() {
+            outcome = outcome.and(self.disable_extts(channel));
+        }
+        for channel in self.account.perouts.clone() {
+            outcome = outcome.and(self.disable_perout(channel));
+        }
+        outcome
+    }
+
+    pub(super) fn disable_extts(&mut self, channel: u32) -> Verdict {
+        self.phc.disable_extts(channel)?;
+        self.account.extts_is_off(channel);
+        Ok(())
+    }
+
+    pub(super) fn disable_perout(&mut self, channel: u32) -> Verdict {
+        self.phc.disable_perout(channel)?;
+        self.account.perout_is_off(channel);
+        Ok(())
     }
 
     pub(super) fn put_back_pins(&mut self) -> Verdict {
         let account = &mut self.account;
-        account.touched.pins |= !account.changed_pins.is_empty();
         let mut outcome = Ok(());
         // Those that had nothing let go first, then the others get back what they had.
         for with_function in [false, true] {
-            for pin in &account.pins {
+            for pin in account.pins.iter().flatten() {
                 if (pin.function != PinFunction::None) != with_function
-                    || !account.changed_pins.contains(&pin.index)
+                    || !account.changed_pins.contains_key(&pin.index)
                 {
                     continue;
                 }
                 let put = self.phc.set_pin(pin, pin.function, pin.channel).map(drop);
                 if put.is_ok() {
-                    account.changed_pins.retain(|index| *index != pin.index);
+                    account.changed_pins.remove(&pin.index);
                 }
                 outcome = outcome.and(put);
             }
         }
         // A pin that there isn't has nothing to get back.
-        account.changed_pins.retain(|index| account.pins.iter().any(|pin| pin.index == *index));
+        let there: BTreeSet<_> = account.pins.iter().flatten().map(|pin| pin.index).collect();
+        account.changed_pins.retain(|index, _| there.contains(index));
+        account.tell();
         Ok(outcome?)
     }
 
     pub(super) fn put_back_frequency(&mut self) -> Verdict {
-        if self.account.dialled {
+        if self.account.dialled.is_some() {
             self.phc.set_frequency(self.account.frequency)?;
-            self.account.dialled = false;
+            self.account.nothing_is_dialled();
         }
         Ok(())
     }
@@ -286,7 +398,7 @@ impl Bench<'_> {
     pub(super) fn put_back_phase(&mut self) -> Verdict {
         if self.account.phase {
             self.phc.adjust_phase(Offset::ZERO)?;
-            self.account.phase = false;
+            self.account.phase_is_written_back();
         }
         Ok(())
     }

@@ -1,13 +1,15 @@
 //! The clock under test, and what the checks do with it.
 
 use super::account::Account;
-use super::{Stop, Verdict};
+use super::{Change, Stop, Verdict, skip};
 use crate::Frequency;
 use crate::kernel::uapi::timespec;
 use crate::kernel::{Calls, Signals, Wait};
 use crate::phc::{Access, Caps, Phc, Pin};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
+use std::cell::Cell;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Two pins that are wired together.
@@ -23,25 +25,47 @@ pub struct Loop {
 const READINGS: usize = 50;
 const LEAST_READINGS: usize = 2;
 const LONGEST_COMPARISON: i128 = 20_000_000;
+/// A reading that takes longer than this even undisturbed is the clock's fault, not the machine's.
+const SLOW_READING: i128 = 100_000;
+
+/// How far a setting or a step may be off: a driver that reads, adds and writes loses the time
+/// that it takes.
+const TOLERANCE: i128 = 1_000_000;
+/// Beyond this doubt nothing is said of a setting or a step. What drivers get wrong is a part of a
+/// second and more.
+pub(super) const WIDEST_DOUBT: i128 = 50_000_000;
+
+/// How long the checks may take, and with a loop, before the rest is skipped: in nanoseconds.
+const BUDGET: i128 = 28_000_000_000;
+const BUDGET_WITH_A_LOOP: i128 = 90_000_000_000;
+/// A pace is measured no longer than this.
+pub(super) const LONGEST_PACE: Duration = Duration::from_secs(4);
+
+/// The kernel takes no time from this second of the year 2232 on.
+pub(super) const LAST_SECOND: i64 = i64::MAX / 1_000_000_000 - 30 * 365 * 24 * 3_600;
+/// No check lasts so long, in seconds, nor sets a clock further ahead of itself.
+const LONGEST_AWAY: i64 = 10_000;
 
 /// The clock under test.
 pub(super) struct Bench<'a> {
     pub(super) phc: &'a Phc,
     pub(super) caps: Caps,
     pub(super) wire: Option<Loop>,
-    pub(super) account: Account,
-    /// Virtual clocks hang on it: it can't be set, stepped or dialled.
-    pub(super) runs_freely: bool,
+    pub(super) account: Account<'a>,
+    /// Why its time may not be moved: nobody could move it back.
+    pub(super) must_not_move: Option<String>,
     /// What the pace of the clock was found to be, as it is dialled.
     pub(super) pace: Option<Pace>,
     /// What it goes faster by where it is dialled up, and dialled down.
-    pub(super) effects: Option<[Pace; 2]>,
+    pub(super) effects: Option<super::frequency::Effects>,
     /// The pins and functions that were found to work.
     pub(super) offered: Vec<(u32, crate::phc::PinFunction)>,
     /// What came through the loop.
-    pub(super) capture: super::wire::Capture,
+    pub(super) capture: Option<super::wire::Capture>,
     /// When, on the raw monotonic clock.
     began: i128,
+    /// The shortest reading so far.
+    shortest: Cell<i128>,
     signals: Option<&'a Signals>,
     notes: Vec<String>,
 }
@@ -85,12 +109,23 @@ impl Pace {
     pub(super) fn minus(&self, other: &Self) -> Self {
         Self { low: self.low - other.high, high: self.high - other.low }
     }
+
+    /// What holds both.
+    pub(super) fn with(&self, other: &Self) -> Self {
+        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
+}
+
+/// How far a pace in millionths of a ppb moves a clock in so many nanoseconds.
+pub(super) fn per_second(micro_ppb: i128, nanoseconds: i128) -> i128 {
+    // A clock that shows nonsense is what this looks for.
+    micro_ppb.saturating_mul(nanoseconds) / 1_000_000_000_000_000
 }
 
 /// Millionths of a ppb as people read them.
 pub(super) fn ppm(micro_ppb: i128) -> String {
     // To a thousandth of a ppm.
-    let thousandths = (micro_ppb + micro_ppb.signum() * 500_000) / 1_000_000;
+    let thousandths = micro_ppb.saturating_add(micro_ppb.signum() * 500_000) / 1_000_000;
     let sign = if thousandths < 0 { "-" } else { "+" };
     let size = thousandths.unsigned_abs();
     format!("{sign}{}.{:03} ppm", size / 1_000, size % 1_000)
@@ -98,10 +133,10 @@ pub(super) fn ppm(micro_ppb: i128) -> String {
 
 /// A doubt in millionths of a ppb, as people read it.
 pub(super) fn within(micro_ppb: i128) -> String {
-    ppm(micro_ppb.abs()).replacen('+', "", 1)
+    ppm(micro_ppb.saturating_abs()).replacen('+', "", 1)
 }
 
-/// Nanoseconds as people read them.
+/// A distance in nanoseconds as people read it, with its sign.
 pub(super) fn time(nanoseconds: i128) -> String {
     i64::try_from(nanoseconds).map_or_else(
         |_| format!("{nanoseconds} ns"),
@@ -109,42 +144,60 @@ pub(super) fn time(nanoseconds: i128) -> String {
     )
 }
 
+/// As [`time`], of what has no direction.
+pub(super) fn span(nanoseconds: i128) -> String {
+    time(nanoseconds).replacen('+', "", 1)
+}
+
 impl<'a> Bench<'a> {
     pub(super) fn new(
         phc: &'a Phc,
         signals: Option<&'a Signals>,
         wire: Option<Loop>,
+        record: &'a mut dyn FnMut(&[Change]),
     ) -> Result<Self, Stop> {
         let caps = phc.caps()?;
-        // A clock that promises pins that can't be read is told by a check.
-        let pins = phc.pins().unwrap_or_default();
-        let account = Account::new(phc.frequency()?, pins);
-        let capture = super::wire::Capture::default();
+        let virtual_clocks = phc.virtual_clocks().map_or(u32::MAX, |clocks| clocks.number);
+        let (frequency, runs_freely) = match phc.frequency() {
+            // Older kernels don't even tell what is dialled.
+            Err(error) if virtual_clocks > 0 && error.errno() == Some(Errno::EBUSY) => {
+                (Frequency::default(), true)
+            }
+            frequency => {
+                let frequency = frequency?;
+                let same = ask_to_dial(phc, frequency);
+                (frequency, virtual_clocks > 0 && same == Err(Errno::EBUSY))
+            }
+        };
+        let must_not_move = if runs_freely {
+            Some("it runs freely under its virtual clocks".into())
+        } else {
+            let shown = phc.time()?;
+            let can_be_set = (0..LAST_SECOND - LONGEST_AWAY).contains(&shown.seconds());
+            (!can_be_set).then(|| format!("it shows {shown} s, and can't be set to that again"))
+        };
         let began = ask(phc, |clock| clock.system_gettime(libc::CLOCK_MONOTONIC_RAW));
-        let mut same = crate::kernel::uapi::timex();
-        same.modes = libc::ADJ_FREQUENCY;
-        same.freq = account.frequency.scaled_ppm();
-        let runs_freely = phc.virtual_clocks().is_ok_and(|clocks| clocks.number > 0)
-            && ask(phc, |clock| clock.clock_adjtime(&mut same)) == Err(Errno::EBUSY);
         Ok(Self {
-            runs_freely,
             phc,
             caps,
             wire,
-            account,
+            account: Account::new(frequency, phc.pins(), record),
+            must_not_move,
             pace: None,
             effects: None,
             offered: Vec::new(),
-            capture,
+            capture: None,
             began: began.map_or(0, nanoseconds),
+            shortest: Cell::new(i128::MAX),
             signals,
             notes: Vec::new(),
         })
     }
 
-    /// How long the checks have taken so far, in nanoseconds.
-    pub(super) fn elapsed(&self) -> i128 {
-        self.monotonic().map_or(0, |now| now - self.began)
+    /// How long the checks may still take, in nanoseconds.
+    pub(super) fn time_left(&self) -> i128 {
+        let budget = if self.wire.is_some() { BUDGET_WITH_A_LOOP } else { BUDGET };
+        budget - self.monotonic().map_or(0, |now| now - self.began)
     }
 
     /// Makes a call of the seam below.
@@ -194,6 +247,20 @@ impl<'a> Bench<'a> {
         self.watch(self.phc, duration, |_| {})
     }
 
+    /// Waits until the clock is in this part of a second, in milliseconds.
+    pub(super) fn wait_for(&self, part: Range<i128>) -> Verdict {
+        // A busy machine can miss it; then the next second has one, too.
+        for _ in 0..10 {
+            let now = self.shows()?.rem_euclid(1_000_000_000) / 1_000_000;
+            if part.contains(&now) {
+                return Ok(());
+            }
+            let wait = (part.start + 1 - now).rem_euclid(1_000);
+            self.sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(1).max(1)))?;
+        }
+        Err(Stop::Unsure("it misses every part of a second".into()))
+    }
+
     /// Reads a handle's events for so long.
     pub(super) fn watch(
         &self,
@@ -227,48 +294,56 @@ impl<'a> Bench<'a> {
 
     /// As [`Bench::compare`], with the machine's UTC clock.
     pub(super) fn compare_with_realtime(&self) -> Result<Comparison, Stop> {
-        let realtime = || {
-            let time = self.ask(|clock| clock.system_gettime(libc::CLOCK_REALTIME));
-            time.map(nanoseconds).map_err(|errno| Stop::Wrong(format!("no system time: {errno:?}")))
-        };
-        let mut best: Option<Comparison> = None;
-        for _ in 0..LEAST_READINGS * 10 {
-            let (before, shown, after) = (realtime()?, self.shows()?, realtime()?);
-            let one = Comparison { low: shown - after, high: shown - before, at: after };
-            if best.is_none_or(|best| one.bound() < best.bound()) {
-                best = Some(one);
-            }
-        }
-        best.ok_or_else(|| Stop::Wrong("no reading".into()))
+        self.compare_with(libc::CLOCK_REALTIME)
     }
 
     /// Compares the clock with the machine's raw monotonic clock: all readings together give less
     /// doubt than the best of them.
     pub(super) fn compare(&self) -> Result<Comparison, Stop> {
+        self.compare_with(libc::CLOCK_MONOTONIC_RAW)
+    }
+
+    fn compare_with(&self, clock: libc::clockid_t) -> Result<Comparison, Stop> {
+        let now = || {
+            let time = self.ask(|calls| calls.system_gettime(clock));
+            time.map(nanoseconds)
+                .map_err(|errno| Stop::Wrong(format!("the machine's own clock fails: {errno:?}")))
+        };
+        let began = now()?;
         let mut all: Option<Comparison> = None;
-        let mut best: Option<Comparison> = None;
-        let began = self.monotonic()?;
         for number in 0..READINGS {
-            let before = self.monotonic()?;
+            let before = now()?;
             // A clock on a slow bus isn't read so often.
             if number >= LEAST_READINGS && before - began > LONGEST_COMPARISON {
                 break;
             }
             let shown = self.shows()?;
-            let after = self.monotonic()?;
-            let one = Comparison { low: shown - after, high: shown - before, at: after };
-            if best.is_none_or(|best| one.bound() < best.bound()) {
-                best = Some(one);
-            }
-            all = Some(all.map_or(one, |all| Comparison {
-                low: all.low.max(one.low),
-                high: all.high.min(one.high),
-                at: after,
-            }));
+            let after = now()?;
+            self.shortest.set(self.shortest.get().min(after - before));
+            // As it would have been at the beginning.
+            let shown = shown - per_second(self.expected_pace(), before - began);
+            let (low, high) = (shown - after, shown - before);
+            all = Some(match all {
+                None => Comparison { low, high, at: began },
+                Some(all) => {
+                    Comparison { low: all.low.max(low), high: all.high.min(high), at: began }
+                }
+            });
         }
-        // The clock may go at another pace than the machine's: then no offset fits all readings.
-        let fits = all.filter(|all| all.low <= all.high);
-        fits.or(best).ok_or_else(|| Stop::Wrong("no reading".into()))
+        let all = all.ok_or_else(|| Stop::Wrong("no reading".into()))?;
+        // Where no offset fits all readings, because the clock wanders, it was somewhere in between.
+        Ok(Comparison { low: all.low.min(all.high), high: all.high.max(all.low), ..all })
+    }
+
+    /// The pace that the clock should go at now, in millionths of a ppb.
+    fn expected_pace(&self) -> i128 {
+        let own = self.pace.map_or_else(|| self.account.frequency.micro_ppb(), |own| own.middle());
+        own.saturating_add(self.account.dialled_beside())
+    }
+
+    /// How far the clock moves against the machine's in so many nanoseconds.
+    pub(super) fn drifts(&self, nanoseconds: i128) -> i128 {
+        per_second(self.expected_pace(), nanoseconds).saturating_abs()
     }
 
     /// Measures the clock's pace for so long.
@@ -277,22 +352,60 @@ impl<'a> Bench<'a> {
         self.sleep(duration)?;
         let end = self.compare()?;
         let span = (end.at - begin.at).max(1);
-        let per = |nanoseconds: i128| nanoseconds * 1_000_000_000_000_000 / span;
+        let per = |nanoseconds: i128| nanoseconds.saturating_mul(1_000_000_000_000_000) / span;
         Ok(Pace { low: per(end.low - begin.high), high: per(end.high - begin.low) })
     }
 
-    /// Dials a frequency by the kernel's own number.
-    pub(super) fn dial(&self, scaled_ppm: i64) -> Result<(), Errno> {
-        let mut timex = crate::kernel::uapi::timex();
-        timex.modes = libc::ADJ_FREQUENCY;
-        timex.freq = scaled_ppm;
-        self.ask(|clock| clock.clock_adjtime(&mut timex))
+    /// How long a pace has to be measured to be known within `micro_ppb`: 1 s at least. Where
+    /// there isn't the time for it, that has to do.
+    pub(super) fn long_enough_for(&self, micro_ppb: i128) -> Result<Duration, Stop> {
+        let doubt = 2 * self.compare()?.bound();
+        let long = doubt.saturating_mul(1_000_000_000_000_000) / micro_ppb.max(1);
+        // Four such measurements may follow.
+        let there_is_time = long < self.time_left() / 5;
+        let long = u64::try_from(long).map_or(LONGEST_PACE, Duration::from_nanos);
+        let least = Duration::from_secs(1);
+        Ok(if there_is_time && long < LONGEST_PACE { long.max(least) } else { least })
+    }
+
+    /// Dials a frequency by the kernel's own number, without an entry.
+    pub(super) fn ask_to_dial(&self, frequency: Frequency) -> Result<(), Errno> {
+        ask_to_dial(self.phc, frequency)
+    }
+
+    /// Why something can't be told that was measured too coarsely.
+    pub(super) fn too_coarse(&self, why: &str) -> String {
+        let shortest = self.shortest.get();
+        if shortest > SLOW_READING && shortest < i128::MAX {
+            format!("a reading takes {}, too long to tell: {why}", span(shortest))
+        } else {
+            format!("this machine is too busy to tell: {why}")
+        }
+    }
+
+    /// The pins as they were before the checks.
+    pub(super) fn pins(&self) -> Result<Vec<Pin>, Stop> {
+        match &self.account.pins {
+            Ok(pins) => Ok(pins.clone()),
+            Err(error) => skip(format!("its pins can't be read, {error}")),
+        }
     }
 
     /// The frequency that was dialled before the checks.
     pub(super) fn frequency_before(&self) -> Frequency {
         self.account.frequency
     }
+}
+
+/// What a setting or a step is off by must be little.
+pub(super) fn must_be_near(off: i128, bound: i128, wrong: impl FnOnce() -> String) -> Verdict {
+    if off.saturating_abs() > TOLERANCE + bound {
+        return Err(Stop::Wrong(wrong()));
+    }
+    if bound > WIDEST_DOUBT {
+        return Err(Stop::Unsure(format!("it is known within {} only", span(bound))));
+    }
+    Ok(())
 }
 
 /// Makes a call of a handle's seam, again as long as signals interrupt it.
@@ -306,6 +419,13 @@ pub(super) fn ask<T>(
             answer => return answer,
         }
     }
+}
+
+fn ask_to_dial(phc: &Phc, frequency: Frequency) -> Result<(), Errno> {
+    let mut timex = crate::kernel::uapi::timex();
+    timex.modes = libc::ADJ_FREQUENCY;
+    timex.freq = frequency.scaled_ppm();
+    ask(phc, |clock| clock.clock_adjtime(&mut timex))
 }
 
 pub(super) fn nanoseconds(time: timespec) -> i128 {

@@ -1,6 +1,6 @@
 //! Dialling a frequency, and its effect over time.
 
-use super::bench::{Bench, Pace, ppm, within};
+use super::bench::{Bench, LONGEST_PACE, Pace, ppm, within};
 use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
 use crate::Frequency;
@@ -12,14 +12,30 @@ pub(super) const GROUP: Group = Group {
     checks: &[
         Check { name: "reads back what was dialled", needs: GOES, run: reads_back },
         Check { name: "goes the way that was dialled", needs: GOES, run: direction },
-        Check { name: "goes by as much as was dialled", needs: GOES, run: amount },
-        Check { name: "takes its limits", needs: GOES, run: limits },
+        Check {
+            name: "goes by as much as was dialled",
+            needs: &["frequency/goes the way that was dialled"],
+            run: amount,
+        },
+        Check {
+            name: "takes its limits",
+            needs: &["frequency/goes by as much as was dialled"],
+            run: limits,
+        },
         Check { name: "refuses what is past its limits", needs: GOES, run: past_limits },
     ],
 };
 
-/// How far the effect may be off: a tenth.
-const TOLERANCE: i128 = 10;
+/// How far an effect may be off beside what the measurement leaves open: one part of so many.
+const TOLERANCE: i128 = 100;
+/// An effect must be known within one part of so many.
+const DOUBT: i128 = 10;
+/// A clock that has less room than this from what is dialled says nothing: 10 ppm.
+const LEAST_ROOM: i64 = 10_000;
+/// What is dialled where there is room: 500 ppm.
+const DIALLED: i64 = 500_000;
+/// How long a limit is dialled.
+const AT_LIMIT: Duration = Duration::from_millis(200);
 
 /// The kernel's number of a frequency in ppb, rounded towards 0.
 fn scaled(ppb: i64) -> i64 {
@@ -36,20 +52,31 @@ fn first_past(limit: i64) -> [i64; 2] {
     past.map(|number| i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-/// What is dialled, beside what is dialled already: 500 ppm, or as much as the clock can.
-fn effect(bench: &Bench<'_>) -> Result<i64, Stop> {
-    let limit = i64::from(bench.caps.max_frequency_ppb);
-    let before = bench.frequency_before().scaled_ppm();
-    let room = scaled(limit) - before.abs();
-    if room <= scaled(1_000) {
-        return skip("the clock can be dialled by less than 1 ppm from where it is");
+/// The limit of what can be dialled, in ppb.
+fn limit(bench: &Bench<'_>) -> Result<i64, Stop> {
+    match i64::from(bench.caps.max_frequency_ppb) {
+        0 => skip("the clock can't be dialled"),
+        limit => Ok(limit),
     }
-    Ok(room.min(scaled(500_000)))
+}
+
+/// What is dialled, beside what is dialled already, in the kernel's numbers: more where readings
+/// are so coarse that it wouldn't be seen, less where the clock has no more room.
+fn amount_to_dial(bench: &Bench<'_>) -> Result<i64, Stop> {
+    let before = bench.frequency_before().scaled_ppm();
+    let room = scaled(limit(bench)?) - before.abs();
+    if room < scaled(LEAST_ROOM) {
+        return skip("the clock can be dialled by less than 10 ppm from where it is");
+    }
+    let doubt = 2 * bench.compare()?.bound() * 1_000_000_000;
+    let longest = i128::try_from(LONGEST_PACE.as_nanos()).unwrap_or(i128::MAX);
+    let visible = i64::try_from(2 * DOUBT * doubt / longest).unwrap_or(i64::MAX / 8_192);
+    Ok(room.min(scaled(DIALLED.max(visible))))
 }
 
 fn reads_back(bench: &mut Bench<'_>) -> Verdict {
     let before = bench.frequency_before().scaled_ppm();
-    let by = effect(bench)?;
+    let by = amount_to_dial(bench)?;
     for asked in [before + by, before - by, before + 1] {
         let asked = Frequency::from_scaled_ppm(asked);
         let found = bench.at_frequency(asked, |bench| Ok(bench.phc.frequency()?))?;
@@ -58,93 +85,140 @@ fn reads_back(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
-/// What both signs do to the clock's pace. Measured once.
-fn effects(bench: &mut Bench<'_>) -> Result<[Pace; 2], Stop> {
+/// What dialling does to the clock's pace.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effects {
+    /// What was dialled beside what is dialled already, in millionths of a ppb.
+    dialled: i128,
+    /// What came of it, dialled up and dialled down.
+    found: [Pace; 2],
+    /// How far the clock's own pace was found to wander meanwhile.
+    wander: i128,
+    /// How long each was measured.
+    long: Duration,
+}
+
+impl Effects {
+    /// How far the pace may have wandered in what was measured for so long only.
+    fn wander_in(&self, short: Duration) -> i128 {
+        let nanoseconds = |time: Duration| i128::try_from(time.as_nanos()).unwrap_or(i128::MAX);
+        self.wander.saturating_mul(nanoseconds(self.long)) / nanoseconds(short).max(1)
+    }
+}
+
+/// Dials both signs and measures the clock's own pace around them. Done once.
+fn effects(bench: &mut Bench<'_>) -> Result<Effects, Stop> {
     if let Some(effects) = bench.effects {
         return Ok(effects);
     }
     let before = bench.frequency_before().scaled_ppm();
-    let by = effect(bench)?;
-    let second = Duration::from_secs(1);
-    let own = match bench.pace {
+    let by = amount_to_dial(bench)?;
+    let dialled = Frequency::from_scaled_ppm(by).micro_ppb();
+    let long = bench.long_enough_for(dialled / (2 * DOUBT))?;
+    let mut own = match bench.pace {
         Some(pace) => pace,
-        None => bench.measure_pace(second)?,
+        None => bench.measure_pace(long)?,
     };
-    let mut measure = |scaled_ppm: i64| {
-        let frequency = Frequency::from_scaled_ppm(scaled_ppm);
-        let pace = bench.at_frequency(frequency, |bench| bench.measure_pace(second))?;
-        let effect = pace.minus(&own);
-        let dialled = Frequency::from_scaled_ppm(scaled_ppm - before).micro_ppb();
-        let (middle, bound) = (ppm(effect.middle()), within(effect.bound()));
-        bench.note(format!("dialled {}: measured {middle} within {bound}", ppm(dialled)));
+    let mut wander = 0;
+    let mut measure = |by: i64| {
+        let frequency = Frequency::from_scaled_ppm(before + by);
+        let pace = bench.at_frequency(frequency, |bench| bench.measure_pace(long))?;
+        let again = bench.measure_pace(long)?;
+        wander = wander.max((again.middle() - own.middle()).abs());
+        own = own.with(&again);
+        // The clock's own doubt counts as wander.
+        let middle = again.middle();
+        let effect = pace.minus(&Pace { low: middle, high: middle });
+        let asked = ppm(Frequency::from_scaled_ppm(by).micro_ppb());
+        let (middle, bound) = (ppm(effect.middle()), within(effect.bound() + again.bound()));
+        bench.note(format!("dialled {asked}: measured {middle} within {bound}"));
         Ok::<_, Stop>(effect)
     };
-    let effects = [measure(before + by)?, measure(before - by)?];
+    let found = [measure(by)?, measure(-by)?];
+    let effects = Effects { dialled, found, wander: wander.max(own.bound()), long };
+    bench.pace = Some(own);
     bench.effects = Some(effects);
     Ok(effects)
 }
 
 fn direction(bench: &mut Bench<'_>) -> Verdict {
-    let [up, down] = effects(bench)?;
-    if up.low > 0 && down.high < 0 {
+    let Effects { found: [up, down], wander, .. } = effects(bench)?;
+    if up.low > wander && down.high < -wander {
         return Ok(());
     }
-    must(up.high > 0, || format!("dialled up it went by {}", ppm(up.middle())))?;
-    must(down.low < 0, || format!("dialled down it went by {}", ppm(down.middle())))?;
-    Err(Stop::Busy(format!("the pace is measured within {} only", within(up.bound()))))
+    must(up.high > -wander, || format!("dialled up it went by {}", ppm(up.middle())))?;
+    must(down.low < wander, || format!("dialled down it went by {}", ppm(down.middle())))?;
+    Err(too_coarse(up.bound() + wander))
+}
+
+fn too_coarse(doubt: i128) -> Stop {
+    Stop::Unsure(format!("the effect is measured within {} only", within(doubt)))
 }
 
 fn amount(bench: &mut Bench<'_>) -> Verdict {
-    let dialled = Frequency::from_scaled_ppm(effect(bench)?).micro_ppb();
-    for effect in effects(bench)? {
-        let off = (effect.middle().abs() - dialled).abs();
-        if off <= dialled / TOLERANCE && effect.bound() <= dialled / TOLERANCE {
-            continue;
+    match amount_once(bench) {
+        // An oscillator that wanders does it twice, but not the same way.
+        Err(Stop::Wrong(first)) => {
+            bench.effects = None;
+            match amount_once(bench) {
+                Ok(()) => Err(Stop::Unsure(format!("{first}, and then as it was dialled"))),
+                again => again,
+            }
         }
-        if off - effect.bound() <= dialled / TOLERANCE {
-            let bound = within(effect.bound());
-            return Err(Stop::Busy(format!("the pace is measured within {bound} only")));
-        }
-        let (found, asked) = (ppm(effect.middle()), ppm(dialled));
-        return Err(Stop::Wrong(format!("dialled by {asked} it went by {found}")));
+        verdict => verdict,
+    }
+}
+
+fn amount_once(bench: &mut Bench<'_>) -> Verdict {
+    let Effects { dialled, found, wander, .. } = effects(bench)?;
+    for (asked, effect) in [dialled, -dialled].into_iter().zip(found) {
+        must_be_as_dialled(asked, &effect, wander)?;
     }
     Ok(())
 }
 
+/// An effect is what was dialled, or its doubt too large to tell.
+fn must_be_as_dialled(asked: i128, effect: &Pace, wander: i128) -> Verdict {
+    let off = (effect.middle() - asked).abs();
+    let doubt = effect.bound() + 3 * wander;
+    must(off <= asked.abs() / TOLERANCE + doubt, || {
+        format!("dialled by {} it went by {}", ppm(asked), ppm(effect.middle()))
+    })?;
+    if doubt <= asked.abs() / DOUBT { Ok(()) } else { Err(too_coarse(doubt)) }
+}
+
 fn limits(bench: &mut Bench<'_>) -> Verdict {
-    let limit = scaled(i64::from(bench.caps.max_frequency_ppb));
-    let before = bench.frequency_before().scaled_ppm();
+    let limit = scaled(limit(bench)?);
+    let before = bench.frequency_before();
+    let own = match bench.pace {
+        Some(pace) => pace,
+        None => bench.measure_pace(AT_LIMIT)?,
+    };
+    let wander = bench.effects.map_or(0, |effects| effects.wander_in(AT_LIMIT));
     for at in [limit, -limit] {
-        // For a moment only: what it moves the clock by is measured.
-        bench.disturb(|bench| {
-            bench.account.dialled = true;
-            bench.account.touched.frequency = true;
-            let answer = bench.dial(at);
-            let back = bench.dial(before);
-            answer.and(back).map_err(|errno| {
-                let at = Frequency::from_scaled_ppm(at);
-                Stop::Wrong(format!("its own limit, {at:+}, was refused: {errno:?}"))
-            })
-        })?;
-        bench.account.dialled = false;
+        let at = Frequency::from_scaled_ppm(at);
+        let asked = at.micro_ppb() - before.micro_ppb();
+        let pace = bench.at_frequency(at, |bench| bench.measure_pace(AT_LIMIT))?;
+        let effect = pace.minus(&own);
+        bench.note(format!("dialled {}: measured {}", ppm(asked), ppm(effect.middle())));
+        match must_be_as_dialled(asked, &effect, wander) {
+            // That it takes its limits is seen all the same.
+            Err(Stop::Unsure(_)) => {}
+            verdict => verdict?,
+        }
     }
     Ok(())
 }
 
 fn past_limits(bench: &mut Bench<'_>) -> Verdict {
-    let limit = i64::from(bench.caps.max_frequency_ppb);
-    let before = bench.frequency_before().scaled_ppm();
+    let limit = limit(bench)?;
     for past in first_past(limit) {
+        let past = Frequency::from_scaled_ppm(past);
         bench.disturb(|bench| {
-            bench.account.dialled = true;
-            bench.account.touched.frequency = true;
-            let answer = bench.dial(past);
-            let back = bench.dial(before);
-            let asked = Frequency::from_scaled_ppm(past);
-            must_refuse(&format!("{asked:+}, past ±{limit} ppb,"), answer, Errno::ERANGE)?;
-            back.map_err(|errno| Stop::Wrong(format!("the frequency of before: {errno:?}")))
+            let answer = bench.dial(past)?;
+            bench.put_back_frequency()?;
+            must_refuse(&format!("{past:+}, past ±{limit} ppb,"), answer, Errno::ERANGE)
         })?;
-        bench.account.dialled = false;
     }
     Ok(())
 }

@@ -45,13 +45,13 @@ fn write_and_take_back(
     judge: impl FnOnce(Result<(), Errno>) -> Verdict,
 ) -> Verdict {
     bench.disturb(|bench| {
-        bench.account.phase = true;
+        bench.account.will_write_phase();
         let answer = write(bench, nanoseconds);
         let back = write(bench, 0);
         judge(answer)?;
         back.map_err(|errno| Stop::Wrong(format!("0 was refused: {errno:?}")))
     })?;
-    bench.account.phase = false;
+    bench.account.phase_is_written_back();
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use crate::kernel::Version;
 use crate::kernel::uapi::pin_desc;
 use crate::phc::{Pin, PinFunction};
 use nix::errno::Errno;
+use std::collections::BTreeMap;
 
 pub(super) const GROUP: Group = Group {
     name: "pins",
@@ -40,22 +41,20 @@ fn unused(bench: &mut Bench<'_>) -> Result<Vec<Pin>, Stop> {
     if bench.caps.pins == 0 {
         return skip("the clock has no pins");
     }
-    let (unused, used): (Vec<_>, Vec<_>) =
-        bench.account.pins.clone().into_iter().partition(|pin| pin.function == PinFunction::None);
-    for pin in used {
-        bench.note(format!("pin {} ({}) is in use and left alone", pin.index, pin.name));
-    }
+    let unused: Vec<_> =
+        bench.pins()?.into_iter().filter(|pin| pin.function == PinFunction::None).collect();
     if unused.is_empty() { skip("all pins are in use") } else { Ok(unused) }
 }
 
-/// A channel of this function that no pin has.
-fn free(bench: &Bench<'_>, function: PinFunction, channels: u32) -> Option<u32> {
+/// A channel of this function that no pin has. The kernel doesn't tell which run without a pin:
+/// the last is the least likely to.
+pub(super) fn free(pins: &[Pin], function: PinFunction, channels: u32) -> Option<u32> {
     let has = |pin: &Pin, channel| pin.function == function && pin.channel == channel;
-    (0..channels).find(|channel| !bench.account.pins.iter().any(|pin| has(pin, *channel)))
+    (0..channels).rev().find(|channel| !pins.iter().any(|pin| has(pin, *channel)))
 }
 
 fn set(bench: &mut Bench<'_>, pin: &Pin, function: PinFunction, channel: u32) -> Result<(), Errno> {
-    bench.account.changed_pins.push(pin.index);
+    bench.account.will_set_pin(pin.index, function, channel);
     let request = pin_desc(pin.index, function.to_kernel(), channel);
     bench.ask(|clock| clock.pin_setfunc(Version::V1, &request))
 }
@@ -70,9 +69,14 @@ fn found(bench: &Bench<'_>, pin: &Pin) -> Result<(PinFunction, u32), Stop> {
 
 fn functions(bench: &mut Bench<'_>) -> Verdict {
     bench.offered.clear();
+    let pins = bench.pins()?;
+    let mut lacking: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pin in pins.iter().filter(|pin| pin.function != PinFunction::None) {
+        bench.note(format!("pin {} ({}) is in use and left alone", pin.index, pin.name));
+    }
     for pin in unused(bench)? {
         for (function, channels) in channels(bench) {
-            let Some(channel) = free(bench, function, channels) else { continue };
+            let Some(channel) = free(&pins, function, channels) else { continue };
             let before = found(bench, &pin)?;
             let answer = set(bench, &pin, function, channel);
             let now = found(bench, &pin)?;
@@ -85,7 +89,10 @@ fn functions(bench: &mut Bench<'_>) -> Verdict {
                     })?;
                 }
                 Err(errno) => {
-                    bench.note(format!("{name} has no {function}: {errno:?}"));
+                    must(errno == Errno::EOPNOTSUPP, || {
+                        format!("{name} refuses {function} with {errno:?}, expected EOPNOTSUPP")
+                    })?;
+                    lacking.entry(function.to_string()).or_default().push(pin.index.to_string());
                     must(now == before, || format!("{name} refused {function} and has {}", now.0))?;
                 }
             }
@@ -94,6 +101,9 @@ fn functions(bench: &mut Bench<'_>) -> Verdict {
                 format!("{name} can't be given back its function none")
             })?;
         }
+    }
+    for (function, pins) in lacking {
+        bench.note(format!("without {function}: pins {}", pins.join(", ")));
     }
     Ok(())
 }
@@ -114,7 +124,7 @@ fn pairs(bench: &mut Bench<'_>) -> Result<Vec<(Pin, Pin, PinFunction, u32)>, Sto
 fn sysfs(bench: &mut Bench<'_>) -> Verdict {
     for pin in unused(bench)? {
         for (function, channels) in channels(bench) {
-            let Some(channel) = free(bench, function, channels) else { continue };
+            let Some(channel) = free(&bench.pins()?, function, channels) else { continue };
             if !bench.offered.contains(&(pin.index, function)) {
                 continue;
             }
@@ -138,7 +148,7 @@ fn stealing(bench: &mut Bench<'_>) -> Verdict {
         return skip("no two unused pins offer the same function");
     }
     for (one, other, function, channels) in pairs {
-        let Some(channel) = free(bench, function, channels) else { continue };
+        let Some(channel) = free(&bench.pins()?, function, channels) else { continue };
         for pin in [&one, &other] {
             set(bench, pin, function, channel)
                 .map_err(|errno| Stop::Wrong(format!("pin {}: {errno:?}", pin.index)))?;

@@ -1,9 +1,10 @@
 //! Everything is as it was before.
 
 use super::account::WORST;
-use super::bench::{Bench, time};
+use super::bench::{Bench, WIDEST_DOUBT, span, time};
 use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must, skip};
+use crate::phc::Pin;
 
 pub(super) const GROUP: Group = Group {
     name: "restore",
@@ -21,7 +22,13 @@ fn pins(bench: &mut Bench<'_>) -> Verdict {
         return skip("no pin was changed");
     }
     let now = bench.phc.pins()?;
-    must(now == bench.account.pins, || format!("they are {now:?}, were {:?}", bench.account.pins))
+    for (was, now) in bench.pins()?.iter().zip(&now) {
+        must(was == now, || {
+            let has = |pin: &Pin| format!("{} channel {}", pin.function, pin.channel);
+            format!("pin {} ({}) had {}, has {}", was.index, was.name, has(was), has(now))
+        })?;
+    }
+    Ok(())
 }
 
 fn frequency(bench: &mut Bench<'_>) -> Verdict {
@@ -40,10 +47,13 @@ fn restored_time(bench: &mut Bench<'_>) -> Verdict {
         return skip("the time was not changed");
     }
     let (off, doubt) = bench.give_back()?;
-    bench.note(format!("all that moved the clock is taken back, to {} ns", off + doubt));
+    bench.note(format!(
+        "off by {} at most, by the account of what moved the clock",
+        span(off + doubt)
+    ));
     must(off <= WORST, || format!("it is off by {}", time(off)))?;
-    if doubt > WORST {
-        return Err(Stop::Busy(format!("what moved the clock was measured to {doubt} ns")));
+    if doubt > WIDEST_DOUBT {
+        return Err(Stop::Unsure(format!("what moved it is known within {} only", span(doubt))));
     }
     Ok(())
 }

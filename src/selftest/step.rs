@@ -2,9 +2,7 @@
 
 use super::bench::Bench;
 use super::set::GOES;
-use super::{Check, Group, Stop, Verdict};
-use std::ops::Range;
-use std::time::Duration;
+use super::{Check, Group, Verdict};
 
 pub(super) const GROUP: Group = Group {
     name: "step",
@@ -29,20 +27,6 @@ pub(super) const GROUP: Group = Group {
 const MILLISECOND: i128 = 1_000_000;
 const SECOND: i128 = 1_000 * MILLISECOND;
 
-/// Waits until the clock is in this part of a second, in milliseconds.
-fn wait_for(bench: &Bench<'_>, part: Range<i128>) -> Verdict {
-    // A busy machine can miss it; then the next second has one, too.
-    for _ in 0..10 {
-        let now = bench.shows()?.rem_euclid(SECOND) / MILLISECOND;
-        if part.contains(&now) {
-            return Ok(());
-        }
-        let wait = (part.start + 1 - now).rem_euclid(1_000);
-        bench.sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(1).max(1)))?;
-    }
-    Err(Stop::Busy("it misses every part of a second".into()))
-}
-
 fn forwards(bench: &mut Bench<'_>) -> Verdict {
     bench.must_step(2 * SECOND)
 }
@@ -52,21 +36,21 @@ fn back(bench: &mut Bench<'_>) -> Verdict {
 }
 
 fn part(bench: &mut Bench<'_>) -> Verdict {
-    wait_for(bench, 50..600)?;
+    bench.wait_for(50..600)?;
     bench.must_step(250 * MILLISECOND)
 }
 
 fn part_back(bench: &mut Bench<'_>) -> Verdict {
-    wait_for(bench, 300..850)?;
+    bench.wait_for(300..850)?;
     bench.must_step(-250 * MILLISECOND)
 }
 
 fn across(bench: &mut Bench<'_>) -> Verdict {
-    wait_for(bench, 600..900)?;
+    bench.wait_for(600..900)?;
     bench.must_step(500 * MILLISECOND)
 }
 
 fn across_back(bench: &mut Bench<'_>) -> Verdict {
-    wait_for(bench, 50..400)?;
+    bench.wait_for(50..400)?;
     bench.must_step(-500 * MILLISECOND)
 }

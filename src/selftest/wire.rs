@@ -1,6 +1,7 @@
 //! Periodic outputs and external timestamps, through two pins that are wired together.
 
-use super::bench::{Bench, Loop, ask, time};
+use super::bench::{Bench, Loop, ask, span, time};
+use super::pins::free;
 use super::{Check, Group, Stop, Verdict, must, skip};
 use crate::Offset;
 use crate::phc::{
@@ -49,12 +50,13 @@ const TOLERANCE: i128 = 10_000;
 const PERIODS: u32 = 12;
 
 /// What came through the loop in one watch.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Capture {
-    /// The period, where the loop has been watched.
-    period: Option<i64>,
+    period: i128,
     /// The rising edges' times, as they came.
     times: Vec<i128>,
+    /// Whether the driver minds which edges it is asked for.
+    is_strict: bool,
 }
 
 /// The loop, with a channel of each kind.
@@ -64,19 +66,13 @@ struct Wired {
 }
 
 impl Loop {
-    /// The channels that the checks use for it: output and input.
-    pub fn channels(&self, phc: &Phc) -> Option<(u32, u32)> {
-        self.free_channels(&phc.caps().ok()?, &phc.pins().ok()?)
-    }
-
     /// The channel that a pin has already, or one that no pin has.
     fn free_channels(&self, caps: &Caps, pins: &[Pin]) -> Option<(u32, u32)> {
         let channel = |pin: &Pin, function, channels: u32| {
             if pin.function == function {
                 return Some(pin.channel);
             }
-            let has = |pin: &Pin, channel| pin.function == function && pin.channel == channel;
-            (0..channels).find(|channel| !pins.iter().any(|pin| has(pin, *channel)))
+            free(pins, function, channels)
         };
         let output = channel(&self.from, PinFunction::Perout, caps.perout_channels)?;
         let input = channel(&self.to, PinFunction::Extts, caps.extts_channels)?;
@@ -89,13 +85,22 @@ fn connect(bench: &mut Bench<'_>) -> Result<Wired, Stop> {
     let Some(wire) = bench.wire.clone() else {
         return skip("no loop was given (--loop OUT:IN)");
     };
-    let Some((output, input)) = wire.free_channels(&bench.caps, &bench.account.pins) else {
+    let Some((output, input)) = wire.free_channels(&bench.caps, &bench.pins()?) else {
         return skip("there is no free channel for the loop");
     };
     let Loop { from, to } = wire;
-    bench.account.changed_pins.extend([from.index, to.index]);
-    bench.phc.set_pin(&from, PinFunction::Perout, output)?;
-    bench.phc.set_pin(&to, PinFunction::Extts, input)?;
+    let ends = [(from, PinFunction::Perout, output), (to, PinFunction::Extts, input)];
+    for (pin, function, channel) in ends {
+        bench.account.will_set_pin(pin.index, function, channel);
+        match bench.phc.set_pin(&pin, function, channel) {
+            Err(error) if error.errno() == Some(Errno::EOPNOTSUPP) => {
+                bench.put_back_pins()?;
+                let Pin { index, name, .. } = pin;
+                return skip(format!("pin {index} ({name}) can't have {function}: another loop?"));
+            }
+            set => drop(set?),
+        }
+    }
     Ok(Wired { output, input })
 }
 
@@ -104,12 +109,16 @@ fn disconnect(bench: &mut Bench<'_>) -> Verdict {
     bench.put_back_channels().and(bench.put_back_pins())
 }
 
+/// An output that was started.
+struct Started {
+    period: i64,
+    /// When, as the clock shows it.
+    at: i128,
+    loss: PeroutLoss,
+}
+
 /// Starts the output: as often as 10 times a second, or once where the driver has nothing else.
-fn start(
-    bench: &mut Bench<'_>,
-    wired: &Wired,
-    pulse_width: Option<i64>,
-) -> Result<(i64, PeroutLoss), Stop> {
+fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Result<Started, Stop> {
     let mut refused = None;
     for period in [100 * MILLISECOND, 1_000 * MILLISECOND] {
         // In phase with the clock's seconds, from the next one but one on.
@@ -124,9 +133,9 @@ fn start(
             start: PeroutStart::At(start),
             one_shot: false,
         };
-        bench.account.perouts.push(wired.output);
+        bench.account.will_enable_perout(wired.output);
         match bench.phc.enable_perout(perout) {
-            Ok(loss) => return Ok((period, loss)),
+            Ok(loss) => return Ok(Started { period, at: start.total_nanoseconds(), loss }),
             Err(error) if error.is_unsupported() || error.errno() == Some(Errno::EINVAL) => {
                 refused = Some(error);
             }
@@ -140,11 +149,11 @@ fn start(
     }
 }
 
-fn enable(bench: &mut Bench<'_>, channel: u32, edges: Edges) -> Verdict {
+/// Switches timestamps on; tells whether the driver minds which edges it is asked for.
+fn enable(bench: &mut Bench<'_>, channel: u32, edges: Edges) -> Result<bool, Stop> {
     bench.phc.drop_stale_events()?;
-    bench.account.extts.push(channel);
-    bench.phc.enable_extts(ExttsRequest { channel, edges, offset_events: false })?;
-    Ok(())
+    bench.account.will_enable_extts(channel);
+    Ok(bench.phc.enable_extts(ExttsRequest { channel, edges, offset_events: false })?)
 }
 
 /// The times of this channel's events.
@@ -157,39 +166,62 @@ fn times(events: &[Event], channel: u32) -> impl Iterator<Item = i128> {
     })
 }
 
-/// Until the output has started, and for so many periods more.
-fn long_enough(period: i64) -> Duration {
-    let period = Duration::from_nanos(u64::try_from(period).unwrap_or(0));
-    Duration::from_secs(2) + period * PERIODS.min(if period.as_secs() > 0 { 3 } else { PERIODS })
+/// So many periods of an output are watched: of a slow one no more than need be.
+fn periods(period: i64) -> u32 {
+    if period >= 1_000 * MILLISECOND { 3 } else { PERIODS }
 }
 
-/// Watches the loop with this edge, once for all checks.
-fn captured(bench: &mut Bench<'_>) -> Result<(i64, Vec<i128>), Stop> {
-    if let Some(period) = bench.capture.period {
-        return Ok((period, bench.capture.times.clone()));
+/// Until the output has started, and for its periods.
+fn long_enough(period: i64) -> Duration {
+    let one = Duration::from_nanos(u64::try_from(period).unwrap_or(0));
+    Duration::from_secs(2) + one * periods(period)
+}
+
+/// Watches the loop with rising edges, once for all checks.
+fn captured(bench: &mut Bench<'_>) -> Result<Capture, Stop> {
+    if let Some(capture) = &bench.capture {
+        return Ok(capture.clone());
     }
     let wired = connect(bench)?;
-    enable(bench, wired.input, Edges::Rising)?;
-    let (period, _) = start(bench, &wired, None)?;
+    let outcome = capture(bench, &wired);
+    disconnect(bench)?;
+    let capture = outcome?;
+    bench.capture = Some(capture.clone());
+    Ok(capture)
+}
+
+fn capture(bench: &mut Bench<'_>, wired: &Wired) -> Result<Capture, Stop> {
+    let is_strict = enable(bench, wired.input, Edges::Rising)?;
+    let Started { period, at, .. } = start(bench, wired, None)?;
     let mut came = Vec::new();
     bench.watch(bench.phc, long_enough(period), |events| {
         came.extend(times(events, wired.input));
     })?;
-    disconnect(bench)?;
-    bench.capture = Capture { period: Some(period), times: came.clone() };
-    Ok((period, came))
+    let number = came.len();
+    bench.note(format!("{number} events with a period of {}", span(period.into())));
+    // The output isn't on yet; an edge of its own may be early, but by far less than a period.
+    let early = came.iter().filter(|time| **time < at - i128::from(period) / 2).count();
+    must(early == 0, || {
+        format!("{early} events came before the output began: something else is wired to the input")
+    })?;
+    let least = usize::try_from(periods(period) / 2).unwrap_or(usize::MAX).max(2);
+    must(number >= least, || {
+        format!(
+            "{number} events came through the loop, {} and more were to come: is it wired, is a \
+             pin an input?",
+            periods(period)
+        )
+    })?;
+    let period = i128::from(period);
+    if !is_strict {
+        // The falling edges, half a period later, may be there, too.
+        came.retain(|time| (time + period / 4).rem_euclid(period) < period / 2);
+    }
+    Ok(Capture { period, times: came, is_strict })
 }
 
 fn has_edges(bench: &mut Bench<'_>) -> Verdict {
-    let outcome = captured(bench);
-    if outcome.is_err() {
-        disconnect(bench)?;
-    }
-    let (period, came) = outcome?;
-    bench.note(format!("{} events with a period of {}", came.len(), time(period.into())));
-    must(came.len() >= 2, || {
-        format!("{} events came through the loop: is it wired, is a pin an input?", came.len())
-    })
+    captured(bench).map(drop)
 }
 
 /// The distances between events, in their order in time.
@@ -200,24 +232,33 @@ fn distances(came: &[i128]) -> Vec<i128> {
 }
 
 fn only_asked(bench: &mut Bench<'_>) -> Verdict {
-    let (period, came) = captured(bench)?;
+    let Capture { period, times, is_strict } = captured(bench)?;
+    if !is_strict {
+        let why = "the driver or the kernel takes no strict request, and minds no edges";
+        return Err(Stop::Untold(why.into()));
+    }
     // The falling edges of a pulse would come in between.
-    let short = distances(&came).into_iter().find(|gap| *gap < i128::from(period) * 9 / 10);
+    let short = distances(&times).into_iter().find(|gap| *gap < period * 9 / 10);
     must(short.is_none(), || {
-        format!("rising edges were asked for; two events are {} apart", time(short.unwrap_or(0)))
+        format!("rising edges were asked for; two events are {} apart", span(short.unwrap_or(0)))
     })
 }
 
 fn events_in_order(bench: &mut Bench<'_>) -> Verdict {
-    let (_, came) = captured(bench)?;
-    let wrong = came.windows(2).find(|pair| pair.last() < pair.first());
-    must(wrong.is_none(), || format!("an event came before an earlier one: {wrong:?}"))
+    let Capture { times, .. } = captured(bench)?;
+    for pair in times.windows(2) {
+        let [first, second] = pair else { continue };
+        must(first <= second, || {
+            format!("an event is {} older than the one before it", span(first - second))
+        })?;
+    }
+    Ok(())
 }
 
 fn loses_none(bench: &mut Bench<'_>) -> Verdict {
-    let (period, came) = captured(bench)?;
-    let long = distances(&came).into_iter().find(|gap| *gap > i128::from(period) * 3 / 2);
-    must(long.is_none(), || format!("two events are {} apart", time(long.unwrap_or(0))))
+    let Capture { period, times, .. } = captured(bench)?;
+    let long = distances(&times).into_iter().find(|gap| *gap > period * 3 / 2);
+    must(long.is_none(), || format!("two events are {} apart", span(long.unwrap_or(0))))
 }
 
 fn two_readers(bench: &mut Bench<'_>) -> Verdict {
@@ -239,7 +280,7 @@ fn count_at_two(bench: &mut Bench<'_>) -> Result<(usize, usize), Stop> {
     let wired = connect(bench)?;
     let reader = bench.reopen(Access::ReadOnly)?;
     enable(bench, wired.input, Edges::Rising)?;
-    let (period, _) = start(bench, &wired, None)?;
+    let Started { period, .. } = start(bench, &wired, None)?;
     let mut counts = (0, 0);
     bench.watch(bench.phc, long_enough(period), |events| {
         counts.0 += times(events, wired.input).count();
@@ -260,20 +301,14 @@ fn waiting(phc: &Phc, channel: u32) -> Result<usize, Stop> {
 }
 
 fn extts_ends(bench: &mut Bench<'_>) -> Verdict {
-    let outcome = events_after(bench, |bench, wired| {
-        bench.account.extts.clear();
-        Ok(bench.phc.disable_extts(wired.input)?)
-    });
+    let outcome = events_after(bench, |bench, wired| bench.disable_extts(wired.input));
     disconnect(bench)?;
     let number = outcome?;
     must(number == 0, || format!("{number} events came after it was switched off"))
 }
 
 fn perout_ends(bench: &mut Bench<'_>) -> Verdict {
-    let outcome = events_after(bench, |bench, wired| {
-        bench.account.perouts.clear();
-        Ok(bench.phc.disable_perout(wired.output)?)
-    });
+    let outcome = events_after(bench, |bench, wired| bench.disable_perout(wired.output));
     disconnect(bench)?;
     let number = outcome?;
     must(number == 0, || format!("{number} edges came after it was switched off"))
@@ -286,7 +321,7 @@ fn events_after(
 ) -> Result<usize, Stop> {
     let wired = connect(bench)?;
     enable(bench, wired.input, Edges::Rising)?;
-    let (period, _) = start(bench, &wired, None)?;
+    let Started { period, .. } = start(bench, &wired, None)?;
     // It must have begun, or else nothing would end.
     let mut before = 0;
     bench.watch(bench.phc, long_enough(period), |events| {
@@ -301,24 +336,27 @@ fn events_after(
     Ok(after)
 }
 
+fn of_periods(periods: i128, period: i128) -> String {
+    let number = if periods == 1 { "a period".into() } else { format!("{periods} periods") };
+    format!("{number} of {}", span(period))
+}
+
 fn period(bench: &mut Bench<'_>) -> Verdict {
-    let (period, came) = captured(bench)?;
-    let period = i128::from(period);
-    for gap in distances(&came) {
+    let Capture { period, times, .. } = captured(bench)?;
+    for gap in distances(&times) {
         // An event that was lost is told elsewhere.
         let periods = ((gap + period / 2) / period).max(1);
         let off = gap - periods * period;
         must(off.abs() <= TOLERANCE, || {
-            format!("{periods} periods of {} took {}", time(period), time(gap))
+            format!("{} took {}", of_periods(periods, period), span(gap))
         })?;
     }
     Ok(())
 }
 
 fn phase(bench: &mut Bench<'_>) -> Verdict {
-    let (period, came) = captured(bench)?;
-    let period = i128::from(period);
-    let worst = came
+    let Capture { period, times, .. } = captured(bench)?;
+    let worst = times
         .iter()
         .map(|at| (at + period / 2).rem_euclid(period) - period / 2)
         .max_by_key(|off| off.abs())
@@ -343,8 +381,8 @@ fn width(bench: &mut Bench<'_>) -> Verdict {
         let rest = gap.rem_euclid(period.into());
         let off = [0, high, low, period.into()].map(|edge| (rest - edge).abs());
         must(off.iter().any(|off| *off <= TOLERANCE), || {
-            let (high, low) = (time(high), time(low));
-            format!("high for {high} and low for {low} were asked, found {}", time(gap))
+            let (high, low) = (span(high), span(low));
+            format!("high for {high} and low for {low} were asked, found {}", span(gap))
         })?;
     }
     Ok(())
@@ -356,9 +394,12 @@ fn both_edges(bench: &mut Bench<'_>) -> Result<(i64, Vec<i128>), Stop> {
         Err(Stop::Failed(error)) if error.is_unsupported() => {
             return skip("the driver doesn't stamp both edges");
         }
-        other => other?,
+        other => drop(other?),
     }
-    let (period, _) = start(bench, &wired, Some(5))?;
+    let Started { period, loss, .. } = start(bench, &wired, Some(5))?;
+    if loss != PeroutLoss::Nothing {
+        return skip("the kernel or the driver takes no pulse width");
+    }
     let mut came = Vec::new();
     bench.watch(bench.phc, long_enough(period), |events| {
         came.extend(times(events, wired.input));

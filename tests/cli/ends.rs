@@ -1,6 +1,6 @@
 //! However `extts` ends, what it switched on is switched off.
 
-use crate::common::{TemporaryFile, program, ptpctl, run};
+use crate::common::{TemporaryFile, program, ptpctl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader};
@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Stdio};
 
 /// Starts to watch a fast signal, and waits for its first events.
-fn watch(file: &TemporaryFile) -> (Child, BufReader<ChildStdout>) {
+pub(crate) fn watch(file: &TemporaryFile) -> (Child, BufReader<ChildStdout>) {
     let mock = file.mock("full,signal=5ms");
     let mut child = program()
         .args(["extts", "--pin", "SDP1", "--device", &mock])
@@ -24,7 +24,7 @@ fn watch(file: &TemporaryFile) -> (Child, BufReader<ChildStdout>) {
 }
 
 #[track_caller]
-fn assert_all_is_off(file: &TemporaryFile) {
+pub(crate) fn assert_all_is_off(file: &TemporaryFile) {
     let state = std::fs::read_to_string(&file.0).expect("a state");
     assert!(state.contains("\"inputs\": {}"), "{state}");
     let pins = ptpctl(&format!("pins --json {}", file.mock("full"))).done().json();
@@ -132,98 +132,6 @@ fn a_second_writer_of_a_state_file_is_refused() {
     let _ = child.wait();
 }
 
-#[test]
-fn what_a_killed_program_left_on_is_told_until_it_is_off() {
-    let file = TemporaryFile::new("killed");
-    let (mut child, _events) = watch(&file);
-    child.kill().expect("killed");
-    let _ = child.wait();
-    let mock = file.mock("full");
-    let look = || ptpctl(&format!("get {mock}")).stderr;
-    let (channel, pin) =
-        (format!(": ptpctl extts --off --channel 0 {mock}\n"), String::from(": ptpctl pin 1 none"));
-    assert!(look().contains(&channel) && look().contains(&pin), "{}", look());
-    ptpctl(&format!("extts --off {mock}"));
-    assert!(!look().contains(&channel) && look().contains(&pin), "{}", look());
-    ptpctl(&format!("pin SDP1 none {mock}"));
-    assert_eq!(look(), "");
-    assert_all_is_off(&file);
-}
-
-#[test]
-fn a_pin_that_lost_its_channel_to_a_killed_program_is_told_and_names_are_quoted() {
-    let file = TemporaryFile::new("a b");
-    let mock = file.mock("full,signal=5ms");
-    let call = |arguments: &[&str]| run(program().args(arguments).args(["--device", &mock]));
-    call(&["pin", "3", "extts"]);
-    let mut child = program()
-        .args(["extts", "--pin", "2", "--device", &mock])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut events = BufReader::new(child.stdout.take().expect("a pipe"));
-    events.read_line(&mut String::new()).expect("an event");
-    child.kill().expect("killed");
-    let _ = child.wait();
-    let told = call(&["get"]).stderr;
-    let quoted = format!("ptpctl pin 3 extts --channel 0 '{mock}'");
-    assert!(told.contains(&quoted), "{told}");
-    assert_eq!(told.lines().count(), 3, "{told}");
-}
-
-#[test]
-fn a_pin_that_perout_cannot_put_back_is_told() {
-    let file = TemporaryFile::new("perout-pin");
-    let mock = file.mock("full");
-    ptpctl(&format!("pin 2 extts --channel 1 {mock}")).done();
-    let failing = format!("{mock},fail=perout_request:EIO,fail=pin_setfunc#2:EIO");
-    ptpctl(&format!("perout --period 1s --pin 2 {failing}")).failed(1, "can't give pin 2");
-    let told = ptpctl(&format!("get {mock}")).stderr;
-    assert!(told.contains(&format!("ptpctl pin 2 extts --channel 1 {mock}")), "{told}");
-}
-
-/// Whether the self-test died while another frequency was dialled: some are for a moment only.
-fn killed_while_another_frequency_is_dialled(file: &TemporaryFile) -> bool {
-    let mock = file.mock("full");
-    ptpctl(&format!("adjfreq 12ppb {mock}")).done();
-    let mut child = program()
-        .args(["selftest", "--yes", "--only", "frequency", "--device", &mock])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("started");
-    let is_dialled = || {
-        let state = std::fs::read_to_string(&file.0).unwrap_or_default();
-        state.contains("\"dialled\": 32768786")
-    };
-    while !is_dialled() {
-        assert_eq!(child.try_wait().expect("a status"), None, "it never dials");
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    child.kill().expect("killed");
-    let _ = child.wait();
-    is_dialled()
-}
-
-#[test]
-fn a_killed_self_test_is_told_with_what_puts_it_right() {
-    let file = loop {
-        let file = TemporaryFile::new("killed-selftest");
-        if killed_while_another_frequency_is_dialled(&file) {
-            break file;
-        }
-    };
-    let mock = file.mock("full");
-    let told = ptpctl(&format!("get {mock}")).stderr;
-    let dial = told.lines().find_map(|line| line.split(": ptpctl adjfreq ").nth(1));
-    assert!(told.contains(": ptpctl offset "), "{told}");
-    ptpctl(&format!("adjfreq {}", dial.expect("a command")));
-    ptpctl(&format!("set now {mock}"));
-    assert_eq!(ptpctl(&format!("get {mock}")).stderr, "");
-    let freq = ptpctl(&format!("freq --json {mock}")).done().json();
-    assert_eq!(freq["frequency_scaled_ppm"], 786);
-}
-
 /// How a run that may be ended at any moment is ended.
 #[derive(Clone, Copy, Debug)]
 enum End {
@@ -245,7 +153,13 @@ fn rounds() -> u64 {
 }
 
 /// Ends a command at random moments of its first ones, and looks at the clock it leaves.
-fn end_at_random(command: &str, settings: &str, longest_us: u64, look: fn(&TemporaryFile, bool)) {
+fn end_at_random(
+    command: &str,
+    settings: &str,
+    longest_us: u64,
+    unread: i32,
+    look: fn(&TemporaryFile, bool),
+) {
     std::thread::scope(|scope| {
         for (number, end) in ENDS.into_iter().enumerate() {
             scope.spawn(move || {
@@ -281,7 +195,9 @@ fn end_at_random(command: &str, settings: &str, longest_us: u64, look: fn(&Tempo
                             End::Signal(signal) => {
                                 status.signal() == Some(signal as i32) || status.success()
                             }
-                            End::ClosedPipe => status.success(),
+                            End::ClosedPipe => {
+                                status.success() || status.code() == Some(unread)
+                            }
                         },
                         "{command}: {end:?} after {after:?}: {status:?}"
                     );
@@ -298,7 +214,7 @@ fn state(file: &TemporaryFile) -> Option<serde_json::Value> {
     Some(serde_json::from_str(&text).expect("a whole state"))
 }
 
-fn no_journal_is_left(file: &TemporaryFile) {
+pub(crate) fn no_journal_is_left(file: &TemporaryFile) {
     let name = file.0.file_name().expect("a name").to_str().expect("text").to_owned();
     let folder = file.0.parent().expect("a folder");
     let left = std::fs::read_dir(folder).expect("a folder").flatten().find(|entry| {
@@ -309,7 +225,7 @@ fn no_journal_is_left(file: &TemporaryFile) {
 
 #[test]
 fn extts_leaves_nothing_on_at_whatever_moment_it_ends() {
-    end_at_random("extts --pin SDP1 --timeout 1s", "full,signal=1ms", 12_000, |file, _| {
+    end_at_random("extts --pin SDP1 --timeout 1s", "full,signal=1ms", 12_000, 0, |file, _| {
         if let Some(state) = state(file) {
             assert_eq!(
                 (&state["inputs"], &state["pins"][1]),
@@ -322,7 +238,7 @@ fn extts_leaves_nothing_on_at_whatever_moment_it_ends() {
 
 #[test]
 fn perout_is_wholly_on_or_wholly_off_at_whatever_moment_it_ends() {
-    end_at_random("perout --period 1s --pin SDP1", "full", 6_000, |file, done| {
+    end_at_random("perout --period 1s --pin SDP1", "full", 6_000, 0, |file, done| {
         let Some(state) = state(file) else {
             assert!(!done);
             return;
@@ -337,7 +253,7 @@ fn perout_is_wholly_on_or_wholly_off_at_whatever_moment_it_ends() {
 #[test]
 fn selftest_leaves_the_clock_as_it_was_at_whatever_moment_it_ends() {
     let command = "selftest --yes --loop 0:1";
-    end_at_random(command, "full,time=virtual,loop=0:1", 40_000, |file, _| {
+    end_at_random(command, "full,time=virtual,loop=0:1", 40_000, 1, |file, _| {
         let Some(state) = state(file) else { return };
         assert_eq!(state["inputs"], serde_json::json!({}), "{state}");
         assert_eq!(state["outputs"], serde_json::json!({}), "{state}");

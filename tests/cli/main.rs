@@ -13,6 +13,8 @@ mod common;
 mod defects;
 mod ends;
 mod faults;
+mod journal;
 mod ktap;
 mod selftest;
+mod sound;
 mod wrong_input;
