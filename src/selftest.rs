@@ -11,6 +11,7 @@ mod bench;
 mod caps;
 mod frequency;
 mod offset;
+mod pace;
 mod phase;
 mod pins;
 mod restore;

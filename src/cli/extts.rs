@@ -171,11 +171,18 @@ fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, 
         journal::settle(phc, &[&Entry::extts(channel).key]);
         "are off"
     };
-    Ok(Report::on(phc.name())
+    let report = Report::on(phc.name())
         .headline(format!("external timestamps of channel {channel} {done}"))
         .value("channel", channel)
         .value("enabled", false)
-        .value("dry_run", context.is_dry_run()))
+        .value("dry_run", context.is_dry_run());
+    let has = |pin: &Pin| pin.function == PinFunction::Extts && pin.channel == channel;
+    Ok(match phc.pins()?.into_iter().find(has) {
+        Some(Pin { index, name, .. }) => report.note(format!(
+            "pin {index} ({name}) has that channel still: 'ptpctl pin {index} none' takes it away"
+        )),
+        None => report,
+    })
 }
 
 /// What has to be put back at the end, also on the way out of a panic.

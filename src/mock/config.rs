@@ -205,7 +205,7 @@ impl Config {
                 self.fail.push(Failure { call: call.to_owned(), after, errno });
             }
             "remove" => self.remove = Some(within(value, 0, i64::MAX)?),
-            _ => return Err("there is no such setting".into()),
+            _ => return Err("there is no such setting: ptpctl-mock(7) has them all".into()),
         }
         Ok(())
     }

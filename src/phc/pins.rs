@@ -211,5 +211,8 @@ pub(super) fn no_channel(function: &str, channel: u32, channels: u32) -> String 
 
 fn pin_asked(pin: &Pin, function: PinFunction, channel: u32) -> String {
     let (index, name) = (pin.index, &pin.name);
-    format!("give pin {index} ({name}) the function {function}, channel {channel}")
+    match function {
+        PinFunction::None => format!("take its function from pin {index} ({name})"),
+        function => format!("give pin {index} ({name}) the function {function}, channel {channel}"),
+    }
 }

@@ -1,6 +1,7 @@
 //! What has to be put back: every change of the clock is entered here before it is made.
 
-use super::bench::{Bench, Comparison, Pace, must_be_near, per_second, time};
+use super::bench::Bench;
+use super::pace::{Comparison, Pace, must_be_near, per_second, time};
 use super::{Change, Stop, Verdict, skip};
 use crate::phc::{Error, Pin, PinFunction};
 use crate::{Frequency, Offset};

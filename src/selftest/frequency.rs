@@ -1,6 +1,7 @@
 //! Dialling a frequency, and its effect over time.
 
-use super::bench::{Bench, LONGEST_PACE, Pace, ppm, within};
+use super::bench::Bench;
+use super::pace::{LONGEST_PACE, Pace, ppm, within};
 use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
 use crate::Frequency;

@@ -1,6 +1,7 @@
 //! The ways of reading the clock beside a system clock.
 
-use super::bench::{Bench, span, time};
+use super::bench::Bench;
+use super::pace::{span, time};
 use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
 use crate::kernel::Version;

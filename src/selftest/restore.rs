@@ -1,7 +1,8 @@
 //! Everything is as it was before.
 
 use super::account::WORST;
-use super::bench::{Bench, WIDEST_DOUBT, span, time};
+use super::bench::Bench;
+use super::pace::{WIDEST_DOUBT, span, time};
 use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must, skip};
 use crate::phc::Pin;

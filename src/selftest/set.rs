@@ -1,6 +1,7 @@
 //! Setting the clock.
 
-use super::bench::{Bench, LAST_SECOND, must_be_near, nanoseconds, span, time};
+use super::bench::{Bench, LAST_SECOND, nanoseconds};
+use super::pace::{must_be_near, span, time};
 use super::{Check, Group, Stop, Verdict, must_refuse, skip};
 use crate::kernel::uapi::timespec;
 use nix::errno::Errno;

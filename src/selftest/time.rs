@@ -1,6 +1,7 @@
 //! The clock can be read, and goes.
 
-use super::bench::{Bench, ppm, span, within};
+use super::bench::Bench;
+use super::pace::{ppm, span, within};
 use super::{Check, Group, Stop, Verdict, must};
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Periodic outputs and external timestamps, through two pins that are wired together.
 
-use super::bench::{Bench, Loop, ask, span, time};
+use super::bench::{Bench, Loop, ask};
+use super::pace::{span, time};
 use super::pins::free;
 use super::{Check, Group, Stop, Verdict, must, skip};
 use crate::Offset;

@@ -1,0 +1,200 @@
+//! How the clock goes beside the machine's own, with what each measurement leaves open.
+
+use super::bench::{Bench, nanoseconds};
+use super::{Stop, Verdict};
+use std::time::Duration;
+
+/// How many readings a comparison takes, and how long where they are slow.
+const READINGS: usize = 50;
+const LEAST_READINGS: usize = 2;
+const LONGEST_COMPARISON: i128 = 20_000_000;
+/// A reading that takes longer than this even undisturbed is the clock's fault, not the machine's.
+const SLOW_READING: i128 = 100_000;
+
+/// How far a setting or a step may be off: a driver that reads, adds and writes loses the time
+/// that it takes.
+const TOLERANCE: i128 = 1_000_000;
+/// Beyond this doubt nothing is said of a setting or a step. What drivers get wrong is a part of a
+/// second and more.
+pub(super) const WIDEST_DOUBT: i128 = 50_000_000;
+
+/// A pace is measured no longer than this.
+pub(super) const LONGEST_PACE: Duration = Duration::from_secs(4);
+
+/// The clock − the machine's raw monotonic clock, in nanoseconds: somewhere in between.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Comparison {
+    pub(super) low: i128,
+    pub(super) high: i128,
+    /// When, on the raw monotonic clock.
+    pub(super) at: i128,
+}
+
+/// How much faster than the machine's clock, in millionths of a ppb: somewhere in between.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) low: i128,
+    pub(super) high: i128,
+}
+
+impl Comparison {
+    pub(super) fn middle(&self) -> i128 {
+        i128::midpoint(self.low, self.high)
+    }
+
+    /// It is off by this at most.
+    pub(super) fn bound(&self) -> i128 {
+        (self.high - self.low + 1) / 2
+    }
+}
+
+impl Pace {
+    pub(super) fn middle(&self) -> i128 {
+        i128::midpoint(self.low, self.high)
+    }
+
+    pub(super) fn bound(&self) -> i128 {
+        (self.high - self.low + 1) / 2
+    }
+
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        Self { low: self.low - other.high, high: self.high - other.low }
+    }
+
+    /// What holds both.
+    pub(super) fn with(&self, other: &Self) -> Self {
+        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
+}
+
+/// How far a pace in millionths of a ppb moves a clock in so many nanoseconds.
+pub(super) fn per_second(micro_ppb: i128, nanoseconds: i128) -> i128 {
+    // A clock that shows nonsense is what this looks for.
+    micro_ppb.saturating_mul(nanoseconds) / 1_000_000_000_000_000
+}
+
+/// Millionths of a ppb as people read them.
+pub(super) fn ppm(micro_ppb: i128) -> String {
+    // To a thousandth of a ppm.
+    let thousandths = micro_ppb.saturating_add(micro_ppb.signum() * 500_000) / 1_000_000;
+    let sign = if thousandths < 0 { "-" } else { "+" };
+    let size = thousandths.unsigned_abs();
+    format!("{sign}{}.{:03} ppm", size / 1_000, size % 1_000)
+}
+
+/// A doubt in millionths of a ppb, as people read it.
+pub(super) fn within(micro_ppb: i128) -> String {
+    ppm(micro_ppb.saturating_abs()).replacen('+', "", 1)
+}
+
+/// A distance in nanoseconds as people read it, with its sign.
+pub(super) fn time(nanoseconds: i128) -> String {
+    i64::try_from(nanoseconds).map_or_else(
+        |_| format!("{nanoseconds} ns"),
+        |nanoseconds| format!("{:+}", crate::Offset::from_nanoseconds(nanoseconds)),
+    )
+}
+
+/// As [`time`], of what has no direction.
+pub(super) fn span(nanoseconds: i128) -> String {
+    time(nanoseconds).replacen('+', "", 1)
+}
+
+impl Bench<'_> {
+    /// As [`Bench::compare`], with the machine's UTC clock.
+    pub(super) fn compare_with_realtime(&self) -> Result<Comparison, Stop> {
+        self.compare_with(libc::CLOCK_REALTIME)
+    }
+
+    /// Compares the clock with the machine's raw monotonic clock: all readings together give less
+    /// doubt than the best of them.
+    pub(super) fn compare(&self) -> Result<Comparison, Stop> {
+        self.compare_with(libc::CLOCK_MONOTONIC_RAW)
+    }
+
+    fn compare_with(&self, clock: libc::clockid_t) -> Result<Comparison, Stop> {
+        let now = || {
+            let time = self.ask(|calls| calls.system_gettime(clock));
+            time.map(nanoseconds)
+                .map_err(|errno| Stop::Wrong(format!("the machine's own clock fails: {errno:?}")))
+        };
+        let began = now()?;
+        let mut all: Option<Comparison> = None;
+        for number in 0..READINGS {
+            let before = now()?;
+            // A clock on a slow bus isn't read so often.
+            if number >= LEAST_READINGS && before - began > LONGEST_COMPARISON {
+                break;
+            }
+            let shown = self.shows()?;
+            let after = now()?;
+            self.shortest.set(self.shortest.get().min(after - before));
+            // As it would have been at the beginning.
+            let shown = shown - per_second(self.expected_pace(), before - began);
+            let (low, high) = (shown - after, shown - before);
+            all = Some(match all {
+                None => Comparison { low, high, at: began },
+                Some(all) => {
+                    Comparison { low: all.low.max(low), high: all.high.min(high), at: began }
+                }
+            });
+        }
+        let all = all.ok_or_else(|| Stop::Wrong("no reading".into()))?;
+        // Where no offset fits all readings, because the clock wanders, it was somewhere in between.
+        Ok(Comparison { low: all.low.min(all.high), high: all.high.max(all.low), ..all })
+    }
+
+    /// The pace that the clock should go at now, in millionths of a ppb.
+    fn expected_pace(&self) -> i128 {
+        let own = self.pace.map_or_else(|| self.account.frequency.micro_ppb(), |own| own.middle());
+        own.saturating_add(self.account.dialled_beside())
+    }
+
+    /// How far the clock moves against the machine's in so many nanoseconds.
+    pub(super) fn drifts(&self, nanoseconds: i128) -> i128 {
+        per_second(self.expected_pace(), nanoseconds).saturating_abs()
+    }
+
+    /// Measures the clock's pace for so long.
+    pub(super) fn measure_pace(&self, duration: Duration) -> Result<Pace, Stop> {
+        let begin = self.compare()?;
+        self.sleep(duration)?;
+        let end = self.compare()?;
+        let span = (end.at - begin.at).max(1);
+        let per = |nanoseconds: i128| nanoseconds.saturating_mul(1_000_000_000_000_000) / span;
+        Ok(Pace { low: per(end.low - begin.high), high: per(end.high - begin.low) })
+    }
+
+    /// How long a pace has to be measured to be known within `micro_ppb`: 1 s at least. Where
+    /// there isn't the time for it, that has to do.
+    pub(super) fn long_enough_for(&self, micro_ppb: i128) -> Result<Duration, Stop> {
+        let doubt = 2 * self.compare()?.bound();
+        let long = doubt.saturating_mul(1_000_000_000_000_000) / micro_ppb.max(1);
+        // Four such measurements may follow.
+        let there_is_time = long < self.time_left() / 5;
+        let long = u64::try_from(long).map_or(LONGEST_PACE, Duration::from_nanos);
+        let least = Duration::from_secs(1);
+        Ok(if there_is_time && long < LONGEST_PACE { long.max(least) } else { least })
+    }
+
+    /// Why something can't be told that was measured too coarsely.
+    pub(super) fn too_coarse(&self, why: &str) -> String {
+        let shortest = self.shortest.get();
+        if shortest > SLOW_READING && shortest < i128::MAX {
+            format!("a reading takes {}, too long to tell: {why}", span(shortest))
+        } else {
+            format!("this machine is too busy to tell: {why}")
+        }
+    }
+}
+
+/// What a setting or a step is off by must be little.
+pub(super) fn must_be_near(off: i128, bound: i128, wrong: impl FnOnce() -> String) -> Verdict {
+    if off.saturating_abs() > TOLERANCE + bound {
+        return Err(Stop::Wrong(wrong()));
+    }
+    if bound > WIDEST_DOUBT {
+        return Err(Stop::Unsure(format!("it is known within {} only", span(bound))));
+    }
+    Ok(())
+}
