@@ -23,6 +23,17 @@ pub(crate) fn watch(file: &TemporaryFile) -> (Child, BufReader<ChildStdout>) {
     (child, events)
 }
 
+/// The signals that end a program, but for those that these tests were told to ignore: under
+/// nohup so do the programs that they start.
+fn ending_signals() -> impl Iterator<Item = Signal> {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");
+    let ignored = u64::from_str_radix(ignored.trim(), 16).expect("a mask");
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
+        .into_iter()
+        .filter(move |signal| ignored >> (*signal as u32 - 1) & 1 == 0)
+}
+
 #[track_caller]
 pub(crate) fn assert_all_is_off(file: &TemporaryFile) {
     let state = std::fs::read_to_string(&file.0).expect("a state");
@@ -33,7 +44,7 @@ pub(crate) fn assert_all_is_off(file: &TemporaryFile) {
 
 #[test]
 fn a_signal_switches_off_and_then_ends_the_program() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+    for signal in ending_signals() {
         let file = TemporaryFile::new(signal.as_str());
         let (mut child, _events) = watch(&file);
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
@@ -140,13 +151,6 @@ enum End {
     ClosedPipe,
 }
 
-const ENDS: [End; 4] = [
-    End::Signal(Signal::SIGINT),
-    End::Signal(Signal::SIGTERM),
-    End::Signal(Signal::SIGHUP),
-    End::ClosedPipe,
-];
-
 /// How often each end comes for each command: 1 000 times where it is asked for.
 fn rounds() -> u64 {
     std::env::var("PTPCTL_SIGNALS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
@@ -161,7 +165,8 @@ fn end_at_random(
     look: fn(&TemporaryFile, bool),
 ) {
     std::thread::scope(|scope| {
-        for (number, end) in ENDS.into_iter().enumerate() {
+        let ends = ending_signals().map(End::Signal).chain([End::ClosedPipe]);
+        for (number, end) in ends.enumerate() {
             scope.spawn(move || {
                 // A seed of its own, so that a failure comes again.
                 let mut random = 1 + number as u64;
