@@ -63,7 +63,7 @@ impl Frequency {
 }
 
 /// `value / 10^places` without trailing zeros.
-fn fixed(value: i128, places: u32) -> String {
+pub(crate) fn fixed(value: i128, places: u32) -> String {
     let scale = 10_u128.pow(places);
     let magnitude = value.unsigned_abs();
     let sign = if value < 0 { "-" } else { "" };

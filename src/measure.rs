@@ -2,6 +2,7 @@
 
 mod estimate;
 mod gaps;
+mod line;
 
-pub use estimate::{Difference, Estimate, Estimator, difference, estimate};
+pub use estimate::{Difference, Estimate, Estimator, Pace, Way, difference, estimate};
 pub use gaps::Gaps;

@@ -105,12 +105,13 @@ pub(super) fn system_clock() -> Arg {
         .value_parser(|text: &str| text.parse::<SystemClock>())
 }
 
-/// How many samples to take.
-pub(super) fn samples(default: &'static str) -> Arg {
-    option("samples", "N", "Take so many samples; more than 25 take several calls")
+/// How long to measure: so many samples, or so long.
+pub(super) fn measuring(command: clap::Command) -> clap::Command {
+    let samples = option("samples", "N", "Take so many samples, however long that is")
         .short('s')
-        .default_value(default)
-        .value_parser(value_parser!(u32).range(1..=10_000_000))
+        .value_parser(value_parser!(u32).range(1..=10_000_000));
+    let time = option("duration", "TIME", "Measure for so long: 100ms [default: 30ms]");
+    command.arg(samples).arg(duration(time))
 }
 
 #[cfg(fuzzing)]

@@ -1,7 +1,7 @@
 //! `ptpctl diff`: one clock − another.
 
 use super::failure::Failure;
-use super::offset::Measured;
+use super::offset::{Limit, Measured, rate_text, rate_values};
 use super::{Command, Context, arguments};
 use crate::find;
 use crate::measure::difference;
@@ -22,8 +22,7 @@ pub(super) const COMMAND: Command = Command {
 const MOST_SLEWED: u128 = 10_000_000;
 
 fn arguments(command: clap::Command) -> clap::Command {
-    command
-        .arg(arguments::samples("25"))
+    arguments::measuring(command)
         .arg(Arg::new("first").value_name("DEVICE").required(true).help("The first clock"))
         .arg(Arg::new("second").value_name("OTHER").help("The clock to subtract"))
         .long_about(
@@ -52,8 +51,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         (None, None) => return Err(Failure::Usage("a second clock is missing".into())),
     };
     let (first, second) = (open(first)?, open(second)?);
-    let number: u32 = context.required("samples")?;
-    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    let limit = Limit::of(context).share(3);
     // Nobody steps the raw clock, but old kernels and drivers don't read samples against it.
     let raw = SystemClock::MonotonicRaw;
     let clock = if first.takes_clock(raw)? && second.takes_clock(raw)? {
@@ -61,7 +59,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     } else {
         SystemClock::Realtime
     };
-    let measure = |phc: &Phc| Measured::from(phc, clock, number);
+    let measure = |phc: &Phc| Measured::from(phc, clock, limit);
     // Across a step of the system clock the two clocks' offsets from it don't compare.
     let epoch = |phc: &Phc| -> Result<i128, Failure> {
         let monotonic = i128::try_from(phc.monotonic()?.as_nanos()).unwrap_or(i128::MAX);
@@ -90,6 +88,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         .value("other_clock_name", second.name().clock_name.clone())
         .row("offset", format!("{:+}", difference.offset), "offset_ns", difference.offset)
         .row("bound", bound, "bound_ns", told.then_some(difference.bound))
+        .rows("rate", rate_text(difference.pace), rate_values(difference.pace))
         .rows(
             "method",
             methods,

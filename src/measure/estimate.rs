@@ -1,48 +1,128 @@
-//! The offset of a clock from readings between two readings of a system clock.
+//! The offset and the rate of a clock from readings between two readings of a system clock.
 
+use super::line::Line;
 use crate::Offset;
+use crate::decimal::divide_to_nearest;
+use crate::frequency::fixed;
 use crate::phc::Sample;
 
-/// What samples say of a clock's offset.
+/// What samples say of a clock's offset, at the moment for which they say the most.
 ///
-/// The clock was read somewhere between the two system times of a sample, so its true offset at
-/// that moment is within half of their distance of *clock − middle*: that is the bound.
+/// The clock was read somewhere between the two system times of a sample. Where both clocks go
+/// evenly, one straight line passes through all samples; what all lines that do have in common
+/// holds the truth. It is proven as far as each sample's times are, and as the two clocks were
+/// steady meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
     /// Clock − system clock.
     pub offset: Offset,
-    /// From the system time before the reading to the one after it, in the best sample.
-    pub delay: Offset,
-    /// The offset is off by this at most: half the delay, rounded up.
+    /// The offset is off by this at most.
     pub bound: Offset,
-    /// The middle of the best sample on the system clock, in nanoseconds.
+    /// From the system time before the reading to the one after it, in the best sample.
+    ///
+    /// Half of it is what no number of samples improves: nobody can tell how much of it is on the
+    /// way there and how much on the way back.
+    pub delay: Offset,
+    /// When, on the system clock, in nanoseconds.
     pub at: i128,
+    /// How the offset was found.
+    pub way: Way,
+    /// How fast the clock goes beside the system clock; `None` where a line doesn't tell.
+    pub pace: Option<Pace>,
     /// How many samples there were.
     pub samples: usize,
     /// How many of them were useless: the system clock went backwards in between.
     pub useless: usize,
+    /// How often one of the clocks was stepped in between: what was before a step doesn't count.
+    pub steps: usize,
 }
 
-/// Finds the sample with the shortest delay, the first of several, among those that it is given.
-#[derive(Clone, Copy, Debug, Default)]
+/// How an offset was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By all straight lines through all samples.
+    Line,
+    /// No straight line passes through all samples, because one of the clocks wanders or is being
+    /// slewed: by the sample with the shortest delay alone, at its own moment.
+    BestSample,
+}
+
+/// How much faster one clock goes than another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// In millionths of a ppb.
+    pub micro_ppb: i128,
+    /// It is off by this at most, in millionths of a ppb.
+    pub bound: i128,
+}
+
+impl Pace {
+    /// In ppb, written with three decimals at most.
+    pub fn ppb(&self) -> String {
+        fixed(divide_to_nearest(self.micro_ppb, 1_000), 3)
+    }
+
+    /// The bound in ppb, rounded up to three decimals.
+    pub fn bound_ppb(&self) -> String {
+        fixed(-(-self.bound).div_euclid(1_000), 3)
+    }
+}
+
+impl Estimate {
+    /// The part of the bound that no number of samples improves, as far as that can be told: half
+    /// of the shortest delay at most.
+    pub fn asymmetry(&self) -> Offset {
+        let delay = self.delay.nanoseconds();
+        self.bound.min(Offset::from_nanoseconds(delay / 2 + delay % 2))
+    }
+}
+
+/// Finds the offset of a clock from the samples that it is given, one by one. However many they
+/// are, it needs little memory.
+#[derive(Clone, Debug, Default)]
 pub struct Estimator {
     best: Option<(Offset, Sample)>,
+    first: Option<Sample>,
+    last: Option<Sample>,
+    line: Line,
     samples: usize,
     useless: usize,
+    steps: usize,
 }
+
+/// A clock that goes by another hundredth than the system's from one sample to the next was
+/// stepped.
+const FASTEST: i128 = 100;
+
+/// Times are cut to whole nanoseconds: a moment is up to this later than its time.
+const CUT: i128 = 1;
 
 impl Estimator {
     /// Takes one more sample.
     pub fn add(&mut self, sample: Sample) {
         self.samples += 1;
-        match sample.after.since(sample.before) {
-            Some(delay) if delay >= Offset::ZERO => {
-                if self.best.is_none_or(|(shortest, _)| delay < shortest) {
-                    self.best = Some((delay, sample));
-                }
+        let delay = match sample.after.since(sample.before) {
+            Some(delay) if delay >= Offset::ZERO => delay,
+            _ => {
+                self.useless += 1;
+                return;
             }
-            _ => self.useless += 1,
+        };
+        if self.last.is_some_and(|last| is_step(&last, &sample)) {
+            self.steps += 1;
+            (self.first, self.best, self.line) = (None, None, Line::default());
         }
+        self.last = Some(sample);
+        if self.best.is_none_or(|(shortest, _)| delay < shortest) {
+            self.best = Some((delay, sample));
+        }
+        let first = self.first.get_or_insert(sample);
+        let start = first.before.total_nanoseconds();
+        self.line.push(
+            sample.phc.total_nanoseconds() - first.phc.total_nanoseconds(),
+            sample.before.total_nanoseconds() - start - CUT,
+            sample.after.total_nanoseconds() - start + CUT,
+        );
     }
 
     /// What the samples so far say.
@@ -51,18 +131,53 @@ impl Estimator {
     /// or the offset doesn't fit 64 bits of nanoseconds.
     pub fn estimate(&self) -> Option<Estimate> {
         let (delay, best) = self.best?;
+        let first = self.first?;
+        let feasible = self.line.feasible();
+        let start = first.before.total_nanoseconds();
+        // The system's time when the clock showed its own, between two bounds.
+        let (clock, system) = if let Some(feasible) = feasible {
+            let (low, high) = feasible.system;
+            (first.phc.total_nanoseconds() + feasible.clock, (start + low, start + high))
+        } else {
+            let (before, after) = (best.before, best.after);
+            let system = (before.total_nanoseconds() - CUT, after.total_nanoseconds() + CUT);
+            (best.phc.total_nanoseconds(), system)
+        };
+        let (low, high) = system;
         // Twice the middle is a whole number; the offset from the middle is rounded down.
-        let twice_the_middle = best.before.total_nanoseconds() + best.after.total_nanoseconds();
-        let twice_the_offset = 2 * best.phc.total_nanoseconds() - twice_the_middle;
+        let twice_the_offset = 2 * clock - low - high;
+        let pace = feasible.and_then(|feasible| feasible.pace);
         Some(Estimate {
             offset: Offset::from_nanoseconds(i64::try_from(twice_the_offset.div_euclid(2)).ok()?),
+            bound: Offset::from_nanoseconds(i64::try_from((high - low + 1) / 2).ok()?),
             delay,
-            bound: Offset::from_nanoseconds(delay.nanoseconds() / 2 + delay.nanoseconds() % 2),
-            at: twice_the_middle.div_euclid(2),
+            at: (low + high).div_euclid(2),
+            way: if feasible.is_some() { Way::Line } else { Way::BestSample },
+            pace: pace.map(|(slow, fast)| Pace {
+                micro_ppb: i128::midpoint(slow, fast),
+                bound: (fast - slow + 1) / 2,
+            }),
             samples: self.samples,
             useless: self.useless,
+            steps: self.steps,
         })
     }
+}
+
+/// Whether one of the clocks was stepped between two samples.
+fn is_step(one: &Sample, next: &Sample) -> bool {
+    if next.phc < one.phc || next.before < one.before {
+        return true;
+    }
+    let offsets = |sample: &Sample| {
+        let phc = sample.phc.total_nanoseconds();
+        (phc - sample.after.total_nanoseconds(), phc - sample.before.total_nanoseconds())
+    };
+    let (low, high) = offsets(one);
+    let (next_low, next_high) = offsets(next);
+    let apart = (next_low - high).max(low - next_high);
+    let elapsed = next.after.total_nanoseconds() - one.before.total_nanoseconds();
+    apart > elapsed / FASTEST + 2 * CUT
 }
 
 /// What samples say, by an [`Estimator`].
@@ -73,13 +188,17 @@ impl Estimator {
 /// use ptpctl::{Timestamp, measure::estimate, phc::Sample};
 ///
 /// let at = |nanoseconds| Timestamp::new(1_700_000_000, nanoseconds).expect("in range");
+/// // The clock is 4 us ahead. Two samples were quick on the way back, the one between on the way
+/// // there: neither way alone says where the clock was read.
 /// let samples = [
-///     Sample { before: at(0), phc: at(5_000), after: at(2_000) },
-///     Sample { before: at(9_000), phc: at(13_600), after: at(10_000) },
+///     Sample { before: at(0), phc: at(5_600), after: at(1_700) },
+///     Sample { before: at(9_000), phc: at(13_100), after: at(10_600) },
+///     Sample { before: at(18_000), phc: at(23_400), after: at(19_500) },
 /// ];
 /// let estimate = estimate(&samples).expect("a sample is of use");
-/// assert_eq!(estimate.offset.to_string(), "4.1 us");
-/// assert_eq!(estimate.bound.to_string(), "500 ns");
+/// assert_eq!(estimate.offset.to_string(), "4 us");
+/// assert_eq!(estimate.bound.to_string(), "101 ns");
+/// assert_eq!(estimate.delay.to_string(), "1.5 us");
 /// ```
 pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
     let mut estimator = Estimator::default();
@@ -96,6 +215,8 @@ pub struct Difference {
     pub offset: Offset,
     /// The offset is off by this at most.
     pub bound: Offset,
+    /// How much faster the first clock goes than the second, where that is told.
+    pub pace: Option<Pace>,
 }
 
 /// The first clock's offset at the moment of the second's, between an estimate of the first
@@ -117,7 +238,24 @@ pub fn difference(before: &Estimate, second: &Estimate, after: &Estimate) -> Opt
     Some(Difference {
         offset: Offset::from_nanoseconds(offset),
         bound: Offset::from_nanoseconds(bound.checked_add(second.bound.nanoseconds())?),
+        pace: first_pace(before, after).zip(second.pace).map(|(first, second)| Pace {
+            micro_ppb: first.micro_ppb - second.micro_ppb,
+            bound: first.bound + second.bound,
+        }),
     })
+}
+
+/// The pace of a clock between two estimates of it: the best of what either tells, and of how far
+/// the offset has moved from one to the other.
+fn first_pace(before: &Estimate, after: &Estimate) -> Option<Pace> {
+    let span = after.at - before.at;
+    let per = |nanoseconds: i64| i128::from(nanoseconds).checked_mul(1_000_000_000_000_000);
+    let between = (span > 0).then(|| {
+        let moved = after.offset.nanoseconds().checked_sub(before.offset.nanoseconds())?;
+        let doubt = before.bound.nanoseconds().checked_add(after.bound.nanoseconds())?;
+        Some(Pace { micro_ppb: per(moved)? / span, bound: per(doubt)? / span + 2 })
+    });
+    [before.pace, after.pace, between.flatten()].into_iter().flatten().min_by_key(|pace| pace.bound)
 }
 
 #[cfg(test)]
@@ -131,14 +269,40 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_delay_wins_and_half_of_it_is_the_bound() {
+    fn quick_ways_there_and_back_are_put_together() {
         let samples =
-            [sample(0, 600, 1_000), sample(2_000, 2_153, 2_301), sample(5_000, 5_900, 6_000)];
+            [sample(0, 950, 1_000), sample(2_000, 2_050, 3_000), sample(5_000, 5_950, 6_000)];
         let estimate = estimate(&samples).expect("an estimate");
-        assert_eq!(estimate.offset.nanoseconds(), 2); // 2153 - 2150.5, rounded down
-        assert_eq!(estimate.delay.nanoseconds(), 301);
-        assert_eq!(estimate.bound.nanoseconds(), 151);
-        assert_eq!((estimate.samples, estimate.useless), (3, 0));
+        assert_eq!((estimate.offset.nanoseconds(), estimate.bound.nanoseconds()), (0, 51));
+        assert_eq!((estimate.way, estimate.delay.nanoseconds()), (Way::Line, 1_000));
+        assert_eq!((estimate.samples, estimate.useless, estimate.steps), (3, 0, 0));
+    }
+
+    #[test]
+    fn what_was_before_a_step_does_not_count() {
+        // The clock goes a microsecond ahead; then the system clock does.
+        let samples = [
+            sample(0, 50, 100),
+            sample(1_000, 2_050, 1_100),
+            sample(2_000, 3_050, 2_100),
+            sample(4_000, 4_050, 4_100),
+        ];
+        let after = |number| estimate(&samples[..number]).expect("an estimate");
+        assert_eq!((after(3).steps, after(3).offset.nanoseconds()), (1, 1_000));
+        assert_eq!((after(4).steps, after(4).offset.nanoseconds()), (2, 0));
+    }
+
+    #[test]
+    fn where_no_line_fits_the_best_sample_counts() {
+        // A clock that goes to and fro by less than looks like a step.
+        let samples = [
+            sample(0, 50, 100),
+            sample(100_000, 100_550, 100_200),
+            sample(200_000, 200_030, 200_060),
+        ];
+        let estimate = estimate(&samples).expect("an estimate");
+        assert_eq!((estimate.way, estimate.pace), (Way::BestSample, None));
+        assert_eq!((estimate.offset.nanoseconds(), estimate.bound.nanoseconds()), (0, 31));
     }
 
     #[test]
@@ -158,7 +322,7 @@ mod tests {
         let later = at(sample(200, 1_215, 210)); // +1010 at 205
         let difference = difference(&first, &second, &later).expect("a difference");
         assert_eq!(difference.offset.nanoseconds(), 805);
-        assert_eq!(difference.bound.nanoseconds(), 10);
+        assert_eq!(difference.bound.nanoseconds(), 12);
     }
 
     proptest::proptest! {

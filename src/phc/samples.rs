@@ -5,6 +5,7 @@ use crate::kernel::uapi::{self, CLOCK_AUX, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, ptp_
 use crate::kernel::{self, Version};
 use crate::{Timestamp, Unknown};
 use nix::errno::Errno;
+use std::ops::ControlFlow;
 use std::{fmt, str::FromStr};
 
 /// How a clock and a system clock are read together.
@@ -110,7 +111,7 @@ impl Sample {
 impl Phc {
     /// Reads `number` samples with one method, against `clock`, of the clock itself or of its
     /// free-running counter (`cycles`). `take` is handed what each of the kernel's calls gives, up
-    /// to 25 samples.
+    /// to 25 samples, and may end it with [`ControlFlow::Break`].
     ///
     /// # Errors
     ///
@@ -129,7 +130,7 @@ impl Phc {
         clock: SystemClock,
         cycles: bool,
         number: usize,
-        take: &mut dyn FnMut(&[Sample]),
+        take: &mut dyn FnMut(&[Sample]) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let most = if method == Method::Precise { 1 } else { PTP_MAX_SAMPLES };
         let mut batch = Vec::with_capacity(most as usize);
@@ -142,7 +143,9 @@ impl Phc {
                 Method::Extended => self.extended_samples(clock, cycles, now, &mut batch)?,
                 Method::Basic => self.basic_samples(clock, cycles, now, &mut batch)?,
             }
-            take(&batch);
+            if take(&batch).is_break() {
+                break;
+            }
             missing -= now as usize;
         }
         Ok(())
@@ -163,6 +166,7 @@ impl Phc {
         let mut samples = Vec::new();
         self.each_batch(method, clock, cycles, number, &mut |batch| {
             samples.extend_from_slice(batch);
+            ControlFlow::Continue(())
         })?;
         Ok(samples)
     }
@@ -180,7 +184,7 @@ impl Phc {
         clock: SystemClock,
         cycles: bool,
         number: usize,
-        take: &mut dyn FnMut(Method, &[Sample]),
+        take: &mut dyn FnMut(Method, &[Sample]) -> ControlFlow<()>,
     ) -> Result<(Method, Option<Error>), Error> {
         let mut unsupported = None;
         let mut failed = None;

@@ -107,7 +107,11 @@ fn offset_is_the_clock_less_the_system_clock_with_a_bound_that_holds() {
             let number = |key: &str| offset[key].as_i64().expect("a number");
             let error = (number("offset_ns") - 1_500).abs();
             assert!(error <= number("bound_ns"), "{offset}");
-            assert_eq!(number("bound_ns"), (number("delay_ns") + 1) / 2);
+            assert!(number("bound_ns") <= number("delay_ns") / 2 + 2, "{offset}");
+            assert_eq!(
+                number("asymmetry_ns"),
+                number("bound_ns").min((number("delay_ns") + 1) / 2)
+            );
             assert_eq!(offset["method"], json!(method));
         }
     }
@@ -154,6 +158,59 @@ fn offset_explains_whole_seconds_by_tai() {
 }
 
 #[test]
+fn offset_tells_the_rate_with_a_bound_that_holds() {
+    for ppm in [-100, 0, 100] {
+        for settings in ["jitter=400ns", "jitter=10us", "read=300ns,noise=1ns"] {
+            let mock = format!("mock:igb,time=virtual,{settings},freq={ppm}ppm");
+            let offset = ptpctl(&format!("offset --json {mock}")).done().json();
+            let number = |key: &str| offset[key].as_f64().expect("a number");
+            let off = (number("rate_ppb") - f64::from(ppm) * 1_000.0).abs();
+            assert!(off <= number("rate_bound_ppb"), "{offset}");
+            assert!(number("rate_bound_ppb") < 100_000.0, "{offset}");
+            // 30 ms are enough for this, and less than a tenth of it is the jitter's doing.
+            assert!(number("bound_ns") < 1_000.0, "{offset}");
+        }
+    }
+}
+
+#[test]
+fn offset_is_told_for_the_moment_for_which_most_is_known() {
+    let mock = "mock:igb,time=virtual,freq=100ppm,jitter=0ns";
+    let offset = ptpctl(&format!("offset --json --duration 1s {mock}")).done().json();
+    // Virtual time begins at 1.7e9 s, and the clock is right there.
+    let at = |part: &str| offset["at"][part].as_i64().expect("a number");
+    let elapsed = (at("seconds") - 1_700_000_000) * 1_000_000_000 + at("nanoseconds");
+    assert!((0..=1_001_000_000).contains(&elapsed), "{offset}");
+    let error = (offset["offset_ns"].as_i64().expect("a number") - elapsed / 10_000).abs();
+    assert!(error <= offset["bound_ns"].as_i64().expect("a number"), "{offset}");
+}
+
+#[test]
+fn offset_measures_as_long_as_it_was_told() {
+    let samples = |arguments: &str| {
+        ptpctl(&format!("offset --json {arguments} mock:igb,time=virtual,read=1us,jitter=0ns"))
+            .done()
+            .json()["samples"]
+            .as_u64()
+            .expect("a number")
+    };
+    assert_eq!(samples("--samples 60"), 60);
+    let long = samples("--duration 10ms");
+    assert!((4_900..=5_100).contains(&long), "{long} of 2 us");
+    assert_eq!(samples("--duration 1s --samples 60"), 60);
+    // A clock that is read in no time ends all the same.
+    ptpctl("offset mock:full,time=virtual,read=0ns,jitter=0ns").done();
+}
+
+#[test]
+fn a_clock_that_wanders_has_no_line_and_that_is_told() {
+    let mock = "mock:igb,time=virtual,noise=100us,read=300ns,jitter=0ns";
+    let offset = ptpctl(&format!("offset --json --duration 1s {mock}")).done().json();
+    assert_eq!(offset["rate_ppb"], json!(null));
+    assert!(offset["notes"].to_string().contains("no straight line"), "{offset}");
+}
+
+#[test]
 fn offset_takes_more_samples_than_one_call_gives() {
     let offset = ptpctl(&format!("offset --json --raw -s 60 -m extended {MOCK}")).done().json();
     assert_eq!(offset["raw"].as_array().map(Vec::len), Some(60));
@@ -187,6 +244,10 @@ fn diff_subtracts_the_second_clock_from_the_first() {
     let offset = diff["offset_ns"].as_i64().expect("a number");
     assert!((offset - 1_000_000).abs() < 50_000, "{diff}");
     assert_eq!(diff["clock"], json!("monotonic-raw"));
+    let rate = |diff: &serde_json::Value, key: &str| diff[key].as_f64().expect("a number");
+    let fast = ptpctl("diff --json mock:full,freq=50ppm mock:igb").done().json();
+    let off = (rate(&fast, "rate_ppb") - 50_000.0).abs();
+    assert!(off <= rate(&fast, "rate_bound_ppb"), "{fast}");
     let diff = ptpctl("diff --json mock:igb mock:clockmatrix").done().json();
     assert_eq!(diff["clock"], json!("realtime"));
     assert!(diff["bound_ns"].as_i64().expect("a bound") > 0);
