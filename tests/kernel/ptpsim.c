@@ -21,6 +21,13 @@
  *                                   do; w
  *   ptpsim/<clock>/fail_reads       errno that each reading answers; w
  *   ptpsim/<clock>/read_delay       ns that each way of a reading takes; w
+ *   ptpsim/<clock>/read_jitter      and so many ns more, or less than that; w
+ *   ptpsim/<clock>/read_late        of 1000 readings so many are late, each way by
+ *                                   20 us or less; w
+ *   ptpsim/<clock>/refuse_cross     1: no cross timestamps; w
+ *   ptpsim/<clock>/truth            the clock − CLOCK_REALTIME, the clock −
+ *                                   CLOCK_MONOTONIC_RAW, and the latter, all of one
+ *                                   moment, in ns
  *   ptpsim/<clock>/remove           writing takes the clock away
  *   ptpsim/<clock>/insert           writing brings it back
  *
@@ -34,6 +41,8 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/ptp_clock_kernel.h>
+#include <linux/random.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
@@ -68,7 +77,8 @@ struct sim {
 	u64 perout, perout_period, perout_start, perout_on, perout_flags;
 	u64 loop;
 	s64 rise, fall; /* The next edges of the output that is looped. */
-	u64 pps, refuse_strict, fail_reads, read_delay;
+	u64 pps, refuse_strict, fail_reads, read_delay, read_jitter, read_late;
+	u64 refuse_cross;
 };
 
 static struct sim *sims[2];
@@ -97,8 +107,9 @@ static s64 now(struct sim *sim)
 	unsigned long flags;
 	s64 time;
 
+	/* Not anchored anew: each anchor drops a part of a nanosecond. */
 	spin_lock_irqsave(&sim->lock, flags);
-	time = anchor(sim);
+	time = time_at(sim, ktime_get_raw_ns());
 	spin_unlock_irqrestore(&sim->lock, flags);
 	return time;
 }
@@ -108,19 +119,34 @@ static struct sim *of(struct ptp_clock_info *info)
 	return container_of(info, struct sim, info);
 }
 
+static u32 random_below(u32 limit)
+{
+	return limit ? get_random_u32() % limit : 0;
+}
+
+/* One way of a reading. */
+static void on_the_way(struct sim *sim, bool late)
+{
+	u32 ns = sim->read_delay + random_below(sim->read_jitter);
+
+	if (late)
+		ns += random_below(20000);
+	if (ns)
+		ndelay(ns);
+}
+
 static int sim_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
 			struct ptp_system_timestamp *sts)
 {
 	struct sim *sim = of(info);
+	bool late = random_below(1000) < sim->read_late;
 
 	if (sim->fail_reads)
 		return -(int)sim->fail_reads;
 	ptp_read_system_prets(sts);
-	if (sim->read_delay)
-		ndelay(sim->read_delay);
+	on_the_way(sim, late);
 	*ts = ns_to_timespec64(now(sim));
-	if (sim->read_delay)
-		ndelay(sim->read_delay);
+	on_the_way(sim, late);
 	ptp_read_system_postts(sts);
 	return 0;
 }
@@ -136,15 +162,12 @@ static int sim_getcyclesx(struct ptp_clock_info *info, struct timespec64 *ts,
 }
 #endif
 
-static int sim_getcrosststamp(struct ptp_clock_info *info,
-			      struct system_device_crosststamp *xt)
+/* The clock and the system's clocks at one moment. */
+static void at_one_moment(struct sim *sim, struct system_device_crosststamp *xt)
 {
-	struct sim *sim = of(info);
 	struct system_time_snapshot snapshot;
 	unsigned long flags;
 
-	if (sim->fail_reads)
-		return -(int)sim->fail_reads;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
 	ktime_get_snapshot_id(xt->clock_id, &snapshot);
 	xt->sys_systime = snapshot.systime;
@@ -157,6 +180,18 @@ static int sim_getcrosststamp(struct ptp_clock_info *info,
 	spin_lock_irqsave(&sim->lock, flags);
 	xt->device = ns_to_ktime(time_at(sim, ktime_to_ns(xt->sys_monoraw)));
 	spin_unlock_irqrestore(&sim->lock, flags);
+}
+
+static int sim_getcrosststamp(struct ptp_clock_info *info,
+			      struct system_device_crosststamp *xt)
+{
+	struct sim *sim = of(info);
+
+	if (sim->fail_reads)
+		return -(int)sim->fail_reads;
+	if (sim->refuse_cross)
+		return -EOPNOTSUPP;
+	at_one_moment(sim, xt);
 	return 0;
 }
 
@@ -436,6 +471,27 @@ static int signed_get(void *data, u64 *value)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(signed_fops, signed_get, NULL, "%lld\n");
 
+static int truth_show(struct seq_file *file, void *unused)
+{
+	struct sim *sim = file->private;
+	struct system_device_crosststamp xt = {};
+	s64 clock, real, raw;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+	xt.clock_id = CLOCK_REALTIME;
+	at_one_moment(sim, &xt);
+	real = ktime_to_ns(xt.sys_systime);
+#else
+	at_one_moment(sim, &xt);
+	real = ktime_to_ns(xt.sys_realtime);
+#endif
+	clock = ktime_to_ns(xt.device);
+	raw = ktime_to_ns(xt.sys_monoraw);
+	seq_printf(file, "%lld %lld %lld\n", clock - real, clock - raw, raw);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(truth);
+
 static void registers(struct sim *sim, const char *name)
 {
 	struct dentry *f = debugfs_create_dir(name, folder);
@@ -457,6 +513,10 @@ static void registers(struct sim *sim, const char *name)
 	debugfs_create_u64("refuse_strict", 0644, f, &sim->refuse_strict);
 	debugfs_create_u64("fail_reads", 0644, f, &sim->fail_reads);
 	debugfs_create_u64("read_delay", 0644, f, &sim->read_delay);
+	debugfs_create_u64("read_jitter", 0644, f, &sim->read_jitter);
+	debugfs_create_u64("read_late", 0644, f, &sim->read_late);
+	debugfs_create_u64("refuse_cross", 0644, f, &sim->refuse_cross);
+	debugfs_create_file("truth", 0444, f, sim, &truth_fops);
 	debugfs_create_file("emit", 0200, f, sim, &emit_fops);
 	debugfs_create_file("remove", 0200, f, sim, &remove_fops);
 	debugfs_create_file("insert", 0200, f, sim, &insert_fops);
