@@ -1,10 +1,10 @@
 //! The offset and the rate of a clock from readings between two readings of a system clock.
 
-use super::line::Line;
-use crate::Offset;
+use super::line::{FARTHEST, Line};
 use crate::decimal::divide_to_nearest;
 use crate::frequency::fixed;
 use crate::phc::Sample;
+use crate::{Offset, Timestamp, Unknown};
 
 /// What samples say of a clock's offset, at the moment for which they say the most.
 ///
@@ -81,48 +81,62 @@ impl Estimate {
 /// are, it needs little memory.
 #[derive(Clone, Debug, Default)]
 pub struct Estimator {
-    best: Option<(Offset, Sample)>,
+    /// The first sample since the last step.
     first: Option<Sample>,
-    last: Option<Sample>,
+    last: Reading,
+    /// The shortest delay, and its reading.
+    best: (i64, Reading),
     line: Line,
     samples: usize,
     useless: usize,
     steps: usize,
 }
 
+/// A sample, in nanoseconds from the first one's clock and the first one's system time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reading {
+    clock: i64,
+    before: i64,
+    after: i64,
+}
+
 /// A clock that goes by another hundredth than the system's from one sample to the next was
 /// stepped.
-const FASTEST: i128 = 100;
+const FASTEST: i64 = 100;
 
 /// Times are cut to whole nanoseconds: a moment is up to this later than its time.
-const CUT: i128 = 1;
+const CUT: i64 = 1;
 
 impl Estimator {
     /// Takes one more sample.
     pub fn add(&mut self, sample: Sample) {
         self.samples += 1;
-        let delay = match sample.after.since(sample.before) {
-            Some(delay) if delay >= Offset::ZERO => delay,
-            _ => {
+        if sample.after < sample.before {
+            self.useless += 1;
+            return;
+        }
+        let reading = match self.first {
+            // What is as far away as that was stepped, too.
+            Some(first) => Reading::of(&sample, &first).filter(|next| !self.last.is_step(next)),
+            None => None,
+        };
+        let reading = if let Some(reading) = reading {
+            if reading.delay() < self.best.0 {
+                self.best = (reading.delay(), reading);
+            }
+            reading
+        } else {
+            self.steps += usize::from(self.first.is_some());
+            let Some(reading) = Reading::of(&sample, &sample) else {
                 self.useless += 1;
                 return;
-            }
+            };
+            (self.first, self.line) = (Some(sample), Line::default());
+            self.best = (reading.delay(), reading);
+            reading
         };
-        if self.last.is_some_and(|last| is_step(&last, &sample)) {
-            self.steps += 1;
-            (self.first, self.best, self.line) = (None, None, Line::default());
-        }
-        self.last = Some(sample);
-        if self.best.is_none_or(|(shortest, _)| delay < shortest) {
-            self.best = Some((delay, sample));
-        }
-        let first = self.first.get_or_insert(sample);
-        let start = first.before.total_nanoseconds();
-        self.line.push(
-            sample.phc.total_nanoseconds() - first.phc.total_nanoseconds(),
-            sample.before.total_nanoseconds() - start - CUT,
-            sample.after.total_nanoseconds() - start + CUT,
-        );
+        self.last = reading;
+        self.line.push(reading.clock, reading.before - CUT, reading.after + CUT);
     }
 
     /// What the samples so far say.
@@ -130,27 +144,24 @@ impl Estimator {
     /// `None` where no sample is of use: there are none, the system clock went backwards in each,
     /// or the offset doesn't fit 64 bits of nanoseconds.
     pub fn estimate(&self) -> Option<Estimate> {
-        let (delay, best) = self.best?;
         let first = self.first?;
+        let (delay, best) = self.best;
         let feasible = self.line.feasible();
-        let start = first.before.total_nanoseconds();
         // The system's time when the clock showed its own, between two bounds.
-        let (clock, system) = if let Some(feasible) = feasible {
-            let (low, high) = feasible.system;
-            (first.phc.total_nanoseconds() + feasible.clock, (start + low, start + high))
-        } else {
-            let (before, after) = (best.before, best.after);
-            let system = (before.total_nanoseconds() - CUT, after.total_nanoseconds() + CUT);
-            (best.phc.total_nanoseconds(), system)
+        let (clock, (low, high)) = match feasible {
+            Some(feasible) => (feasible.clock, feasible.system),
+            None => (best.clock, ((best.before - CUT).into(), (best.after + CUT).into())),
         };
-        let (low, high) = system;
+        let clock = first.phc.total_nanoseconds() + i128::from(clock);
+        let start = first.before.total_nanoseconds();
+        let (low, high) = (start + low, start + high);
         // Twice the middle is a whole number; the offset from the middle is rounded down.
         let twice_the_offset = 2 * clock - low - high;
         let pace = feasible.and_then(|feasible| feasible.pace);
         Some(Estimate {
             offset: Offset::from_nanoseconds(i64::try_from(twice_the_offset.div_euclid(2)).ok()?),
             bound: Offset::from_nanoseconds(i64::try_from((high - low + 1) / 2).ok()?),
-            delay,
+            delay: Offset::from_nanoseconds(delay),
             at: (low + high).div_euclid(2),
             way: if feasible.is_some() { Way::Line } else { Way::BestSample },
             pace: pace.map(|(slow, fast)| Pace {
@@ -164,20 +175,37 @@ impl Estimator {
     }
 }
 
-/// Whether one of the clocks was stepped between two samples.
-fn is_step(one: &Sample, next: &Sample) -> bool {
-    if next.phc < one.phc || next.before < one.before {
-        return true;
+impl Reading {
+    /// A sample beside the first one; `None` where it is farther away than a line can be.
+    fn of(sample: &Sample, first: &Sample) -> Option<Self> {
+        let from = |time: Timestamp<Unknown>, first: Timestamp<Unknown>| {
+            let seconds = time.seconds().saturating_sub(first.seconds());
+            let part = i64::from(time.nanoseconds()) - i64::from(first.nanoseconds());
+            let most = FARTHEST / 1_000_000_000;
+            (-most < seconds && seconds < most).then(|| seconds * 1_000_000_000 + part)
+        };
+        Some(Self {
+            clock: from(sample.phc, first.phc)?,
+            before: from(sample.before, first.before)?,
+            after: from(sample.after, first.before)?,
+        })
     }
-    let offsets = |sample: &Sample| {
-        let phc = sample.phc.total_nanoseconds();
-        (phc - sample.after.total_nanoseconds(), phc - sample.before.total_nanoseconds())
-    };
-    let (low, high) = offsets(one);
-    let (next_low, next_high) = offsets(next);
-    let apart = (next_low - high).max(low - next_high);
-    let elapsed = next.after.total_nanoseconds() - one.before.total_nanoseconds();
-    apart > elapsed / FASTEST + 2 * CUT
+
+    fn delay(&self) -> i64 {
+        self.after - self.before
+    }
+
+    /// Whether one of the clocks was stepped between this one and the next.
+    fn is_step(&self, next: &Self) -> bool {
+        if next.clock < self.clock || next.before < self.before {
+            return true;
+        }
+        let offsets = |one: &Self| (one.clock - one.after, one.clock - one.before);
+        let (low, high) = offsets(self);
+        let (next_low, next_high) = offsets(next);
+        let apart = (next_low - high).max(low - next_high);
+        apart > 2 * CUT && apart > (next.after - self.before) / FASTEST + 2 * CUT
+    }
 }
 
 /// What samples say, by an [`Estimator`].

@@ -16,44 +16,70 @@
 /// A point, in nanoseconds from the first sample's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Point {
-    clock: i128,
-    system: i128,
+    clock: i64,
+    system: i64,
 }
 
-/// Points further away than this, 30 years, and hulls of more corners are no measurement: with
-/// them every product below fits its 128 bits, and every loop ends soon.
-const FARTHEST: i128 = 1_000_000_000_000_000_000;
+/// Points may be so far away, 30 years: their distances fit 64 bits, and products of those 128.
+pub(super) const FARTHEST: i64 = 1_000_000_000_000_000_000;
+/// Hulls of more corners are of no line, and every loop below ends soon.
 const MOST_CORNERS: usize = 2_000;
 
 /// Twice the area that three points go around: above 0 where they turn to the left.
 fn turn(a: Point, b: Point, c: Point) -> i128 {
-    (b.clock - a.clock) * (c.system - a.system) - (b.system - a.system) * (c.clock - a.clock)
+    let product = |one: i64, other: i64| i128::from(one) * i128::from(other);
+    product(b.clock - a.clock, c.system - a.system)
+        - product(b.system - a.system, c.clock - a.clock)
 }
 
-/// A convex chain of corners, of points that come in the order of the clock.
+/// A convex chain of corners, of points that come in the order of the clock: the upper hull of them
+/// or the lower one.
 #[derive(Clone, Debug, Default)]
-struct Hull {
+struct Hull<const UPPER: bool> {
     corners: Vec<Point>,
+    /// The last point. Most are no corner any more when the next one has come, and never get there.
+    last: Option<Point>,
 }
 
-impl Hull {
-    /// Adds a point; `side` is 1 for an upper hull and −1 for a lower one.
-    fn push(&mut self, point: Point, side: i128) {
-        if let Some(last) = self.corners.last().copied()
-            && last.clock == point.clock
-        {
+impl<const UPPER: bool> Hull<UPPER> {
+    /// Adds a point.
+    fn push(&mut self, point: Point) {
+        let Some(last) = self.last.replace(point) else { return };
+        if last.clock == point.clock {
             // Of two at one moment the tighter one counts.
-            if (point.system - last.system) * side <= 0 {
-                return;
+            if (point.system > last.system) != UPPER {
+                self.last = Some(last);
             }
-            self.corners.pop();
+            return;
         }
-        while let [.., a, b] = self.corners.as_slice()
-            && turn(*a, *b, point) * side >= 0
+        if self.corners.last().is_none_or(|corner| Self::is_corner(*corner, last, point)) {
+            Self::join(&mut self.corners, last);
+        }
+    }
+
+    /// Whether the middle one of three points is a corner beside the others.
+    fn is_corner(a: Point, b: Point, c: Point) -> bool {
+        let turn = turn(a, b, c);
+        if UPPER { turn < 0 } else { turn > 0 }
+    }
+
+    /// Makes a point the last corner, which leaves out those that are none beside it.
+    fn join(corners: &mut Vec<Point>, point: Point) {
+        while let [.., a, b] = corners.as_slice()
+            && !Self::is_corner(*a, *b, point)
         {
-            self.corners.pop();
+            corners.pop();
         }
-        self.corners.push(point);
+        corners.push(point);
+    }
+
+    /// All corners, the last point among them.
+    fn corners(&self) -> Vec<Point> {
+        let mut corners = self.corners.clone();
+        if let Some(last) = self.last {
+            Self::join(&mut corners, last);
+        }
+        corners
     }
 }
 
@@ -65,6 +91,10 @@ struct Slope {
 }
 
 impl Slope {
+    fn of(rise: i64, run: i64) -> Self {
+        Self { rise: rise.into(), run: run.into() }
+    }
+
     fn is_above(self, other: Self) -> bool {
         self.rise * other.run > other.rise * self.run
     }
@@ -91,19 +121,21 @@ struct Ray {
 impl Ray {
     /// Through two points, the first of which comes first.
     fn through(a: Point, b: Point) -> Self {
-        Self { slope: Slope { rise: b.system - a.system, run: b.clock - a.clock }, from: a }
+        Self { slope: Slope::of(b.system - a.system, b.clock - a.clock), from: a }
     }
 
     /// Where it is when the clock shows this, rounded down.
-    fn floor(&self, clock: i128) -> i128 {
+    fn floor(&self, clock: i64) -> i128 {
         let Slope { rise, run } = self.slope;
-        self.from.system + (rise * (clock - self.from.clock)).div_euclid(run)
+        let gone = i128::from(clock - self.from.clock);
+        i128::from(self.from.system) + (rise * gone).div_euclid(run)
     }
 
     /// Where it is when the clock shows this, rounded up.
-    fn ceil(&self, clock: i128) -> i128 {
+    fn ceil(&self, clock: i64) -> i128 {
         let Slope { rise, run } = self.slope;
-        self.from.system - (rise * (self.from.clock - clock)).div_euclid(run)
+        let gone = i128::from(clock - self.from.clock);
+        i128::from(self.from.system) - (-rise * gone).div_euclid(run)
     }
 }
 
@@ -111,7 +143,7 @@ impl Ray {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Feasible {
     /// The clock's time there, in nanoseconds from the first sample's.
-    pub(super) clock: i128,
+    pub(super) clock: i64,
     /// The system's time then is between these.
     pub(super) system: (i128, i128),
     /// The clock goes faster than the system's by between these, in millionths of a ppb; `None`
@@ -131,33 +163,30 @@ struct Tangent {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
     /// Upper hull of the lower bounds.
-    lower: Hull,
+    lower: Hull<true>,
     /// Lower hull of the upper bounds.
-    upper: Hull,
+    upper: Hull<false>,
 }
 
 impl Line {
     /// Adds a sample, in nanoseconds from the first one's: the clock's time, which doesn't go back,
-    /// and the system times before and after it.
-    pub(super) fn push(&mut self, clock: i128, before: i128, after: i128) {
-        self.lower.push(Point { clock, system: before }, 1);
-        self.upper.push(Point { clock, system: after }, -1);
+    /// and the system times before and after it, none of them farther than [`FARTHEST`].
+    pub(super) fn push(&mut self, clock: i64, before: i64, after: i64) {
+        self.lower.push(Point { clock, system: before });
+        self.upper.push(Point { clock, system: after });
     }
 
     /// What the lines have in common; `None` where none passes through all samples.
     pub(super) fn feasible(&self) -> Option<Feasible> {
-        let (lower, upper) = (&self.lower.corners, &self.upper.corners);
+        let (lower, upper) = (&self.lower.corners(), &self.upper.corners());
         let corners = || lower.iter().chain(upper);
-        if lower.len() > MOST_CORNERS
-            || upper.len() > MOST_CORNERS
-            || corners().any(|point| point.clock > FARTHEST || point.system.abs() > FARTHEST)
-        {
+        if lower.len() > MOST_CORNERS || upper.len() > MOST_CORNERS {
             return None;
         }
-        let Some((flattest, steepest)) = self.tangents()? else {
+        let Some((flattest, steepest)) = tangents(lower, upper)? else {
             // All are of one moment.
             let (low, high) = (lower.last()?, upper.last()?);
-            let system = (low.system, high.system);
+            let system = (low.system.into(), high.system.into());
             return Some(Feasible { clock: low.clock, system, pace: None });
         };
         if flattest.slope.is_above(steepest.slope) {
@@ -166,7 +195,7 @@ impl Line {
         // The highest that a line may be follows the flattest one, then the hull, then the steepest
         // one; the lowest the other way round. How far apart they are is convex, and turns at
         // corners only.
-        let range = |clock: i128| {
+        let range = |clock: i64| {
             let low = border(lower, clock, &steepest, &flattest, |tangent| tangent.low);
             let high = border(upper, clock, &flattest, &steepest, |tangent| tangent.high);
             (low.floor(clock), high.ceil(clock))
@@ -177,42 +206,42 @@ impl Line {
         let pace = steepest.slope.pace().zip(flattest.slope.pace().map(|pace| pace + 1));
         Some(Feasible { clock, system, pace })
     }
+}
 
-    /// The flattest and the steepest line; `None` inside where all samples are of one moment, and
-    /// outside where they exclude each other.
-    #[expect(clippy::option_option, reason = "two ways of there being none")]
-    fn tangents(&self) -> Option<Option<(Tangent, Tangent)>> {
-        let (mut flattest, mut steepest): (Option<Tangent>, Option<Tangent>) = (None, None);
-        // A line is above each lower bound and below each upper one: for every two of them that
-        // limits how steeply it may rise, or must.
-        for low in &self.lower.corners {
-            for high in &self.upper.corners {
-                let run = high.clock - low.clock;
-                let rise = high.system - low.system;
-                let slope = Slope { rise: rise * run.signum(), run: run.abs() };
-                let tangent = Some(Tangent { slope, low: *low, high: *high });
-                if run > 0 {
-                    if steepest.is_none_or(|steepest| steepest.slope.is_above(slope)) {
-                        steepest = tangent;
-                    }
-                } else if run < 0 {
-                    if flattest.is_none_or(|flattest| slope.is_above(flattest.slope)) {
-                        flattest = tangent;
-                    }
-                } else if rise < 0 {
-                    return None;
+/// The flattest and the steepest line; `None` inside where all samples are of one moment, and
+/// outside where they exclude each other.
+#[expect(clippy::option_option, reason = "two ways of there being none")]
+fn tangents(lower: &[Point], upper: &[Point]) -> Option<Option<(Tangent, Tangent)>> {
+    let (mut flattest, mut steepest): (Option<Tangent>, Option<Tangent>) = (None, None);
+    // A line is above each lower bound and below each upper one: for every two of them that
+    // limits how steeply it may rise, or must.
+    for low in lower {
+        for high in upper {
+            let run = high.clock - low.clock;
+            let rise = high.system - low.system;
+            let slope = Slope::of(rise * run.signum(), run.abs());
+            let tangent = Some(Tangent { slope, low: *low, high: *high });
+            if run > 0 {
+                if steepest.is_none_or(|steepest| steepest.slope.is_above(slope)) {
+                    steepest = tangent;
                 }
+            } else if run < 0 {
+                if flattest.is_none_or(|flattest| slope.is_above(flattest.slope)) {
+                    flattest = tangent;
+                }
+            } else if rise < 0 {
+                return None;
             }
         }
-        Some(flattest.zip(steepest))
     }
+    Some(flattest.zip(steepest))
 }
 
 /// The line that borders the lines at a moment: a tangent up to where it touches the hull, then the
 /// hull's own side, then the other tangent.
 fn border(
     hull: &[Point],
-    clock: i128,
+    clock: i64,
     first: &Tangent,
     last: &Tangent,
     touches: fn(&Tangent) -> Point,
@@ -236,7 +265,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn line(samples: &[(i128, i128, i128)]) -> Option<Feasible> {
+    fn line(samples: &[(i64, i64, i64)]) -> Option<Feasible> {
         let mut line = Line::default();
         for (clock, before, after) in samples {
             line.push(*clock, *before, *after);
@@ -276,7 +305,7 @@ mod tests {
     #[test]
     fn what_goes_no_straight_way_ends_soon() {
         let mut all = Line::default();
-        for at in 0..100_000_i128 {
+        for at in 0..100_000_i64 {
             all.push(at * 1_000, at * 1_000 + at * at, at * 1_000 + at * at);
         }
         assert_eq!(all.feasible(), None);
@@ -284,7 +313,7 @@ mod tests {
 
     /// Samples of a clock that goes at `pace`, in ppb, whose readings take so long each way; and
     /// when each was read.
-    fn samples(pace: i128, delays: &[(i128, i128, i128)]) -> (Vec<(i128, i128, i128)>, Vec<i128>) {
+    fn samples(pace: i64, delays: &[(i64, i64, i64)]) -> (Vec<(i64, i64, i64)>, Vec<i64>) {
         let mut system = 0;
         let (mut all, mut truth) = (Vec::new(), Vec::new());
         let mut start = None;
@@ -307,17 +336,17 @@ mod tests {
     proptest! {
         #[test]
         fn the_truth_is_always_among_them(
-            pace in -900_000_000_i128..2_000_000_000,
+            pace in -900_000_000_i64..2_000_000_000,
             delays in
-                proptest::collection::vec((0_i128..50_000, 0_i128..20_000, 0_i128..20_000), 1..60),
+                proptest::collection::vec((0_i64..50_000, 0_i64..20_000, 0_i64..20_000), 1..60),
         ) {
             let (samples, truth) = samples(pace, &delays);
             let all = line(&samples).expect("the truth is feasible");
             let read = samples.iter().position(|(clock, ..)| *clock == all.clock);
-            let truth = truth[read.expect("where a sample was read")];
+            let truth = i128::from(truth[read.expect("where a sample was read")]);
             prop_assert!((all.system.0..=all.system.1).contains(&truth), "{all:?} {truth}");
             if let Some((low, high)) = all.pace {
-                let true_pace = pace * 1_000_000;
+                let true_pace = i128::from(pace) * 1_000_000;
                 prop_assert!(low <= true_pace && true_pace <= high, "{low} {high} {true_pace}");
             }
         }
@@ -325,27 +354,30 @@ mod tests {
         /// Every line that touches two bounds, and is within all, is an extreme one.
         #[test]
         fn they_are_as_wide_as_the_extreme_lines_where_those_are_closest(
-            delays in proptest::collection::vec((1_i128..3_000, 0_i128..2_000, 0_i128..2_000), 2..7),
+            delays in proptest::collection::vec((1_i64..3_000, 0_i64..2_000, 0_i64..2_000), 2..7),
         ) {
             let (samples, _) = samples(100_000, &delays);
             prop_assume!(samples.last().map(|last| last.0) > samples.first().map(|first| first.0));
             let corners: Vec<_> =
                 samples.iter().flat_map(|(x, low, high)| [(*x, *low), (*x, *high)]).collect();
             let mut lines = Vec::new();
+            let wide = i128::from;
             for (x0, y0) in &corners {
                 for (x1, y1) in corners.iter().filter(|(x1, _)| x1 > x0) {
-                    let (rise, run) = (y1 - y0, x1 - x0);
-                    let at = |x: i128| y0 * run + rise * (x - x0);
-                    let is_within = |(x, low, high): &(i128, i128, i128)| {
-                        (low * run..=high * run).contains(&at(*x))
+                    let (rise, run) = (wide(y1 - y0), wide(x1 - x0));
+                    let at = |x: i64| wide(*y0) * run + rise * wide(x - x0);
+                    let is_within = |(x, low, high): &(i64, i64, i64)| {
+                        (wide(*low) * run..=wide(*high) * run).contains(&at(*x))
                     };
                     if samples.iter().all(is_within) {
                         lines.push((rise, run, *x0, *y0));
                     }
                 }
             }
-            let range = |clock: i128| {
-                let at = |(rise, run, x, y): &(i128, i128, i128, i128)| (y * run + rise * (clock - x), *run);
+            let range = |clock: i64| {
+                let at = |(rise, run, x, y): &(i128, i128, i64, i64)| {
+                    (wide(*y) * run + rise * wide(clock - x), *run)
+                };
                 let low = lines.iter().map(at).map(|(at, run)| at.div_euclid(run)).min();
                 let high = lines.iter().map(at).map(|(at, run)| -(-at).div_euclid(run)).max();
                 low.zip(high)
