@@ -242,7 +242,14 @@ fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> Ex
     let text = text.trim_start_matches("error: ").split("\n\nFor more").next().unwrap_or_default();
     let mistake = Failure::Usage(text.trim_end().to_owned());
     let is_option = |argument: &OsString| argument.as_encoded_bytes().starts_with(b"-");
-    let command = arguments.iter().skip(1).find(|argument| !is_option(argument));
+    let mut words = arguments.iter().skip(1);
+    let command = loop {
+        match words.next() {
+            Some(option) if option == "-d" || option == "--device" => drop(words.next()),
+            Some(option) if is_option(option) => {}
+            word => break word,
+        }
+    };
     let is_test = command.is_some_and(|name| name == selftest::COMMAND.name);
     let failure = if is_test { Failure::Test(Box::new(mistake)) } else { mistake };
     failure.tell(&Printer::new(json))

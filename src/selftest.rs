@@ -119,8 +119,8 @@ pub enum Change {
     Frequency {
         /// What was dialled before.
         was: Frequency,
-        /// What is dialled now.
-        now: Frequency,
+        /// What was asked for since: one of these is dialled, unless it is as before.
+        asked: Vec<Frequency>,
     },
     /// A phase offset may be being taken out.
     Phase,
@@ -128,8 +128,8 @@ pub enum Change {
     Pin {
         /// The pin as it was.
         was: Pin,
-        /// The pin as it is now.
-        now: Pin,
+        /// What it was asked to be since: it is one of these, unless it is as before.
+        asked: Vec<Pin>,
     },
     /// External timestamps of this channel may be on.
     Extts(u32),

@@ -1,7 +1,6 @@
 //! `ptpctl adjtime`: step a clock.
 
 use super::failure::Failure;
-use super::journal;
 use super::{Command, Context, arguments};
 use crate::Offset;
 use crate::report::Report;
@@ -44,7 +43,6 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         "would be stepped"
     } else {
         phc.step(offset)?;
-        journal::settle(&phc, &[journal::TIME]);
         "stepped"
     };
     Ok(Report::on(phc.name())

@@ -132,6 +132,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let mut journal = Journal::begin(&phc, &left);
     let mut undo = Undo { phc: &phc, channel: None, pins: Borrowed::none(&phc) };
     let watched = watch(context, &phc, &signals, request, pin, &mut undo);
+    let was_on = undo.channel.is_some();
     // There is nothing to keep of what couldn't be switched on.
     if context.has("keep") && undo.channel.is_some() {
         undo.keep();
@@ -141,11 +142,13 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     drop(undo);
     if left.is_empty() {
         drop(journal);
-        journal::settle(&phc, &[&Entry::extts(request.channel).key]);
     } else {
         // The error comes first, and then what to do.
         journal.now(&left);
         journal.leave();
+    }
+    if left.is_empty() && was_on {
+        journal::settle(&phc, &[&Entry::extts(request.channel).key]);
     }
     match (watched, undone) {
         // A signal makes a blocked writing fail, too.

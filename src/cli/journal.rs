@@ -32,7 +32,8 @@ pub(super) fn quoted(word: &str) -> String {
 pub(super) struct Entry {
     /// What it is, for whoever settles it: "extts 0".
     pub(super) key: String,
-    /// How the clock is as long as it isn't put right, where that can be seen: "pin 1 extts 0".
+    /// How the clock is as long as it isn't put right, where that can be seen, in any of these
+    /// ways: "pin 1 extts 0|pin 1 none 0".
     seen: String,
     /// What people read: "external timestamps of channel 0 may be on".
     pub(super) what: String,
@@ -62,7 +63,11 @@ impl Entry {
     }
 
     /// A pin that has another function.
-    pub(super) fn pin(was: &Pin, now: &Pin) -> Self {
+    pub(super) fn pin(was: &Pin, asked: &[Pin]) -> Self {
+        let empty = Pin { function: crate::phc::PinFunction::None, channel: 0, ..was.clone() };
+        // A change that failed half-way leaves it with nothing.
+        let states: Vec<_> = asked.iter().chain([&empty]).filter(|pin| *pin != was).collect();
+        let seen: Vec<_> = states.iter().map(|pin| seen_pin(pin)).collect();
         let Pin { index, name, function, channel } = was;
         let how = if *function == crate::phc::PinFunction::None {
             format!("pin {index} none")
@@ -71,17 +76,18 @@ impl Entry {
         };
         Self {
             key: pin_key(*index),
-            seen: seen_pin(now),
-            what: format!("pin {index} ({name}) has {}, it had {}", has(now), has(was)),
+            seen: seen.join("|"),
+            what: format!("pin {index} ({name}) had {}", has(was)),
             how,
         }
     }
 
-    fn frequency(was: Frequency, now: Frequency) -> Self {
+    fn frequency(was: Frequency, asked: &[Frequency]) -> Self {
+        let seen: Vec<_> = asked.iter().copied().map(seen_frequency).collect();
         Self {
             key: FREQUENCY.into(),
-            seen: seen_frequency(now),
-            what: format!("the frequency is {now:+}, it was {was:+}"),
+            seen: seen.join("|"),
+            what: format!("the frequency was {was:+}"),
             how: format!("adjfreq {}ppb", was.ppb()),
         }
     }
@@ -109,9 +115,9 @@ impl Entry {
     pub(super) fn of_change(change: &Change, offset: Option<Offset>) -> Option<Self> {
         Some(match change {
             Change::Time => Self::time(offset?),
-            Change::Frequency { was, now } => Self::frequency(*was, *now),
+            Change::Frequency { was, asked } => Self::frequency(*was, asked),
             Change::Phase => Self::phase(),
-            Change::Pin { was, now } => Self::pin(was, now),
+            Change::Pin { was, asked } => Self::pin(was, asked),
             Change::Extts(channel) => Self::extts(*channel),
             Change::Perout(channel) => Self::perout(*channel),
         })
@@ -128,12 +134,14 @@ impl Entry {
     }
 
     /// The entry as the clock is now; none where it has been put right.
-    fn now(self, phc: &Phc, seen: &BTreeSet<String>, age: i128) -> Option<Self> {
+    fn now(self, phc: &Phc, seen: &Seen, age: i128) -> Option<Self> {
         if self.key != TIME {
-            return (self.seen.is_empty() || seen.contains(&self.seen)).then_some(self);
+            let is_so = self.seen.is_empty() || self.seen.split('|').any(|way| seen.may_be(way));
+            return is_so.then_some(self);
         }
         let was: i64 = self.seen.parse().ok()?;
-        let offset = Measured::from_realtime(phc).ok()?.estimate.offset.nanoseconds();
+        let Ok(measured) = Measured::from_realtime(phc) else { return Some(self) };
+        let offset = measured.estimate.offset.nanoseconds();
         let off = offset.saturating_sub(was);
         // Both clocks went on meanwhile, each at its own pace.
         let goes_astray = 1_000_000 + age / 10_000;
@@ -148,6 +156,9 @@ impl Entry {
         })
     }
 }
+
+/// The last line of a journal.
+const END: &str = "end";
 
 /// The keys of what can be settled.
 pub(super) const TIME: &str = "time";
@@ -237,10 +248,13 @@ fn new_file(place: &Place, number: u32) -> Option<(PathBuf, File)> {
     is_there.then_some((path, file))
 }
 
+/// Whoever is killed in between, or finds the disk full, leaves what was there before or what is
+/// there now, perhaps with a rest of the old behind its end.
 fn write(file: &File, clock: &str, entries: &[Entry]) -> std::io::Result<()> {
     let lines: String = entries.iter().map(Entry::line).collect();
-    file.set_len(0)?;
-    file.write_all_at(format!("{clock}\n{lines}").as_bytes(), 0)
+    let text = format!("{clock}\n{lines}{END}\n");
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(text.len() as u64)
 }
 
 /// Whether there may be something to tell of a clock.
@@ -270,10 +284,28 @@ pub(super) fn left_behind(phc: &Phc) -> Vec<Entry> {
 }
 
 /// How the clock is, as entries have it.
-fn what_is_seen(phc: &Phc) -> BTreeSet<String> {
-    let pins = phc.pins().unwrap_or_default();
-    let frequency = phc.frequency().ok().map(seen_frequency);
-    pins.iter().map(seen_pin).chain(frequency).collect()
+struct Seen {
+    /// None where they can't be read.
+    pins: Option<Vec<String>>,
+    frequency: Option<String>,
+}
+
+impl Seen {
+    /// What can't be read isn't put right by that.
+    fn may_be(&self, way: &str) -> bool {
+        if way.starts_with("pin ") {
+            self.pins.as_ref().is_none_or(|pins| pins.iter().any(|pin| pin == way))
+        } else {
+            self.frequency.as_ref().is_none_or(|frequency| frequency == way)
+        }
+    }
+}
+
+fn what_is_seen(phc: &Phc) -> Seen {
+    Seen {
+        pins: phc.pins().ok().map(|pins| pins.iter().map(seen_pin).collect()),
+        frequency: phc.frequency().ok().map(seen_frequency),
+    }
 }
 
 /// Something has been put right, whoever had left it.
@@ -355,7 +387,7 @@ fn read(path: &Path, clock: &str) -> Option<Dead> {
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.lines();
     let is_of_clock = lines.next() == Some(clock);
-    let entries: Vec<_> = lines.filter_map(Entry::of).collect();
+    let entries: Vec<_> = lines.take_while(|line| *line != END).filter_map(Entry::of).collect();
     if !is_of_clock || entries.is_empty() {
         let _ = fs::remove_file(path);
         return None;

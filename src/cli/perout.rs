@@ -189,9 +189,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
     };
     if signals.came().is_some() && !context.is_dry_run() {
-        phc.disable_perout(channel)?;
-        borrowed.put_back()?;
-        drop(journal);
+        take_back(&phc, channel, &mut borrowed, journal)?;
         return Err(Failure::Signal(signals));
     }
     borrowed.keep();
@@ -244,6 +242,25 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
              clock will shift the phase",
         ),
     })
+}
+
+/// Switches off what has just been switched on; what fails is left to the next call.
+fn take_back(
+    phc: &Phc,
+    channel: u32,
+    borrowed: &mut Borrowed<'_>,
+    journal: Option<Journal>,
+) -> Result<(), Failure> {
+    let off = phc.disable_perout(channel);
+    let on = off.is_err().then(|| Entry::perout(channel));
+    let undone = off.and(borrowed.put_back());
+    let left: Vec<_> = on.into_iter().chain(borrowed.give_up()).collect();
+    if !left.is_empty() {
+        let mut journal = journal.unwrap_or_else(|| Journal::begin(phc, &[]));
+        journal.now(&left);
+        journal.leave();
+    }
+    Ok(undone?)
 }
 
 fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, Failure> {

@@ -107,7 +107,7 @@ impl<'a> Borrowed<'a> {
         channel: u32,
     ) -> Result<Vec<Entry>, Error> {
         let changes = Self::changes(phc, pin, function, channel)?;
-        Ok(changes.iter().map(|(was, now)| Entry::pin(was, now)).collect())
+        Ok(changes.iter().map(|(was, now)| Entry::pin(was, std::slice::from_ref(now))).collect())
     }
 
     /// Gives a pin a function; returns the pin that lost it.
@@ -149,7 +149,7 @@ impl<'a> Borrowed<'a> {
 
     /// Gives up what couldn't be put back.
     pub(super) fn give_up(&mut self) -> Vec<Entry> {
-        self.changed.drain(..).map(|(was, now)| Entry::pin(&was, &now)).collect()
+        self.changed.drain(..).map(|(was, now)| Entry::pin(&was, &[now])).collect()
     }
 }
 

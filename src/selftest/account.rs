@@ -16,13 +16,14 @@ pub(super) struct Account<'a> {
     pub(super) pins: Result<Vec<Pin>, Error>,
     /// What was changed at any time.
     pub(super) touched: Touched,
-    /// The pins that were changed, with what they were given.
-    changed_pins: BTreeMap<u32, (PinFunction, u32)>,
+    /// The pins that were changed, with all that they were asked to be.
+    changed_pins: BTreeMap<u32, Vec<(PinFunction, u32)>>,
     /// The channels that were switched on.
     extts: BTreeSet<u32>,
     perouts: BTreeSet<u32>,
-    /// The frequency that may be dialled instead.
-    dialled: Option<Frequency>,
+    /// The frequencies that were asked for since, the last one last: which of them is dialled where
+    /// a call failed nobody knows.
+    dialled: Vec<Frequency>,
     /// Whether a phase offset may be written.
     phase: bool,
     /// How far the clock is ahead of where it would be, in nanoseconds.
@@ -63,7 +64,7 @@ impl<'a> Account<'a> {
             changed_pins: BTreeMap::new(),
             extts: BTreeSet::new(),
             perouts: BTreeSet::new(),
-            dialled: None,
+            dialled: Vec::new(),
             phase: false,
             displaced: 0,
             doubt: 0,
@@ -75,17 +76,14 @@ impl<'a> Account<'a> {
 
     /// What is dialled now beside what was before, in millionths of a ppb.
     pub(super) fn dialled_beside(&self) -> i128 {
-        self.dialled.map_or(0, |now| now.micro_ppb() - self.frequency.micro_ppb())
+        self.dialled.last().map_or(0, |now| now.micro_ppb() - self.frequency.micro_ppb())
     }
 
     /// All that is to be put back.
     fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
-        if self.open.is_some() || self.displaced.abs() > WORST {
-            changes.push(Change::Time);
-        }
-        if let Some(now) = self.dialled {
-            changes.push(Change::Frequency { was: self.frequency, now });
+        if !self.dialled.is_empty() {
+            changes.push(Change::Frequency { was: self.frequency, asked: self.dialled.clone() });
         }
         if self.phase {
             changes.push(Change::Phase);
@@ -93,10 +91,15 @@ impl<'a> Account<'a> {
         changes.extend(self.extts.iter().copied().map(Change::Extts));
         changes.extend(self.perouts.iter().copied().map(Change::Perout));
         for was in self.pins.iter().flatten() {
-            if let Some(&(function, channel)) = self.changed_pins.get(&was.index) {
-                let now = Pin { function, channel, ..was.clone() };
-                changes.push(Change::Pin { was: was.clone(), now });
+            if let Some(asked) = self.changed_pins.get(&was.index) {
+                let pin = |&(function, channel): &_| Pin { function, channel, ..was.clone() };
+                let asked = asked.iter().map(pin).collect();
+                changes.push(Change::Pin { was: was.clone(), asked });
             }
+        }
+        // The last that is put right: until then it goes on going wrong.
+        if self.open.is_some() || self.displaced.abs() > WORST {
+            changes.push(Change::Time);
         }
         changes
     }
@@ -111,14 +114,16 @@ impl<'a> Account<'a> {
     }
 
     pub(super) fn will_dial(&mut self, frequency: Frequency) {
-        self.dialled = Some(frequency);
+        if !self.dialled.contains(&frequency) || self.dialled.last() != Some(&frequency) {
+            self.dialled.push(frequency);
+        }
         self.touched.frequency = true;
         self.tell();
     }
 
     /// A dialling was refused by a driver that can't, or the frequency is as before.
     pub(super) fn nothing_is_dialled(&mut self) {
-        self.dialled = None;
+        self.dialled.clear();
         self.tell();
     }
 
@@ -133,7 +138,10 @@ impl<'a> Account<'a> {
     }
 
     pub(super) fn will_set_pin(&mut self, index: u32, function: PinFunction, channel: u32) {
-        self.changed_pins.insert(index, (function, channel));
+        let asked = self.changed_pins.entry(index).or_default();
+        if !asked.contains(&(function, channel)) {
+            asked.push((function, channel));
+        }
         self.touched.pins = true;
         self.tell();
     }
@@ -220,7 +228,7 @@ impl Bench<'_> {
 
     /// Dials a frequency by the kernel's own number. What a driver can't do at all is skipped.
     pub(super) fn dial(&mut self, frequency: Frequency) -> Result<Result<(), Errno>, Stop> {
-        let before = self.account.dialled;
+        let before = self.account.dialled.clone();
         self.account.will_dial(frequency);
         let answer = self.ask_to_dial(frequency);
         if answer == Err(Errno::EOPNOTSUPP) {
@@ -290,6 +298,8 @@ impl Bench<'_> {
     /// Puts the frequency and then the time back to where it would be; tells how far off it is,
     /// and how far what was measured may be off.
     pub(super) fn give_back(&mut self) -> Result<(i128, i128), Stop> {
+        // As long as something goes on moving the clock there is nothing to settle.
+        self.put_back_phase()?;
         self.put_back_frequency()?;
         self.settle()?;
         for attempt in 0..6 {
@@ -389,7 +399,7 @@ impl Bench<'_> {
     }
 
     pub(super) fn put_back_frequency(&mut self) -> Verdict {
-        if self.account.dialled.is_some() {
+        if !self.account.dialled.is_empty() {
             self.phc.set_frequency(self.account.frequency)?;
             self.account.nothing_is_dialled();
         }

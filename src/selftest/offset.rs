@@ -26,6 +26,8 @@ pub(super) const GROUP: Group = Group {
 /// How far a cross timestamp's conversion, or a busy bus, may be off.
 const TOLERANCE: i128 = 100_000;
 const SAMPLES: usize = 25;
+/// What leaves more open than this agrees with anything.
+const WIDEST: i128 = 5_000_000;
 
 /// The samples of each method that the clock has.
 fn samples(bench: &Bench<'_>, clock: SystemClock) -> Result<Vec<(Method, Vec<Sample>)>, Stop> {
@@ -86,6 +88,7 @@ fn methods_agree(bench: &mut Bench<'_>) -> Verdict {
         bench.note(format!("{method}: from the system's clock it is {from} to {to}"));
         found.push((*method, low, high));
     }
+    let widest = found.iter().map(|(_, low, high)| high - low).max().unwrap_or(0);
     for (method, low, high) in &found {
         for (other, other_low, other_high) in &found {
             let apart = (low - other_high).max(other_low - high);
@@ -93,6 +96,9 @@ fn methods_agree(bench: &mut Bench<'_>) -> Verdict {
                 format!("{method} and {other} are {} apart", span(apart))
             })?;
         }
+    }
+    if widest > WIDEST {
+        return Err(Stop::Unsure(format!("a method leaves {} open", span(widest))));
     }
     Ok(())
 }

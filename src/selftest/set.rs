@@ -13,7 +13,7 @@ pub(super) const GROUP: Group = Group {
         Check { name: "takes a time in the past", needs: GOES, run: past },
         Check { name: "takes a part of a second", needs: GOES, run: part },
         Check { name: "takes a time after 2038", needs: GOES, run: after_2038 },
-        Check { name: "refuses what is no time", needs: &[], run: no_time },
+        Check { name: "refuses what is no time", needs: GOES, run: no_time },
     ],
 };
 

@@ -280,6 +280,8 @@ fn two_readers(bench: &mut Bench<'_>) -> Verdict {
 fn count_at_two(bench: &mut Bench<'_>) -> Result<(usize, usize), Stop> {
     let wired = connect(bench)?;
     let reader = bench.reopen(Access::ReadOnly)?;
+    // Other channels may be on, and its queue is looked at in the end only. Old kernels have no mask.
+    let _ = reader.receive_only(&[wired.input]);
     enable(bench, wired.input, Edges::Rising)?;
     let Started { period, .. } = start(bench, &wired, None)?;
     let mut counts = (0, 0);

@@ -229,3 +229,38 @@ fn those_who_look_at_once_are_all_told() {
         }
     });
 }
+
+#[test]
+fn what_cannot_be_read_is_not_forgotten() {
+    let (_file, mock) = killed_watch("unread");
+    for failing in ["fail=pin_getfunc:EIO", "fail=clock_adjtime:EIO"] {
+        ptpctl(&format!("get {mock},{failing}"));
+        assert!(told(&mock).contains(": ptpctl pin 1 none "), "{failing}");
+    }
+}
+
+#[test]
+fn a_pin_that_lost_everything_half_way_is_told() {
+    let file = TemporaryFile::new("half-way");
+    let mock = file.mock("full,time=virtual");
+    ptpctl(&format!("pin 1 perout --channel 0 {mock}"));
+    ptpctl(&format!("pin 0 extts --channel 1 {mock}"));
+    ptpctl(&format!("extts --channel 1 --pin 1 --count 1 {mock},fail=pin_setfunc#2:EIO"));
+    assert!(told(&mock).contains(": ptpctl pin 1 perout --channel 0 "), "{}", told(&mock));
+}
+
+#[test]
+fn a_command_that_failed_settles_nothing() {
+    let (_file, mock) = killed_watch("settles-nothing");
+    ptpctl(&format!("extts --count 1 {mock},fail=extts_request:EIO"));
+    assert!(told(&mock).contains("extts --off"));
+}
+
+#[test]
+fn a_rest_of_what_was_there_before_does_not_count() {
+    let (file, mock) = killed_watch("rest");
+    let [journal] = journals(&file).try_into().expect("one");
+    let whole = fs::read_to_string(&journal).expect("read");
+    fs::write(&journal, format!("{whole}extts 9\t\twrong\twrong\n")).expect("written");
+    assert!(told(&mock).contains("extts --off") && !told(&mock).contains("wrong"));
+}

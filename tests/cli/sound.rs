@@ -177,5 +177,5 @@ fn a_failing_pin_is_not_taken_for_one_that_lacks_a_function() {
 fn what_other_checks_need_is_looked_at_though_it_was_not_asked_for() {
     let (all, output) = failed("--only set mock:full,time=virtual,fault=stuck-time");
     assert!(output.contains("# it needs time/advances: 20 ms later it still shows"), "{output}");
-    assert_eq!(all.len(), 4, "{output}");
+    assert_eq!(all.len(), 5, "{output}");
 }
