@@ -129,7 +129,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     if let Some(pin) = &pin {
         left.extend(Borrowed::would_leave(&phc, pin, PinFunction::Extts, request.channel)?);
     }
-    let mut journal = Journal::begin(&phc, &left);
+    let journal = Journal::begin(&phc, &left);
     let mut undo = Undo { phc: &phc, channel: None, pins: Borrowed::none(&phc) };
     let watched = watch(context, &phc, &signals, request, pin, &mut undo);
     let was_on = undo.channel.is_some();
@@ -140,13 +140,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let undone = undo.undo();
     let left = undo.give_up();
     drop(undo);
-    if left.is_empty() {
-        drop(journal);
-    } else {
-        // The error comes first, and then what to do.
-        journal.now(&left);
-        journal.leave();
-    }
+    journal.end(&left);
     if left.is_empty() && was_on {
         journal::settle(&phc, &[&Entry::extts(request.channel).key]);
     }

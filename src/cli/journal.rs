@@ -219,9 +219,12 @@ impl Journal {
         let _ = write(file, &self.clock, entries);
     }
 
-    /// Leaves it for the next command: something couldn't be switched off.
-    pub(super) fn leave(mut self) {
-        self.kept = None;
+    /// Ends it; what couldn't be put back is left for the next command to tell.
+    pub(super) fn end(mut self, left: &[Entry]) {
+        if !left.is_empty() {
+            self.now(left);
+            self.kept = None;
+        }
     }
 }
 

@@ -180,9 +180,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         Err(error) => {
             let Err(undone) = borrowed.put_back() else { return Err(error.into()) };
             let left = borrowed.give_up();
-            if let Some(mut journal) = journal {
-                journal.now(&left);
-                journal.leave();
+            if let Some(journal) = journal {
+                journal.end(&left);
             }
             Failure::from(error).tell(context.printer);
             return Err(undone.into());
@@ -255,11 +254,7 @@ fn take_back(
     let on = off.is_err().then(|| Entry::perout(channel));
     let undone = off.and(borrowed.put_back());
     let left: Vec<_> = on.into_iter().chain(borrowed.give_up()).collect();
-    if !left.is_empty() {
-        let mut journal = journal.unwrap_or_else(|| Journal::begin(phc, &[]));
-        journal.now(&left);
-        journal.leave();
-    }
+    journal.unwrap_or_else(|| Journal::begin(phc, &[])).end(&left);
     Ok(undone?)
 }
 

@@ -123,12 +123,10 @@ fn check(context: &mut Context<'_>) -> Result<Report, Failure> {
     let mut writer =
         if json { Writer::Json(context.printer) } else { Writer::Ktap(Ktap::new(context.printer)) };
     let mut screen = Screen::new();
-    let mut left = false;
+    let mut left = Vec::new();
     let mut record = |changes: &[Change]| {
-        let entries: Vec<_> =
-            changes.iter().filter_map(|change| Entry::of_change(change, offset)).collect();
-        left = !entries.is_empty();
-        journal.now(&entries);
+        left = changes.iter().filter_map(|change| Entry::of_change(change, offset)).collect();
+        journal.now(&left);
     };
     let (end, is_as_before) =
         selftest::run(&phc, &options, Some(&signals), &mut record, |progress| {
@@ -136,11 +134,7 @@ fn check(context: &mut Context<'_>) -> Result<Report, Failure> {
             writer.write(&progress)
         });
     screen.clear();
-    if left {
-        journal.leave();
-    } else {
-        drop(journal);
-    }
+    journal.end(&left);
     let put_back = if is_as_before { "all is put back" } else { "not all could be put back" };
     match end {
         Ok(End::Complete { passed, failed, skipped, all_skipped }) => {

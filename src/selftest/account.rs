@@ -114,7 +114,7 @@ impl<'a> Account<'a> {
     }
 
     pub(super) fn will_dial(&mut self, frequency: Frequency) {
-        if !self.dialled.contains(&frequency) || self.dialled.last() != Some(&frequency) {
+        if self.dialled.last() != Some(&frequency) {
             self.dialled.push(frequency);
         }
         self.touched.frequency = true;
