@@ -1,0 +1,483 @@
+//! Limits that ITU-T Recommendations set, and whether a clock keeps them.
+
+#![expect(clippy::float_arithmetic, reason = "limits are curves over averaging times")]
+
+use super::{Kind, Series, deviations, float, float_of, float_of_signed, spread};
+
+/// The limits of a Recommendation for a kind of clock.
+#[derive(Debug)]
+pub struct Mask {
+    /// What people call it by: `g8272-a`.
+    pub name: &'static str,
+    /// Which clock it is for.
+    pub title: &'static str,
+    /// Where the limits stand.
+    pub source: &'static str,
+    /// All of them.
+    pub requirements: &'static [Requirement],
+}
+
+/// One limit.
+#[derive(Debug)]
+pub struct Requirement {
+    /// What is limited.
+    pub wants: Wants,
+    /// Whether the time error passes a first-order low-pass filter of 0.1 Hz before.
+    pub filtered: bool,
+}
+
+/// What is limited, in nanoseconds.
+#[derive(Debug)]
+pub enum Wants {
+    /// MTIE, by a curve.
+    Mtie(&'static [Segment]),
+    /// TDEV, by a curve.
+    Tdev(&'static [Segment]),
+    /// The largest time error, either way.
+    MaxTimeError(f64),
+    /// The mean time error over 1000 s, either way: the constant time error.
+    ConstantTimeError(f64),
+}
+
+/// A piece of a curve: the sum of some `a τ^b`, in nanoseconds, with τ in seconds.
+#[derive(Debug)]
+pub struct Segment {
+    /// From which τ.
+    pub from: f64,
+    /// To which τ.
+    pub to: f64,
+    /// Each `(a, b)`.
+    pub terms: &'static [(f64, f64)],
+}
+
+impl Segment {
+    const fn new(from: f64, to: f64, terms: &'static [(f64, f64)]) -> Self {
+        Self { from, to, terms }
+    }
+
+    /// The limit at τ, in nanoseconds.
+    pub fn at(&self, tau: f64) -> f64 {
+        self.terms.iter().map(|(a, b)| a * tau.powf(*b)).sum()
+    }
+}
+
+const fn plain(wants: Wants) -> Requirement {
+    Requirement { wants, filtered: false }
+}
+
+const fn filtered(wants: Wants) -> Requirement {
+    Requirement { wants, filtered: true }
+}
+
+/// The limits by name.
+pub const MASKS: [Mask; 8] = [
+    Mask {
+        name: "g8262-option1",
+        title: "synchronous Ethernet equipment clock (EEC), option 1",
+        source: "ITU-T G.8262 (11/2018), wander generation at constant temperature",
+        requirements: &[
+            plain(Wants::Mtie(&[
+                Segment::new(0.1, 1.0, &[(40.0, 0.0)]),
+                Segment::new(1.0, 100.0, &[(40.0, 0.1)]),
+                Segment::new(100.0, 1_000.0, &[(25.25, 0.2)]),
+            ])),
+            plain(Wants::Tdev(&[
+                Segment::new(0.1, 25.0, &[(3.2, 0.0)]),
+                Segment::new(25.0, 100.0, &[(0.64, 0.5)]),
+                Segment::new(100.0, 1_000.0, &[(6.4, 0.0)]),
+            ])),
+        ],
+    },
+    Mask {
+        name: "g8262-option2",
+        title: "synchronous Ethernet equipment clock (EEC), option 2",
+        source: "ITU-T G.8262 (11/2018), wander generation at constant temperature",
+        requirements: &[
+            plain(Wants::Mtie(&[
+                Segment::new(0.1, 1.0, &[(20.0, 0.0)]),
+                Segment::new(1.0, 10.0, &[(20.0, 0.48)]),
+                Segment::new(10.0, 1_000.0, &[(60.0, 0.0)]),
+            ])),
+            plain(Wants::Tdev(&[
+                Segment::new(0.1, 2.5, &[(3.2, -0.5)]),
+                Segment::new(2.5, 40.0, &[(2.0, 0.0)]),
+                Segment::new(40.0, 1_000.0, &[(0.32, 0.5)]),
+                Segment::new(1_000.0, 10_000.0, &[(10.0, 0.0)]),
+            ])),
+        ],
+    },
+    Mask {
+        name: "g8272-a",
+        title: "primary reference time clock (PRTC-A)",
+        source: "ITU-T G.8272 (11/2018), 6.1 and 6.2",
+        requirements: &[
+            plain(Wants::MaxTimeError(100.0)),
+            plain(Wants::Mtie(&[
+                Segment::new(0.1, 273.0, &[(25.0, 0.0), (0.275, 1.0)]),
+                Segment::new(273.0, 100_000.0, &[(100.0, 0.0)]),
+            ])),
+            plain(Wants::Tdev(&[
+                Segment::new(0.1, 100.0, &[(3.0, 0.0)]),
+                Segment::new(100.0, 1_000.0, &[(0.03, 1.0)]),
+                Segment::new(1_000.0, 10_000.0, &[(30.0, 0.0)]),
+            ])),
+        ],
+    },
+    Mask {
+        name: "g8272-b",
+        title: "primary reference time clock (PRTC-B)",
+        source: "ITU-T G.8272 (11/2018), 6.1 and 6.2",
+        requirements: &[
+            plain(Wants::MaxTimeError(40.0)),
+            plain(Wants::Mtie(&[
+                Segment::new(0.1, 54.5, &[(25.0, 0.0), (0.275, 1.0)]),
+                Segment::new(54.5, 100_000.0, &[(40.0, 0.0)]),
+            ])),
+            plain(Wants::Tdev(&[
+                Segment::new(0.1, 100.0, &[(1.0, 0.0)]),
+                Segment::new(100.0, 500.0, &[(0.01, 1.0)]),
+                Segment::new(500.0, 100_000.0, &[(5.0, 0.0)]),
+            ])),
+        ],
+    },
+    Mask {
+        name: "g8273.2-a",
+        title: "telecom boundary or time slave clock, class A",
+        source: G8273_2,
+        requirements: &[
+            plain(Wants::MaxTimeError(100.0)),
+            plain(Wants::ConstantTimeError(50.0)),
+            filtered(Wants::Mtie(&[Segment::new(0.1, 1_000.0, &[(40.0, 0.0)])])),
+            filtered(Wants::Tdev(&[Segment::new(0.1, 1_000.0, &[(4.0, 0.0)])])),
+        ],
+    },
+    Mask {
+        name: "g8273.2-b",
+        title: "telecom boundary or time slave clock, class B",
+        source: G8273_2,
+        requirements: &[
+            plain(Wants::MaxTimeError(70.0)),
+            plain(Wants::ConstantTimeError(20.0)),
+            filtered(Wants::Mtie(&[Segment::new(0.1, 1_000.0, &[(40.0, 0.0)])])),
+            filtered(Wants::Tdev(&[Segment::new(0.1, 1_000.0, &[(4.0, 0.0)])])),
+        ],
+    },
+    Mask {
+        name: "g8273.2-c",
+        title: "telecom boundary or time slave clock, class C",
+        source: G8273_2,
+        requirements: &[
+            plain(Wants::MaxTimeError(30.0)),
+            plain(Wants::ConstantTimeError(10.0)),
+            filtered(Wants::Mtie(&[Segment::new(0.1, 1_000.0, &[(10.0, 0.0)])])),
+            filtered(Wants::Tdev(&[Segment::new(0.1, 1_000.0, &[(2.0, 0.0)])])),
+        ],
+    },
+    Mask {
+        name: "g8273.2-d",
+        title: "telecom boundary or time slave clock, class D",
+        source: G8273_2,
+        requirements: &[filtered(Wants::MaxTimeError(5.0))],
+    },
+];
+
+const G8273_2: &str = "ITU-T G.8273.2 (10/2020), 7.1, noise generation at constant temperature";
+
+/// Whether a limit is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What was limited: `MTIE`, `TDEV`, `max|TE|`, `cTE`, with an `L` where it was filtered.
+    pub quantity: &'static str,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// What came of a limit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It was judged.
+    Judged {
+        /// Whether it is kept wherever it was judged.
+        passed: bool,
+        /// The place that is closest to the limit or farthest beyond it: τ in seconds for a
+        /// curve, how long it was measured for a time error.
+        tau: f64,
+        /// What was measured there, in nanoseconds.
+        value: f64,
+        /// What is allowed there, in nanoseconds.
+        limit: f64,
+        /// The first τ that fails.
+        fails_from: Option<f64>,
+        /// Up to which τ it was judged.
+        up_to: f64,
+        /// Up to which τ the limit goes.
+        goes_to: f64,
+    },
+    /// It can't be judged, and why.
+    NotJudged(&'static str),
+}
+
+impl Mask {
+    /// The limits of this name.
+    pub fn by_name(name: &str) -> Option<&'static Self> {
+        MASKS.iter().find(|mask| mask.name == name)
+    }
+
+    /// Judges a clock by its offsets from a reference that counts as true.
+    pub fn judge(&self, series: &Series) -> Vec<Finding> {
+        let smooth = low_pass(series);
+        let finding = |requirement: &Requirement| {
+            let quantity = requirement.quantity();
+            let verdict = if requirement.filtered {
+                match &smooth {
+                    Ok(smooth) => requirement.judge(smooth),
+                    Err(why) => Verdict::NotJudged(why),
+                }
+            } else {
+                requirement.judge(&Errors::of(series))
+            };
+            Finding { quantity, verdict }
+        };
+        self.requirements.iter().map(finding).collect()
+    }
+}
+
+/// Time errors at even distances, exact in a fine unit.
+pub struct Errors {
+    /// From one to the next, in nanoseconds.
+    distance: u64,
+    /// In units from the first offset.
+    values: Vec<i64>,
+    /// The first offset in nanoseconds.
+    base: f64,
+    /// Nanoseconds a unit.
+    unit: f64,
+}
+
+impl Errors {
+    fn of(series: &Series) -> Self {
+        let base = series.offsets.first().copied().unwrap_or(0);
+        let values = series.offsets.iter().map(|offset| offset.wrapping_sub(base)).collect();
+        Self { distance: series.distance, values, base: float_of_signed(base), unit: 1.0 }
+    }
+
+    fn seconds(&self) -> f64 {
+        float_of(self.distance) * 1e-9
+    }
+
+    /// In nanoseconds.
+    fn errors(&self) -> impl Iterator<Item = f64> {
+        self.values.iter().map(|value| float_of_signed(*value) * self.unit + self.base)
+    }
+}
+
+/// Time errors behind a first-order low-pass filter of 0.1 Hz, in picoseconds, without the ten
+/// seconds in which it settles.
+///
+/// # Errors
+///
+/// Why the offsets don't allow it: they are too far apart, or too few.
+pub fn low_pass(series: &Series) -> Result<Errors, &'static str> {
+    let raw = Errors::of(series);
+    if series.distance > 1_000_000_000 {
+        return Err("its filter of 0.1 Hz needs an offset a second at least");
+    }
+    let settled = usize::try_from(10_000_000_000 / series.distance.max(1)).unwrap_or(usize::MAX);
+    if raw.values.len() <= settled.saturating_mul(2) {
+        return Err("its filter of 0.1 Hz takes ten seconds to settle: measure for longer");
+    }
+    let share = 1.0 - (-std::f64::consts::TAU * 0.1 * raw.seconds()).exp();
+    let mut state = 0.0;
+    let filter = |value: &i64| {
+        state += share * (float_of_signed(*value) - state);
+        picoseconds(state)
+    };
+    let values: Vec<_> = raw.values.iter().map(filter).skip(settled).collect();
+    Ok(Errors { values, unit: 1e-3, ..raw })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
+fn picoseconds(nanoseconds: f64) -> i64 {
+    (nanoseconds * 1e3).round() as i64
+}
+
+/// How long a constant time error is averaged, in seconds.
+const CONSTANT: f64 = 1_000.0;
+
+impl Requirement {
+    /// What is limited, in the Recommendations' words.
+    pub const fn quantity(&self) -> &'static str {
+        match (&self.wants, self.filtered) {
+            (Wants::Mtie(_), false) => "MTIE",
+            (Wants::Mtie(_), true) => "dTE_L MTIE",
+            (Wants::Tdev(_), false) => "TDEV",
+            (Wants::Tdev(_), true) => "dTE_L TDEV",
+            (Wants::MaxTimeError(_), false) => "max|TE|",
+            (Wants::MaxTimeError(_), true) => "max|TE_L|",
+            (Wants::ConstantTimeError(_), _) => "cTE",
+        }
+    }
+
+    /// The curve of a limit that is one.
+    pub const fn curve(&self) -> Option<(Kind, &'static [Segment])> {
+        match self.wants {
+            Wants::Mtie(segments) => Some((Kind::Mtie, segments)),
+            Wants::Tdev(segments) => Some((Kind::Time, segments)),
+            Wants::MaxTimeError(_) | Wants::ConstantTimeError(_) => None,
+        }
+    }
+
+    fn judge(&self, errors: &Errors) -> Verdict {
+        let span = errors.seconds() * float(errors.values.len());
+        let whole = |value: f64, limit: f64| Verdict::Judged {
+            passed: value <= limit,
+            tau: span,
+            value,
+            limit,
+            fails_from: None,
+            up_to: span,
+            goes_to: if self.filtered || self.is_constant() { CONSTANT } else { span },
+        };
+        match self.wants {
+            Wants::MaxTimeError(limit) => {
+                whole(errors.errors().map(f64::abs).fold(0.0, f64::max), limit)
+            }
+            Wants::ConstantTimeError(limit) => whole(constant_error(errors), limit),
+            Wants::Mtie(segments) => judge_curve(errors, Kind::Mtie, segments),
+            Wants::Tdev(segments) => judge_curve(errors, Kind::Time, segments),
+        }
+    }
+
+    const fn is_constant(&self) -> bool {
+        matches!(self.wants, Wants::ConstantTimeError(_))
+    }
+}
+
+/// The largest mean time error of 1000 s in a row, or of all where that is less.
+fn constant_error(errors: &Errors) -> f64 {
+    let window = spread_at(CONSTANT / errors.seconds()).clamp(1, errors.values.len().max(1));
+    let mut sum = 0.0;
+    let mut largest: f64 = 0.0;
+    let late = errors.errors();
+    let mut early = errors.errors();
+    for (number, error) in late.enumerate() {
+        sum += error;
+        if number + 1 >= window {
+            largest = largest.max((sum / float(window)).abs());
+            sum -= early.next().unwrap_or(0.0);
+        }
+    }
+    largest
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
+fn spread_at(number: f64) -> usize {
+    number.round() as usize
+}
+
+fn judge_curve(errors: &Errors, kind: Kind, segments: &[Segment]) -> Verdict {
+    let seconds = errors.seconds();
+    // Ten a decade, and where the curve has its corners.
+    let mut factors = spread(errors.values.len(), 10);
+    let corners = segments.iter().flat_map(|segment| [segment.from, segment.to]);
+    factors.extend(corners.map(|corner| spread_at(corner / seconds)).filter(|factor| *factor > 0));
+    factors.sort_unstable();
+    factors.dedup();
+    let goes_to = segments.last().map_or(0.0, |segment| segment.to);
+    let mut worst: Option<(f64, f64, f64)> = None;
+    let mut fails_from = None;
+    let mut up_to = 0.0;
+    for deviation in deviations(kind, &errors.values, errors.distance, &factors) {
+        let tau = float(deviation.factor) * seconds;
+        let is_in = |segment: &&Segment| segment.from <= tau && tau <= segment.to;
+        let Some(segment) = segments.iter().find(is_in) else { continue };
+        let (value, limit) = (deviation.value * errors.unit, segment.at(tau));
+        up_to = tau;
+        if value > limit {
+            fails_from = fails_from.or(Some(tau));
+        }
+        if worst.is_none_or(|(_, other, allowed)| value / limit > other / allowed) {
+            worst = Some((tau, value, limit));
+        }
+    }
+    match worst {
+        Some((tau, value, limit)) => Verdict::Judged {
+            passed: fails_from.is_none(),
+            tau,
+            value,
+            limit,
+            fails_from,
+            up_to,
+            goes_to,
+        },
+        None => Verdict::NotJudged("no averaging time of these offsets is within the limit's"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(name: &str) -> &'static Mask {
+        Mask::by_name(name).expect("a mask")
+    }
+
+    #[test]
+    fn every_curve_is_without_a_hole_and_nearly_without_a_jump() {
+        for mask in &MASKS {
+            for (_, segments) in mask.requirements.iter().filter_map(Requirement::curve) {
+                for (one, next) in segments.iter().zip(segments.iter().skip(1)) {
+                    let corner = one.to.to_bits();
+                    assert_eq!(corner, next.from.to_bits(), "{} at {}", mask.name, one.to);
+                    let (left, right) = (one.at(one.to), next.at(next.from));
+                    // The published figures are rounded.
+                    assert!((left / right - 1.0).abs() < 0.02, "{}: {left} {right}", mask.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_too_fast_fails_from_the_tau_where_its_line_crosses_the_limit() {
+        // 0.5 ns a second crosses 25 ns + 0.275 ns/s τ at 111 s.
+        let offsets = (0..4_000).map(|half_second| half_second / 4).collect();
+        let series = Series { distance: 500_000_000, start: 0, offsets, filled: 0, left_out: 0 };
+        let findings = mask("g8272-a").judge(&series);
+        let mtie = findings.iter().find(|finding| finding.quantity == "MTIE").expect("MTIE");
+        let Verdict::Judged { passed, fails_from: Some(tau), .. } = mtie.verdict else {
+            panic!("{mtie:?}")
+        };
+        assert!(!passed && (111.0..140.0).contains(&tau), "{mtie:?}");
+        let tdev = findings.iter().find(|finding| finding.quantity == "TDEV").expect("TDEV");
+        assert!(matches!(tdev.verdict, Verdict::Judged { passed: true, .. }), "{tdev:?}");
+    }
+
+    #[test]
+    fn the_constant_time_error_is_a_mean_of_a_thousand_seconds() {
+        // Half of the time 30 ns off, in turns of one second: 15 ns on average.
+        let offsets = (0..3_000).map(|second| 30 * (second % 2)).collect();
+        let series = Series { distance: 1_000_000_000, start: 0, offsets, filled: 0, left_out: 0 };
+        let findings = mask("g8273.2-c").judge(&series);
+        let cte = findings.iter().find(|finding| finding.quantity == "cTE").expect("cTE");
+        let Verdict::Judged { passed, value, limit, .. } = cte.verdict else { panic!("{cte:?}") };
+        assert_eq!((passed, format!("{value} of {limit}").as_str()), (false, "15 of 10"));
+    }
+
+    #[test]
+    fn the_filter_of_a_tenth_of_a_hertz_wants_an_offset_a_second() {
+        let series = |distance| Series {
+            distance,
+            start: 0,
+            offsets: (0..1_000).map(|place| 10 * (place % 2)).collect(),
+            filled: 0,
+            left_out: 0,
+        };
+        assert!(low_pass(&series(2_000_000_000)).is_err());
+        assert!(low_pass(&series(1_000_000)).is_err());
+        // What is faster than it doesn't get through.
+        let smooth = low_pass(&series(100_000_000)).expect("filtered");
+        let least = smooth.values.iter().min().expect("one");
+        let most = smooth.values.iter().max().expect("one");
+        assert!(most - least < 700 && (4_000..6_000).contains(least), "{least} {most}");
+    }
+}

@@ -1,0 +1,67 @@
+//! The frequency offset and the drift of a clock, by least squares.
+
+#![expect(clippy::float_arithmetic, reason = "statistics")]
+
+use super::{float, float_of, float_of_signed};
+
+/// What a parabola through offsets tells, by least squares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trend {
+    /// How much faster the clock goes than its reference, in ppb: the slope of a straight line.
+    pub frequency_ppb: f64,
+    /// How much faster it gets, in ppb a day: twice the quadratic term of a parabola.
+    pub drift_ppb_per_day: f64,
+    /// The parabola, in nanoseconds and numbers of offsets from the middle.
+    parabola: [f64; 3],
+    middle: f64,
+}
+
+/// A day in nanoseconds.
+const DAY: f64 = 86_400e9;
+
+/// The trend of offsets that are `distance` nanoseconds apart; `None` for fewer than three.
+///
+/// # Examples
+///
+/// ```
+/// let offsets: Vec<i64> = (0..100).map(|second| 25 * second).collect();
+/// let trend = ptpctl::measure::stability::trend(&offsets, 1_000_000_000).expect("a trend");
+/// assert_eq!(format!("{:.6}", trend.frequency_ppb), "25.000000");
+/// ```
+pub fn trend(offsets: &[i64], distance: u64) -> Option<Trend> {
+    let number = offsets.len();
+    if number < 3 {
+        return None;
+    }
+    let (count, first) = (float(number), offsets.first().copied()?);
+    let middle = (count - 1.0) / 2.0;
+    // From the middle, odd and even powers don't mix.
+    let (mut s0, mut s1, mut s2) = (0.0, 0.0, 0.0);
+    for (place, offset) in offsets.iter().enumerate() {
+        let (t, x) = (float(place) - middle, float_of_signed(offset.wrapping_sub(first)));
+        s0 += x;
+        s1 += x * t;
+        s2 += x * t * t;
+    }
+    let t2 = count * (count * count - 1.0) / 12.0;
+    let t4 = t2 * (3.0 * count * count - 7.0) / 20.0;
+    let slope = s1 / t2;
+    let curve = (s2 - s0 * t2 / count) / (t4 - t2 * t2 / count);
+    let level = (s0 - curve * t2) / count;
+    let distance = float_of(distance);
+    Some(Trend {
+        frequency_ppb: slope / distance * 1e9,
+        drift_ppb_per_day: 2.0 * curve / distance / distance * 1e9 * DAY,
+        parabola: [level, slope, curve],
+        middle,
+    })
+}
+
+impl Trend {
+    /// The parabola at an offset's number, in nanoseconds from the first offset.
+    pub(super) fn quadratic_at(&self, place: f64) -> f64 {
+        let [level, slope, curve] = self.parabola;
+        let t = place - self.middle;
+        (curve * t + slope) * t + level
+    }
+}
