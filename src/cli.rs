@@ -14,15 +14,18 @@ mod get;
 mod journal;
 mod list;
 mod man;
+mod monitor;
 mod offset;
 mod perout;
 mod pin;
 mod pins;
 mod pps;
+mod record;
 mod rfc3339;
 mod selftest;
 mod set;
 mod set_system;
+mod stability;
 mod vclocks;
 
 use crate::find;
@@ -56,7 +59,7 @@ impl Command {
 }
 
 /// All commands, in the order in which help shows them.
-const COMMANDS: [Command; 20] = [
+const COMMANDS: [Command; 23] = [
     list::COMMAND,
     caps::COMMAND,
     get::COMMAND,
@@ -64,6 +67,9 @@ const COMMANDS: [Command; 20] = [
     pins::COMMAND,
     offset::COMMAND,
     diff::COMMAND,
+    monitor::COMMAND,
+    record::COMMAND,
+    stability::COMMAND,
     set::COMMAND,
     set_system::COMMAND,
     adjtime::COMMAND,

@@ -161,6 +161,9 @@ impl Calls for Told {
     fn system_gettime(&self, _: libc::clockid_t) -> Result<timespec> {
         Err(NOT_TOLD)
     }
+    fn system_nanosleep(&self, _: &timespec) -> Result<()> {
+        Err(NOT_TOLD)
+    }
     fn system_adjtime(&self, _: &mut timex) -> Result<()> {
         Err(NOT_TOLD)
     }

@@ -9,6 +9,7 @@
 mod device;
 mod ethtool;
 mod netlink;
+mod scheduling;
 mod signals;
 mod system;
 pub mod uapi;
@@ -16,6 +17,7 @@ pub mod uapi;
 pub use device::Device;
 pub use ethtool::{PhcOfInterface, phc_of_interface};
 pub use netlink::{Provider, Source, timestamp_providers};
+pub use scheduling::{lock_memory, pin_to_cpu, run_in_real_time};
 pub use signals::Signals;
 pub use system::{system_adjtime, system_gettime};
 
@@ -114,6 +116,8 @@ pub trait Calls: Send {
 
     /// `clock_gettime` on a clock of the system that this PHC is in.
     fn system_gettime(&self, clock: libc::clockid_t) -> Result<timespec>;
+    /// `clock_nanosleep` until a time of `CLOCK_MONOTONIC`, on the system that this PHC is in.
+    fn system_nanosleep(&self, until: &timespec) -> Result<()>;
     /// `clock_adjtime` on the system's `CLOCK_REALTIME`: steps it, or tells TAI − UTC (`tai`).
     fn system_adjtime(&self, timex: &mut timex) -> Result<()>;
 }

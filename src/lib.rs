@@ -41,6 +41,8 @@ pub mod phc;
 mod report;
 pub mod selftest;
 mod timestamp;
+#[cfg(feature = "cli")]
+mod watch;
 
 pub use frequency::Frequency;
 pub use offset::{Offset, ParseQuantityError};

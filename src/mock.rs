@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::Time;
 
 /// The names of the calls, for [`Mock::fail_next`] and the setting `fail`.
-pub const CALLS: [&str; 25] = [
+pub const CALLS: [&str; 26] = [
     "clock_gettime",
     "clock_settime",
     "clock_adjtime",
@@ -59,6 +59,7 @@ pub const CALLS: [&str; 25] = [
     "set_attribute",
     "virtual_clocks",
     "system_gettime",
+    "system_nanosleep",
     "system_adjtime",
     "open",
 ];

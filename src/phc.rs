@@ -251,6 +251,17 @@ impl Phc {
         Ok(self.timestamp(asked, "clock_gettime(CLOCK_REALTIME)", time)?.assume())
     }
 
+    /// What one of the system's clocks shows, on the machine that this clock is in.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a clock that the kernel lacks, `ENODEV` for one that is switched off.
+    pub fn shown_by(&self, clock: SystemClock) -> Result<Timestamp<Unknown>, Error> {
+        let (asked, call) = ("read a system clock", "clock_gettime");
+        let time = self.call(asked, call, || self.calls.system_gettime(clock.id()))?;
+        self.timestamp(asked, call, time)
+    }
+
     /// How long the system of this clock is up, for measuring how long something takes.
     ///
     /// # Errors
@@ -261,6 +272,21 @@ impl Phc {
         let time = self.call(asked, call, || self.calls.system_gettime(libc::CLOCK_MONOTONIC))?;
         let time = self.timestamp(asked, call, time)?;
         Ok(Duration::new(u64::try_from(time.seconds()).unwrap_or(0), time.nanoseconds()))
+    }
+
+    /// Waits until the system of this clock is up for so long.
+    ///
+    /// # Errors
+    ///
+    /// None that are known.
+    #[doc(alias = "clock_nanosleep")]
+    pub fn sleep_until(&self, uptime: Duration) -> Result<(), Error> {
+        let asked = "wait";
+        let until = timespec {
+            tv_sec: self.fits(asked, i64::try_from(uptime.as_secs()).unwrap_or(i64::MAX))?,
+            tv_nsec: uptime.subsec_nanos().into(),
+        };
+        self.call(asked, "clock_nanosleep(CLOCK_MONOTONIC)", || self.calls.system_nanosleep(&until))
     }
 
     /// Steps the system's UTC clock, exactly: the kernel adds the offset itself.
@@ -274,6 +300,16 @@ impl Phc {
         let mut timex = self.setoffset(&asked, offset)?;
         let call = "clock_adjtime(CLOCK_REALTIME, ADJ_SETOFFSET)";
         self.call(&asked, call, || self.calls.system_adjtime(&mut timex))
+    }
+
+    /// How far off the clock is at most by what its driver claims; `None` where it claims nothing.
+    ///
+    /// The ENA driver tells it beside the card's other files in sysfs, in nanoseconds.
+    #[doc(alias = "phc_error_bound")]
+    pub fn claimed_error(&self) -> Option<Offset> {
+        let text = self.calls.attribute("device/phc_error_bound").ok()?;
+        let nanoseconds = text.trim().parse().ok().filter(|bound: &i64| *bound >= 0)?;
+        Some(Offset::from_nanoseconds(nanoseconds))
     }
 
     /// TAI − UTC as the system's kernel has it, `None` where nobody set it.

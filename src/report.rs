@@ -2,8 +2,12 @@
 //!
 //! This room is the only place that prints.
 
+pub(crate) mod chart;
 pub(crate) mod json;
 pub(crate) mod ktap;
+pub(crate) mod live;
+pub(crate) mod plot;
+mod terminal;
 mod text;
 
 use crate::kernel::Signals;
@@ -11,6 +15,11 @@ use crate::phc::DeviceName;
 use crate::{Offset, Scale, Timestamp};
 use nix::errno::Errno;
 use std::io::{self, BufWriter, Stdout, Write};
+
+/// How many columns a chart of characters has: the terminal's, or what fits anywhere.
+pub(crate) fn terminal_width() -> usize {
+    termion::terminal_size().map_or(80, |(width, _)| usize::from(width).clamp(40, 200))
+}
 
 /// A plain value, as JSON has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,12 @@
 //! Arguments that several commands share, and the values that people write for them.
 
+use super::Context;
+use super::failure::Failure;
 use crate::phc::SystemClock;
+use crate::watch::{Isolation, Limit, Pace};
 use crate::{Frequency, Offset, ParseQuantityError};
 use clap::{Arg, ArgAction, value_parser};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -111,7 +115,105 @@ pub(super) fn measuring(command: clap::Command) -> clap::Command {
         .short('s')
         .value_parser(value_parser!(u32).range(1..=10_000_000));
     let time = option("duration", "TIME", "Measure for so long: 100ms [default: 30ms]");
-    command.arg(samples).arg(duration(time))
+    isolating(command.arg(samples).arg(duration(time)))
+}
+
+/// What [`measuring`] asks for.
+pub(super) fn limit(context: &Context<'_>) -> Limit {
+    let samples = context.get::<u32>("samples").map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    Limit::new(samples, context.get("duration"))
+}
+
+/// How the thread that measures is treated.
+pub(super) fn isolating(command: clap::Command) -> clap::Command {
+    let cpu = option("cpu", "N", "Measure on this processor only")
+        .value_parser(value_parser!(u16).range(0..1_024));
+    command.arg(cpu).arg(flag("realtime", "Measure with SCHED_FIFO and locked memory"))
+}
+
+/// What [`isolating`] asks for.
+pub(super) fn isolation(context: &Context<'_>) -> Isolation {
+    let cpu = context.get::<u16>("cpu").map(usize::from);
+    Isolation { cpu, real_time: context.has("realtime") }
+}
+
+/// Treats this thread as [`isolating`] asks for; tells what isn't permitted.
+pub(super) fn isolate(context: &Context<'_>) -> Result<(), Failure> {
+    for refusal in isolation(context).apply().map_err(Failure::Failed)? {
+        context.printer.aside(&refusal);
+    }
+    Ok(())
+}
+
+/// How often it is measured, and until when.
+pub(super) fn watching(command: clap::Command) -> clap::Command {
+    let interval = option("interval", "TIME", "Measure every so long, 1ms at least [default: 1s]")
+        .short('i')
+        .value_parser(parse_interval);
+    let count = option("count", "N", "End after so many measurements of each clock")
+        .short('c')
+        .value_parser(value_parser!(u64).range(1..));
+    let time = option("duration", "TIME", "End after so long: 10s, 1h30m");
+    let samples = option("samples", "N", "Take so many samples for each measurement")
+        .short('s')
+        .value_parser(value_parser!(u32).range(1..=1_000_000));
+    isolating(command.arg(interval).arg(count).arg(duration(time)).arg(samples).arg(system_clock()))
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    let most = Duration::from_secs(86_400);
+    if (Duration::from_millis(1)..=most).contains(&interval) {
+        Ok(interval)
+    } else {
+        Err("use 1ms to 1day".into())
+    }
+}
+
+/// What [`watching`] asks for.
+pub(super) fn pace(context: &Context<'_>) -> Pace {
+    Pace {
+        interval: context.get("interval").unwrap_or(Duration::from_secs(1)),
+        count: context.get("count"),
+        duration: context.get("duration"),
+    }
+}
+
+/// How long one measurement of a schedule takes: a hundredth of the interval.
+pub(super) fn limit_in(context: &Context<'_>, interval: Duration) -> Limit {
+    if let Some(samples) = context.get::<u32>("samples") {
+        return Limit::samples(usize::try_from(samples).unwrap_or(usize::MAX));
+    }
+    if interval < Duration::from_millis(10) {
+        return Limit::samples(FEW);
+    }
+    let usual = Limit::new(None, None);
+    let duration = usual.duration.map(|usual| usual.min(interval / 100));
+    Limit { duration, ..usual }
+}
+
+/// Samples of a fast schedule: about a hundredth of a millisecond.
+const FEW: usize = 5;
+
+/// A picture of what was measured.
+pub(super) fn plot() -> Arg {
+    option("plot", "FILE", "Draw it: FILE.svg, FILE.png, or - for the terminal")
+}
+
+/// The file of a picture, whose name tells its form.
+pub(super) fn plot_file(context: &Context<'_>) -> Result<Option<PathBuf>, Failure> {
+    let Some(name) = context.get::<String>("plot") else { return Ok(None) };
+    let path = PathBuf::from(&name);
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    if name != "-" && !matches!(extension, Some("svg" | "png")) {
+        return Err(Failure::Usage(format!(
+            "'{name}' is no picture: name it FILE.svg or FILE.png, or - for the terminal"
+        )));
+    }
+    if name == "-" && context.printer.is_json() {
+        return Err(Failure::Usage("--json leaves no room for a picture: name a file".into()));
+    }
+    Ok(Some(path))
 }
 
 #[cfg(fuzzing)]

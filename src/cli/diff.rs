@@ -1,12 +1,13 @@
 //! `ptpctl diff`: one clock − another.
 
 use super::failure::Failure;
-use super::offset::{Limit, Measured, rate_text, rate_values};
+use super::offset::{Rows, rate_text, rate_values};
 use super::{Command, Context, arguments};
 use crate::find;
 use crate::measure::difference;
 use crate::phc::{Access, Phc, SystemClock};
 use crate::report::Report;
+use crate::watch::Measured;
 use clap::Arg;
 
 pub(super) const COMMAND: Command = Command {
@@ -51,7 +52,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         (None, None) => return Err(Failure::Usage("a second clock is missing".into())),
     };
     let (first, second) = (open(first)?, open(second)?);
-    let limit = Limit::of(context).share(3);
+    arguments::isolate(context)?;
+    let limit = arguments::limit(context).share(3);
     // Nobody steps the raw clock, but old kernels and drivers don't read samples against it.
     let raw = SystemClock::MonotonicRaw;
     let clock = if first.takes_clock(raw)? && second.takes_clock(raw)? {

@@ -4,6 +4,7 @@ use crate::find::FindError;
 use crate::kernel::Signals;
 use crate::phc::Error;
 use crate::report::{Printer, Value};
+use crate::watch::Unmeasured;
 use nix::errno::Errno;
 use std::io;
 use std::process::ExitCode;
@@ -46,6 +47,15 @@ impl From<FindError> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Clock(error)
+    }
+}
+
+impl From<Unmeasured> for Failure {
+    fn from(error: Unmeasured) -> Self {
+        match error {
+            Unmeasured::Clock(error) => Self::Clock(error),
+            useless @ Unmeasured::Useless(_) => Self::Failed(useless.to_string()),
+        }
     }
 }
 

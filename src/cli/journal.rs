@@ -5,10 +5,10 @@
 //! those of the same user and of root count, and nothing is read or written through a link: it
 //! tells commands to type, to root as well.
 
-use super::offset::Measured;
 use crate::mock::Config;
 use crate::phc::{Phc, Pin};
 use crate::selftest::Change;
+use crate::watch::Measured;
 use crate::{Frequency, Offset};
 use nix::unistd::geteuid;
 use std::collections::BTreeSet;

@@ -3,13 +3,12 @@
 use super::failure::Failure;
 use super::{Command, Context, arguments};
 use crate::find::tai_offset;
-use crate::measure::{Estimate, Estimator, Pace, Way};
-use crate::phc::{Access, Error, Method, Phc, Sample, SystemClock};
+use crate::measure::{Estimate, Pace, Way};
+use crate::phc::{Access, Method, Sample, SystemClock};
 use crate::report::{Report, Table, Value};
+use crate::watch::{Measured, Question};
 use crate::{Offset, TaiOffset, Timestamp, Unknown};
 use clap::builder::PossibleValuesParser;
-use std::ops::ControlFlow;
-use std::time::Duration;
 
 pub(super) const COMMAND: Command = Command {
     name: "offset",
@@ -65,34 +64,21 @@ fn method(text: &str) -> Option<Method> {
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let phc = context.open(Access::ReadOnly)?;
+    arguments::isolate(context)?;
     let clock: SystemClock = context.required("clock")?;
-    let limit = Limit::of(context);
     let cycles = context.has("cycles");
     let method = method(&context.required::<String>("method")?);
     let mut raw = Vec::new();
     let keeps = context.has("raw");
-    let measured = Measured::by(&phc, |take| {
-        let mut of = None;
-        let mut watch = limit.watch(&phc)?;
-        let mut take_and_keep = |method, batch: &[Sample]| {
-            take(method, batch);
-            if keeps {
-                if of.replace(method) != Some(method) {
-                    raw.clear();
-                }
-                raw.extend_from_slice(batch);
+    let mut of = None;
+    let question = Question { clock, cycles, method, limit: arguments::limit(context) };
+    let measured = Measured::thoroughly(&phc, question, &mut |method, batch| {
+        if keeps {
+            if of.replace(method) != Some(method) {
+                raw.clear();
             }
-            watch.goes_on()
-        };
-        let answer = match method {
-            Some(method) => {
-                let mut take = |batch: &[Sample]| take_and_keep(method, batch);
-                phc.each_batch(method, clock, cycles, limit.samples, &mut take)
-                    .map(|()| (method, None))
-            }
-            None => phc.each_batch_by_best_method(clock, cycles, limit.samples, &mut take_and_keep),
-        };
-        watch.judge(answer)
+            raw.extend_from_slice(batch);
+        }
     })?;
     let Estimate { offset, samples, .. } = measured.estimate;
     let tai = (clock == SystemClock::Realtime && !cycles).then(|| tai_offset(&phc)).flatten();
@@ -120,163 +106,47 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     Ok(if keeps { report.table(raw_table(&raw)) } else { report })
 }
 
-/// How long it is measured.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit {
-    samples: usize,
-    duration: Option<Duration>,
-}
-
-/// Long enough where nothing else is asked for, for a script that calls it often, too.
-const USUAL: Duration = Duration::from_millis(30);
-/// The samples of a clock that is read in no time.
-const USUAL_MOST: usize = 100_000;
-/// So often time may stand still, as a mock's can, before nothing is waited for any more.
-const STANDSTILL: u32 = 10_000;
-
-impl Limit {
-    /// What the command line asks for.
-    pub(super) fn of(context: &Context<'_>) -> Self {
-        let samples =
-            context.get::<u32>("samples").map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-        match (samples, context.get::<Duration>("duration")) {
-            (None, None) => Self { samples: USUAL_MOST, duration: Some(USUAL) },
-            (samples, duration) => Self { samples: samples.unwrap_or(usize::MAX), duration },
-        }
-    }
-
-    fn samples(samples: usize) -> Self {
-        Self { samples, duration: None }
-    }
-
-    /// For one of several measurements that share the time.
-    pub(super) fn share(self, parts: u32) -> Self {
-        Self { duration: self.duration.map(|duration| duration / parts), ..self }
-    }
-
-    fn watch(self, phc: &Phc) -> Result<Watch<'_>, Error> {
-        let end = match self.duration {
-            Some(duration) => Some(phc.monotonic()? + duration),
-            None => None,
-        };
-        Ok(Watch { phc, end, last: Duration::ZERO, still: 0, failed: None })
-    }
-}
-
-/// Sees to it that a measurement ends in time.
-struct Watch<'a> {
-    phc: &'a Phc,
-    end: Option<Duration>,
-    last: Duration,
-    still: u32,
-    failed: Option<Error>,
-}
-
-impl Watch<'_> {
-    fn goes_on(&mut self) -> ControlFlow<()> {
-        let Some(end) = self.end else { return ControlFlow::Continue(()) };
-        let now = match self.phc.monotonic() {
-            Ok(now) => now,
-            Err(error) => {
-                self.failed = Some(error);
-                return ControlFlow::Break(());
-            }
-        };
-        self.still = if now == self.last { self.still + 1 } else { 0 };
-        self.last = now;
-        if now >= end || self.still > STANDSTILL {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
-
-    /// What a measurement answered, unless the time that it took couldn't be read.
-    fn judge<T>(self, answer: Result<T, Error>) -> Result<T, Error> {
-        self.failed.map_or(answer, Err)
-    }
-}
-
-/// An offset and how it was had.
-pub(super) struct Measured {
-    pub(super) method: Method,
-    pub(super) estimate: Estimate,
-    /// Why a better method didn't do.
-    failed: Option<Error>,
-}
-
-impl Measured {
-    /// Reads samples and says what they tell, or fails where none is of use.
-    fn by(
-        phc: &Phc,
-        read: impl FnOnce(&mut dyn FnMut(Method, &[Sample])) -> Result<(Method, Option<Error>), Error>,
-    ) -> Result<Self, Failure> {
-        let mut estimator = Estimator::default();
-        let mut of = None;
-        let (method, failed) = read(&mut |method, batch| {
-            // What a method gave before it failed doesn't count.
-            if of.replace(method) != Some(method) {
-                estimator = Estimator::default();
-            }
-            for sample in batch {
-                estimator.add(*sample);
-            }
-        })?;
-        let estimate = estimator.estimate().ok_or_else(|| {
-            Failure::Failed(format!(
-                "can't tell the offset of {}: the system clock was stepped back in each sample, or \
-                 the offset is beyond 292 years",
-                phc.name()
-            ))
-        })?;
-        Ok(Self { method, estimate, failed })
-    }
-
-    /// The offset from a system clock, by the best method.
-    pub(super) fn from(phc: &Phc, clock: SystemClock, limit: Limit) -> Result<Self, Failure> {
-        Self::by(phc, |take| {
-            let mut watch = limit.watch(phc)?;
-            let mut take = |method, batch: &[Sample]| {
-                take(method, batch);
-                watch.goes_on()
-            };
-            let answer = phc.each_batch_by_best_method(clock, false, limit.samples, &mut take);
-            watch.judge(answer)
-        })
-    }
-
-    /// The offset from the system's UTC clock, by the best method.
-    pub(super) fn from_realtime(phc: &Phc) -> Result<Self, Failure> {
-        Self::from(phc, SystemClock::Realtime, Limit::samples(25))
-    }
-
-    /// How far off the offset is at most. Nobody tells how far apart hardware reads two clocks
-    /// that it reads at one instant.
-    pub(super) fn bound(&self) -> Option<Offset> {
-        (self.method != Method::Precise).then_some(self.estimate.bound)
-    }
-
+/// Says in a report how an offset was had.
+pub(super) trait Rows {
     /// Adds rate, delay, bound and method, and what there is to know about them.
-    pub(super) fn rows(&self, report: Report) -> Report {
+    fn rows(&self, report: Report) -> Report;
+    /// Adds why a better method didn't do.
+    fn tell_failed(&self, report: Report) -> Report;
+}
+
+impl Rows for Measured {
+    fn rows(&self, report: Report) -> Report {
         let Estimate { pace, delay, way, useless, steps, .. } = self.estimate;
         let delay = self.bound().and(Some(delay));
         let asymmetry = self.bound().and(Some(self.estimate.asymmetry()));
         let told = |offset: Option<Offset>, sign: &str| {
             offset.map_or("not told".into(), |offset| format!("{sign}{offset}"))
         };
-        let bounds = vec![("bound_ns", self.bound().into()), ("asymmetry_ns", asymmetry.into())];
-        let bound = match (self.bound(), asymmetry) {
-            (Some(bound), Some(part)) if part < bound => {
-                format!("±{bound}, of which more samples can't improve {part}")
-            }
-            (bound, _) => told(bound, "±"),
+        let bounds = vec![
+            ("bound_ns", self.bound().into()),
+            ("asymmetry_ns", asymmetry.into()),
+            ("claimed_error_ns", self.claimed.into()),
+        ];
+        let mut parts = Vec::new();
+        if let (Some(_), Some(claimed)) = (self.bound(), self.claimed) {
+            parts.push(format!("the driver claims {claimed}"));
+        }
+        if let (Some(bound), Some(part)) = (self.bound(), asymmetry)
+            && part < bound
+        {
+            parts.push(format!("more samples can't improve {part}"));
+        }
+        let bound = match parts.as_slice() {
+            [] => told(self.bound(), "±"),
+            _ => format!("{}, of which {}", told(self.bound(), "±"), parts.join(" and ")),
         };
         let mut report = report
             .rows("bound", bound, bounds)
             .rows("rate", rate_text(pace), rate_values(pace))
             .row("delay", told(delay, ""), "delay_ns", delay)
             .row("method", self.method.to_string(), "method", self.method.to_string())
-            .value("steps", steps);
+            .value("steps", steps)
+            .value("contradiction_ns", self.contradiction());
         if steps > 0 {
             report = report.note(format!(
                 "one of the clocks was stepped meanwhile, {steps} times: what was before doesn't count"
@@ -288,6 +158,13 @@ impl Measured {
                  slewed: the sample with the shortest delay counts, and no rate is told",
             );
         }
+        if let (Some((method, check)), Some(beyond)) = (&self.check, self.contradiction()) {
+            report = report.note(format!(
+                "the {method} method contradicts it: it says {:+} ±{}, and {beyond} are left \
+                 unexplained",
+                check.offset, check.bound
+            ));
+        }
         if useless > 0 {
             report = report.note(format!(
                 "in {useless} samples the system clock was stepped back: they don't count"
@@ -296,8 +173,7 @@ impl Measured {
         self.tell_failed(report)
     }
 
-    /// Adds why a better method didn't do.
-    pub(super) fn tell_failed(&self, report: Report) -> Report {
+    fn tell_failed(&self, report: Report) -> Report {
         match &self.failed {
             Some(error) => report.note(format!("a better method failed: {error}")),
             None => report,

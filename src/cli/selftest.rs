@@ -2,7 +2,6 @@
 
 use super::failure::Failure;
 use super::journal::{Entry, Journal};
-use super::offset::Measured;
 use super::{Command, Context, arguments};
 use crate::find;
 use crate::kernel::Signals;
@@ -10,6 +9,7 @@ use crate::phc::{Access, Error, Phc};
 use crate::report::ktap::{self, Ktap};
 use crate::report::{Printer, Report, Table, Value};
 use crate::selftest::{self, Change, End, GROUPS, Loop, Options, Outcome, Progress};
+use crate::watch::Measured;
 use clap::ArgAction;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, IsTerminal, Write};

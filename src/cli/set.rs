@@ -2,12 +2,13 @@
 
 use super::failure::Failure;
 use super::journal;
-use super::offset::Measured;
+use super::offset::Rows;
 use super::{Command, Context, arguments, rfc3339};
 use crate::decimal::Decimal;
 use crate::find::tai_offset;
 use crate::phc::Phc;
 use crate::report::Report;
+use crate::watch::Measured;
 use crate::{Offset, TaiOffset, Timestamp, Unknown, Utc};
 use clap::Arg;
 

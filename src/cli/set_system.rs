@@ -2,12 +2,13 @@
 
 use super::failure::Failure;
 use super::get::{fitting_scale, is_unset};
-use super::offset::Measured;
+use super::offset::Rows;
 use super::set::known_tai_offset;
 use super::{Command, Context, arguments};
 use crate::find::tai_offset;
 use crate::phc::Access;
 use crate::report::Report;
+use crate::watch::Measured;
 use crate::{Offset, TaiOffset};
 
 pub(super) const COMMAND: Command = Command {

@@ -256,6 +256,10 @@ impl Calls for Device {
         system::gettime(clock)
     }
 
+    fn system_nanosleep(&self, until: &timespec) -> Result<()> {
+        system::nanosleep(until)
+    }
+
     fn system_adjtime(&self, timex: &mut timex) -> Result<()> {
         system::system_adjtime(timex)
     }

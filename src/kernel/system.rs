@@ -23,6 +23,16 @@ pub fn system_gettime(clock: libc::clockid_t) -> Result<timespec> {
     gettime(clock)
 }
 
+/// `clock_nanosleep` until a time of `CLOCK_MONOTONIC`.
+pub(super) fn nanosleep(until: &timespec) -> Result<()> {
+    let clock = libc::CLOCK_MONOTONIC;
+    // SAFETY: `until` is only read; the time that is left isn't asked for.
+    let answer =
+        unsafe { libc::clock_nanosleep(clock, libc::TIMER_ABSTIME, until, std::ptr::null_mut()) };
+    // This call answers its errno.
+    if answer == 0 { Ok(()) } else { Err(Errno::from_raw(answer)) }
+}
+
 /// `clock_adjtime` on `CLOCK_REALTIME`.
 ///
 /// # Errors

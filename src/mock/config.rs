@@ -30,6 +30,7 @@ use std::str::FromStr;
 /// | `signal-width=1ms` | and fall so much later | a tenth of the period |
 /// | `loop=OUT:IN` | pin OUT is wired to pin IN | no wire |
 /// | `servo=100ms` | phase control halves what is left in this time | 100 ms |
+/// | `claimed-error=300ns` | the driver claims that the clock is off by so much at most | none |
 /// | `tai=37s` | what the system's kernel has for TAI − UTC; 0: not set | 37 s |
 /// | `aux=0` | this auxiliary system clock is switched on | none |
 /// | `unprivileged` | the caller has no `CAP_SYS_TIME` | it has |
@@ -66,6 +67,7 @@ pub struct Config {
     pub(super) signal_width: Option<Offset>,
     pub(super) wire: Option<(u32, u32)>,
     pub(super) servo: Offset,
+    pub(super) claimed_error: Option<Offset>,
     pub(super) tai: i32,
     pub(super) aux: Option<u8>,
     pub(super) unprivileged: bool,
@@ -132,6 +134,7 @@ impl Config {
             signal_width: None,
             wire: None,
             servo: Offset::from_nanoseconds(100_000_000),
+            claimed_error: None,
             tai: 37,
             aux: None,
             unprivileged: false,
@@ -175,6 +178,7 @@ impl Config {
                 }
             }
             "servo" => self.servo = within(value, 1_000, i64::MAX)?,
+            "claimed-error" => self.claimed_error = Some(within(value, 0, i64::MAX)?),
             "tai" => {
                 let (seconds, rest) = quantity::<Offset>(value)?.seconds_and_nanoseconds();
                 self.tai = i32::try_from(seconds)

@@ -453,6 +453,22 @@ impl Calls for Mock {
         to_timespec(world.shown(clock, now)?)
     }
 
+    fn system_nanosleep(&self, until: &timespec) -> Result<()> {
+        let left = {
+            let mut world = self.lock();
+            world.failure("system_nanosleep")?;
+            let now = world.time.now();
+            let left = nanoseconds(*until) - world.shown(libc::CLOCK_MONOTONIC, now)?;
+            if world.time.is_virtual() && left > 0 {
+                world.time.pass(left);
+                return Ok(());
+            }
+            u64::try_from(left.max(0)).unwrap_or(u64::MAX)
+        };
+        std::thread::sleep(Duration::from_nanos(left));
+        Ok(())
+    }
+
     fn system_adjtime(&self, timex: &mut timex) -> Result<()> {
         let mut world = self.lock();
         world.failure("system_adjtime")?;

@@ -47,8 +47,9 @@ fn write_table(to: &mut impl Write, table: &Table) -> io::Result<()> {
         })
         .collect();
     for line in &lines {
-        let padded: Vec<_> =
-            line.iter().zip(&widths).map(|(text, width)| format!("{text:width$}")).collect();
+        // A column without anything is for JSON only.
+        let shown = line.iter().zip(&widths).filter(|(_, width)| **width > 0);
+        let padded: Vec<_> = shown.map(|(text, width)| format!("{text:width$}")).collect();
         writeln!(to, "  {}", padded.join("  ").trim_end())?;
     }
     Ok(())

@@ -16,7 +16,7 @@ pub struct Point {
 /// Offsets at even distances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// From one to the next, in nanoseconds.
+    /// From one to the next, in nanoseconds; to three digits, where they tell no more.
     pub distance: u64,
     /// When the first was measured, in nanoseconds.
     pub start: i128,
@@ -82,12 +82,20 @@ pub fn series(points: &[Point]) -> Option<Series> {
         *offset = offset.checked_add(base)?;
     }
     Some(Series {
-        distance: u64::try_from(distance).ok()?,
+        distance: round(u64::try_from(distance).ok()?),
         start: first.at,
         filled: offsets.len() - longest.len(),
         left_out: points.len() - longest.len(),
         offsets,
     })
+}
+
+/// A distance without the digits that late first and last measurements put into it: to three
+/// digits where that is within half a thousandth.
+fn round(distance: u64) -> u64 {
+    let unit = 10_u64.saturating_pow(distance.checked_ilog10().unwrap_or(0).saturating_sub(2));
+    let rounded = (distance + unit / 2) / unit * unit;
+    if rounded.abs_diff(distance) <= distance / 2_000 { rounded } else { distance }
 }
 
 /// The median of the distances.
@@ -116,6 +124,15 @@ mod tests {
         assert_eq!((series.distance, series.offsets), (1_000, vec![7, 8, 9, 10]));
         let series = super::series(&points(&[(0, 0), (1_100, 110), (2_000, 200), (3_000, 300)]));
         assert_eq!(series.expect("one").offsets, [0, 100, 200, 300]);
+    }
+
+    #[test]
+    fn a_distance_has_three_digits_where_more_say_nothing() {
+        assert_eq!(
+            [10_000_474, 99_999_998, 33_333_333, 7].map(round),
+            [10_000_000, 100_000_000, 33_333_333, 7]
+        );
+        assert_eq!(round(1_004_900_000), 1_004_900_000);
     }
 
     #[test]

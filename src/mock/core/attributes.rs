@@ -18,6 +18,10 @@ impl World {
             "max_phase_adjustment" if self.has(Feature::MaxPhase) => {
                 profile.max_phase.ok_or(Errno::ENOENT)?.to_string()
             }
+            // Beside the card's other files, as the ENA driver has it.
+            "device/phc_error_bound" => {
+                self.config.claimed_error.ok_or(Errno::ENOENT)?.nanoseconds().to_string()
+            }
             "n_alarms" => profile.n_alarm.to_string(),
             "n_external_timestamps" => profile.n_ext_ts.to_string(),
             "n_periodic_outputs" => profile.n_per_out.to_string(),

@@ -1,0 +1,483 @@
+//! `ptpctl stability`: deviations over averaging times, and whether a mask is kept.
+
+#![expect(clippy::float_arithmetic, reason = "τ in seconds, and limits for a picture")]
+
+use super::failure::Failure;
+use super::monitor::{self, Goes};
+use super::{Command, Context, arguments};
+use crate::find;
+use crate::find::tai_offset;
+use crate::measure::stability::{
+    Deviation, Finding, Kind, MASKS, Mask, Point, Series, Trend, Verdict, deviations, octaves,
+    series, trend,
+};
+use crate::phc::{Access, SystemClock};
+use crate::report::chart::Unit;
+use crate::report::plot::{self, Curve, Limit, Picture};
+use crate::report::{Report, Table, Value};
+use crate::watch::{Label, Sampler, Source};
+use clap::ArgAction;
+use clap::builder::PossibleValuesParser;
+use std::path::Path;
+use std::time::Duration;
+
+pub(super) const COMMAND: Command = Command {
+    name: "stability",
+    aliases: &[],
+    about: "Tell how steady a clock is, by deviations and masks",
+    arguments,
+    run,
+};
+
+fn arguments(command: clap::Command) -> clap::Command {
+    let names = MASKS.iter().map(|mask| mask.name);
+    arguments::watching(command)
+        .arg(
+            arguments::option("from", "FILE", "Take what record has written; - is standard input")
+                .conflicts_with_all([
+                    "interval", "count", "duration", "samples", "clock", "cpu", "realtime",
+                ]),
+        )
+        .arg(
+            arguments::option(
+                "mask",
+                "MASK",
+                "Judge by these limits; it can be given several times",
+            )
+            .short('m')
+            .action(ArgAction::Append)
+            .value_parser(PossibleValuesParser::new(names)),
+        )
+        .arg(arguments::plot())
+        .arg(arguments::device())
+        .long_about(format!(
+            "Tells the frequency offset and the drift of a clock, and its deviations over \
+             averaging times τ: Allan (ADEV), modified Allan (MDEV), Hadamard (HDEV), time \
+             deviation (TDEV) and MTIE, all of them overlapping, from offsets at even distances. \
+             It measures for --duration (30s where nothing else is said, every 100ms), or takes \
+             what record has written; DEVICE picks one of several clocks in a file then.\n\nThe \
+             intervals hold the true deviation with a probability of 68.3 %: by the noise that \
+             the offsets turn out to have (their lag 1 autocorrelation) and its degrees of \
+             freedom. MTIE is no mean and has none. Few missing offsets are filled in on the line \
+             between their neighbours; beyond a step or a longer gap the longest stretch counts. \
+             Both are said.\n\nWith --mask it judges the clock by limits of ITU-T \
+             Recommendations, at ten averaging times a decade and at the mask's corners, up to \
+             where the offsets reach, and exits with 1 where one isn't kept. The reference counts \
+             as true, and the bound of the measurement is no part of the judgement. Where TAI - \
+             UTC explains the whole seconds, they are left out. Limits on dTE_L apply behind a \
+             low-pass filter of 0.1 Hz.\n\nMasks:\n{}",
+            masks_text()
+        ))
+        .after_help(
+            "Examples:\n  \
+             ptpctl stability --duration 10s --interval 10ms eth0\n  \
+             ptpctl stability --from night.jsonl.zst --mask g8272-a --plot night.svg\n  \
+             ptpctl stability --json --count 100 mock:full,noise=20ns,time=virtual",
+        )
+}
+
+fn masks_text() -> String {
+    let line = |mask: &Mask| format!("  {}: {}; {}", mask.name, mask.title, mask.source);
+    MASKS.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// How long it is measured where nothing else is said.
+const USUAL: Duration = Duration::from_secs(30);
+const USUAL_INTERVAL: Duration = Duration::from_millis(100);
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    let file = arguments::plot_file(context)?;
+    let masks = context.matches.try_get_many::<String>("mask").ok().flatten();
+    let masks: Vec<&Mask> =
+        masks.into_iter().flatten().filter_map(|name| Mask::by_name(name)).collect();
+    let (label, points, tai) = match context.get::<String>("from") {
+        Some(from) => {
+            let (label, points) = read(context, Path::new(&from))?;
+            (label, points, None)
+        }
+        None => measure(context)?,
+    };
+    let mut series =
+        series(&points).filter(|series| series.offsets.len() >= FEWEST).ok_or_else(|| {
+            let number = points.len();
+            Failure::Failed(format!(
+                "{number} offsets of {label} are too few, or at no even distance: it takes {FEWEST}"
+            ))
+        })?;
+    let whole_seconds = explained(&series, tai);
+    for offset in &mut series.offsets {
+        *offset -= whole_seconds;
+    }
+    let findings: Vec<(&Mask, Vec<Finding>)> =
+        masks.iter().map(|mask| (*mask, mask.judge(&series))).collect();
+    let report = describe(&label, &series, whole_seconds, &findings);
+    if let Some(file) = file {
+        let picture = Picture::Deviations(picture(&label, &series, &masks));
+        if file == Path::new("-") {
+            context.printer.report(&report)?;
+            monitor::draw(context, &picture, &file)?;
+            return judged(&findings).map(|()| Report::new());
+        }
+        monitor::draw(context, &picture, &file)?;
+    }
+    if judged(&findings).is_err() {
+        context.printer.report(&report)?;
+        return judged(&findings).map(|()| Report::new());
+    }
+    Ok(report)
+}
+
+/// Fewer offsets tell nothing of a clock.
+const FEWEST: usize = 8;
+
+fn judged(findings: &[(&Mask, Vec<Finding>)]) -> Result<(), Failure> {
+    let mut verdicts = findings.iter().flat_map(|(_, findings)| findings);
+    let fails =
+        |finding: &Finding| matches!(finding.verdict, Verdict::Judged { passed: false, .. });
+    if verdicts.any(fails) { Err(Failure::Status(1)) } else { Ok(()) }
+}
+
+type Measured = (Label, Vec<Point>, Option<i64>);
+
+/// Measures a clock for a while.
+fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
+    let mut pace = arguments::pace(context);
+    pace.interval = context.get("interval").unwrap_or(USUAL_INTERVAL);
+    if pace.count.is_none() && pace.duration.is_none() {
+        pace.duration = Some(USUAL);
+    }
+    let clock: SystemClock = context.required("clock")?;
+    let phc = context.open(Access::ReadOnly)?;
+    let tai = (clock == SystemClock::Realtime).then(|| tai_offset(&phc)).flatten();
+    drop(phc);
+    let limit = arguments::limit_in(context, pace.interval);
+    let source = Source::open(&context.device()?, None, clock, limit).map_err(find_failure)?;
+    let label = source.label().clone();
+    let signals = monitor::catch()?;
+    let sampler = Sampler::start(vec![source], pace, arguments::isolation(context))
+        .map_err(Failure::Failed)?;
+    for refusal in &sampler.refusals {
+        context.printer.aside(refusal);
+    }
+    let mut points = Vec::new();
+    monitor::follow(&sampler, &signals, |ticks| {
+        for tick in ticks {
+            match tick.outcome {
+                Ok(one) => {
+                    points.push(Point { at: one.at, offset: one.offset, stepped: one.stepped });
+                }
+                Err(why) => context.printer.aside(&format!("{label} is lost: {why}")),
+            }
+        }
+        Ok(Goes::On)
+    })?;
+    drop(sampler);
+    if signals.came().is_some() {
+        return Err(Failure::Signal(signals));
+    }
+    Ok((label, points, tai.map(|tai| i64::from(tai.0))))
+}
+
+fn find_failure(error: find::FindError) -> Failure {
+    error.into()
+}
+
+/// Takes one clock's offsets from a file.
+fn read(context: &mut Context<'_>, from: &Path) -> Result<(Label, Vec<Point>), Failure> {
+    let wanted = context.named_device()?;
+    let mut reader = monitor::open(from)?;
+    let mut found: Vec<Label> = Vec::new();
+    let mut points = Vec::new();
+    let mut lost = false;
+    while let Some(line) = monitor::next(&mut reader, from)? {
+        let is_wanted = wanted.as_ref().is_none_or(|wanted| {
+            line.label.device == *wanted || line.label.clock_name.as_ref() == Some(wanted)
+        });
+        if !is_wanted {
+            continue;
+        }
+        if !found.contains(&line.label) {
+            found.push(line.label);
+        }
+        match line.outcome {
+            Ok(one) => {
+                // What it was before it went away has nothing to do with what comes after.
+                let stepped = one.stepped || std::mem::take(&mut lost);
+                points.push(Point { at: one.at, offset: one.offset, stepped });
+            }
+            Err(_) => lost = true,
+        }
+    }
+    monitor::tell_damage(context, &reader, from);
+    match found.as_slice() {
+        [label] => Ok((label.clone(), points)),
+        [] => Err(Failure::Failed(format!(
+            "{} has no measurement{}",
+            from.display(),
+            wanted.map_or(String::new(), |wanted| format!(" of {wanted}"))
+        ))),
+        several => Err(Failure::Usage(format!(
+            "{} has several: {}; name one as DEVICE",
+            from.display(),
+            several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ))),
+    }
+}
+
+/// TAI - UTC, where nobody told it, since 2017.
+const TAI: i64 = 37;
+
+/// The whole seconds of the offsets that TAI - UTC explains, in nanoseconds.
+fn explained(series: &Series, tai: Option<i64>) -> i64 {
+    let first = series.offsets.first().copied().unwrap_or(0);
+    let tai = tai.unwrap_or(TAI) * 1_000_000_000;
+    if first.abs_diff(tai) < 500_000_000 { tai } else { 0 }
+}
+
+fn describe(
+    label: &Label,
+    series: &Series,
+    whole_seconds: i64,
+    findings: &[(&Mask, Vec<Finding>)],
+) -> Report {
+    let number = series.offsets.len();
+    let distance = seconds(series.distance);
+    let length = distance * float(number.saturating_sub(1));
+    let trend = trend(&series.offsets, series.distance);
+    let decimal = |value: Option<f64>| {
+        value.map_or(Value::Null, |value| Value::Decimal(format!("{value:.6e}")))
+    };
+    let ppb = |value: Option<f64>, unit: &str| {
+        value.map_or("not told".into(), |value| format!("{value:+.4} {unit}"))
+    };
+    let frequency = trend.map(|trend: Trend| trend.frequency_ppb);
+    let drift = trend.map(|trend| trend.drift_ppb_per_day);
+    let mut report = Report::new()
+        .headline(label.to_string())
+        .value("device", label.device.as_str())
+        .value("clock_name", label.clock_name.clone())
+        .value("reference", label.reference.as_str())
+        .rows(
+            "offsets",
+            format!("{number}, {distance} s apart, over {length:.3} s"),
+            vec![
+                ("offsets", number.into()),
+                ("interval_ns", series.distance.into()),
+                ("filled", series.filled.into()),
+                ("left_out", series.left_out.into()),
+                ("whole_seconds_ns", whole_seconds.into()),
+            ],
+        )
+        .row("frequency", ppb(frequency, "ppb"), "frequency_ppb", decimal(frequency))
+        .row("drift", ppb(drift, "ppb a day"), "drift_ppb_per_day", decimal(drift));
+    let factors = octaves(number);
+    let all =
+        Kind::ALL.map(|kind| (kind, deviations(kind, &series.offsets, series.distance, &factors)));
+    if let Some((_, allan)) = all.first() {
+        report = report.row("noise", noises(allan, distance), "noise", noise(allan.first()));
+    }
+    report = report.table(table(&all, &factors, distance));
+    let mut lines = Vec::new();
+    for (mask, findings) in findings {
+        lines.extend(findings.iter().map(|finding| (*mask, finding)));
+    }
+    if !lines.is_empty() {
+        report = report.table(verdicts(&lines));
+    }
+    for (mask, findings) in findings {
+        for Finding { quantity, verdict } in findings {
+            if let Verdict::NotJudged(why) = verdict {
+                report = report.note(format!("{} {quantity} isn't judged: {why}", mask.name));
+            }
+        }
+    }
+    if whole_seconds != 0 {
+        report = report
+            .note(format!("the clock keeps TAI: {} s are left out", whole_seconds / 1_000_000_000));
+    }
+    if series.filled > 0 {
+        report = report.note(format!("{} missing offsets are filled in", series.filled));
+    }
+    if series.left_out > 0 {
+        report = report.note(format!(
+            "{} offsets beyond a step or a gap are left out: the longest stretch counts",
+            series.left_out
+        ));
+    }
+    report
+}
+
+fn noise(one: Option<&Deviation>) -> Value {
+    one.and_then(|one| one.noise).map(|noise| noise.name()).into()
+}
+
+/// Which noise is found up to which averaging time.
+fn noises(allan: &[Deviation], distance: f64) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for same in allan.chunk_by(|one, next| one.noise == next.noise) {
+        let (Some(first), Some(last)) = (same.first(), same.last()) else { continue };
+        let name = first.noise.map_or("not told", |noise| noise.name());
+        parts.push(format!("{name} to {} s", tau(last.factor, distance)));
+    }
+    parts.join(", ")
+}
+
+fn tau(factor: usize, distance: f64) -> String {
+    let mut text = format!("{:.9}", float(factor) * distance);
+    text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    text
+}
+
+/// A line for each averaging time: each deviation with how far its interval goes.
+fn table(all: &[(Kind, Vec<Deviation>)], factors: &[usize], distance: f64) -> Table {
+    let mut columns = vec![("tau_s", "TAU")];
+    for (kind, _) in all {
+        columns.extend(match kind {
+            Kind::Allan => [("adev", "ADEV"), ("adev_from", ""), ("adev_to", "")],
+            Kind::ModifiedAllan => [("mdev", "MDEV"), ("mdev_from", ""), ("mdev_to", "")],
+            Kind::Hadamard => [("hdev", "HDEV"), ("hdev_from", ""), ("hdev_to", "")],
+            Kind::Time => [("tdev_ns", "TDEV"), ("tdev_from_ns", ""), ("tdev_to_ns", "")],
+            Kind::Mtie => [("mtie_ns", "MTIE"), ("", ""), ("", "")],
+        });
+    }
+    columns.retain(|(key, _)| !key.is_empty());
+    columns.push(("noise", ""));
+    let mut table = Table::new("deviations", &columns);
+    for (place, factor) in factors.iter().enumerate() {
+        let text = tau(*factor, distance);
+        let mut line = vec![(format!("{text} s"), Value::Decimal(text))];
+        for (kind, deviations) in all {
+            let Some(one) = deviations.get(place) else { continue };
+            line.extend(cells(*kind, one));
+        }
+        line.push((String::new(), noise(all.first().and_then(|(_, allan)| allan.get(place)))));
+        table.line(line);
+    }
+    table
+}
+
+fn cells(kind: Kind, one: &Deviation) -> Vec<(String, Value)> {
+    let exact = |value: f64| Value::Decimal(format!("{value:.7e}"));
+    let shown =
+        if kind.is_time() { Unit::Fitting.write(one.value) } else { format!("{:.2e}", one.value) };
+    if kind == Kind::Mtie {
+        return vec![(shown, exact(one.value))];
+    }
+    let share = |to: f64| (to / one.value - 1.0) * 100.0;
+    let interval = one.interval.filter(|_| one.value > 0.0);
+    let shown = interval.map_or(shown.clone(), |(low, high)| {
+        format!("{shown} {:+.0}{:+.0}%", share(low), share(high))
+    });
+    let bound = |value: Option<f64>| (String::new(), value.map_or(Value::Null, exact));
+    vec![
+        (shown, exact(one.value)),
+        bound(one.interval.map(|interval| interval.0)),
+        bound(one.interval.map(|interval| interval.1)),
+    ]
+}
+
+fn verdicts(findings: &[(&Mask, &Finding)]) -> Table {
+    let columns = [
+        ("mask", "MASK"),
+        ("quantity", "LIMIT ON"),
+        ("result", "RESULT"),
+        ("value_ns", "WORST"),
+        ("limit_ns", "ALLOWED"),
+        ("tau_s", "AT TAU"),
+        ("fails_from_s", "FAILS FROM"),
+        ("judged_to_s", "JUDGED TO"),
+        ("goes_to_s", "GOES TO"),
+        ("source", ""),
+        ("reason", ""),
+    ];
+    let mut table = Table::new("masks", &columns);
+    for (mask, Finding { quantity, verdict }) in findings {
+        let number = |value: f64, unit: &str| {
+            (format!("{value:.3} {unit}"), Value::Decimal(format!("{value:.6}")))
+        };
+        let none = || ("-".to_owned(), Value::Null);
+        let head = |result: &'static str| {
+            vec![
+                (mask.name.to_owned(), mask.name.into()),
+                ((*quantity).to_owned(), (*quantity).into()),
+                (result.to_owned(), result.into()),
+            ]
+        };
+        let source = (String::new(), mask.source.into());
+        let mut reason = Value::Null;
+        let mut line = match verdict {
+            Verdict::Judged { passed, tau, value, limit, fails_from, up_to, goes_to } => {
+                let mut line = head(if *passed { "pass" } else { "fail" });
+                line.extend([
+                    number(*value, "ns"),
+                    number(*limit, "ns"),
+                    number(*tau, "s"),
+                    fails_from.map_or_else(none, |tau| number(tau, "s")),
+                    number(*up_to, "s"),
+                    number(*goes_to, "s"),
+                ]);
+                line
+            }
+            Verdict::NotJudged(why) => {
+                let mut line = head("not judged");
+                line.extend(std::array::from_fn::<_, 6, _>(|_| none()));
+                reason = (*why).into();
+                line
+            }
+        };
+        line.extend([source, (String::new(), reason)]);
+        table.line(line);
+    }
+    table
+}
+
+/// The deviations as a picture, with the curves of the masks.
+fn picture(label: &Label, series: &Series, masks: &[&Mask]) -> plot::Deviations {
+    let distance = seconds(series.distance);
+    let factors = octaves(series.offsets.len());
+    let curve = |kind: Kind| {
+        let all = deviations(kind, &series.offsets, series.distance, &factors);
+        let point = |one: Deviation| (float(one.factor) * distance, one.value, one.interval);
+        Curve {
+            name: kind.name().to_owned(),
+            is_time: kind.is_time(),
+            points: all.into_iter().map(point).collect(),
+        }
+    };
+    let mut limits = Vec::new();
+    for mask in masks {
+        for requirement in mask.requirements {
+            let Some((_, segments)) = requirement.curve() else { continue };
+            let points = segments.iter().flat_map(|segment| {
+                let steps = 64;
+                (0..=steps).map(move |step| {
+                    let share = f64::from(step) / f64::from(steps);
+                    let tau = segment.from * (segment.to / segment.from).powf(share);
+                    (tau, segment.at(tau))
+                })
+            });
+            let name = format!("{} {}", mask.name, requirement.quantity());
+            limits.push(Limit { name, points: points.collect() });
+        }
+    }
+    let start = crate::Timestamp::<crate::Unknown>::from_total_nanoseconds(series.start);
+    let start = start.and_then(super::rfc3339::format).unwrap_or_default();
+    plot::Deviations {
+        title: monitor::title(label),
+        source: format!(
+            "{} offsets, {distance} s apart, from {start}; bars: 68.3 % intervals",
+            series.offsets.len()
+        ),
+        curves: Kind::ALL.into_iter().map(curve).collect(),
+        limits,
+    }
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    Duration::from_nanos(nanoseconds).as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of offsets has less than 53 bits")]
+fn float(number: usize) -> f64 {
+    number as f64
+}

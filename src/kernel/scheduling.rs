@@ -1,0 +1,44 @@
+//! How the kernel treats a thread that measures: on which processor it runs, and before whom.
+
+#![expect(unsafe_code, reason = "sched_setscheduler takes a raw pointer")]
+
+use super::Result;
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::unistd::Pid;
+
+/// Keeps the calling thread on one processor.
+///
+/// # Errors
+///
+/// `EINVAL` where there is no such processor, or this process may not use it.
+pub fn pin_to_cpu(cpu: usize) -> Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cpu)?;
+    sched_setaffinity(Pid::from_raw(0), &set)
+}
+
+/// Has the calling thread run before all that isn't real-time: `SCHED_FIFO` at its lowest
+/// priority.
+///
+/// # Errors
+///
+/// `EPERM` without `CAP_SYS_NICE`, unless `RLIMIT_RTPRIO` allows it.
+pub fn run_in_real_time() -> Result<()> {
+    // SAFETY: the call takes no pointer.
+    let lowest = Errno::result(unsafe { libc::sched_get_priority_min(libc::SCHED_FIFO) })?;
+    let parameters = libc::sched_param { sched_priority: lowest };
+    // SAFETY: `parameters` outlives the call; thread 0 is the calling one.
+    let answer = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) };
+    Errno::result(answer).map(drop)
+}
+
+/// Keeps the process's memory, now and later, from being paged out.
+///
+/// # Errors
+///
+/// `EPERM`, `ENOMEM` or `EAGAIN` without `CAP_IPC_LOCK`, where `RLIMIT_MEMLOCK` is too low.
+pub fn lock_memory() -> Result<()> {
+    mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
+}

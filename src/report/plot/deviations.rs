@@ -1,0 +1,223 @@
+//! Deviations over averaging times, on axes of decades, with the limits that they are judged by.
+
+#![expect(clippy::float_arithmetic, reason = "places and numbers of a picture")]
+
+use super::super::chart::{Axis, Canvas, Chart, Style, Unit, span};
+use super::{BLUE, Drawn, GREY, letters};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+/// A deviation over averaging times.
+#[derive(Clone, Debug)]
+pub(crate) struct Curve {
+    pub(crate) name: String,
+    /// In nanoseconds; else without a unit.
+    pub(crate) is_time: bool,
+    /// τ in seconds, the value, and its interval where there is one.
+    pub(crate) points: Vec<(f64, f64, Option<(f64, f64)>)>,
+}
+
+/// A limit over averaging times, in nanoseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Limit {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// What is drawn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deviations {
+    pub(crate) title: String,
+    /// Where it comes from: how many offsets, how far apart, when.
+    pub(crate) source: String,
+    pub(crate) curves: Vec<Curve>,
+    pub(crate) limits: Vec<Limit>,
+}
+
+/// How many lines a chart of characters has.
+const ROWS: usize = 22;
+/// Letters for curves on a chart of characters.
+const LETTERS: [char; 5] = ['A', 'M', 'H', 'T', 'I'];
+
+impl Deviations {
+    pub(super) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        let (head, below) = area.split_vertically(64);
+        head.draw(&Text::new(self.title.clone(), (18, 12), letters(22)))?;
+        head.draw(&Text::new(self.source.clone(), (18, 40), letters(15)))?;
+        let halves = below.split_evenly((1, 2));
+        for (half, is_time) in halves.iter().zip([false, true]) {
+            self.draw_half(half, is_time)?;
+        }
+        Ok(())
+    }
+
+    fn curves(&self, is_time: bool) -> Vec<&Curve> {
+        self.curves
+            .iter()
+            .filter(|curve| curve.is_time == is_time && !drawable(curve).is_empty())
+            .collect()
+    }
+
+    /// The axes of one half: what is measured is in the middle of it, limits where they meet it.
+    fn axes(&self, is_time: bool) -> Option<(Axis, Axis)> {
+        let curves = self.curves(is_time);
+        let points = || curves.iter().flat_map(|curve| drawable(curve));
+        let least = |values: &mut dyn Iterator<Item = f64>| values.reduce(f64::min);
+        let most = |values: &mut dyn Iterator<Item = f64>| values.reduce(f64::max);
+        let x =
+            (least(&mut points().map(|point| point.0))?, most(&mut points().map(|point| point.0))?);
+        let mut low = least(&mut points().map(|point| point.2.map_or(point.1, |(low, _)| low)))?;
+        let mut high = most(&mut points().map(|point| point.2.map_or(point.1, |(_, high)| high)))?;
+        if is_time {
+            let limits = self.limits.iter().flat_map(|limit| &limit.points);
+            for (_, limit) in limits.filter(|(tau, _)| x.0 <= *tau && *tau <= x.1) {
+                (low, high) = (low.min(*limit), high.max(*limit));
+            }
+        }
+        // Of a perfect clock there is nothing to see below a picosecond.
+        let low = low.max(high * 1e-9);
+        Some((Axis::decades(x.0, x.1.max(x.0 * 2.0)), Axis::decades(low, high)))
+    }
+
+    fn draw_half<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, is_time: bool) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        let Some((x, mut y)) = self.axes(is_time) else { return Ok(()) };
+        // Time deviations rise: room for the legend above them.
+        y.high *= if is_time { (y.high / y.low).powf(0.35).max(2.0) } else { 1.0 };
+        let caption = if is_time { "time deviations" } else { "frequency deviations" };
+        let mut chart = ChartBuilder::on(area)
+            .caption(caption, letters(18))
+            .margin(14)
+            .x_label_area_size(46)
+            .y_label_area_size(84)
+            .build_cartesian_2d((x.low..x.high).log_scale(), (y.low..y.high).log_scale())?;
+        let number = |value: &f64| match is_time {
+            true => Unit::Fitting.write(*value),
+            false => format!("{value:.0e}"),
+        };
+        chart
+            .configure_mesh()
+            .light_line_style(GREY.mix(0.12))
+            .bold_line_style(GREY.mix(0.35))
+            .x_labels(8)
+            .y_labels(8)
+            .x_desc("averaging time τ")
+            .y_desc(if is_time { "deviation" } else { "deviation (no unit)" })
+            .label_style(letters(15))
+            .axis_desc_style(letters(15))
+            .x_label_formatter(&|tau| span(*tau))
+            .y_label_formatter(&number)
+            .draw()?;
+        for (place, curve) in self.curves(is_time).into_iter().enumerate() {
+            let points = drawable(curve);
+            let line = || points.iter().map(|(tau, value, _)| (*tau, *value));
+            let style = BLUE.mix(1.0).stroke_width(2);
+            let series = chart.draw_series(LineSeries::new(line(), style))?;
+            let name = curve.name.clone();
+            series.label(name).legend(move |(x, y)| shape((x + 10, y), place));
+            chart.draw_series(line().map(|at| shape(at, place)))?;
+            let bars = points.iter().filter_map(|(tau, value, interval)| {
+                let (low, high) = (*interval)?;
+                Some(ErrorBar::new_vertical(
+                    *tau,
+                    low.max(y.low),
+                    *value,
+                    high.min(y.high),
+                    BLACK.stroke_width(1),
+                    8,
+                ))
+            });
+            chart.draw_series(bars)?;
+        }
+        if is_time {
+            for limit in &self.limits {
+                let inside = limit.points.iter().copied().filter(|(tau, value)| {
+                    (x.low..=x.high).contains(tau) && (y.low..=y.high).contains(value)
+                });
+                let dashes = DashedLineSeries::new(inside, 9, 5, BLACK.stroke_width(2));
+                let series = chart.draw_series(dashes)?;
+                let dashes = |(x, y)| Text::new("- - -", (x, y - 9), letters(17)).into_dyn();
+                series.label(limit.name.clone()).legend(dashes);
+            }
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .background_style(WHITE.mix(0.85))
+            .border_style(GREY)
+            .label_font(letters(15))
+            .draw()?;
+        Ok(())
+    }
+
+    pub(super) fn text(&self, width: usize) -> Canvas {
+        let mut canvas = Canvas::new(width, 2 + 2 * (ROWS + 1));
+        canvas.write(0, 0, &self.title, Style::Strong);
+        canvas.write(0, 1, &self.source, Style::Plain);
+        let mut top = 2;
+        for is_time in [false, true] {
+            let Some((x, y)) = self.axes(is_time) else { continue };
+            let curves = self.curves(is_time);
+            let letter = |place: usize| {
+                LETTERS.get(place + if is_time { 3 } else { 0 }).copied().unwrap_or('*')
+            };
+            let names = curves.iter().enumerate();
+            let mut head: Vec<_> =
+                names.map(|(place, curve)| format!("{} {}", letter(place), curve.name)).collect();
+            if is_time {
+                head.extend(self.limits.iter().map(|limit| format!("- - {}", limit.name)));
+            }
+            canvas.write(0, top, &head.join("   "), Style::Plain);
+            let number = |value: f64| match is_time {
+                true => Unit::Fitting.write(value),
+                false => format!("{value:.0e}"),
+            };
+            let mut chart = Chart::new(&mut canvas, top + 1..top + ROWS, (x, &span), (y, &number));
+            if is_time {
+                for limit in &self.limits {
+                    for pair in limit.points.chunks_exact(2) {
+                        let [from, to] = pair else { continue };
+                        if x.low <= from.0 && to.0 <= x.high && y.low <= from.1 && from.1 <= y.high
+                        {
+                            chart.line(*from, *to, Style::Mark);
+                        }
+                    }
+                }
+            }
+            for (place, curve) in curves.into_iter().enumerate() {
+                let points = drawable(curve);
+                for (from, to) in points.iter().zip(points.iter().skip(1)) {
+                    chart.line((from.0, from.1), (to.0, to.1), Style::Line);
+                }
+                for point in &points {
+                    chart.letter((point.0, point.1), letter(place));
+                }
+            }
+            top += ROWS + 1;
+        }
+        canvas
+    }
+}
+
+/// The points that axes of decades have a place for.
+fn drawable(curve: &Curve) -> Vec<(f64, f64, Option<(f64, f64)>)> {
+    curve.points.iter().copied().filter(|point| point.1 > 0.0).collect()
+}
+
+/// A shape that tells a curve from the others, at a place of a chart or of its legend.
+fn shape<DB: DrawingBackend, C>(at: C, place: usize) -> DynElement<'static, DB, C>
+where
+    C: Clone + 'static,
+    DB::ErrorType: 'static,
+{
+    match place % 3 {
+        0 => Circle::new(at, 4, BLUE.filled()).into_dyn(),
+        1 => TriangleMarker::new(at, 6, BLACK.filled()).into_dyn(),
+        _ => Cross::new(at, 5, BLACK.stroke_width(2)).into_dyn(),
+    }
+}

@@ -1,0 +1,348 @@
+//! Offsets over time with the band of their bounds, beside the distribution of delays.
+
+#![expect(clippy::float_arithmetic, reason = "places and numbers of a picture")]
+
+use super::super::chart::{Axis, Canvas, Chart, Style, Unit, short, span};
+use super::{BAND, BLUE, Drawn, GREY, float, letters};
+use crate::Offset;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use std::collections::BTreeMap;
+
+/// Offsets of sources, as many as there may be, in little memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Offsets {
+    tracks: Vec<Track>,
+}
+
+#[derive(Clone, Debug)]
+struct Track {
+    title: String,
+    /// Each of as many points as `merged` says.
+    points: Vec<Point>,
+    merged: u32,
+    last: u32,
+    /// How many delays there are of a size.
+    delays: BTreeMap<i64, u64>,
+}
+
+/// One offset, or what several have in common.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    at: i128,
+    low: i64,
+    high: i64,
+    widest: (i64, i64),
+}
+
+impl Point {
+    fn with(self, other: Self) -> Self {
+        Self {
+            at: self.at,
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+            widest: (self.widest.0.min(other.widest.0), self.widest.1.max(other.widest.1)),
+        }
+    }
+}
+
+/// More points are merged: a picture has fewer columns.
+const MOST: usize = 8_192;
+const HEIGHT: u32 = 420;
+/// How many lines a chart of characters has.
+const ROWS: usize = 18;
+
+impl Offsets {
+    /// Takes an offset of a source at a time, with its bound and delay where they are told.
+    pub(crate) fn add(
+        &mut self,
+        title: &str,
+        at: i128,
+        offset: Offset,
+        bound: Option<Offset>,
+        delay: Option<Offset>,
+    ) {
+        let place = self.tracks.iter().position(|track| track.title == title);
+        let place = place.unwrap_or_else(|| {
+            let (title, points, delays) = (title.to_owned(), Vec::new(), BTreeMap::new());
+            self.tracks.push(Track { title, points, merged: 1, last: 0, delays });
+            self.tracks.len() - 1
+        });
+        let Some(track) = self.tracks.get_mut(place) else { return };
+        let (offset, bound) = (offset.nanoseconds(), bound.unwrap_or_default().nanoseconds());
+        let widest = (offset.saturating_sub(bound), offset.saturating_add(bound));
+        track.add(Point { at, low: offset, high: offset, widest });
+        if let Some(delay) = delay {
+            *track.delays.entry(coarse(delay.nanoseconds())).or_default() += 1;
+        }
+    }
+
+    pub(super) fn height(&self) -> u32 {
+        HEIGHT * u32::try_from(self.tracks.len()).unwrap_or(1).clamp(1, 20)
+    }
+
+    pub(super) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        let rows = area.split_evenly((self.tracks.len().clamp(1, 20), 1));
+        for (track, row) in self.tracks.iter().zip(&rows) {
+            if track.delays.is_empty() {
+                track.draw_offsets(row)?;
+                continue;
+            }
+            let (left, right) = row.split_horizontally(840);
+            track.draw_offsets(&left)?;
+            track.draw_delays(&right)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn text(&self, width: usize) -> Canvas {
+        let mut canvas = Canvas::new(width, self.tracks.len() * (ROWS + 1));
+        for (place, track) in self.tracks.iter().enumerate() {
+            track.write(&mut canvas, place * (ROWS + 1));
+        }
+        canvas
+    }
+}
+
+impl Track {
+    fn add(&mut self, point: Point) {
+        if self.last < self.merged
+            && self.last > 0
+            && let Some(last) = self.points.last_mut()
+        {
+            *last = last.with(point);
+            self.last += 1;
+            return;
+        }
+        if self.points.len() == MOST {
+            let pairs = self.points.chunks(2);
+            self.points =
+                pairs.filter_map(|pair| pair.iter().copied().reduce(Point::with)).collect();
+            self.merged = self.merged.saturating_mul(2);
+        }
+        self.points.push(point);
+        self.last = 1;
+    }
+
+    /// Seconds from the first point.
+    fn seconds(&self, point: &Point) -> f64 {
+        let first = self.points.first().map_or(0, |first| first.at);
+        float(point.at - first) * 1e-9
+    }
+
+    /// When the first point was, on UTC.
+    fn start(&self) -> String {
+        let first = self.points.first().and_then(|first| u64::try_from(first.at).ok());
+        let first = std::time::Duration::from_nanos(first.unwrap_or(0));
+        humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + first).to_string()
+    }
+
+    fn length(&self) -> f64 {
+        self.points.last().map_or(0.0, |last| self.seconds(last)).max(1e-6)
+    }
+
+    /// From where the offsets are written, and the axis from there.
+    fn vertical(&self) -> (i64, Axis) {
+        let low = self.points.iter().map(|point| point.widest.0).min().unwrap_or(-1);
+        let high = self.points.iter().map(|point| point.widest.1).max().unwrap_or(1);
+        let base = super::super::live::base(low, high);
+        let from = |value: i64| float(i128::from(value) - i128::from(base));
+        (base, Axis::around(from(low), from(high)))
+    }
+
+    fn heading(&self, base: i64) -> String {
+        match base {
+            0 => self.title.clone(),
+            base => format!("{}, from {:+}", self.title, Offset::from_nanoseconds(base)),
+        }
+    }
+
+    fn draw_offsets<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        let (base, y) = self.vertical();
+        let from = |value: i64| float(i128::from(value) - i128::from(base));
+        let mut chart = ChartBuilder::on(area)
+            .caption(self.heading(base), letters(20))
+            .margin(14)
+            .x_label_area_size(44)
+            .y_label_area_size(92)
+            .build_cartesian_2d(0.0..self.length(), y.low..y.high)?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .bold_line_style(GREY.mix(0.25))
+            .x_labels(7)
+            .y_labels(8)
+            .x_desc(format!("time from {}", self.start()))
+            .y_desc("offset (band: where the truth can be)")
+            .label_style(letters(15))
+            .axis_desc_style(letters(15))
+            .x_label_formatter(&|seconds| span(*seconds))
+            .y_label_formatter(&|offset| Unit::Fitting.write(*offset))
+            .draw()?;
+        let there = self.points.iter().map(|point| (self.seconds(point), from(point.widest.1)));
+        let back =
+            self.points.iter().rev().map(|point| (self.seconds(point), from(point.widest.0)));
+        chart.draw_series(std::iter::once(Polygon::new(
+            there.chain(back).collect::<Vec<_>>(),
+            BAND.filled(),
+        )))?;
+        let line = |value: fn(&Point) -> i64| {
+            self.points.iter().map(move |point| (self.seconds(point), from(value(point))))
+        };
+        if self.merged > 1 {
+            let there = line(|point| point.high).collect::<Vec<_>>();
+            let back = self.points.iter().rev().map(|point| (self.seconds(point), from(point.low)));
+            let area = there.into_iter().chain(back).collect::<Vec<_>>();
+            chart.draw_series(std::iter::once(Polygon::new(area, BLUE.filled())))?;
+        }
+        chart.draw_series(LineSeries::new(line(|point| point.high), BLUE.stroke_width(1)))?;
+        if self.points.len() <= 200 {
+            let dots = line(|point| point.high).map(|place| Circle::new(place, 2, BLUE.filled()));
+            chart.draw_series(dots)?;
+        }
+        Ok(())
+    }
+
+    fn draw_delays<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        let (bins, width, beyond) = self.bins();
+        let Some(first) = bins.first() else { return Ok(()) };
+        let start = first.0;
+        let end = bins.last().map_or(start, |last| last.0 + width);
+        let most = bins.iter().map(|bin| bin.1).max().unwrap_or(1);
+        let mut chart = ChartBuilder::on(area)
+            .caption("delays of the samples that counted", letters(17))
+            .margin(14)
+            .x_label_area_size(44)
+            .y_label_area_size(62)
+            .build_cartesian_2d(
+                float(start.into())..float(end.into()),
+                0.0..float(most.into()) * 1.05,
+            )?;
+        let note = match beyond {
+            0 => "delay".to_owned(),
+            beyond => format!("delay ({beyond} longer ones aren't shown)"),
+        };
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .bold_line_style(GREY.mix(0.25))
+            .disable_x_mesh()
+            .x_labels(4)
+            .y_labels(6)
+            .x_desc(note)
+            .y_desc("measurements")
+            .label_style(letters(15))
+            .axis_desc_style(letters(15))
+            .x_label_formatter(&|delay| Unit::Fitting.write(*delay))
+            .y_label_formatter(&|number| short(*number))
+            .draw()?;
+        let bar = |(from, number): &(i64, u64)| {
+            let (from, to) = (float((*from).into()), float((*from + width).into()));
+            Rectangle::new([(from, 0.0), (to, float((*number).into()))], GREY.filled())
+        };
+        chart.draw_series(bins.iter().map(bar))?;
+        Ok(())
+    }
+
+    /// The delays in stretches of a width, without the longest two in a hundred where those are
+    /// far away, whose number comes with them.
+    fn bins(&self) -> (Vec<(i64, u64)>, i64, u64) {
+        let all: u64 = self.delays.values().sum();
+        let Some((least, _)) = self.delays.first_key_value() else { return (Vec::new(), 1, 0) };
+        let mut seen = 0;
+        let mut most = *least;
+        for (delay, number) in &self.delays {
+            if seen >= all - all / 50 {
+                break;
+            }
+            seen += number;
+            most = *delay;
+        }
+        let width = ((most - least) / 40).max(1);
+        let mut bins = BTreeMap::new();
+        for (delay, number) in self.delays.range(..=most) {
+            *bins.entry(least + (delay - least) / width * width).or_insert(0) += number;
+        }
+        (bins.into_iter().collect(), width, all - seen)
+    }
+
+    fn write(&self, canvas: &mut Canvas, top: usize) {
+        let (base, y) = self.vertical();
+        let from = |value: i64| float(i128::from(value) - i128::from(base));
+        canvas.write(0, top, &self.heading(base), Style::Strong);
+        let x = Axis { low: 0.0, high: self.length() * 1.001, logarithmic: false };
+        let write_y = |value: f64| Unit::Fitting.write(value);
+        let mut chart = Chart::new(canvas, top + 1..top + ROWS, (x, &span), (y, &write_y));
+        let mut before: Option<(f64, f64)> = None;
+        for point in &self.points {
+            let at = self.seconds(point);
+            chart.bar(at, from(point.widest.0), from(point.widest.1), 3, Style::Faint);
+        }
+        for point in &self.points {
+            let at = self.seconds(point);
+            chart.bar(at, from(point.low), from(point.high), 1, Style::Line);
+            let now = (at, from(i64::midpoint(point.low, point.high)));
+            if let Some(before) = before {
+                chart.line(before, now, Style::Line);
+            }
+            before = Some(now);
+        }
+    }
+}
+
+/// A delay to six or seven bits, so that however many there are, few are different.
+fn coarse(delay: i64) -> i64 {
+    let bits = 64 - delay.max(0).leading_zeros();
+    let cut = bits.saturating_sub(7);
+    delay.max(0) >> cut << cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn many(number: i128) -> Offsets {
+        let mut offsets = Offsets::default();
+        for place in 0..number {
+            let value = |modulus: i128| {
+                let value = i64::try_from(place % modulus).unwrap_or(0);
+                Offset::from_nanoseconds(value)
+            };
+            offsets.add("eth0", place, value(10), Some(value(100)), Some(value(100_000)));
+        }
+        offsets
+    }
+
+    #[test]
+    fn memory_stays_the_same_however_many_offsets_come() {
+        let offsets = many(1_000_000);
+        let track = offsets.tracks.first().expect("a track");
+        assert!(track.points.len() <= MOST && track.points.len() > MOST / 2);
+        assert!(track.delays.len() < 1_000, "{}", track.delays.len());
+        assert!(track.points.iter().all(|point| (point.low, point.high) == (0, 9)));
+    }
+
+    #[test]
+    fn every_delay_is_in_a_stretch_or_told_to_be_beyond() {
+        let offsets = many(5_000);
+        let (bins, _, beyond) = offsets.tracks.first().expect("a track").bins();
+        let shown: u64 = bins.iter().map(|bin| bin.1).sum();
+        assert_eq!(shown + beyond, 5_000);
+        assert!(bins.len() <= 45 && beyond < 150, "{} {beyond}", bins.len());
+    }
+
+    #[test]
+    fn a_single_offset_can_be_drawn() {
+        let text = many(1).text(80).lines(false).join("\n");
+        assert!(text.contains("eth0"), "{text}");
+    }
+}

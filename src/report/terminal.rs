@@ -1,0 +1,115 @@
+//! A terminal taken over for a while, and given back as it was.
+
+use super::chart::Canvas;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::{self, Read, Stdin, Stdout, Write};
+use std::os::fd::AsFd;
+use termion::event::{Event, Key as Pressed, parse_event};
+use termion::raw::{IntoRawMode, RawTerminal};
+use termion::screen::{AlternateScreen, IntoAlternateScreen};
+
+/// A key that was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Character(char),
+    /// Ctrl-C, Ctrl-D, Escape.
+    End,
+    Other,
+}
+
+/// The terminal of this process. It is given back when this is dropped.
+pub(crate) struct Terminal {
+    screen: AlternateScreen<RawTerminal<Stdout>>,
+    keys: Stdin,
+    colour: bool,
+}
+
+impl Terminal {
+    pub(crate) fn take() -> io::Result<Self> {
+        let mut screen = io::stdout().into_raw_mode()?.into_alternate_screen()?;
+        write!(screen, "{}", termion::cursor::Hide)?;
+        screen.flush()?;
+        Ok(Self { screen, keys: io::stdin(), colour: is_coloured() })
+    }
+
+    /// Columns and rows.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let (width, height) = termion::terminal_size().unwrap_or((80, 24));
+        (width.into(), height.into())
+    }
+
+    /// The next key that was pressed, if one was.
+    pub(crate) fn key(&mut self) -> io::Result<Option<Key>> {
+        let mut ready = [PollFd::new(self.keys.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut ready, PollTimeout::ZERO).unwrap_or(0) == 0 {
+            return Ok(None);
+        }
+        // Unbuffered: what is buffered, `poll` doesn't see.
+        let mut first = [0];
+        match nix::unistd::read(self.keys.as_fd(), &mut first) {
+            // A terminal that is gone has no keys any more.
+            Ok(0) | Err(nix::errno::Errno::EIO) => return Ok(Some(Key::End)),
+            Ok(_) => {}
+            Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        }
+        let [first] = first;
+        let mut rest = Rest { keys: &self.keys }.bytes();
+        // Escape alone is a key; with more behind it, it begins one.
+        if first == 0x1b && !is_ready(&self.keys) {
+            return Ok(Some(Key::End));
+        }
+        Ok(Some(match parse_event(first, &mut rest) {
+            Ok(Event::Key(Pressed::Char(c))) => Key::Character(c),
+            Ok(Event::Key(Pressed::Ctrl('c' | 'd') | Pressed::Esc)) => Key::End,
+            _ => Key::Other,
+        }))
+    }
+
+    pub(crate) fn draw(&mut self, canvas: &Canvas) -> io::Result<()> {
+        // As one update, where a terminal knows that; each line replaces the one before.
+        let mut frame = String::from("\x1b[?2026h\x1b[H");
+        let lines = canvas.lines(self.colour);
+        for (row, line) in lines.iter().enumerate() {
+            if row > 0 {
+                frame.push_str("\r\n");
+            }
+            frame.push_str(line);
+            frame.push_str("\x1b[K");
+        }
+        frame.push_str("\x1b[J\x1b[?2026l");
+        self.screen.write_all(frame.as_bytes())?;
+        self.screen.flush()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = write!(self.screen, "{}", termion::cursor::Show);
+        let _ = self.screen.flush();
+    }
+}
+
+/// Whether colours are wanted: <https://no-color.org>.
+fn is_coloured() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn is_ready(keys: &Stdin) -> bool {
+    let mut ready = [PollFd::new(keys.as_fd(), PollFlags::POLLIN)];
+    poll(&mut ready, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// What is behind the first byte of a key.
+struct Rest<'a> {
+    keys: &'a Stdin,
+}
+
+impl Read for Rest<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if !is_ready(self.keys) {
+            return Ok(0);
+        }
+        Ok(nix::unistd::read(self.keys.as_fd(), bytes)?)
+    }
+}
