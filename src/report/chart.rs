@@ -73,7 +73,12 @@ impl Canvas {
         let bit = DOTS.get(y % 4).and_then(|row| row.get(x % 2)).copied().unwrap_or(0);
         if let Some((c, of)) = self.cell(x / 2, y / 4) {
             let before = u32::from(*c).checked_sub(BRAILLE).filter(|bits| *bits < 256);
-            let bits = before.unwrap_or(0) | u32::from(bit);
+            // What is more important has the cell for itself: legible without colours.
+            let before = before.filter(|_| *of >= style).unwrap_or(0);
+            if *of > style && before != 0 {
+                return;
+            }
+            let bits = before | u32::from(bit);
             *c = char::from_u32(BRAILLE + bits).unwrap_or(' ');
             *of = style.max(*of);
         }
@@ -138,6 +143,12 @@ impl Axis {
         let most = u32::try_from(most.max(1)).unwrap_or(u32::MAX);
         if self.logarithmic {
             let first = self.low.log10().ceil();
+            if self.high / self.low < 300.0 {
+                let decade = |e: f64| [1.0, 2.0, 5.0].map(|factor| factor * 10_f64.powf(e));
+                let around = steps(first - 1.0, self.high.log10(), 1.0);
+                let all = around.into_iter().flat_map(decade);
+                return all.filter(|tick| self.low <= *tick && *tick <= self.high).collect();
+            }
             let decades = self.high.log10().floor() - first + 1.0;
             let step = (decades / f64::from(most)).ceil().max(1.0);
             return steps(first, self.high.log10(), step)
@@ -194,7 +205,7 @@ impl<'a> Chart<'a> {
             canvas.write(NUMBERS, row, "│", Style::Faint);
         }
         canvas.write(NUMBERS, top + height, &format!("└{}", "─".repeat(width)), Style::Faint);
-        for tick in y.ticks((height / 3).max(2)) {
+        for tick in y.ticks((height / 2).clamp(3, 10)) {
             let row = top + down(&y, tick, height);
             canvas.write(0, row, &format!("{:>NUMBERS$}", write_y(tick)), Style::Plain);
             canvas.write(NUMBERS, row, "┤", Style::Faint);
@@ -219,16 +230,30 @@ impl<'a> Chart<'a> {
     }
 
     /// Draws from one value to another at a place.
-    pub(crate) fn bar(&mut self, x: f64, low: f64, high: f64, every: usize, style: Style) {
-        let (bottom, top) =
-            (down(&self.y, low, self.height * 4), down(&self.y, high, self.height * 4));
+    pub(crate) fn bar(&mut self, x: f64, low: f64, high: f64) {
+        let (top, bottom) = self.rows(low, high);
         let column = self.column(x);
         for row in top..=bottom {
-            // Dots of a band are apart, and in turns: legible without colours.
-            if (row + column) % every == 0 {
-                self.canvas.dot(self.left * 2 + column, self.top * 4 + row, style);
+            self.canvas.dot(self.left * 2 + column, self.top * 4 + row, Style::Line);
+        }
+    }
+
+    /// Draws a piece of a band: its edges, and a few dots between them.
+    pub(crate) fn band(&mut self, x: f64, low: f64, high: f64) {
+        let (top, bottom) = self.rows(low, high);
+        let column = self.column(x);
+        for row in top..=bottom {
+            let is_between = row != top && row != bottom;
+            if !is_between
+                || (row + 4 * (column % 2) + 2 * (column / 2 % 2)) % 8 == 0 && column % 2 == 0
+            {
+                self.canvas.dot(self.left * 2 + column, self.top * 4 + row, Style::Faint);
             }
         }
+    }
+
+    fn rows(&self, low: f64, high: f64) -> (usize, usize) {
+        (down(&self.y, high, self.height * 4), down(&self.y, low, self.height * 4))
     }
 
     /// Draws a line from one point to another.
@@ -334,6 +359,8 @@ pub(crate) fn short(number: f64) -> String {
         () if size >= 100.0 => 1,
         () if size >= 10.0 => 2,
         () if size >= 1.0 => 3,
+        () if size >= 0.1 => 4,
+        () if size >= 0.01 => 5,
         () if size >= 0.001 => 6,
         () => return format!("{number:.2e}"),
     };

@@ -370,7 +370,15 @@ impl View {
             base => format!("{}, from {:+}", track.title, Offset::from_nanoseconds(base)),
         };
         canvas.write(0, rows.start, &head, Style::Strong);
-        let figures = rows.end.saturating_sub(1);
+        // On a narrow terminal they take two lines.
+        let lines = self.figures(track, false);
+        let lines = match lines.split_once("  p-p") {
+            Some((first, rest)) if lines.chars().count() > canvas.width() => {
+                vec![first.to_owned(), format!(" p-p{rest}")]
+            }
+            _ => vec![lines],
+        };
+        let figures = rows.end.saturating_sub(lines.len());
         let write_y = |value: f64| self.unit.write(value);
         let chart_rows = rows.start + 1..figures;
         let mut chart = Chart::new(canvas, chart_rows, (x, &span), (y, &write_y));
@@ -378,7 +386,7 @@ impl View {
             for bucket in visible.iter().filter(|bucket| bucket.count > 0) {
                 let (least, most) = bucket.widest;
                 let (least, most) = (place(float(least.into())), place(float(most.into())));
-                chart.bar(seconds(bucket.start), least, most, 3, Style::Faint);
+                chart.band(seconds(bucket.start), least, most);
             }
         }
         let mut before: Option<&Bucket> = None;
@@ -395,13 +403,7 @@ impl View {
                 continue;
             }
             let at = seconds(bucket.start);
-            chart.bar(
-                at,
-                place(float(bucket.low.into())),
-                place(float(bucket.high.into())),
-                1,
-                Style::Line,
-            );
+            chart.bar(at, place(float(bucket.low.into())), place(float(bucket.high.into())));
             // A line over a gap would claim what nobody measured.
             if let Some(before) = before.filter(|before| bucket.start - before.start <= 3 * width) {
                 let from = (seconds(before.start), place(before.mean()));
@@ -409,7 +411,9 @@ impl View {
             }
             before = Some(bucket);
         }
-        canvas.write(0, figures, &self.figures(track, false), Style::Plain);
+        for (place, line) in lines.iter().enumerate() {
+            canvas.write(0, figures + place, line, Style::Plain);
+        }
     }
 
     /// The figures of a source in a line.

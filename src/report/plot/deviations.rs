@@ -136,13 +136,17 @@ impl Deviations {
         }
         if is_time {
             for limit in &self.limits {
-                let inside = limit.points.iter().copied().filter(|(tau, value)| {
+                let mut inside = limit.points.iter().copied().filter(|(tau, value)| {
                     (x.low..=x.high).contains(tau) && (y.low..=y.high).contains(value)
                 });
-                let dashes = DashedLineSeries::new(inside, 9, 5, BLACK.stroke_width(2));
-                let series = chart.draw_series(dashes)?;
-                let dashes = |(x, y)| Text::new("- - -", (x, y - 9), letters(17)).into_dyn();
-                series.label(limit.name.clone()).legend(dashes);
+                let dashes = DashedLineSeries::new(inside.clone(), 9, 5, BLACK.stroke_width(2));
+                chart.draw_series(dashes)?;
+                // Several limits look alike: each has its name on it.
+                if let Some((tau, value)) = inside.next() {
+                    let name = Text::new(limit.name.clone(), (4, -16), letters(14));
+                    let at = EmptyElement::at((tau, value));
+                    chart.draw_series(std::iter::once(at + name))?;
+                }
             }
         }
         chart

@@ -285,11 +285,11 @@ impl Track {
         let mut before: Option<(f64, f64)> = None;
         for point in &self.points {
             let at = self.seconds(point);
-            chart.bar(at, from(point.widest.0), from(point.widest.1), 3, Style::Faint);
+            chart.band(at, from(point.widest.0), from(point.widest.1));
         }
         for point in &self.points {
             let at = self.seconds(point);
-            chart.bar(at, from(point.low), from(point.high), 1, Style::Line);
+            chart.bar(at, from(point.low), from(point.high));
             let now = (at, from(i64::midpoint(point.low, point.high)));
             if let Some(before) = before {
                 chart.line(before, now, Style::Line);
