@@ -162,7 +162,7 @@ pub(super) fn watching(command: clap::Command) -> clap::Command {
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval = parse_duration(text)?;
-    let most = Duration::from_secs(86_400);
+    let most = Duration::from_hours(24);
     if (Duration::from_millis(1)..=most).contains(&interval) {
         Ok(interval)
     } else {

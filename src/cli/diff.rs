@@ -1,13 +1,14 @@
 //! `ptpctl diff`: one clock − another.
 
 use super::failure::Failure;
-use super::offset::{Rows, rate_text, rate_values};
-use super::{Command, Context, arguments};
+use super::offset::{Rows, add_samples, rate_text, rate_values};
+use super::{Command, Context, arguments, monitor};
 use crate::find;
 use crate::measure::difference;
 use crate::phc::{Access, Phc, SystemClock};
 use crate::report::Report;
-use crate::watch::Measured;
+use crate::report::plot::{Offsets, Picture};
+use crate::watch::{Measured, Question};
 use clap::Arg;
 
 pub(super) const COMMAND: Command = Command {
@@ -26,6 +27,7 @@ fn arguments(command: clap::Command) -> clap::Command {
     arguments::measuring(command)
         .arg(Arg::new("first").value_name("DEVICE").required(true).help("The first clock"))
         .arg(Arg::new("second").value_name("OTHER").help("The clock to subtract"))
+        .arg(arguments::plot())
         .long_about(
             "Measures first clock - second clock, through CLOCK_MONOTONIC_RAW where both clocks \
              can be read against it, else through CLOCK_REALTIME: the first before and after the \
@@ -61,7 +63,16 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     } else {
         SystemClock::Realtime
     };
-    let measure = |phc: &Phc| Measured::from(phc, clock, limit);
+    let mut offsets = Offsets::default();
+    let picture = arguments::plot_file(context)?;
+    let mut measure = |phc: &Phc| {
+        let title = format!("{} - {clock}", phc.name());
+        Measured::thoroughly(phc, Question::of(clock, limit), &mut |_, batch| {
+            if picture.is_some() {
+                add_samples(&mut offsets, &title, batch);
+            }
+        })
+    };
     // Across a step of the system clock the two clocks' offsets from it don't compare.
     let epoch = |phc: &Phc| -> Result<i128, Failure> {
         let monotonic = i128::try_from(phc.monotonic()?.as_nanos()).unwrap_or(i128::MAX);
@@ -100,5 +111,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             ],
         )
         .row("through", clock.to_string(), "clock", clock.to_string());
-    Ok([&before, &middle, &after].into_iter().fold(report, |report, one| one.tell_failed(report)))
+    let all = [&before, &middle, &after];
+    let report = all.into_iter().fold(report, |report, one| one.tell_failed(report));
+    match picture {
+        Some(path) => monitor::finish(context, report, &Picture::Offsets(offsets), &path),
+        None => Ok(report),
+    }
 }

@@ -88,7 +88,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let answer = follow(&sampler, &signals, |ticks| {
         for tick in ticks {
             if let Some(label) = labels.get(tick.source) {
-                output.take(context, label, tick)?;
+                output.take(context, label, &tick)?;
             }
         }
         output.show(context)
@@ -137,8 +137,8 @@ pub(super) fn sources(context: &Context<'_>) -> Result<(Vec<Source>, Pace), Fail
     let pace = arguments::pace(context);
     let limit = arguments::limit_in(context, pace.interval);
     let clock: SystemClock = context.required("clock")?;
-    let named = context.matches.try_get_many::<String>("sources").ok().flatten();
-    let mut names: Vec<String> = named.into_iter().flatten().cloned().collect();
+    let given = context.matches.try_get_many::<String>("sources").ok().flatten();
+    let mut names: Vec<String> = given.into_iter().flatten().cloned().collect();
     names.extend(context.get::<String>(arguments::DEVICE_OPTION));
     if names.is_empty() {
         names.push(context.device()?);
@@ -172,14 +172,13 @@ struct Output {
     live: Option<Live>,
     /// For a picture at the end.
     picture: Option<(PathBuf, plot::Offsets)>,
-    lines: u64,
 }
 
 impl Output {
     fn new(context: &Context<'_>, is_live: bool) -> Result<Self, Failure> {
         let picture = arguments::plot_file(context)?.map(|path| (path, plot::Offsets::default()));
         let live = is_live.then(Live::default);
-        Ok(Self { live, picture, lines: 0 })
+        Ok(Self { live, picture })
     }
 
     fn begin(&mut self, labels: &[Label], interval: Option<Duration>) -> Result<(), Failure> {
@@ -194,7 +193,7 @@ impl Output {
         &mut self,
         context: &mut Context<'_>,
         label: &Label,
-        tick: Tick,
+        tick: &Tick,
     ) -> Result<(), Failure> {
         if let Some((_, picture)) = &mut self.picture
             && let Ok(measurement) = &tick.outcome
@@ -207,27 +206,22 @@ impl Output {
                 measurement.delay,
             );
         }
+        tell_failed(context, label, tick, self.live.is_some());
         if let Some(live) = &mut self.live {
             live.add(tick.source, Point::of(tick.at, &tick.outcome));
         } else {
-            context.printer.line(
-                &text(label, tick.at, &tick.outcome),
-                &object(label, tick.at, &tick.outcome),
-            )?;
-            self.lines += 1;
+            print(context, label, tick)?;
         }
         Ok(())
     }
 
     /// Has what was taken seen, and answers whether whoever looks has had enough.
     fn show(&mut self, context: &mut Context<'_>) -> Result<Goes, Failure> {
-        match &mut self.live {
-            Some(live) => Ok(if live.show()? { Goes::On } else { Goes::End }),
-            None => {
-                context.printer.flush()?;
-                Ok(Goes::On)
-            }
+        if let Some(live) = &mut self.live {
+            return Ok(if live.show()? { Goes::On } else { Goes::End });
         }
+        context.printer.flush()?;
+        Ok(Goes::On)
     }
 
     /// Leaves the terminal as it was, and draws the picture.
@@ -238,6 +232,22 @@ impl Output {
             None => Ok(()),
         }
     }
+}
+
+/// Draws a picture beside a report: below it, where it is drawn into the terminal.
+pub(super) fn finish(
+    context: &mut Context<'_>,
+    report: Report,
+    picture: &plot::Picture,
+    path: &Path,
+) -> Result<Report, Failure> {
+    if path != Path::new("-") {
+        draw(context, picture, path)?;
+        return Ok(report);
+    }
+    context.printer.report(&report)?;
+    draw(context, picture, path)?;
+    Ok(Report::new())
 }
 
 /// Draws a picture into a file, or with `-` into the terminal.
@@ -252,6 +262,25 @@ pub(super) fn draw(
         return context.printer.bytes(text.as_bytes()).map_err(Failure::Output);
     }
     picture.draw(path).map_err(failed)
+}
+
+/// Tells that a better method didn't do; a live view has no room for it.
+pub(super) fn tell_failed(context: &Context<'_>, label: &Label, tick: &Tick, is_live: bool) {
+    if let Ok(Measurement { failed: Some(why), .. }) = &tick.outcome
+        && !is_live
+    {
+        context.printer.aside(&format!("{label}: a better method failed: {why}"));
+    }
+}
+
+/// Prints a measurement.
+fn print(context: &mut Context<'_>, label: &Label, tick: &Tick) -> io::Result<()> {
+    // Only what is asked for is written out: a fast schedule has thousands of lines a second.
+    if context.printer.is_json() {
+        context.printer.line("", &object(label, tick.at, &tick.outcome))
+    } else {
+        context.printer.line(&text(label, tick.at, &tick.outcome), &[])
+    }
 }
 
 /// What a source is called in a picture.
@@ -316,15 +345,12 @@ fn replay(context: &mut Context<'_>, from: &Path, mut output: Output) -> Result<
             return Err(Failure::Signal(signals));
         }
         let known = labels.iter().position(|known| *known == label);
-        let source = match known {
-            Some(source) => source,
-            None => {
-                labels.push(label.clone());
-                output.begin(&labels, None)?;
-                labels.len() - 1
-            }
-        };
-        output.take(context, &label, Tick { source, at, outcome })?;
+        let source = known.unwrap_or(labels.len());
+        if known.is_none() {
+            labels.push(label.clone());
+            output.begin(&labels, None)?;
+        }
+        output.take(context, &label, &Tick { source, at, outcome })?;
     }
     tell_damage(context, &reader, from);
     // A live view stays until whoever looks has had enough.

@@ -1,10 +1,11 @@
 //! `ptpctl offset`: a clock − a system clock.
 
 use super::failure::Failure;
-use super::{Command, Context, arguments};
+use super::{Command, Context, arguments, monitor};
 use crate::find::tai_offset;
 use crate::measure::{Estimate, Pace, Way};
 use crate::phc::{Access, Method, Sample, SystemClock};
+use crate::report::plot::{Offsets, Picture};
 use crate::report::{Report, Table, Value};
 use crate::watch::{Measured, Question};
 use crate::{Offset, TaiOffset, Timestamp, Unknown};
@@ -29,6 +30,7 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::system_clock())
         .arg(arguments::flag("cycles", "Measure the clock's free-running counter instead"))
         .arg(arguments::flag("raw", "Show every sample"))
+        .arg(arguments::plot())
         .arg(arguments::device())
         .long_about(
             "Measures PHC - system clock: positive means that the PHC is ahead.\n\nA sample is the \
@@ -53,6 +55,7 @@ fn arguments(command: clap::Command) -> clap::Command {
              ptpctl offset\n  \
              ptpctl offset --method extended --duration 1s eth0\n  \
              ptpctl offset --clock monotonic-raw --raw mock\n  \
+             ptpctl offset --duration 1s --plot offset.svg eth0\n  \
              ptpctl offset --json mock:full,offset=37s",
         )
 }
@@ -69,7 +72,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let cycles = context.has("cycles");
     let method = method(&context.required::<String>("method")?);
     let mut raw = Vec::new();
-    let keeps = context.has("raw");
+    let picture = arguments::plot_file(context)?;
+    let keeps = context.has("raw") || picture.is_some();
     let mut of = None;
     let question = Question { clock, cycles, method, limit: arguments::limit(context) };
     let measured = Measured::thoroughly(&phc, question, &mut |method, batch| {
@@ -103,14 +107,20 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             tai.0
         ));
     }
-    Ok(if keeps { report.table(raw_table(&raw)) } else { report })
+    if context.has("raw") {
+        report = report.table(raw_table(&raw));
+    }
+    let Some(path) = picture else { return Ok(report) };
+    let mut offsets = Offsets::default();
+    add_samples(&mut offsets, &format!("{} - {clock}", phc.name()), &raw);
+    monitor::finish(context, report, &Picture::Offsets(offsets), &path)
 }
 
 /// Says in a report how an offset was had.
 pub(super) trait Rows {
     /// Adds rate, delay, bound and method, and what there is to know about them.
     fn rows(&self, report: Report) -> Report;
-    /// Adds why a better method didn't do.
+    /// Adds what failed, though there is a result.
     fn tell_failed(&self, report: Report) -> Report;
 }
 
@@ -174,8 +184,14 @@ impl Rows for Measured {
     }
 
     fn tell_failed(&self, report: Report) -> Report {
-        match &self.failed {
+        let report = match &self.failed {
             Some(error) => report.note(format!("a better method failed: {error}")),
+            None => report,
+        };
+        match &self.unchecked {
+            Some(error) => {
+                report.note(format!("it couldn't be checked by another method: {error}"))
+            }
             None => report,
         }
     }
@@ -203,6 +219,20 @@ pub(super) fn rate_values(pace: Option<Pace>) -> Vec<(&'static str, Value)> {
 fn explained_by(tai: TaiOffset, offset: Offset) -> Option<Offset> {
     let rest = offset.nanoseconds().checked_sub(i64::from(tai.0) * 1_000_000_000)?;
     (rest.unsigned_abs() < 500_000_000).then(|| Offset::from_nanoseconds(rest))
+}
+
+/// Adds each sample to a picture: the middle of what it leaves open.
+pub(super) fn add_samples(picture: &mut Offsets, title: &str, samples: &[Sample]) {
+    for sample in samples {
+        let (before, after) = (sample.before.total_nanoseconds(), sample.after.total_nanoseconds());
+        let at = i128::midpoint(before, after);
+        let half = i64::try_from((after - before + 1) / 2).unwrap_or(i64::MAX);
+        let Ok(offset) = i64::try_from(sample.phc.total_nanoseconds() - at) else { continue };
+        let [offset, half, delay] =
+            [offset, half, half.saturating_mul(2)].map(Offset::from_nanoseconds);
+        let told = sample.before != sample.after;
+        picture.add(title, at, offset, told.then_some(half), told.then_some(delay));
+    }
 }
 
 fn raw_table(samples: &[Sample]) -> Table {

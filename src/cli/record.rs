@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::monitor::{self, Goes};
 use super::{Command, Context, arguments};
 use crate::report::live::Statistics;
+use crate::report::plot::{Offsets, Picture};
 use crate::report::{Report, Table, json};
 use crate::watch::{Recorder, Sampler};
 use clap::Arg;
@@ -27,6 +28,7 @@ fn arguments(command: clap::Command) -> clap::Command {
                 .value_parser(clap::value_parser!(PathBuf))
                 .help("The file to add to; compressed where its name ends with .gz or .zst"),
         )
+        .arg(arguments::plot())
         .arg(monitor::sources_argument())
         .long_about(
             "Measures clocks as monitor does, and adds a line to FILE for each measurement: the \
@@ -49,6 +51,7 @@ const SAVED: Duration = Duration::from_secs(1);
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let path: PathBuf = context.required("file")?;
+    let picture = arguments::plot_file(context)?;
     let (sources, pace) = monitor::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
     let signals = monitor::catch()?;
@@ -65,19 +68,26 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     for refusal in &sampler.refusals {
         context.printer.aside(refusal);
     }
+    let mut offsets = Offsets::default();
     let mut statistics = vec![Statistics::default(); labels.len()];
     let mut lines = 0_u64;
-    let mut saved = Instant::now();
+    let mut saved_at = Instant::now();
     let answer = monitor::follow(&sampler, &signals, |ticks| {
         for tick in ticks {
-            let place = labels.get(tick.source).zip(statistics.get_mut(tick.source));
-            let Some((label, statistics)) = place else { continue };
+            let both = labels.get(tick.source).zip(statistics.get_mut(tick.source));
+            let Some((label, statistics)) = both else { continue };
             json::write_object(&mut recorder, &monitor::object(label, tick.at, &tick.outcome))
                 .map_err(failed)?;
             lines += 1;
+            monitor::tell_failed(context, label, &tick, false);
             match &tick.outcome {
                 Ok(measurement) => {
                     statistics.add(tick.at, measurement.offset, measurement.stepped);
+                    if picture.is_some() {
+                        let title = monitor::title(label);
+                        let (bound, delay) = (measurement.bound, measurement.delay);
+                        offsets.add(&title, tick.at, measurement.offset, bound, delay);
+                    }
                 }
                 Err(why) => {
                     statistics.lose();
@@ -85,9 +95,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
                 }
             }
         }
-        if saved.elapsed() >= SAVED {
+        if saved_at.elapsed() >= SAVED {
             recorder.save().map_err(failed)?;
-            saved = Instant::now();
+            saved_at = Instant::now();
         }
         Ok(Goes::On)
     });
@@ -116,6 +126,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         .value("file", path.display().to_string())
         .value("lines", lines)
         .table(table);
+    let report = match picture {
+        Some(path) => monitor::finish(context, report, &Picture::Offsets(offsets), &path)?,
+        None => report,
+    };
     if signals.came().is_some() {
         context.printer.report(&report)?;
         return Err(Failure::Signal(signals));

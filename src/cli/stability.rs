@@ -5,11 +5,10 @@
 use super::failure::Failure;
 use super::monitor::{self, Goes};
 use super::{Command, Context, arguments};
-use crate::find;
 use crate::find::tai_offset;
 use crate::measure::stability::{
-    Deviation, Finding, Kind, MASKS, Mask, Point, Series, Trend, Verdict, deviations, octaves,
-    series, trend,
+    Deviation, Finding, Kind, MASKS, Mask, Noise, Point, Series, Trend, Verdict, deviations,
+    octaves, series, trend,
 };
 use crate::phc::{Access, SystemClock};
 use crate::report::chart::Unit;
@@ -111,31 +110,27 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let findings: Vec<(&Mask, Vec<Finding>)> =
         masks.iter().map(|mask| (*mask, mask.judge(&series))).collect();
     let report = describe(&label, &series, whole_seconds, &findings);
-    if let Some(file) = file {
-        let picture = Picture::Deviations(picture(&label, &series, &masks));
-        if file == Path::new("-") {
-            context.printer.report(&report)?;
-            monitor::draw(context, &picture, &file)?;
-            return judged(&findings).map(|()| Report::new());
+    let report = match file {
+        Some(file) => {
+            let picture = Picture::Deviations(picture(&label, &series, &masks));
+            monitor::finish(context, report, &picture, &file)?
         }
-        monitor::draw(context, &picture, &file)?;
-    }
-    if judged(&findings).is_err() {
+        None => report,
+    };
+    let failed = findings
+        .iter()
+        .flat_map(|(_, findings)| findings)
+        .any(|finding| matches!(finding.verdict, Verdict::Judged { passed: false, .. }));
+    if failed {
+        // The report says it all.
         context.printer.report(&report)?;
-        return judged(&findings).map(|()| Report::new());
+        return Err(Failure::Status(1));
     }
     Ok(report)
 }
 
 /// Fewer offsets tell nothing of a clock.
 const FEWEST: usize = 8;
-
-fn judged(findings: &[(&Mask, Vec<Finding>)]) -> Result<(), Failure> {
-    let mut verdicts = findings.iter().flat_map(|(_, findings)| findings);
-    let fails =
-        |finding: &Finding| matches!(finding.verdict, Verdict::Judged { passed: false, .. });
-    if verdicts.any(fails) { Err(Failure::Status(1)) } else { Ok(()) }
-}
 
 type Measured = (Label, Vec<Point>, Option<i64>);
 
@@ -151,7 +146,7 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
     let tai = (clock == SystemClock::Realtime).then(|| tai_offset(&phc)).flatten();
     drop(phc);
     let limit = arguments::limit_in(context, pace.interval);
-    let source = Source::open(&context.device()?, None, clock, limit).map_err(find_failure)?;
+    let source = Source::open(&context.device()?, None, clock, limit)?;
     let label = source.label().clone();
     let signals = monitor::catch()?;
     let sampler = Sampler::start(vec![source], pace, arguments::isolation(context))
@@ -162,6 +157,7 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
     let mut points = Vec::new();
     monitor::follow(&sampler, &signals, |ticks| {
         for tick in ticks {
+            monitor::tell_failed(context, &label, &tick, false);
             match tick.outcome {
                 Ok(one) => {
                     points.push(Point { at: one.at, offset: one.offset, stepped: one.stepped });
@@ -176,10 +172,6 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
         return Err(Failure::Signal(signals));
     }
     Ok((label, points, tai.map(|tai| i64::from(tai.0))))
-}
-
-fn find_failure(error: find::FindError) -> Failure {
-    error.into()
 }
 
 /// Takes one clock's offsets from a file.
@@ -308,7 +300,7 @@ fn describe(
 }
 
 fn noise(one: Option<&Deviation>) -> Value {
-    one.and_then(|one| one.noise).map(|noise| noise.name()).into()
+    one.and_then(|one| one.noise).map(Noise::name).into()
 }
 
 /// Which noise is found up to which averaging time.

@@ -243,10 +243,9 @@ impl<'a> Chart<'a> {
         let (top, bottom) = self.rows(low, high);
         let column = self.column(x);
         for row in top..=bottom {
-            let is_between = row != top && row != bottom;
-            if !is_between
-                || (row + 4 * (column % 2) + 2 * (column / 2 % 2)) % 8 == 0 && column % 2 == 0
-            {
+            let is_edge = row == top || row == bottom;
+            let sparse = column.is_multiple_of(2) && (row + column).is_multiple_of(4);
+            if is_edge || sparse {
                 self.canvas.dot(self.left * 2 + column, self.top * 4 + row, Style::Faint);
             }
         }
@@ -336,11 +335,10 @@ impl Unit {
             Self::Nanoseconds => (1.0, "ns"),
             Self::Microseconds => (1e3, "us"),
             Self::Milliseconds => (1e6, "ms"),
-            Self::Seconds => (1e9, "s"),
             Self::Fitting if size < 1e3 => (1.0, "ns"),
             Self::Fitting if size < 1e6 => (1e3, "us"),
             Self::Fitting if size < 1e9 => (1e6, "ms"),
-            Self::Fitting => (1e9, "s"),
+            Self::Fitting | Self::Seconds => (1e9, "s"),
         }
     }
 

@@ -8,6 +8,7 @@ use super::terminal::{Key, Terminal};
 use crate::Offset;
 use crate::watch::Measurement;
 use std::collections::VecDeque;
+use std::fmt::Write;
 use std::io;
 use std::time::Duration;
 
@@ -277,15 +278,12 @@ impl View {
     fn add(&mut self, source: usize, point: Point) {
         let Some(track) = self.tracks.get_mut(source) else { return };
         track.history.add(&point);
-        match point.offset {
-            Some((offset, bound, stepped)) => {
-                track.statistics.add(point.at, offset, stepped);
-                track.last = Some((offset, bound));
-            }
-            None => {
-                track.statistics.lose();
-                track.last = None;
-            }
+        if let Some((offset, bound, stepped)) = point.offset {
+            track.statistics.add(point.at, offset, stepped);
+            track.last = Some((offset, bound));
+        } else {
+            track.statistics.lose();
+            track.last = None;
         }
     }
 
@@ -442,7 +440,7 @@ impl View {
         );
         for (name, number) in [("steps", statistics.steps), ("losses", statistics.losses)] {
             if number > 0 {
-                line.push_str(&format!("  {name} {number}"));
+                let _ = write!(line, "  {name} {number}");
             }
         }
         line
@@ -509,7 +507,7 @@ impl Live {
     /// Does what keys ask for, and draws; answers whether it goes on.
     pub(crate) fn show(&mut self) -> io::Result<bool> {
         let Some(terminal) = &mut self.terminal else { return Ok(true) };
-        let (width, height) = terminal.size();
+        let (width, height) = Terminal::size();
         let mut pressed = false;
         while let Some(key) = terminal.key()? {
             pressed = true;

@@ -3,8 +3,6 @@
 //!
 //! What tells things apart is a shape or a dash, not a colour alone.
 
-#![expect(clippy::float_arithmetic, reason = "places and numbers of a picture")]
-
 mod deviations;
 mod offsets;
 

@@ -2,7 +2,7 @@
 
 use super::chart::Canvas;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::io::{self, Read, Stdin, Stdout, Write};
+use std::io::{self, Stdin, Stdout, Write};
 use std::os::fd::AsFd;
 use termion::event::{Event, Key as Pressed, parse_event};
 use termion::raw::{IntoRawMode, RawTerminal};
@@ -33,7 +33,7 @@ impl Terminal {
     }
 
     /// Columns and rows.
-    pub(crate) fn size(&self) -> (usize, usize) {
+    pub(crate) fn size() -> (usize, usize) {
         let (width, height) = termion::terminal_size().unwrap_or((80, 24));
         (width.into(), height.into())
     }
@@ -54,12 +54,11 @@ impl Terminal {
             Err(errno) => return Err(errno.into()),
         }
         let [first] = first;
-        let mut rest = Rest { keys: &self.keys }.bytes();
         // Escape alone is a key; with more behind it, it begins one.
         if first == 0x1b && !is_ready(&self.keys) {
             return Ok(Some(Key::End));
         }
-        Ok(Some(match parse_event(first, &mut rest) {
+        Ok(Some(match parse_event(first, &mut rest(&self.keys)) {
             Ok(Event::Key(Pressed::Char(c))) => Key::Character(c),
             Ok(Event::Key(Pressed::Ctrl('c' | 'd') | Pressed::Esc)) => Key::End,
             _ => Key::Other,
@@ -100,16 +99,12 @@ fn is_ready(keys: &Stdin) -> bool {
     poll(&mut ready, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
-/// What is behind the first byte of a key.
-struct Rest<'a> {
-    keys: &'a Stdin,
-}
-
-impl Read for Rest<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        if !is_ready(self.keys) {
-            return Ok(0);
-        }
-        Ok(nix::unistd::read(self.keys.as_fd(), bytes)?)
-    }
+/// What is behind the first byte of a key, as far as it is there.
+fn rest(keys: &Stdin) -> impl Iterator<Item = io::Result<u8>> {
+    std::iter::from_fn(move || {
+        let mut next = [0];
+        let there = is_ready(keys) && nix::unistd::read(keys.as_fd(), &mut next) == Ok(1);
+        let [next] = next;
+        there.then_some(Ok(next))
+    })
 }

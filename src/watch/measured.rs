@@ -1,7 +1,7 @@
 //! One offset of a clock from a system clock: samples, for so long, and what they say.
 
 use crate::Offset;
-use crate::measure::{Estimate, Estimator};
+use crate::measure::{self, Estimate, Estimator};
 use crate::phc::{DeviceName, Error, Method, Phc, Sample, SystemClock};
 use std::fmt;
 use std::ops::ControlFlow;
@@ -93,6 +93,8 @@ pub(crate) struct Measured {
     pub(crate) claimed: Option<Offset>,
     /// What the next method says of a clock whose hardware reads both clocks at one instant.
     pub(crate) check: Option<(Method, Estimate)>,
+    /// Why it couldn't be checked so.
+    pub(crate) unchecked: Option<Error>,
     /// Why a better method didn't do.
     pub(crate) failed: Option<Error>,
 }
@@ -176,7 +178,7 @@ impl Measured {
         let (used, failed) = deadline.judge(answer)?;
         let estimate = estimator.estimate();
         let estimate = estimate.ok_or_else(|| Unmeasured::Useless(phc.name().clone()))?;
-        Ok(Self { method: used, estimate, claimed: None, check: None, failed })
+        Ok(Self { method: used, estimate, claimed: None, check: None, unchecked: None, failed })
     }
 
     /// As [`Measured::by`], with what the driver claims of its clock, and with a look at what
@@ -192,7 +194,10 @@ impl Measured {
             measured.claimed = phc.claimed_error();
         }
         if method.is_none() && measured.method == Method::Precise {
-            measured.check = another_way(phc, clock, cycles);
+            match another_way(phc, clock, cycles) {
+                Ok(check) => measured.check = check,
+                Err(error) => measured.unchecked = Some(error),
+            }
         }
         Ok(measured)
     }
@@ -233,10 +238,18 @@ impl Measured {
 /// Clocks go apart by a thousandth at most.
 pub(crate) const MOST_APART: i128 = 1_000;
 
-/// A few samples by a method that tells a bound.
-fn another_way(phc: &Phc, clock: SystemClock, cycles: bool) -> Option<(Method, Estimate)> {
-    [Method::Extended, Method::Basic].into_iter().find_map(|method| {
-        let samples = phc.samples(method, clock, cycles, CHECK).ok()?;
-        Some((method, crate::measure::estimate(&samples)?))
-    })
+/// A few samples by a method that tells a bound; `None` where the clock has none.
+fn another_way(
+    phc: &Phc,
+    clock: SystemClock,
+    cycles: bool,
+) -> Result<Option<(Method, Estimate)>, Error> {
+    for method in [Method::Extended, Method::Basic] {
+        match phc.samples(method, clock, cycles, CHECK) {
+            Ok(samples) => return Ok(measure::estimate(&samples).map(|one| (method, one))),
+            Err(error) if error.is_unsupported() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }

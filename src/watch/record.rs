@@ -277,6 +277,7 @@ impl<'de> Visitor<'de> for Members {
                     delay: nanoseconds(delay),
                     method: known.unwrap_or(Method::Basic),
                     stepped,
+                    failed: None,
                 })
             }
             (None, None) => return Err(A::Error::missing_field("offset_ns")),
@@ -374,7 +375,7 @@ mod tests {
             let many: Vec<_> = (1..=2_000).map(line).collect();
             add(path, &many);
             let whole = std::fs::read(path).expect("read");
-            std::fs::write(path, &whole[..whole.len() * 2 / 3 + 1]).expect("cut");
+            std::fs::write(path, &whole[..=whole.len() * 2 / 3]).expect("cut");
             let (read, damaged, cut) = seconds(path);
             assert!(read.len() < 2_000 && damaged == 0 && cut, "{} {damaged}", read.len());
             assert_eq!(add(path, &[line(7)]), 1);

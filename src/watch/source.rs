@@ -39,6 +39,8 @@ pub(crate) struct Measurement {
     pub(crate) method: Method,
     /// Whether one of the clocks was stepped since the measurement before.
     pub(crate) stepped: bool,
+    /// Why a better method didn't do, when that turns out.
+    pub(crate) failed: Option<String>,
 }
 
 /// A clock that is measured again and again. It may go away and come back.
@@ -56,7 +58,7 @@ pub(crate) struct Source {
 struct Open {
     phc: Phc,
     other: Option<Phc>,
-    /// The methods that were the best; they are found anew when they fail.
+    /// The methods that turned out to be the best.
     methods: [Option<Method>; 2],
     claimed: Option<Offset>,
     claimed_at: Duration,
@@ -166,10 +168,12 @@ impl Open {
     ) -> Result<(Measurement, Option<Pace>), Unmeasured> {
         let [method, other_method] = &mut self.methods;
         let (measured, offset, bound, pace, at);
+        let mut failed = None;
         if let Some(other) = &self.other {
             let limit = limit.share(3);
             let before = ask(&self.phc, clock, limit, method)?;
             let middle = ask(other, clock, limit, other_method)?;
+            failed = failed.or(before.failed.as_ref().map(ToString::to_string));
             let after = ask(&self.phc, clock, limit, method)?;
             let difference =
                 measure::difference(&before.estimate, &middle.estimate, &after.estimate)
@@ -183,6 +187,7 @@ impl Open {
             (offset, pace) = (measured.estimate.offset, measured.estimate.pace);
             (bound, at) = (measured.bound(), measured.estimate.at);
         }
+        let failed = failed.or(measured.failed.as_ref().map(ToString::to_string));
         let claimed = self.claimed()?.map_or(0, Offset::nanoseconds);
         let widened =
             |bound: Offset| Offset::from_nanoseconds(bound.nanoseconds().saturating_add(claimed));
@@ -193,6 +198,7 @@ impl Open {
             delay: measured.bound().and(Some(measured.estimate.delay)),
             method: measured.method,
             stepped: false,
+            failed,
         };
         Ok((measurement, pace))
     }
@@ -224,12 +230,7 @@ fn ask(
     method: &mut Option<Method>,
 ) -> Result<Measured, Unmeasured> {
     let question = Question { method: *method, ..Question::of(clock, limit) };
-    let measured = match Measured::by(phc, question, &mut |_, _| {}) {
-        Err(_) if method.is_some() => {
-            Measured::by(phc, Question { method: None, ..question }, &mut |_, _| {})?
-        }
-        answer => answer?,
-    };
+    let measured = Measured::by(phc, question, &mut |_, _| {})?;
     *method = Some(measured.method);
     Ok(measured)
 }

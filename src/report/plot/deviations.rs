@@ -13,9 +13,11 @@ pub(crate) struct Curve {
     pub(crate) name: String,
     /// In nanoseconds; else without a unit.
     pub(crate) is_time: bool,
-    /// τ in seconds, the value, and its interval where there is one.
-    pub(crate) points: Vec<(f64, f64, Option<(f64, f64)>)>,
+    pub(crate) points: Vec<Point>,
 }
+
+/// τ in seconds, a deviation, and its interval where there is one.
+type Point = (f64, f64, Option<(f64, f64)>);
 
 /// A limit over averaging times, in nanoseconds.
 #[derive(Clone, Debug)]
@@ -96,10 +98,7 @@ impl Deviations {
             .x_label_area_size(46)
             .y_label_area_size(84)
             .build_cartesian_2d((x.low..x.high).log_scale(), (y.low..y.high).log_scale())?;
-        let number = |value: &f64| match is_time {
-            true => Unit::Fitting.write(*value),
-            false => format!("{value:.0e}"),
-        };
+        let number = |value: &f64| written(*value, is_time);
         chart
             .configure_mesh()
             .light_line_style(GREY.mix(0.12))
@@ -177,10 +176,7 @@ impl Deviations {
                 head.extend(self.limits.iter().map(|limit| format!("- - {}", limit.name)));
             }
             canvas.write(0, top, &head.join("   "), Style::Plain);
-            let number = |value: f64| match is_time {
-                true => Unit::Fitting.write(value),
-                false => format!("{value:.0e}"),
-            };
+            let number = |value: f64| written(value, is_time);
             let mut chart = Chart::new(&mut canvas, top + 1..top + ROWS, (x, &span), (y, &number));
             if is_time {
                 for limit in &self.limits {
@@ -208,8 +204,13 @@ impl Deviations {
     }
 }
 
+/// A deviation on an axis.
+fn written(value: f64, is_time: bool) -> String {
+    if is_time { Unit::Fitting.write(value) } else { format!("{value:.0e}") }
+}
+
 /// The points that axes of decades have a place for.
-fn drawable(curve: &Curve) -> Vec<(f64, f64, Option<(f64, f64)>)> {
+fn drawable(curve: &Curve) -> Vec<Point> {
     curve.points.iter().copied().filter(|point| point.1 > 0.0).collect()
 }
 
