@@ -20,6 +20,7 @@ pub(super) enum Fault {
     FreqLimit,
     PhaseLimit,
     BasicLate,
+    PreciseLate,
     CapsSysfs,
     CapsPrecise,
     CapsPins,
@@ -41,7 +42,7 @@ pub(super) enum Fault {
 
 impl Fault {
     /// All faults: their names, and what the driver does.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 31] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 32] = [
         (Self::StuckTime, "stuck-time", "the time stands still"),
         (Self::Backwards, "backwards", "now and then a reading is 1 ms early"),
         (Self::Torn, "torn", "for 20 us the second shown is the one before"),
@@ -56,6 +57,7 @@ impl Fault {
         (Self::FreqLimit, "freq-limit", "half of the largest frequency is refused already"),
         (Self::PhaseLimit, "phase-limit", "half of the largest phase offset is refused already"),
         (Self::BasicLate, "basic-late", "basic samples show the clock 10 ms late"),
+        (Self::PreciseLate, "precise-late", "precise samples show the clock 10 ms late"),
         (Self::CapsSysfs, "caps-sysfs", "the caps promise an alarm that sysfs doesn't know"),
         (Self::CapsPrecise, "caps-precise", "the caps promise cross timestamps that don't work"),
         (Self::CapsPins, "caps-pins", "the caps promise a pin too many"),

@@ -6,7 +6,7 @@ use std::io::{self, Stdin, Stdout, Write};
 use std::os::fd::AsFd;
 use termion::event::{Event, Key as Pressed, parse_event};
 use termion::raw::{IntoRawMode, RawTerminal};
-use termion::screen::{AlternateScreen, IntoAlternateScreen};
+use termion::screen::{ToAlternateScreen, ToMainScreen};
 
 /// A key that was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +19,15 @@ pub(crate) enum Key {
 
 /// The terminal of this process. It is given back when this is dropped.
 pub(crate) struct Terminal {
-    screen: AlternateScreen<RawTerminal<Stdout>>,
+    screen: RawTerminal<Stdout>,
     keys: Stdin,
     colour: bool,
 }
 
 impl Terminal {
     pub(crate) fn take() -> io::Result<Self> {
-        let mut screen = io::stdout().into_raw_mode()?.into_alternate_screen()?;
-        write!(screen, "{}", termion::cursor::Hide)?;
+        let mut screen = io::stdout().into_raw_mode()?;
+        write!(screen, "{ToAlternateScreen}{}", termion::cursor::Hide)?;
         screen.flush()?;
         Ok(Self { screen, keys: io::stdin(), colour: is_coloured() })
     }
@@ -84,7 +84,8 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = write!(self.screen, "{}", termion::cursor::Show);
+        // At once: a signal may end the process next.
+        let _ = write!(self.screen, "{}{ToMainScreen}", termion::cursor::Show);
         let _ = self.screen.flush();
     }
 }

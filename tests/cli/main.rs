@@ -15,6 +15,7 @@ mod ends;
 mod faults;
 mod journal;
 mod ktap;
+mod measure;
 mod selftest;
 mod sound;
 mod wrong_input;

@@ -66,7 +66,7 @@ fn a_loop_lets_nothing_be_skipped_on_a_full_clock() {
 }
 
 /// Each fault of the mock, and the one check that is meant for it.
-const FAULTS: [(&str, &str); 31] = [
+const FAULTS: [(&str, &str); 32] = [
     ("stuck-time", "time/advances"),
     ("backwards", "time/is monotonic"),
     ("torn", "time/is monotonic across a second"),
@@ -81,6 +81,7 @@ const FAULTS: [(&str, &str); 31] = [
     ("freq-limit", "frequency/takes its limits"),
     ("phase-limit", "phase/takes its limits"),
     ("basic-late", "offset/has methods that agree"),
+    ("precise-late", "offset/has methods that agree"),
     ("caps-sysfs", "caps/agree with sysfs"),
     ("caps-precise", "caps/promise cross timestamps that work"),
     ("caps-pins", "caps/promise pins that can be read"),

@@ -6,6 +6,7 @@ use crate::kernel::uapi::{
     ptp_sys_offset_precise,
 };
 use crate::mock::World;
+use crate::mock::fault::Fault;
 use crate::mock::linux::Feature;
 use crate::mock::time::SECOND;
 use nix::errno::Errno;
@@ -41,8 +42,9 @@ impl World {
     pub(super) fn precise(&mut self, cycles: bool) -> Result<ptp_sys_offset_precise> {
         let now = self.pass_a_reading();
         let shown = if cycles { self.chip.cycles(now) } else { self.chip.shows(now) };
+        let late = if self.config.faults.has(Fault::PreciseLate) { 10_000_000 } else { 0 };
         let mut answer = uapi::sys_offset_precise();
-        answer.device = sampled(shown)?;
+        answer.device = sampled(shown - late)?;
         answer.sys_realtime = sampled(self.shown(libc::CLOCK_REALTIME, now)?)?;
         answer.sys_monoraw = sampled(self.shown(libc::CLOCK_MONOTONIC_RAW, now)?)?;
         Ok(answer)

@@ -1,0 +1,131 @@
+//! `cargo bench`: what measuring costs, as tables in Markdown. Each figure is the median of five.
+
+#![expect(
+    clippy::expect_used,
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    reason = "a benchmark that can't run has failed; its figures are for people"
+)]
+
+use nix::sys::resource::{UsageWho, getrusage};
+use ptpctl::Timestamp;
+use ptpctl::measure::stability::{Kind, deviations, octaves};
+use ptpctl::measure::{Estimator, stability};
+use ptpctl::phc::Sample;
+use std::hint::black_box;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn main() {
+    // `cargo test --benches` only wants to know that it runs.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    estimator();
+    stability();
+    monitor();
+}
+
+/// The middle of five.
+fn median(mut run: impl FnMut() -> f64) -> f64 {
+    let mut figures: Vec<_> = (0..5).map(|_| run()).collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(2).copied().expect("five")
+}
+
+/// Whole numbers without a pattern, from 0 to `most`.
+fn noise(most: i64) -> impl FnMut() -> i64 {
+    let mut state = 1_234_567_890_i64;
+    move || {
+        state = state * 16_807 % 2_147_483_647;
+        state % (most + 1)
+    }
+}
+
+/// Samples as a card gives them: 600 ns each way, and up to so much more.
+fn samples(number: usize, jitter: i64) -> Vec<Sample> {
+    let mut noise = noise(jitter);
+    let mut now = 1_700_000_000_000_000_000_i128;
+    let at = |time| Timestamp::from_total_nanoseconds(time).expect("in range");
+    let sample = |_| {
+        let (there, back) = (600 + i128::from(noise()), 600 + i128::from(noise()));
+        let before = now;
+        now += there + back;
+        // 10 ppm fast.
+        let phc = before + there + (before + there - 1_700_000_000_000_000_000) / 100_000;
+        Sample { before: at(before), phc: at(phc), after: at(now) }
+    };
+    (0..number).map(sample).collect()
+}
+
+fn estimator() {
+    println!("| samples | jitter of each way, ns | the estimator, million samples a second |");
+    println!("|---|---|---|");
+    for (number, jitter) in [(25, 400), (25_000, 400), (1_000_000, 400), (1_000_000, 10_000)] {
+        let samples = samples(number, jitter);
+        let rounds = (1_000_000 / number).max(1);
+        let rate = median(|| {
+            let began = Instant::now();
+            for _ in 0..rounds {
+                let mut estimator = Estimator::default();
+                for sample in black_box(&samples) {
+                    estimator.add(*sample);
+                }
+                black_box(estimator.estimate());
+            }
+            (number * rounds) as f64 / began.elapsed().as_secs_f64() / 1e6
+        });
+        println!("| {number} | {jitter} | {rate:.1} |");
+    }
+    println!();
+}
+
+fn stability() {
+    println!("| offsets | all five deviations at every octave, s | million offsets a second |");
+    println!("|---|---|---|");
+    for number in [10_000, 100_000, 1_000_000, 10_000_000] {
+        let mut noise = noise(100);
+        let offsets: Vec<_> = (0..number).map(|place| place / 10 + noise()).collect();
+        let factors = octaves(offsets.len());
+        let seconds = median(|| {
+            let began = Instant::now();
+            for kind in Kind::ALL {
+                black_box(deviations(kind, black_box(&offsets), 1_000_000_000, &factors));
+            }
+            black_box(stability::trend(&offsets, 1_000_000_000));
+            began.elapsed().as_secs_f64()
+        });
+        println!("| {number} | {seconds:.3} | {:.2} |", number as f64 / seconds / 1e6);
+    }
+    println!();
+}
+
+/// How long a monitor is watched.
+const WATCHED: Duration = Duration::from_secs(5);
+
+fn monitor() {
+    println!("| `ptpctl monitor --interval 1ms` on a mock, to | CPU time of one core, % |");
+    println!("|---|---|");
+    for (name, lines) in [("lines", "--lines"), ("JSON", "--json")] {
+        let share = median(|| {
+            let before = spent();
+            let status = Command::new(env!("CARGO_BIN_EXE_ptpctl"))
+                .args(["monitor", "--interval", "1ms", "--duration", "5s", lines, "mock:igb"])
+                .stdout(Stdio::null())
+                .status()
+                .expect("it runs");
+            assert!(status.success(), "it failed");
+            (spent() - before) / WATCHED.as_secs_f64() * 100.0
+        });
+        println!("| {name} | {share:.2} |");
+    }
+}
+
+/// The CPU time of all programs that have ended, in seconds.
+fn spent() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("it is told");
+    let seconds =
+        |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 * 1e-6;
+    seconds(usage.user_time()) + seconds(usage.system_time())
+}

@@ -1,0 +1,384 @@
+//! Clocks that are measured again and again: monitor, record, stability, and their pictures.
+
+use crate::common::{Run, TemporaryFile, program, ptpctl, run};
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::tcgetattr;
+use nix::unistd::Pid;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// A clock whose time passes at once.
+const MOCK: &str = "mock:igb,time=virtual,freq=50ppb";
+
+/// A file with a name that tells its form.
+fn file(name: &str, extension: &str) -> TemporaryFile {
+    let mut file = TemporaryFile::new(name);
+    file.0.set_extension(extension);
+    let _ = std::fs::remove_file(&file.0);
+    file
+}
+
+#[test]
+fn monitor_prints_a_line_for_each_measurement() {
+    let lines = ptpctl(&format!("monitor --count 3 --json {MOCK}")).done().lines();
+    assert_eq!(lines.len(), 3);
+    for (place, line) in lines.iter().enumerate() {
+        assert_eq!((&line["device"], &line["reference"]), (&MOCK.into(), &"realtime".into()));
+        let second = 1_700_000_000 + i64::try_from(place).expect("few");
+        assert_eq!(line["at"]["seconds"], second, "a second apart");
+        // It gains 50 ns a second, and the bound holds that.
+        let offset = line["offset_ns"].as_i64().expect("a number");
+        let bound = line["bound_ns"].as_i64().expect("a number");
+        assert!((offset - 50 * i64::try_from(place).expect("few")).abs() <= bound + 1, "{line}");
+        assert_eq!((&line["method"], &line["stepped"]), (&"extended".into(), &false.into()));
+    }
+    let text = ptpctl(&format!("monitor --count 1 {MOCK}")).done().stdout;
+    assert!(text.starts_with("2023-11-14T22:13:20.") && text.contains(" ±"), "{text}");
+}
+
+#[test]
+fn monitor_measures_several_clocks_and_pairs() {
+    let second = "mock:igb,time=virtual,offset=1us";
+    let line =
+        format!("monitor --count 2 --json mock:igb,time=virtual mock:igb,time=virtual:{second}");
+    let lines = ptpctl(&line).done().lines();
+    let references: Vec<_> = lines.iter().map(|line| line["reference"].clone()).collect();
+    assert_eq!(references, ["realtime", second, "realtime", second]);
+    let offset = lines[1]["offset_ns"].as_i64().expect("a number");
+    assert!(
+        (offset + 1_000).abs() <= lines[1]["bound_ns"].as_i64().expect("a number"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn monitor_ends_after_its_duration() {
+    let lines = ptpctl(&format!("monitor --duration 1s --interval 100ms --json {MOCK}")).done();
+    assert_eq!(lines.lines().len(), 10);
+}
+
+#[test]
+fn a_clock_that_goes_away_is_told_once_and_measured_again_when_it_is_back() {
+    // It is back at once, for as long again.
+    let line = "monitor --count 40 --interval 20ms --json mock:igb,remove=150ms";
+    let lines = ptpctl(line).done().lines();
+    let lost: Vec<_> = lines.iter().map(|line| line["lost"].as_str()).collect();
+    assert!(lost.first().is_some_and(Option::is_none), "{lines:?}");
+    assert!(lost.iter().flatten().count() >= 2, "{lines:?}");
+    assert!(lost.iter().flatten().all(|why| why.contains("ENODEV")), "{lines:?}");
+    assert!(lost.windows(2).all(|two| two[0].is_none() || two[1].is_none()), "{lines:?}");
+    // What it was before has nothing to do with it.
+    assert!(lines.iter().all(|line| line["stepped"] != true), "{lines:?}");
+}
+
+#[test]
+fn what_the_driver_claims_of_its_clock_widens_the_bound() {
+    let bound = |settings: &str| {
+        let of = ptpctl(&format!("offset --json --samples 25 mock:igb,time=virtual{settings}"));
+        let of = of.done().json();
+        (of["bound_ns"].as_i64().expect("a number"), of["claimed_error_ns"].clone())
+    };
+    let (plain, nothing) = bound("");
+    let (wide, claimed) = bound(",claimed-error=300ns");
+    assert_eq!((wide - plain, nothing, claimed), (300, serde_json::Value::Null, 300.into()));
+    let text = ptpctl("offset --samples 25 mock:igb,time=virtual,claimed-error=300ns").done();
+    assert!(text.stdout.contains("the driver claims 300 ns"), "{}", text.stdout);
+    let line = "monitor --count 1 --json mock:igb,time=virtual,claimed-error=1ms";
+    assert!(ptpctl(line).done().json()["bound_ns"].as_i64().expect("a number") > 1_000_000);
+}
+
+#[test]
+fn a_precise_offset_is_checked_against_another_method() {
+    let offset = ptpctl("offset --json --samples 25 mock:full,time=virtual").done().json();
+    assert_eq!((&offset["method"], &offset["contradiction_ns"]), (&"precise".into(), &().into()));
+    let offset = ptpctl("offset --json mock:full,time=virtual,fault=precise-late").done().json();
+    let beyond = offset["contradiction_ns"].as_i64().expect("a number");
+    assert!(beyond > 0, "{offset}");
+    assert!(offset["notes"][0].as_str().expect("a note").contains("contradicts it"), "{offset}");
+}
+
+#[test]
+fn what_record_writes_is_what_monitor_prints_and_reads() {
+    for extension in ["jsonl", "jsonl.gz", "jsonl.zst"] {
+        let file = file(&format!("replay-{extension}"), extension);
+        let path = file.0.display();
+        let printed = ptpctl(&format!("monitor --count 5 --json {MOCK}")).done().stdout;
+        let report = ptpctl(&format!("record --count 5 --json {path} {MOCK}")).done().json();
+        assert_eq!(report["lines"], 5);
+        assert_eq!(report["sources"][0]["measurements"], 5);
+        let replayed = ptpctl(&format!("monitor --from {path} --json")).done().stdout;
+        assert_eq!(replayed, printed, "{extension}");
+        // It adds to what is there.
+        ptpctl(&format!("record --count 5 --json {path} {MOCK}")).done();
+        let twice = ptpctl(&format!("monitor --from {path} --json")).done().stdout;
+        assert_eq!(twice, printed.repeat(2), "{extension}");
+    }
+}
+
+#[test]
+fn a_file_is_whole_after_a_signal() {
+    for extension in ["jsonl", "jsonl.zst"] {
+        let file = file(&format!("signal-{extension}"), extension);
+        let mut child = program()
+            .args(["record", "--interval", "5ms"])
+            .args([file.0.as_os_str(), "mock:igb".as_ref()])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("started");
+        // Once something is saved, it is in the midst of it.
+        while std::fs::metadata(&file.0).map_or(0, |found| found.len()) < 100 {
+            thread::sleep(Duration::from_millis(20));
+        }
+        kill(pid(&child), Signal::SIGTERM).expect("sent");
+        assert_eq!(child.wait().expect("ended").signal(), Some(Signal::SIGTERM as i32));
+        let lines = ptpctl(&format!("monitor --json --from {}", file.0.display())).done().lines();
+        assert!(lines.len() > 1, "{extension}: {}", lines.len());
+    }
+}
+
+#[test]
+fn a_file_whose_end_was_cut_off_counts_up_to_there() {
+    let file = file("cut", "jsonl");
+    let path = file.0.display();
+    ptpctl(&format!("record --count 5 {path} {MOCK}")).done();
+    let whole = std::fs::read(&file.0).expect("read");
+    std::fs::write(&file.0, &whole[..whole.len() - 20]).expect("cut");
+    let run = ptpctl(&format!("monitor --json --from {path}"));
+    assert_eq!((run.status, run.lines().len()), (Some(0), 4));
+    assert!(run.stderr.contains("its end was cut off"), "{}", run.stderr);
+    let run = ptpctl(&format!("record --count 5 {path} {MOCK}"));
+    assert!(run.stderr.contains("its end was cut off"), "{}", run.stderr);
+    let run = ptpctl(&format!("monitor --json --from {path}"));
+    assert_eq!(run.lines().len(), 9);
+    assert!(run.stderr.contains("1 lines are no measurements"), "{}", run.stderr);
+}
+
+#[test]
+fn stability_tells_deviations_with_their_intervals() {
+    let line = "stability --json --count 2000 mock:igb,time=virtual,freq=5ppb,noise=20ns";
+    let found = ptpctl(line).done().json();
+    assert_eq!((&found["offsets"], &found["interval_ns"]), (&2_000.into(), &100_000_000.into()));
+    let frequency = found["frequency_ppb"].as_f64().expect("a number");
+    assert!((4.5..5.5).contains(&frequency), "{frequency}");
+    let deviations = found["deviations"].as_array().expect("a list");
+    assert_eq!(deviations.len(), 10);
+    for one in deviations {
+        assert_eq!(one["noise"], "white PM", "{one}");
+        for name in ["adev", "mdev", "hdev", "tdev"] {
+            let key = |end: &str| match name {
+                "tdev" => format!("tdev{end}_ns"),
+                _ => format!("{name}{end}"),
+            };
+            let [low, value, high] =
+                ["_from", "", "_to"].map(|end| one[&key(end)].as_f64().expect("a number"));
+            assert!(0.0 < low && low < value && value < high, "{name}: {one}");
+        }
+    }
+}
+
+#[test]
+fn a_mask_that_is_not_kept_is_told_with_its_tau_and_ends_with_1() {
+    let run = ptpctl("stability --json --count 500 --mask g8272-b mock:igb,time=virtual,freq=2ppb");
+    assert_eq!((run.status, run.stderr.as_str()), (Some(1), ""));
+    let masks = run.json()["masks"].clone();
+    let results: Vec<_> = (0..3).map(|place| masks[place]["result"].clone()).collect();
+    // It gains 100 ns in 50 s: too much time error, too much MTIE; its TDEV is 0.
+    assert_eq!(results, ["fail", "fail", "pass"]);
+    let tau = masks[1]["fails_from_s"].as_f64().expect("a number");
+    // 2 ns/s τ crosses 25 ns + 0.275 ns/s τ at 14.5 s.
+    assert!((14.4..20.0).contains(&tau), "{tau}");
+    let run = ptpctl("stability --json --count 500 --mask g8272-a mock:igb,time=virtual").done();
+    assert!(
+        run.json()["masks"].as_array().expect("a list").iter().all(|one| one["result"] == "pass")
+    );
+}
+
+#[test]
+fn whole_seconds_of_tai_are_no_time_error() {
+    let line = "stability --json --count 500 --mask g8272-a mock:igb,time=virtual,offset=37s";
+    let found = ptpctl(line).done().json();
+    assert_eq!(found["whole_seconds_ns"], 37_000_000_000_i64);
+    assert_eq!(found["masks"][0]["result"], "pass");
+}
+
+#[test]
+fn stability_of_a_file_is_that_of_the_clock() {
+    let file = file("stability", "jsonl.zst");
+    let path = file.0.display();
+    let second = "mock:e1000e,time=virtual";
+    ptpctl(&format!("record --interval 100ms --count 300 {path} {MOCK} {second}")).done();
+    ptpctl(&format!("stability --from {path}")).failed(2, "name one as DEVICE");
+    let from_file = ptpctl(&format!("stability --json --from {path} {MOCK}")).done().json();
+    let at_once = ptpctl(&format!("stability --json --count 300 {MOCK}")).done().json();
+    assert_eq!(from_file["deviations"], at_once["deviations"]);
+    ptpctl(&format!("stability --from {path} eth7")).failed(1, "has no measurement of eth7");
+}
+
+#[test]
+fn stability_of_too_little_is_an_error() {
+    ptpctl(&format!("stability --count 3 {MOCK}")).failed(1, "too few");
+    let empty = file("empty", "jsonl");
+    File::create(&empty.0).expect("made");
+    ptpctl(&format!("stability --from {}", empty.0.display())).failed(1, "has no measurement");
+    ptpctl("stability --from /nonexistent").failed(1, "can't open /nonexistent");
+}
+
+#[test]
+fn pictures_are_drawn_as_their_names_say() {
+    let recorded = file("pictures", "jsonl");
+    let recorded = recorded.0.display();
+    ptpctl(&format!("record --count 50 {recorded} {MOCK}")).done();
+    for (command, title) in [
+        (format!("offset {MOCK}"), "realtime"),
+        (format!("diff {MOCK} mock:e1000e,time=virtual"), "monotonic-raw"),
+        (format!("monitor --count 20 {MOCK}"), "realtime"),
+        (format!("monitor --from {recorded}"), "realtime"),
+        (format!("record --count 20 /dev/null {MOCK}"), "realtime"),
+        ("stability --count 50 --mask g8272-a mock:igb,time=virtual".into(), "g8272-a MTIE"),
+    ] {
+        let (svg, png) = (file("picture", "svg"), file("picture", "png"));
+        ptpctl(&format!("{command} --plot {}", svg.0.display())).done();
+        let text = std::fs::read_to_string(&svg.0).expect("a picture");
+        assert!(text.starts_with("<svg") && text.contains(title), "{command}");
+        ptpctl(&format!("{command} --plot {}", png.0.display())).done();
+        let bytes = std::fs::read(&png.0).expect("a picture");
+        assert!(bytes.starts_with(b"\x89PNG") && bytes.len() > 5_000, "{command}");
+        let drawn = ptpctl(&format!("{command} --plot -")).done().stdout;
+        assert!(
+            drawn.contains('┤') && drawn.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c))
+        );
+    }
+    ptpctl(&format!("offset --plot offset.jpg {MOCK}")).failed(2, "FILE.svg or FILE.png");
+    ptpctl(&format!("offset --json --plot - {MOCK}")).failed(2, "leaves no room");
+    ptpctl(&format!("offset --plot /nonexistent/a.png {MOCK}")).failed(1, "can't draw");
+}
+
+#[test]
+fn a_processor_that_is_not_there_is_an_error_and_one_that_is_does() {
+    ptpctl(&format!("offset --cpu 1023 {MOCK}")).failed(1, "processor 1023");
+    ptpctl(&format!("monitor --count 1 --cpu 1023 {MOCK}")).failed(1, "processor 1023");
+    ptpctl(&format!("monitor --count 1 --cpu 0 {MOCK}")).done();
+}
+
+#[test]
+fn real_time_that_is_not_permitted_is_told_and_gone_without() {
+    for command in ["offset --samples 25", "monitor --count 1", "stability --count 20"] {
+        let run = ptpctl(&format!("{command} --realtime {MOCK}"));
+        assert_eq!(run.status, Some(0), "{run:?}");
+        // Whoever may doesn't hear of it.
+        let told = |text: &&str| text.contains("measuring goes on without");
+        assert!(run.stderr.lines().all(|line| told(&line)), "{run:?}");
+    }
+}
+
+#[test]
+fn wrong_intervals_and_sources_are_told() {
+    for (line, why) in [
+        ("monitor --interval 100us mock", "use 1ms to 1day"),
+        ("monitor --interval 5 mock", "no unit"),
+        ("monitor --count 0 mock", "--count"),
+        ("monitor --from - --interval 1s", "cannot be used with"),
+        ("monitor --from - mock", "name none"),
+        ("stability --mask g9999 mock", "g8262-option1"),
+        ("record", "<FILE>"),
+    ] {
+        ptpctl(line).failed(2, why);
+    }
+    ptpctl("monitor --count 1 nosuch:mock").failed(1, "nosuch");
+    ptpctl("record /nonexistent/a.jsonl mock").failed(1, "can't write /nonexistent/a.jsonl");
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a pid"))
+}
+
+/// What a program draws on a terminal of this size until a key is pressed or a signal sent.
+fn on_a_terminal(columns: u16, rows: u16, end: impl FnOnce(&Child, &mut File)) -> (String, Child) {
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(&size, None).expect("a terminal");
+    let before = tcgetattr(&terminal.slave).expect("its settings");
+    let (mut keyboard, screen) = (File::from(terminal.master), File::from(terminal.slave));
+    let mut child = program()
+        .args(["monitor", "--interval", "10ms", "mock:igb"])
+        .stdin(screen.try_clone().expect("a terminal"))
+        .stdout(screen.try_clone().expect("a terminal"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut reading = keyboard.try_clone().expect("a terminal");
+    let reader = thread::spawn(move || {
+        let mut drawn = Vec::new();
+        let mut some = [0; 4_096];
+        while let Ok(number @ 1..) = reading.read(&mut some) {
+            drawn.extend_from_slice(&some[..number]);
+            if drawn.ends_with(b"\x1b[?1049l") || drawn.ends_with(b"<end>") {
+                break;
+            }
+        }
+        String::from_utf8_lossy(&drawn).into_owned()
+    });
+    thread::sleep(Duration::from_millis(500));
+    end(&child, &mut keyboard);
+    child.wait().expect("ended");
+    assert_eq!(tcgetattr(&screen).expect("its settings"), before, "the terminal is as it was");
+    let mut screen = screen;
+    screen.write_all(b"<end>").expect("written");
+    (reader.join().expect("read"), child)
+}
+
+#[test]
+fn on_a_terminal_it_draws_and_gives_the_terminal_back() {
+    let keys = |keys: &'static [u8]| {
+        move |_: &Child, keyboard: &mut File| keyboard.write_all(keys).expect("pressed")
+    };
+    let signal =
+        |signal| move |child: &Child, _: &mut File| kill(pid(child), signal).expect("sent");
+    let check = |(drawn, mut child): (String, Child), status: Option<i32>| {
+        assert!(drawn.contains("\x1b[?1049h") && drawn.contains("\x1b[?1049l"), "{drawn:?}");
+        assert!(
+            drawn.contains("\x1b[?25l") && drawn.contains("\x1b[?25h"),
+            "the cursor: {drawn:?}"
+        );
+        assert!(drawn.contains("mock:igb"), "{drawn:?}");
+        let ended = child.wait().expect("ended");
+        assert_eq!(ended.code(), status, "{ended:?}");
+    };
+    check(on_a_terminal(80, 24, keys(b"q")), Some(0));
+    check(on_a_terminal(200, 60, keys(b" u0+-brq")), Some(0));
+    check(on_a_terminal(20, 3, keys(b"\x03")), Some(0));
+    check(on_a_terminal(80, 24, signal(Signal::SIGTERM)), None);
+}
+
+#[test]
+fn a_closed_pipe_ends_it_and_is_no_error() {
+    let mut child = program()
+        .args(["monitor", "--interval", "1ms", "mock:igb"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut some = [0; 16];
+    child.stdout.take().expect("a pipe").read_exact(&mut some).expect("a line");
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn measurements_come_through_a_pipe() {
+    let lines = ptpctl(&format!("monitor --json --count 40 {MOCK}")).done().stdout;
+    let mut command = program();
+    command.args(["stability", "--json", "--from", "-"]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
+    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(0));
+    let direct: Run = run(program()
+        .args(["stability", "--json", "--interval", "1s"])
+        .args(["--count", "40", MOCK]));
+    assert_eq!(String::from_utf8(output.stdout).expect("text"), direct.done().stdout);
+}
