@@ -3,7 +3,12 @@
 use crate::kernel::uapi::{self, *};
 use crate::kernel::{Calls, Result, Version, Wait};
 use crate::measure::Gaps;
+use crate::measure::stability::{Kind, MASKS, Point, deviations, octaves, series, trend};
 use crate::phc::EventKind;
+use crate::report::live::{self, View};
+use crate::report::plot;
+use crate::report::terminal::Key;
+use crate::watch::Reader;
 use crate::{Frequency, Offset, Phc};
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -33,6 +38,37 @@ pub fn sysfs(text: &str) {
     let _ = phc.caps();
     let _ = phc.set_virtual_clocks(1);
     crate::find::read_leap_seconds(text);
+}
+
+/// Reads bytes as a file of measurements, and does with them all that can be done.
+pub fn record(bytes: &[u8]) {
+    let Some((form, bytes)) = bytes.split_first() else { return };
+    let name = ["a.jsonl", "a.gz", "a.zst"][usize::from(form % 3)];
+    let Ok(mut reader) = Reader::of(name.as_ref(), bytes) else { return };
+    let (mut view, mut picture) = (View::default(), plot::Offsets::default());
+    view.begin(vec!["a".into()], Some(Duration::from_millis(1)));
+    let mut points = Vec::new();
+    while let Ok(Some(line)) = reader.next() {
+        view.add(0, live::Point::of(line.at, &line.outcome));
+        let Ok(one) = line.outcome else { continue };
+        picture.add("a", line.at, one.offset, one.bound, one.delay);
+        points.push(Point { at: line.at, offset: one.offset, stepped: one.stepped });
+    }
+    for _ in 0..3 {
+        let _ = view.draw(80, 24).lines(true);
+        view.press(Key::Character('-'), 136);
+    }
+    let _ = plot::Picture::Offsets(picture).text(80);
+    if let Some(series) = series(&points) {
+        let factors = octaves(series.offsets.len());
+        for kind in Kind::ALL {
+            let _ = deviations(kind, &series.offsets, series.distance, &factors);
+        }
+        let _ = trend(&series.offsets, series.distance);
+        for mask in &MASKS {
+            let _ = mask.judge(&series);
+        }
+    }
 }
 
 /// Reads bytes as the kernel's events.

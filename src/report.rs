@@ -7,7 +7,7 @@ pub(crate) mod json;
 pub(crate) mod ktap;
 pub(crate) mod live;
 pub(crate) mod plot;
-mod terminal;
+pub(crate) mod terminal;
 mod text;
 
 use crate::kernel::Signals;

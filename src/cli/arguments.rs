@@ -193,7 +193,7 @@ pub(super) fn limit_in(context: &Context<'_>, interval: Duration) -> Limit {
 }
 
 /// Samples of a fast schedule: about a hundredth of a millisecond.
-const FEW: usize = 5;
+const FEW: usize = 4;
 
 /// A picture of what was measured.
 pub(super) fn plot() -> Arg {

@@ -361,19 +361,19 @@ fn replay(context: &mut Context<'_>, from: &Path, mut output: Output) -> Result<
     if signals.came().is_some() { Err(Failure::Signal(signals)) } else { Ok(Report::new()) }
 }
 
-pub(super) fn open(from: &Path) -> Result<Reader, Failure> {
+pub(super) fn open(from: &Path) -> Result<Reader<'static>, Failure> {
     Reader::open(from)
         .map_err(|error| Failure::Failed(format!("can't open {}: {error}", from.display())))
 }
 
-pub(super) fn next(reader: &mut Reader, from: &Path) -> Result<Option<Line>, Failure> {
+pub(super) fn next(reader: &mut Reader<'_>, from: &Path) -> Result<Option<Line>, Failure> {
     reader
         .next()
         .map_err(|error| Failure::Failed(format!("can't read {}: {error}", from.display())))
 }
 
 /// Tells what of a file couldn't be read.
-pub(super) fn tell_damage(context: &Context<'_>, reader: &Reader, from: &Path) {
+pub(super) fn tell_damage(context: &Context<'_>, reader: &Reader<'_>, from: &Path) {
     let from = from.display();
     if reader.damaged > 0 {
         let lines = reader.damaged;

@@ -235,7 +235,6 @@ struct Track {
 #[derive(Debug)]
 pub(crate) struct View {
     tracks: Vec<Track>,
-    interval: Duration,
     paused: bool,
     /// The level of zoom; `None` shows everything.
     zoom: Option<usize>,
@@ -249,7 +248,6 @@ impl Default for View {
     fn default() -> Self {
         Self {
             tracks: Vec::new(),
-            interval: Duration::from_secs(1),
             paused: false,
             zoom: Some(0),
             unit: Unit::Fitting,
@@ -259,13 +257,20 @@ impl Default for View {
     }
 }
 
+/// A column of dots is this wide at first, or an interval, where that is longer.
+const READABLE: Duration = Duration::from_millis(40);
+
 const HELP: &str = "q quit  space pause  + - zoom  0 all  u unit  b band  r restart";
 
 impl View {
     /// Shows sources by these titles; those that are there already go on.
-    fn begin(&mut self, titles: Vec<String>, interval: Option<Duration>) {
+    pub(crate) fn begin(&mut self, titles: Vec<String>, interval: Option<Duration>) {
         match interval {
-            Some(interval) => self.interval = interval,
+            // Some seconds at least: what goes by faster can't be read.
+            Some(interval) => {
+                let shows = |level: &u32| interval.saturating_mul(4_u32.pow(*level)) >= READABLE;
+                self.zoom = (0..8).find(shows).and_then(|level| usize::try_from(level).ok());
+            }
             None => self.zoom = None,
         }
         for title in titles.into_iter().skip(self.tracks.len()) {
@@ -275,7 +280,7 @@ impl View {
         }
     }
 
-    fn add(&mut self, source: usize, point: Point) {
+    pub(crate) fn add(&mut self, source: usize, point: Point) {
         let Some(track) = self.tracks.get_mut(source) else { return };
         track.history.add(&point);
         if let Some((offset, bound, stepped)) = point.offset {
@@ -288,7 +293,7 @@ impl View {
     }
 
     /// Does what a key asks for; answers whether it goes on.
-    fn press(&mut self, key: Key, columns: usize) -> bool {
+    pub(crate) fn press(&mut self, key: Key, columns: usize) -> bool {
         let level = || {
             let fitting = |track: &Track| track.history.fitting(columns);
             self.zoom.unwrap_or_else(|| self.tracks.iter().map(fitting).max().unwrap_or(0))
@@ -315,7 +320,7 @@ impl View {
     }
 
     /// Draws everything.
-    fn draw(&self, width: usize, height: usize) -> Canvas {
+    pub(crate) fn draw(&self, width: usize, height: usize) -> Canvas {
         let mut canvas = Canvas::new(width, height);
         let tracks = if self.paused { &self.shown } else { &self.tracks };
         let rows = height.saturating_sub(1);

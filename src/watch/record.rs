@@ -38,8 +38,8 @@ impl Form {
         })
     }
 
-    fn reader(self, file: File) -> io::Result<Box<dyn BufRead>> {
-        let file = BufReader::with_capacity(1 << 16, file);
+    fn reader<'a>(self, from: impl Read + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
+        let file = BufReader::with_capacity(1 << 16, from);
         Ok(match self {
             Self::Plain => Box::new(file),
             Self::Gzip => Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file))),
@@ -171,8 +171,8 @@ pub(crate) struct Line {
 }
 
 /// Reads measurements from a file.
-pub(crate) struct Reader {
-    from: Box<dyn BufRead>,
+pub(crate) struct Reader<'a> {
+    from: Box<dyn BufRead + 'a>,
     line: Vec<u8>,
     /// How many lines were no measurements, and are left out.
     pub(crate) damaged: u64,
@@ -183,13 +183,18 @@ pub(crate) struct Reader {
 /// No line is longer than this.
 const LONGEST_LINE: u64 = 1 << 16;
 
-impl Reader {
+impl<'a> Reader<'a> {
+    /// Opens a file; `-` is standard input.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let from = if path == Path::new("-") {
-            Box::new(BufReader::new(io::stdin()))
-        } else {
-            Form::of(path).reader(File::open(path)?)?
-        };
+        if path == Path::new("-") {
+            return Self::of(path, io::stdin());
+        }
+        Self::of(path, File::open(path)?)
+    }
+
+    /// Reads what a file of this name would have.
+    pub(crate) fn of(path: &Path, from: impl Read + 'a) -> io::Result<Self> {
+        let from = Form::of(path).reader(from)?;
         Ok(Self { from, line: Vec::new(), damaged: 0, cut: false })
     }
 
