@@ -8,4 +8,4 @@ mod source;
 pub(crate) use measured::{Limit, Measured, Question, Unmeasured};
 pub(crate) use record::{Line, Reader, Recorder};
 pub(crate) use sampler::{Isolation, Pace, Sampler, Tick};
-pub(crate) use source::{Label, Measurement, Source};
+pub(crate) use source::{Label, Measurement, Source, Unopened};

@@ -4,7 +4,7 @@ use crate::find::FindError;
 use crate::kernel::Signals;
 use crate::phc::Error;
 use crate::report::{Printer, Value};
-use crate::watch::Unmeasured;
+use crate::watch::{Unmeasured, Unopened};
 use nix::errno::Errno;
 use std::io;
 use std::process::ExitCode;
@@ -55,6 +55,15 @@ impl From<Unmeasured> for Failure {
         match error {
             Unmeasured::Clock(error) => Self::Clock(error),
             useless @ Unmeasured::Useless(_) => Self::Failed(useless.to_string()),
+        }
+    }
+}
+
+impl From<Unopened> for Failure {
+    fn from(error: Unopened) -> Self {
+        match error {
+            Unopened::Find(error) => error.into(),
+            Unopened::Measure(error) => error.into(),
         }
     }
 }

@@ -70,6 +70,17 @@ impl Recorder {
     pub(crate) fn append(path: &Path) -> io::Result<(Self, usize)> {
         let form = Form::of(path);
         let mut cut = 0;
+        // Whatever else it is, it isn't added to.
+        let mut reader = match File::open(path) {
+            Ok(file) if file.metadata()?.is_file() => Some(Reader::of(path, file)?),
+            _ => None,
+        };
+        let first = reader.as_mut().map(Reader::next).transpose();
+        let damaged = reader.is_some_and(|reader| reader.damaged > 0);
+        if first.is_err() || damaged {
+            let why = "it is there, and no recording: name another file";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         match form {
             Form::Plain => cut += usize::from(end_last_line(path)?),
             Form::Gzip | Form::Zstandard => cut += usize::from(restore(path, form)?),
@@ -141,8 +152,10 @@ fn restore(path: &Path, form: Form) -> io::Result<bool> {
     if !file.metadata()?.is_file() || file.metadata()?.len() == 0 {
         return Ok(false);
     }
-    if io::copy(&mut form.reader(file)?, &mut io::sink()).is_ok() {
-        return Ok(false);
+    match io::copy(&mut form.reader(file)?, &mut io::sink()) {
+        Ok(_) => return Ok(false),
+        Err(error) if is_cut(&error) => {}
+        Err(error) => return Err(error),
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".restored");
@@ -394,6 +407,16 @@ mod tests {
         each_form("damaged", |path| {
             add(path, &[line(1), "{\"at\":5}\n".into(), "\n".into(), "x\n".into(), line(2)]);
             assert_eq!(seconds(path), (vec![1, 2], 2, false));
+        });
+    }
+
+    #[test]
+    fn what_is_no_recording_is_left_alone() {
+        each_form("other", |path| {
+            std::fs::write(path, "root:x:0:0\n".repeat(50)).expect("written");
+            let before = std::fs::read(path).expect("read");
+            assert!(Recorder::append(path).is_err());
+            assert_eq!(std::fs::read(path).expect("read"), before);
         });
     }
 

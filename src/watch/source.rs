@@ -73,6 +73,14 @@ struct Last {
     pace: Option<Pace>,
 }
 
+/// Why a source can't be measured.
+pub(crate) enum Unopened {
+    /// A clock isn't there, or can't be opened.
+    Find(find::FindError),
+    /// It can't be measured.
+    Measure(Unmeasured),
+}
+
 /// What a driver claims of its clock is asked for once in this time.
 const CLAIM: Duration = Duration::from_secs(1);
 
@@ -84,7 +92,7 @@ impl Source {
         other: Option<&str>,
         clock: SystemClock,
         limit: Limit,
-    ) -> Result<Self, find::FindError> {
+    ) -> Result<Self, Unopened> {
         let mut source = Self {
             name: name.to_owned(),
             other: other.map(str::to_owned),
@@ -94,7 +102,11 @@ impl Source {
             open: None,
             last: None,
         };
-        let open = source.reopen()?;
+        let open = source.reopen().map_err(Unopened::Find)?;
+        // What can't be measured at all is told at once, not as a clock that is lost.
+        for phc in [Some(&open.phc), open.other.as_ref()].into_iter().flatten() {
+            Measured::from(phc, source.clock, Limit::samples(1)).map_err(Unopened::Measure)?;
+        }
         source.open = Some(open);
         Ok(source)
     }
