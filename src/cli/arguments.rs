@@ -147,9 +147,13 @@ pub(super) fn isolate(context: &Context<'_>) -> Result<(), Failure> {
 
 /// How often it is measured, and until when.
 pub(super) fn watching(command: clap::Command) -> clap::Command {
-    let interval = option("interval", "TIME", "Measure every so long, 1ms at least [default: 1s]")
-        .short('i')
-        .value_parser(parse_interval);
+    let interval = option(
+        "interval",
+        "TIME",
+        "Measure every so long, 1ms at least [default: 1s; for stability 100ms]",
+    )
+    .short('i')
+    .value_parser(parse_interval);
     let count = option("count", "N", "End after so many measurements of each clock")
         .short('c')
         .value_parser(value_parser!(u64).range(1..));

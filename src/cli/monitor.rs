@@ -115,10 +115,8 @@ pub(super) fn follow(
     mut take: impl FnMut(Vec<Tick>) -> Result<Goes, Failure>,
 ) -> Result<(), Failure> {
     while let Ok(batch) = sampler.next(FRAME) {
-        if signals.came().is_some() {
-            break;
-        }
-        if take(batch.unwrap_or_default())? == Goes::End {
+        let goes = take(batch.unwrap_or_default())?;
+        if goes == Goes::End || signals.came().is_some() {
             break;
         }
     }

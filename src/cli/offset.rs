@@ -47,7 +47,10 @@ fn arguments(command: clap::Command) -> clap::Command {
              out to have: precise (hardware reads both clocks at one instant; the kernel tells no \
              delay and no bound), extended (the driver reads the \
              system clock right around the register), basic (the kernel does so around the \
-             driver).\n\nIf TAI - UTC explains the whole seconds of the offset, that is said and \
+             driver). A precise offset is checked against a few samples of another method, and said \
+             to be contradicted where it lies beyond their bound. What the driver claims that its \
+             clock is off by (phc_error_bound, as the ENA driver tells it) is a part of the \
+             bound.\n\nIf TAI - UTC explains the whole seconds of the offset, that is said and \
              the rest is shown.",
         )
         .after_help(

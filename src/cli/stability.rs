@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::monitor::{self, Goes};
 use super::{Command, Context, arguments};
 use crate::find::tai_offset;
+use crate::kernel::Signals;
 use crate::measure::stability::{
     Deviation, Finding, Kind, MASKS, Mask, Noise, Point, Series, Trend, Verdict, deviations,
     octaves, series, trend,
@@ -89,31 +90,52 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let masks = context.matches.try_get_many::<String>("mask").ok().flatten();
     let masks: Vec<&Mask> =
         masks.into_iter().flatten().filter_map(|name| Mask::by_name(name)).collect();
-    let (label, points, tai) = match context.get::<String>("from") {
+    let (label, points, tai, signals) = match context.get::<String>("from") {
         Some(from) => {
             let (label, points) = read(context, Path::new(&from))?;
-            (label, points, None)
+            (label, points, None, None)
         }
         None => measure(context)?,
     };
-    let mut series =
-        series(&points).filter(|series| series.offsets.len() >= FEWEST).ok_or_else(|| {
-            let number = points.len();
-            Failure::Failed(format!(
-                "{number} offsets of {label} are too few, or at no even distance: it takes {FEWEST}"
-            ))
-        })?;
+    // What was measured until a signal came is told; then it ends the program.
+    let ended = signals.filter(|signals| signals.came().is_some());
+    let found = series(&points).filter(|series| series.offsets.len() >= FEWEST);
+    let Some(series) = found else {
+        let number = points.len();
+        let too_few = format!(
+            "{number} offsets of {label} are too few, or at no even distance: it takes {FEWEST}"
+        );
+        return Err(ended.map_or(Failure::Failed(too_few), Failure::Signal));
+    };
+    let (report, kept) = judge(context, &label, series, tai, &masks, file.as_deref())?;
+    if kept && ended.is_none() {
+        return Ok(report);
+    }
+    // It says it all, before the status does.
+    context.printer.report(&report)?;
+    Err(ended.map_or(Failure::Status(1), Failure::Signal))
+}
+
+/// Tells and draws what there is to know of offsets; and whether every mask is kept.
+fn judge(
+    context: &mut Context<'_>,
+    label: &Label,
+    mut series: Series,
+    tai: Option<i64>,
+    masks: &[&Mask],
+    file: Option<&Path>,
+) -> Result<(Report, bool), Failure> {
     let whole_seconds = explained(&series, tai);
     for offset in &mut series.offsets {
         *offset -= whole_seconds;
     }
     let findings: Vec<(&Mask, Vec<Finding>)> =
         masks.iter().map(|mask| (*mask, mask.judge(&series))).collect();
-    let report = describe(&label, &series, whole_seconds, &findings);
+    let report = describe(label, &series, whole_seconds, &findings);
     let report = match file {
         Some(file) => {
-            let picture = Picture::Deviations(picture(&label, &series, &masks));
-            monitor::finish(context, report, &picture, &file)?
+            let picture = Picture::Deviations(picture(label, &series, masks));
+            monitor::finish(context, report, &picture, file)?
         }
         None => report,
     };
@@ -121,18 +143,13 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         .iter()
         .flat_map(|(_, findings)| findings)
         .any(|finding| matches!(finding.verdict, Verdict::Judged { passed: false, .. }));
-    if failed {
-        // The report says it all.
-        context.printer.report(&report)?;
-        return Err(Failure::Status(1));
-    }
-    Ok(report)
+    Ok((report, !failed))
 }
 
 /// Fewer offsets tell nothing of a clock.
 const FEWEST: usize = 8;
 
-type Measured = (Label, Vec<Point>, Option<i64>);
+type Measured = (Label, Vec<Point>, Option<i64>, Option<Signals>);
 
 /// Measures a clock for a while.
 fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
@@ -168,10 +185,7 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
         Ok(Goes::On)
     })?;
     drop(sampler);
-    if signals.came().is_some() {
-        return Err(Failure::Signal(signals));
-    }
-    Ok((label, points, tai.map(|tai| i64::from(tai.0))))
+    Ok((label, points, tai.map(|tai| i64::from(tai.0)), Some(signals)))
 }
 
 /// Takes one clock's offsets from a file.

@@ -220,6 +220,28 @@ fn stability_of_a_file_is_that_of_the_clock() {
 }
 
 #[test]
+fn stability_that_is_interrupted_tells_what_it_has() {
+    let mut child = program()
+        .args(["stability", "--interval", "5ms", "mock:igb"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    thread::sleep(Duration::from_millis(700));
+    kill(pid(&child), Signal::SIGTERM).expect("sent");
+    let mut told = String::new();
+    child.stdout.take().expect("a pipe").read_to_string(&mut told).expect("text");
+    assert!(told.contains("frequency") && told.contains("MTIE"), "{told}");
+    assert_eq!(child.wait().expect("ended").signal(), Some(Signal::SIGTERM as i32));
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused_at_once() {
+    for command in ["monitor", "record /dev/null", "stability"] {
+        ptpctl(&format!("{command} --clock aux3 mock:igb")).failed(3, "aux3");
+    }
+}
+
+#[test]
 fn stability_of_too_little_is_an_error() {
     ptpctl(&format!("stability --count 3 {MOCK}")).failed(1, "too few");
     let empty = file("empty", "jsonl");
@@ -291,6 +313,9 @@ fn wrong_intervals_and_sources_are_told() {
     }
     ptpctl("monitor --count 1 nosuch:mock").failed(1, "nosuch");
     ptpctl("record /nonexistent/a.jsonl mock").failed(1, "can't write /nonexistent/a.jsonl");
+    let other = file("other", "txt");
+    std::fs::write(&other.0, "something else\n").expect("written");
+    ptpctl(&format!("record {} mock", other.0.display())).failed(1, "no recording");
 }
 
 fn pid(child: &Child) -> Pid {
