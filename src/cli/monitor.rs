@@ -93,8 +93,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
         output.show(context)
     });
-    drop(sampler);
+    let ended = sampler.end();
     output.end(context)?;
+    ended.map_err(Failure::Failed)?;
     match answer {
         _ if signals.came().is_some() => Err(Failure::Signal(signals)),
         answer => answer.map(|()| Report::new()),

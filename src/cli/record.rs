@@ -101,9 +101,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
         Ok(Goes::On)
     });
-    drop(sampler);
+    let ended = sampler.end();
     // Also after a signal: a compressed file has an end.
     recorder.finish().map_err(failed)?;
+    ended.map_err(Failure::Failed)?;
     answer?;
     let mut table = Table::new(
         "sources",

@@ -184,7 +184,7 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
         }
         Ok(Goes::On)
     })?;
-    drop(sampler);
+    sampler.end().map_err(Failure::Failed)?;
     Ok((label, points, tai.map(|tai| i64::from(tai.0)), Some(signals)))
 }
 

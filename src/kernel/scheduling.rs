@@ -6,7 +6,8 @@ use super::Result;
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
-use nix::unistd::Pid;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use nix::unistd::{Pid, geteuid};
 
 /// Keeps the calling thread on one processor.
 ///
@@ -34,11 +35,15 @@ pub fn run_in_real_time() -> Result<()> {
     Errno::result(answer).map(drop)
 }
 
-/// Keeps the process's memory, now and later, from being paged out.
+/// Keeps the process's memory from being paged out: what it has and what it will have, or only
+/// what it has where a limit would let later allocations fail.
 ///
 /// # Errors
 ///
 /// `EPERM`, `ENOMEM` or `EAGAIN` without `CAP_IPC_LOCK`, where `RLIMIT_MEMLOCK` is too low.
 pub fn lock_memory() -> Result<()> {
-    mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
+    let (limit, _) = getrlimit(Resource::RLIMIT_MEMLOCK)?;
+    let is_limited = limit != RLIM_INFINITY && !geteuid().is_root();
+    let later = if is_limited { MlockAllFlags::empty() } else { MlockAllFlags::MCL_FUTURE };
+    mlockall(MlockAllFlags::MCL_CURRENT | later)
 }

@@ -229,6 +229,9 @@ struct Track {
     statistics: Statistics,
     /// What was measured last; `None` while the clock is lost.
     last: Option<(Offset, Option<Offset>)>,
+    /// The latest moment, and the shortest time from one to the next.
+    at: Option<i128>,
+    distance: Option<i128>,
 }
 
 /// What is shown, and how.
@@ -276,13 +279,19 @@ impl View {
         for title in titles.into_iter().skip(self.tracks.len()) {
             let history = History::new(interval.unwrap_or(Duration::from_millis(1)));
             let statistics = Statistics::default();
-            self.tracks.push(Track { title, history, statistics, last: None });
+            let (last, at, distance) = (None, None, None);
+            self.tracks.push(Track { title, history, statistics, last, at, distance });
         }
     }
 
     pub(crate) fn add(&mut self, source: usize, point: Point) {
         let Some(track) = self.tracks.get_mut(source) else { return };
         track.history.add(&point);
+        if let Some(apart) = track.at.replace(point.at).map(|before| point.at - before)
+            && apart > 0
+        {
+            track.distance = Some(track.distance.map_or(apart, |least| least.min(apart)));
+        }
         if let Some((offset, bound, stepped)) = point.offset {
             track.statistics.add(point.at, offset, stepped);
             track.last = Some((offset, bound));
@@ -392,6 +401,7 @@ impl View {
                 chart.band(seconds(bucket.start), least, most);
             }
         }
+        let gap = 3 * width.max(track.distance.unwrap_or(0));
         let mut before: Option<&Bucket> = None;
         for bucket in visible {
             if bucket.lost {
@@ -408,7 +418,7 @@ impl View {
             let at = seconds(bucket.start);
             chart.bar(at, place(float(bucket.low.into())), place(float(bucket.high.into())));
             // A line over a gap would claim what nobody measured.
-            if let Some(before) = before.filter(|before| bucket.start - before.start <= 3 * width) {
+            if let Some(before) = before.filter(|before| bucket.start - before.start <= gap) {
                 let from = (seconds(before.start), place(before.mean()));
                 chart.line(from, (at, place(bucket.mean())), Style::Line);
             }

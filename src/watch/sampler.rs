@@ -119,14 +119,28 @@ impl Sampler {
     }
 }
 
-impl Drop for Sampler {
-    fn drop(&mut self) {
+impl Sampler {
+    /// Ends the measuring.
+    ///
+    /// # Errors
+    ///
+    /// It had ended by itself, in the midst of something.
+    pub(crate) fn end(mut self) -> Result<(), String> {
+        if self.stop() { Ok(()) } else { Err("measuring ended by a defect of ptpctl".into()) }
+    }
+
+    /// Stops the thread, and answers whether it was well.
+    fn stop(&mut self) -> bool {
         self.stop.store(true, Ordering::Relaxed);
         // Whoever measures may wait for room.
         while self.batches.recv_timeout(SLICE).is_ok() {}
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.thread.take().is_none_or(|thread| thread.join().is_ok())
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
