@@ -5,7 +5,7 @@ use super::offset::{Rows, add_samples, rate_text, rate_values};
 use super::{Command, Context, arguments, monitor};
 use crate::find;
 use crate::measure::difference;
-use crate::phc::{Access, Phc, SystemClock};
+use crate::phc::{Access, Phc, Sample, SystemClock};
 use crate::report::Report;
 use crate::report::plot::{Offsets, Picture};
 use crate::watch::{Measured, Question};
@@ -63,15 +63,21 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     } else {
         SystemClock::Realtime
     };
-    let mut offsets = Offsets::default();
     let picture = arguments::plot_file(context)?;
+    let mut seen: Vec<(String, Vec<Sample>)> = Vec::new();
     let mut measure = |phc: &Phc| {
-        let title = format!("{} - {clock}", phc.name());
-        Measured::thoroughly(phc, Question::of(clock, limit), &mut |_, batch| {
+        let mut samples = Vec::new();
+        let measured = Measured::thoroughly(phc, Question::of(clock, limit), &mut |_, batch| {
             if picture.is_some() {
-                add_samples(&mut offsets, &title, batch);
+                samples.extend_from_slice(batch);
             }
-        })
+        });
+        let title = format!("{} - {clock}", phc.name());
+        match seen.iter_mut().find(|(other, _)| *other == title) {
+            Some((_, all)) => all.extend(samples),
+            None => seen.push((title, samples)),
+        }
+        measured
     };
     // Across a step of the system clock the two clocks' offsets from it don't compare.
     let epoch = |phc: &Phc| -> Result<i128, Failure> {
@@ -114,7 +120,13 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let all = [&before, &middle, &after];
     let report = all.into_iter().fold(report, |report, one| one.tell_failed(report));
     match picture {
-        Some(path) => monitor::finish(context, report, &Picture::Offsets(offsets), &path),
+        Some(path) => {
+            let mut offsets = Offsets::default();
+            for (title, samples) in &seen {
+                add_samples(&mut offsets, title, samples);
+            }
+            monitor::finish(context, report, &Picture::Offsets(offsets), &path)
+        }
         None => Ok(report),
     }
 }

@@ -224,9 +224,22 @@ fn explained_by(tai: TaiOffset, offset: Offset) -> Option<Offset> {
     (rest.unsigned_abs() < 500_000_000).then(|| Offset::from_nanoseconds(rest))
 }
 
-/// Adds each sample to a picture: the middle of what it leaves open.
+/// Adds samples to a picture: the middle of what each leaves open. What an interruption made long
+/// adds nothing, and is only told.
 pub(super) fn add_samples(picture: &mut Offsets, title: &str, samples: &[Sample]) {
-    for sample in samples {
+    let delay_of = |sample: &Sample| sample.after.since(sample.before).map(Offset::nanoseconds);
+    let mut delays: Vec<_> = samples.iter().filter_map(delay_of).collect();
+    let middle = delays.len() / 2;
+    let usual = if delays.is_empty() { 0 } else { *delays.select_nth_unstable(middle).1 };
+    let counts = |sample: &&Sample| {
+        delay_of(sample).is_some_and(|delay| (0..=usual.saturating_mul(10)).contains(&delay))
+    };
+    let shown: Vec<_> = samples.iter().filter(counts).collect();
+    let title = match samples.len() - shown.len() {
+        0 => title.to_owned(),
+        long => format!("{title} (without {long} interrupted samples)"),
+    };
+    for sample in shown {
         let (before, after) = (sample.before.total_nanoseconds(), sample.after.total_nanoseconds());
         let at = i128::midpoint(before, after);
         let half = i64::try_from((after - before + 1) / 2).unwrap_or(i64::MAX);
@@ -234,7 +247,7 @@ pub(super) fn add_samples(picture: &mut Offsets, title: &str, samples: &[Sample]
         let [offset, half, delay] =
             [offset, half, half.saturating_mul(2)].map(Offset::from_nanoseconds);
         let told = sample.before != sample.after;
-        picture.add(title, at, offset, told.then_some(half), told.then_some(delay));
+        picture.add(&title, at, offset, told.then_some(half), told.then_some(delay));
     }
 }
 

@@ -134,17 +134,22 @@ impl Deviations {
             chart.draw_series(bars)?;
         }
         if is_time {
-            for limit in &self.limits {
-                let mut inside = limit.points.iter().copied().filter(|(tau, value)| {
-                    (x.low..=x.high).contains(tau) && (y.low..=y.high).contains(value)
-                });
-                let dashes = DashedLineSeries::new(inside.clone(), 9, 5, BLACK.stroke_width(2));
-                chart.draw_series(dashes)?;
-                // Several limits look alike: each has its name on it.
-                if let Some((tau, value)) = inside.next() {
+            for (place, limit) in self.limits.iter().enumerate() {
+                let inside: Vec<_> = limit
+                    .points
+                    .iter()
+                    .copied()
+                    .filter(|(tau, value)| {
+                        (x.low..=x.high).contains(tau) && (y.low..=y.high).contains(value)
+                    })
+                    .collect();
+                let style = BLACK.stroke_width(2);
+                chart.draw_series(DashedLineSeries::new(inside.iter().copied(), 9, 5, style))?;
+                // Each has its name on it, farther along than the one before: some coincide.
+                let along = inside.len() * 3 / 4 * place / self.limits.len();
+                if let Some(at) = inside.get(along) {
                     let name = Text::new(limit.name.clone(), (4, -16), letters(14));
-                    let at = EmptyElement::at((tau, value));
-                    chart.draw_series(std::iter::once(at + name))?;
+                    chart.draw_series(std::iter::once(EmptyElement::at(*at) + name))?;
                 }
             }
         }

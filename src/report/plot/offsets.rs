@@ -49,6 +49,8 @@ impl Point {
 /// More points are merged: a picture has fewer columns.
 const MOST: usize = 8_192;
 const HEIGHT: u32 = 420;
+/// When this century began, on UTC.
+const CENTURY: std::time::Duration = std::time::Duration::from_hours(262_968);
 /// How many lines a chart of characters has.
 const ROWS: usize = 18;
 
@@ -133,11 +135,15 @@ impl Track {
         float(point.at - first) * 1e-9
     }
 
-    /// When the first point was, on UTC.
+    /// From when the time counts. What is no time of this century is one since the machine's start.
     fn start(&self) -> String {
         let first = self.points.first().and_then(|first| u64::try_from(first.at).ok());
         let first = std::time::Duration::from_nanos(first.unwrap_or(0));
-        humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + first).to_string()
+        if first < CENTURY {
+            return "time from the first sample".into();
+        }
+        let first = humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + first);
+        format!("time from {first}")
     }
 
     fn length(&self) -> f64 {
@@ -167,7 +173,7 @@ impl Track {
         let (base, y) = self.vertical();
         let from = |value: i64| float(i128::from(value) - i128::from(base));
         let mut chart = ChartBuilder::on(area)
-            .caption(self.heading(base), letters(20))
+            .caption(self.heading(base), letters(fitting(&self.heading(base))))
             .margin(14)
             .x_label_area_size(44)
             .y_label_area_size(92)
@@ -178,7 +184,7 @@ impl Track {
             .bold_line_style(GREY.mix(0.25))
             .x_labels(7)
             .y_labels(8)
-            .x_desc(format!("time from {}", self.start()))
+            .x_desc(self.start())
             .y_desc("offset (band: where the truth can be)")
             .label_style(letters(15))
             .axis_desc_style(letters(15))
@@ -296,6 +302,15 @@ impl Track {
             }
             before = Some(now);
         }
+    }
+}
+
+/// The size of letters with which a heading fits beside the delays.
+fn fitting(heading: &str) -> i32 {
+    match heading.chars().count() {
+        0..=70 => 20,
+        71..=100 => 14,
+        _ => 11,
     }
 }
 
