@@ -3,8 +3,9 @@
 use super::failure::Failure;
 use super::offset::{Rows, add_samples, rate_text, rate_values};
 use super::{Command, Context, arguments, monitor};
+use crate::Offset;
 use crate::find;
-use crate::measure::difference;
+use crate::measure::{Difference, difference};
 use crate::phc::{Access, Phc, Sample, SystemClock};
 use crate::report::Report;
 use crate::report::plot::{Offsets, Picture};
@@ -98,6 +99,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         .ok_or_else(|| Failure::Failed("the clocks are more than 292 years apart".into()))?;
     let methods = format!("{} and {}", before.method, middle.method);
     let told = before.bound().and(middle.bound()).is_some();
+    // What the drivers claim of their clocks adds up, too.
+    let claims = [before.claimed, middle.claimed].into_iter().flatten().map(Offset::nanoseconds);
+    let bound = claims.fold(difference.bound.nanoseconds(), i64::saturating_add);
+    let difference = Difference { bound: Offset::from_nanoseconds(bound), ..difference };
     let bound = if told { format!("±{}", difference.bound) } else { "not told".into() };
     let report = Report::new()
         .headline(format!("{} - {}", first.name(), second.name()))

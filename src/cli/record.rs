@@ -71,6 +71,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let mut offsets = Offsets::default();
     let mut statistics = vec![Statistics::default(); labels.len()];
     let mut lines = 0_u64;
+    let mut saved_lines = 0;
     let mut saved_at = Instant::now();
     let answer = monitor::follow(&sampler, &signals, |ticks| {
         for tick in ticks {
@@ -95,9 +96,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
                 }
             }
         }
-        if saved_at.elapsed() >= SAVED {
+        if lines > saved_lines && saved_at.elapsed() >= SAVED {
             recorder.save().map_err(failed)?;
-            saved_at = Instant::now();
+            (saved_at, saved_lines) = (Instant::now(), lines);
         }
         Ok(Goes::On)
     });

@@ -62,7 +62,8 @@ fn arguments(command: clap::Command) -> clap::Command {
              between their neighbours; beyond a step or a longer gap the longest stretch counts. \
              Both are said.\n\nWith --mask it judges the clock by limits of ITU-T \
              Recommendations, at ten averaging times a decade and at the mask's corners, up to \
-             where the offsets reach, and exits with 1 where one isn't kept. The reference counts \
+             where the offsets reach, and exits with 1 where one isn't kept, or nothing of it can be \
+             judged. The reference counts \
              as true, and the bound of the measurement is no part of the judgement. Where TAI - \
              UTC explains the whole seconds, they are left out. Limits on dTE_L apply behind a \
              low-pass filter of 0.1 Hz.\n\nMasks:\n{}",
@@ -125,7 +126,8 @@ fn judge(
     masks: &[&Mask],
     file: Option<&Path>,
 ) -> Result<(Report, bool), Failure> {
-    let whole_seconds = explained(&series, tai);
+    let of_utc = label.reference == SystemClock::Realtime.to_string();
+    let whole_seconds = if of_utc { explained(&series, tai) } else { 0 };
     for offset in &mut series.offsets {
         *offset -= whole_seconds;
     }
@@ -139,11 +141,14 @@ fn judge(
         }
         None => report,
     };
-    let failed = findings
-        .iter()
-        .flat_map(|(_, findings)| findings)
-        .any(|finding| matches!(finding.verdict, Verdict::Judged { passed: false, .. }));
-    Ok((report, !failed))
+    let is_kept = |findings: &[Finding]| {
+        let judged = |one: &&Finding| matches!(one.verdict, Verdict::Judged { .. });
+        let fails = |one: &Finding| matches!(one.verdict, Verdict::Judged { passed: false, .. });
+        // What nobody could judge isn't kept.
+        findings.iter().filter(judged).count() > 0 && !findings.iter().any(fails)
+    };
+    let kept = findings.iter().all(|(_, findings)| is_kept(findings));
+    Ok((report, kept))
 }
 
 /// Fewer offsets tell nothing of a clock.
@@ -172,14 +177,20 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
         context.printer.aside(refusal);
     }
     let mut points = Vec::new();
+    let mut lost = false;
     monitor::follow(&sampler, &signals, |ticks| {
         for tick in ticks {
             monitor::tell_failed(context, &label, &tick, false);
             match tick.outcome {
                 Ok(one) => {
-                    points.push(Point { at: one.at, offset: one.offset, stepped: one.stepped });
+                    // What it was before it went away has nothing to do with what comes after.
+                    let stepped = one.stepped || std::mem::take(&mut lost);
+                    points.push(Point { at: one.at, offset: one.offset, stepped });
                 }
-                Err(why) => context.printer.aside(&format!("{label} is lost: {why}")),
+                Err(why) => {
+                    lost = true;
+                    context.printer.aside(&format!("{label} is lost: {why}"));
+                }
             }
         }
         Ok(Goes::On)

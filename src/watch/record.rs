@@ -287,6 +287,9 @@ impl<'de> Visitor<'de> for Members {
             (Some(offset), None) => {
                 let method = method.as_deref().unwrap_or_default();
                 let known = Method::ALL.into_iter().find(|known| known.to_string() == method);
+                if bound.is_some_and(|bound| bound < 0) || delay.is_some_and(|delay| delay < 0) {
+                    return Err(A::Error::custom("a bound or a delay is negative"));
+                }
                 let nanoseconds = |value: Option<i64>| value.map(Offset::from_nanoseconds);
                 Ok(Measurement {
                     at,

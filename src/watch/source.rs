@@ -219,7 +219,9 @@ impl Open {
         let now = self.phc.monotonic()?;
         if self.claimed_at.is_zero() || now.saturating_sub(self.claimed_at) >= CLAIM {
             self.claimed_at = now;
-            self.claimed = self.phc.claimed_error();
+            let clocks = [Some(&self.phc), self.other.as_ref()].into_iter().flatten();
+            let claims = clocks.filter_map(Phc::claimed_error).map(Offset::nanoseconds);
+            self.claimed = claims.reduce(i64::saturating_add).map(Offset::from_nanoseconds);
         }
         Ok(self.claimed)
     }
@@ -259,9 +261,10 @@ impl Last {
         // By the rates that both measurements leave open; by a thousandth where they tell none,
         // and always by a millionth, so as not to call the unevenness of a clock a step.
         let (slow, fast) = match (self.pace, now.pace) {
+            // A rate that few samples tell says less than what every clock keeps.
             (Some(one), Some(other)) => (
-                (one.micro_ppb - one.bound).min(other.micro_ppb - other.bound),
-                (one.micro_ppb + one.bound).max(other.micro_ppb + other.bound),
+                (one.micro_ppb - one.bound).min(other.micro_ppb - other.bound).max(-UNKNOWN),
+                (one.micro_ppb + one.bound).max(other.micro_ppb + other.bound).min(UNKNOWN),
             ),
             _ => (-UNKNOWN, UNKNOWN),
         };
@@ -305,6 +308,12 @@ mod tests {
         let from = last(0, 0, Some((0, 10)));
         assert!(!from.is_step(&last(SECOND, 150_000, Some((200_000, 10)))));
         assert!(from.is_step(&last(SECOND, 210_000, Some((200_000, 10)))));
+    }
+
+    #[test]
+    fn a_rate_that_few_samples_tell_hides_no_step() {
+        let from = last(0, 0, Some((0, 300_000_000)));
+        assert!(from.is_step(&last(SECOND, 100_000_000, Some((0, 300_000_000)))));
     }
 
     #[test]

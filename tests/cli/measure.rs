@@ -88,8 +88,15 @@ fn what_the_driver_claims_of_its_clock_widens_the_bound() {
     assert_eq!((wide - plain, nothing, claimed), (300, serde_json::Value::Null, 300.into()));
     let text = ptpctl("offset --samples 25 mock:igb,time=virtual,claimed-error=300ns").done();
     assert!(text.stdout.contains("the driver claims 300 ns"), "{}", text.stdout);
-    let line = "monitor --count 1 --json mock:igb,time=virtual,claimed-error=1ms";
-    assert!(ptpctl(line).done().json()["bound_ns"].as_i64().expect("a number") > 1_000_000);
+    let claims = "mock:igb,time=virtual,claimed-error=1ms";
+    for line in [
+        format!("monitor --count 1 --json {claims}"),
+        format!("monitor --count 1 --json mock:e1000e,time=virtual:{claims}"),
+        format!("diff --json {claims} mock:e1000e,time=virtual"),
+    ] {
+        let bound = ptpctl(&line).done().json()["bound_ns"].as_i64().expect("a number");
+        assert!(bound > 1_000_000, "{line}: {bound}");
+    }
 }
 
 #[test]

@@ -282,6 +282,9 @@ pub fn low_pass(series: &Series) -> Result<Errors, &'static str> {
     if series.distance > 1_000_000_000 {
         return Err("its filter of 0.1 Hz needs an offset a second at least");
     }
+    if raw.values.iter().any(|value| value.unsigned_abs() > FARTHEST) {
+        return Err("its offsets go farther apart than thirteen days");
+    }
     let settled = usize::try_from(10_000_000_000 / series.distance.max(1)).unwrap_or(usize::MAX);
     if raw.values.len() <= settled.saturating_mul(2) {
         return Err("its filter of 0.1 Hz takes ten seconds to settle: measure for longer");
@@ -295,6 +298,9 @@ pub fn low_pass(series: &Series) -> Result<Errors, &'static str> {
     let values: Vec<_> = raw.values.iter().map(filter).skip(settled).collect();
     Ok(Errors { values, unit: 1e-3, ..raw })
 }
+
+/// Differences of these have room in picoseconds.
+const FARTHEST: u64 = 1 << 50;
 
 #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
 fn picoseconds(nanoseconds: f64) -> i64 {

@@ -62,7 +62,7 @@ pub fn series(points: &[Point]) -> Option<Series> {
     // Where a point belongs, its offset is what the mean rate makes of it there.
     let on_its_place = |point: &Point, place: i128| {
         let late = point.at - first.at - place * distance;
-        let offset = i128::from(from_first(point)?) - late * moved / span;
+        let offset = i128::from(from_first(point)?) - late.checked_mul(moved)? / span;
         i64::try_from(offset).ok().filter(|offset| offset.unsigned_abs() < FARTHEST.unsigned_abs())
     };
     let base = first.offset.nanoseconds();
@@ -94,7 +94,7 @@ pub fn series(points: &[Point]) -> Option<Series> {
 /// digits where that is within half a thousandth.
 fn round(distance: u64) -> u64 {
     let unit = 10_u64.saturating_pow(distance.checked_ilog10().unwrap_or(0).saturating_sub(2));
-    let rounded = (distance + unit / 2) / unit * unit;
+    let rounded = distance.saturating_add(unit / 2) / unit * unit;
     if rounded.abs_diff(distance) <= distance / 2_000 { rounded } else { distance }
 }
 
