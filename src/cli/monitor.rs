@@ -352,6 +352,9 @@ fn replay(context: &mut Context<'_>, from: &Path, mut output: Output) -> Result<
         output.take(context, &label, &Tick { source, at, outcome })?;
     }
     tell_damage(context, &reader, from);
+    if labels.is_empty() && reader.damaged > 0 {
+        return Err(Failure::Failed(format!("{} has no measurement", from.display())));
+    }
     // A live view stays until whoever looks has had enough.
     while output.show(context)? == Goes::On && output.live.is_some() && signals.came().is_none() {
         std::thread::sleep(FRAME);

@@ -29,6 +29,19 @@ impl Form {
         }
     }
 
+    /// Whether a file is empty or begins as one of this form does.
+    fn begins(self, path: &Path) -> io::Result<bool> {
+        let mark: &[u8] = match self {
+            Self::Plain => b"{",
+            Self::Gzip => &[0x1f, 0x8b],
+            Self::Zstandard => &[0x28, 0xb5, 0x2f, 0xfd],
+        };
+        let mut begin = Vec::new();
+        File::open(path)?.take(4).read_to_end(&mut begin)?;
+        let common = begin.len().min(mark.len());
+        Ok(begin.get(..common) == mark.get(..common))
+    }
+
     /// Adds to a file what will be compressed.
     fn writer(self, file: File) -> io::Result<Writer> {
         Ok(match self {
@@ -77,7 +90,9 @@ impl Recorder {
         };
         let first = reader.as_mut().map(Reader::next).transpose();
         let damaged = reader.is_some_and(|reader| reader.damaged > 0);
-        if first.is_err() || damaged {
+        // What was cut off before its first line has ended begins like one at least.
+        let is_other = matches!(first, Ok(Some(None))) && !form.begins(path)?;
+        if first.is_err() || damaged || is_other {
             let why = "it is there, and no recording: name another file";
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
@@ -416,10 +431,11 @@ mod tests {
     #[test]
     fn what_is_no_recording_is_left_alone() {
         each_form("other", |path| {
-            std::fs::write(path, "root:x:0:0\n".repeat(50)).expect("written");
-            let before = std::fs::read(path).expect("read");
-            assert!(Recorder::append(path).is_err());
-            assert_eq!(std::fs::read(path).expect("read"), before);
+            for other in ["root:x:0:0\n".repeat(50), "hi".into()] {
+                std::fs::write(path, &other).expect("written");
+                assert!(Recorder::append(path).is_err(), "{other}");
+                assert_eq!(std::fs::read_to_string(path).expect("read"), other);
+            }
         });
     }
 
