@@ -85,17 +85,18 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         context.printer.aside(refusal);
     }
     output.begin(&labels, Some(pace.interval))?;
-    let answer = follow(&sampler, &signals, |ticks| {
+    let mut take = |ticks: Vec<Tick>| {
         for tick in ticks {
             if let Some(label) = labels.get(tick.source) {
                 output.take(context, label, &tick)?;
             }
         }
         output.show(context)
-    });
-    let ended = sampler.end();
+    };
+    let answer = follow(&sampler, &signals, &mut take);
+    let ended = sampler.end().map_err(Failure::Failed);
+    let answer = answer.and_then(|()| take(ended?).map(drop));
     output.end(context)?;
-    ended.map_err(Failure::Failed)?;
     match answer {
         _ if signals.came().is_some() => Err(Failure::Signal(signals)),
         answer => answer.map(|()| Report::new()),

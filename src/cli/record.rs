@@ -6,7 +6,7 @@ use super::{Command, Context, arguments};
 use crate::report::live::Statistics;
 use crate::report::plot::{Offsets, Picture};
 use crate::report::{Report, Table, json};
-use crate::watch::{Recorder, Sampler};
+use crate::watch::{Recorder, Sampler, Tick};
 use clap::Arg;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let mut lines = 0_u64;
     let mut saved_lines = 0;
     let mut saved_at = Instant::now();
-    let answer = monitor::follow(&sampler, &signals, |ticks| {
+    let mut take = |ticks: Vec<Tick>| {
         for tick in ticks {
             let both = labels.get(tick.source).zip(statistics.get_mut(tick.source));
             let Some((label, statistics)) = both else { continue };
@@ -101,11 +101,12 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             (saved_at, saved_lines) = (Instant::now(), lines);
         }
         Ok(Goes::On)
-    });
-    let ended = sampler.end();
+    };
+    let answer = monitor::follow(&sampler, &signals, &mut take);
+    let ended = sampler.end().map_err(Failure::Failed);
+    let answer = answer.and_then(|()| take(ended?).map(drop));
     // Also after a signal: a compressed file has an end.
     recorder.finish().map_err(failed)?;
-    ended.map_err(Failure::Failed)?;
     answer?;
     let mut table = Table::new(
         "sources",

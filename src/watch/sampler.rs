@@ -120,27 +120,36 @@ impl Sampler {
 }
 
 impl Sampler {
-    /// Ends the measuring.
+    /// Ends the measuring, and hands over what was measured meanwhile.
     ///
     /// # Errors
     ///
     /// It had ended by itself, in the midst of something.
-    pub(crate) fn end(mut self) -> Result<(), String> {
-        if self.stop() { Ok(()) } else { Err("measuring ended by a defect of ptpctl".into()) }
+    pub(crate) fn end(mut self) -> Result<Vec<Tick>, String> {
+        let mut rest = Vec::new();
+        if self.stop(&mut rest) {
+            Ok(rest)
+        } else {
+            Err("measuring ended by a defect of ptpctl".into())
+        }
     }
 
     /// Stops the thread, and answers whether it was well.
-    fn stop(&mut self) -> bool {
+    fn stop(&mut self, rest: &mut Vec<Tick>) -> bool {
         self.stop.store(true, Ordering::Relaxed);
         // Whoever measures may wait for room.
-        while self.batches.recv_timeout(SLICE).is_ok() {}
-        self.thread.take().is_none_or(|thread| thread.join().is_ok())
+        while let Ok(batch) = self.batches.recv_timeout(SLICE) {
+            rest.extend(batch);
+        }
+        let was_well = self.thread.take().is_none_or(|thread| thread.join().is_ok());
+        rest.extend(self.batches.try_iter().flatten());
+        was_well
     }
 }
 
 impl Drop for Sampler {
     fn drop(&mut self) {
-        self.stop();
+        self.stop(&mut Vec::new());
     }
 }
 
