@@ -271,7 +271,7 @@ impl Printer {
         if self.json {
             json::write_object(&mut self.to, object)
         } else {
-            writeln!(self.to, "{text}")
+            writeln!(self.to, "{}", text::printable(text))
         }
     }
 

@@ -34,7 +34,10 @@ impl Terminal {
 
     /// Columns and rows.
     pub(crate) fn size() -> (usize, usize) {
-        let (width, height) = termion::terminal_size().unwrap_or((80, 24));
+        // A serial console may tell 0 and 0.
+        let told =
+            termion::terminal_size().ok().filter(|(width, height)| *width > 0 && *height > 0);
+        let (width, height) = told.unwrap_or((80, 24));
         (width.into(), height.into())
     }
 

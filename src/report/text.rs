@@ -61,7 +61,7 @@ pub(super) fn printable_lines(text: &str) -> String {
 }
 
 /// As [`printable_lines`], for what is one line.
-fn printable(text: &str) -> Cow<'_, str> {
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) {
         text.replace(char::is_control, "\u{fffd}").into()
     } else {
