@@ -133,10 +133,13 @@ fn judge(
     }
     let findings: Vec<(&Mask, Vec<Finding>)> =
         masks.iter().map(|mask| (*mask, mask.judge(&series))).collect();
-    let report = describe(label, &series, whole_seconds, &findings);
+    let factors = octaves(series.offsets.len());
+    let all: Deviations =
+        Kind::ALL.map(|kind| (kind, deviations(kind, &series.offsets, series.distance, &factors)));
+    let report = describe(label, &series, whole_seconds, &all, &findings);
     let report = match file {
         Some(file) => {
-            let picture = Picture::Deviations(picture(label, &series, masks));
+            let picture = Picture::Deviations(picture(label, &series, &all, masks));
             monitor::finish(context, report, &picture, file)?
         }
         None => report,
@@ -150,6 +153,9 @@ fn judge(
     let kept = findings.iter().all(|(_, findings)| is_kept(findings));
     Ok((report, kept))
 }
+
+/// Each kind of deviation at every octave.
+type Deviations = [(Kind, Vec<Deviation>); 5];
 
 /// Fewer offsets tell nothing of a clock.
 const FEWEST: usize = 8;
@@ -255,6 +261,7 @@ fn describe(
     label: &Label,
     series: &Series,
     whole_seconds: i64,
+    all: &Deviations,
     findings: &[(&Mask, Vec<Finding>)],
 ) -> Report {
     let number = series.offsets.len();
@@ -287,13 +294,10 @@ fn describe(
         )
         .row("frequency", ppb(frequency, "ppb"), "frequency_ppb", decimal(frequency))
         .row("drift", ppb(drift, "ppb a day"), "drift_ppb_per_day", decimal(drift));
-    let factors = octaves(number);
-    let all =
-        Kind::ALL.map(|kind| (kind, deviations(kind, &series.offsets, series.distance, &factors)));
     if let Some((_, allan)) = all.first() {
         report = report.row("noise", noises(allan, distance), "noise", noise(allan.first()));
     }
-    report = report.table(table(&all, &factors, distance));
+    report = report.table(table(all, distance));
     let mut lines = Vec::new();
     for (mask, findings) in findings {
         lines.extend(findings.iter().map(|finding| (*mask, finding)));
@@ -345,8 +349,14 @@ fn tau(factor: usize, distance: f64) -> String {
     text
 }
 
+/// The averaging factors at which there are deviations.
+fn factors_of(all: &Deviations) -> impl Iterator<Item = usize> {
+    let longest = all.iter().map(|(_, deviations)| deviations).max_by_key(|all| all.len());
+    longest.into_iter().flatten().map(|one| one.factor)
+}
+
 /// A line for each averaging time: each deviation with how far its interval goes.
-fn table(all: &[(Kind, Vec<Deviation>)], factors: &[usize], distance: f64) -> Table {
+fn table(all: &Deviations, distance: f64) -> Table {
     let mut columns = vec![("tau_s", "TAU")];
     for (kind, _) in all {
         columns.extend(match kind {
@@ -360,8 +370,8 @@ fn table(all: &[(Kind, Vec<Deviation>)], factors: &[usize], distance: f64) -> Ta
     columns.retain(|(key, _)| !key.is_empty());
     columns.push(("noise", ""));
     let mut table = Table::new("deviations", &columns);
-    for (place, factor) in factors.iter().enumerate() {
-        let text = tau(*factor, distance);
+    for (place, factor) in factors_of(all).enumerate() {
+        let text = tau(factor, distance);
         let mut line = vec![(format!("{text} s"), Value::Decimal(text))];
         for (kind, deviations) in all {
             let Some(one) = deviations.get(place) else { continue };
@@ -449,16 +459,14 @@ fn verdicts(findings: &[(&Mask, &Finding)]) -> Table {
 }
 
 /// The deviations as a picture, with the curves of the masks.
-fn picture(label: &Label, series: &Series, masks: &[&Mask]) -> plot::Deviations {
+fn picture(label: &Label, series: &Series, all: &Deviations, masks: &[&Mask]) -> plot::Deviations {
     let distance = seconds(series.distance);
-    let factors = octaves(series.offsets.len());
-    let curve = |kind: Kind| {
-        let all = deviations(kind, &series.offsets, series.distance, &factors);
-        let point = |one: Deviation| (float(one.factor) * distance, one.value, one.interval);
+    let curve = |(kind, deviations): &(Kind, Vec<Deviation>)| {
+        let point = |one: &Deviation| (float(one.factor) * distance, one.value, one.interval);
         Curve {
             name: kind.name().to_owned(),
             is_time: kind.is_time(),
-            points: all.into_iter().map(point).collect(),
+            points: deviations.iter().map(point).collect(),
         }
     };
     let mut limits = Vec::new();
@@ -485,7 +493,7 @@ fn picture(label: &Label, series: &Series, masks: &[&Mask]) -> plot::Deviations 
             "{} offsets, {distance} s apart, from {start}; bars: 68.3 % intervals",
             series.offsets.len()
         ),
-        curves: Kind::ALL.into_iter().map(curve).collect(),
+        curves: all.iter().map(curve).collect(),
         limits,
     }
 }

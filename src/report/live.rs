@@ -482,7 +482,7 @@ pub(super) fn base(low: i64, high: i64) -> i64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a place on a chart, or a figure of few digits")]
-fn float(number: i128) -> f64 {
+pub(super) fn float(number: i128) -> f64 {
     match i64::try_from(number) {
         Ok(number) => number as f64,
         Err(_) => number as f64,

@@ -86,8 +86,3 @@ impl Picture {
 fn letters(size: i32) -> TextStyle<'static> {
     (FONT, size).into_font().color(&BLACK)
 }
-
-#[expect(clippy::cast_precision_loss, reason = "a place on a picture")]
-fn float(number: i128) -> f64 {
-    number as f64
-}

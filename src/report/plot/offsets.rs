@@ -3,7 +3,8 @@
 #![expect(clippy::float_arithmetic, reason = "places and numbers of a picture")]
 
 use super::super::chart::{Axis, Canvas, Chart, Style, Unit, short, span};
-use super::{BAND, BLUE, Drawn, GREY, float, letters};
+use super::super::live::{base, float};
+use super::{BAND, BLUE, Drawn, GREY, letters};
 use crate::Offset;
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -154,7 +155,7 @@ impl Track {
     fn vertical(&self) -> (i64, Axis) {
         let low = self.points.iter().map(|point| point.widest.0).min().unwrap_or(-1);
         let high = self.points.iter().map(|point| point.widest.1).max().unwrap_or(1);
-        let base = super::super::live::base(low, high);
+        let base = base(low, high);
         let from = |value: i64| float(i128::from(value) - i128::from(base));
         (base, Axis::around(from(low), from(high)))
     }
