@@ -225,18 +225,18 @@ impl Mask {
 
     /// Judges a clock by its offsets from a reference that counts as true.
     pub fn judge(&self, series: &Series) -> Vec<Finding> {
-        let smooth = low_pass(series);
+        let raw = Errors::of(series);
+        let smooth = self.requirements.iter().any(|one| one.filtered).then(|| low_pass(series));
         let finding = |requirement: &Requirement| {
-            let quantity = requirement.quantity();
-            let verdict = if requirement.filtered {
-                match &smooth {
-                    Ok(smooth) => requirement.judge(smooth),
-                    Err(why) => Verdict::NotJudged(why),
-                }
-            } else {
-                requirement.judge(&Errors::of(series))
+            let errors = match &smooth {
+                Some(smooth) if requirement.filtered => smooth.as_ref(),
+                _ => Ok(&raw),
             };
-            Finding { quantity, verdict }
+            let verdict = match errors {
+                Ok(errors) => requirement.judge(errors),
+                Err(why) => Verdict::NotJudged(why),
+            };
+            Finding { quantity: requirement.quantity(), verdict }
         };
         self.requirements.iter().map(finding).collect()
     }
