@@ -36,43 +36,33 @@ const FARTHEST: i64 = 1 << 60;
 /// The longest stretch of points without a step or a long gap, at even distances.
 ///
 /// Measurements come a little late now and then: each is moved to its place in the row along the
-/// mean rate of its stretch. Up to ten that are missing in a row are filled in.
+/// mean rate of its stretch. Up to ten that are missing in a row are filled in; of two that fall
+/// on one place the first counts.
 ///
 /// `None` where no stretch has two points.
 pub fn series(points: &[Point]) -> Option<Series> {
     let usual = usual_distance(points)?;
-    let places = |a: &Point, b: &Point| (b.at - a.at + usual / 2) / usual;
-    let goes_on = |a: &Point, b: &Point| {
-        !b.stepped
-            && (1..=LONGEST_GAP + 1).contains(&places(a, b))
-            && a.offset.nanoseconds().abs_diff(b.offset.nanoseconds()) < FARTHEST.unsigned_abs()
-    };
-    let longest = points.chunk_by(goes_on).max_by_key(|stretch| stretch.len())?;
-    let (first, last) = (longest.first()?, longest.last()?);
-    let neighbours = || longest.iter().zip(longest.iter().skip(1));
-    let number: i128 = neighbours().map(|(a, b)| places(a, b)).sum();
-    let span = last.at - first.at;
-    if number == 0 || span <= 0 {
+    let stretch = longest_stretch(points, usual)?;
+    let (first, last) = (*stretch.first()?, *stretch.last()?);
+    let span = last.point.at - first.point.at;
+    if last.place == 0 || span <= 0 {
         return None;
     }
-    let distance = (span + number / 2) / number;
-    let from_first =
-        |point: &Point| point.offset.nanoseconds().checked_sub(first.offset.nanoseconds());
-    let moved = i128::from(from_first(last)?);
+    let distance = (span + last.place / 2) / last.place;
+    let base = first.point.offset.nanoseconds();
+    let from_first = |point: &Point| point.offset.nanoseconds().checked_sub(base);
+    let moved = i128::from(from_first(last.point)?);
     // Where a point belongs, its offset is what the mean rate makes of it there.
-    let on_its_place = |point: &Point, place: i128| {
-        let late = point.at - first.at - place * distance;
-        let offset = i128::from(from_first(point)?) - late.checked_mul(moved)? / span;
+    let on_its_place = |placed: &Placed<'_>| {
+        let late = placed.point.at - first.point.at - placed.place * distance;
+        let offset = i128::from(from_first(placed.point)?) - late.checked_mul(moved)? / span;
         i64::try_from(offset).ok().filter(|offset| offset.unsigned_abs() < FARTHEST.unsigned_abs())
     };
-    let base = first.offset.nanoseconds();
     let mut offsets = vec![0_i64];
-    let mut place = 0;
-    for (a, b) in neighbours() {
-        let steps = places(a, b);
-        place += steps;
+    for (a, b) in stretch.iter().zip(stretch.iter().skip(1)) {
+        let steps = b.place - a.place;
         let from = offsets.last().copied()?;
-        let to = on_its_place(b, place)?;
+        let to = on_its_place(b)?;
         let between = |step: i128| i128::from(from) + i128::from(to - from) * step / steps;
         for step in 1..=steps {
             offsets.push(i64::try_from(between(step)).ok()?);
@@ -83,11 +73,62 @@ pub fn series(points: &[Point]) -> Option<Series> {
     }
     Some(Series {
         distance: round(u64::try_from(distance).ok()?),
-        start: first.at,
-        filled: offsets.len() - longest.len(),
-        left_out: points.len() - longest.len(),
+        start: first.point.at,
+        filled: offsets.len() - stretch.len(),
+        left_out: points.len() - stretch.len(),
         offsets,
     })
+}
+
+/// A point, and which place in its row it has.
+#[derive(Clone, Copy, Debug)]
+struct Placed<'a> {
+    place: i128,
+    point: &'a Point,
+}
+
+/// The stretch with the most points, each on a place of its own.
+fn longest_stretch(points: &[Point], usual: i128) -> Option<Vec<Placed<'_>>> {
+    let mut longest = Vec::new();
+    let mut now: Vec<Placed<'_>> = Vec::new();
+    // When the place of the last point is, by all that came before.
+    let mut due = 0;
+    for point in points {
+        let places = |last: &Placed<'_>| {
+            let goes_on = !point.stepped
+                && last.point.offset.nanoseconds().abs_diff(point.offset.nanoseconds())
+                    < FARTHEST.unsigned_abs();
+            let places = (point.at.checked_sub(due)?.checked_add(usual / 2)?).div_euclid(usual);
+            (goes_on && (0..=LONGEST_GAP + 1).contains(&places)).then_some((last.place, places))
+        };
+        match now.last().and_then(places) {
+            // Its place is taken.
+            Some((_, 0)) => {}
+            Some((place, places)) => {
+                // One that is late tells little of when the next is due, all together tell it.
+                due += places * usual;
+                due += (point.at - due) / FOLLOW;
+                now.push(Placed { place: place + places, point });
+            }
+            None => {
+                keep_longer(&mut longest, &mut now);
+                due = point.at;
+                now.push(Placed { place: 0, point });
+            }
+        }
+    }
+    keep_longer(&mut longest, &mut now);
+    (!longest.is_empty()).then_some(longest)
+}
+
+/// The part of a delay by which the places that follow are moved.
+const FOLLOW: i128 = 8;
+
+fn keep_longer<'a>(longest: &mut Vec<Placed<'a>>, now: &mut Vec<Placed<'a>>) {
+    if now.len() > longest.len() {
+        std::mem::swap(longest, now);
+    }
+    now.clear();
 }
 
 /// A distance without the digits that late first and last measurements put into it: to three
@@ -149,6 +190,30 @@ mod tests {
         let series = series(&all).expect("one");
         assert_eq!((series.start, series.left_out), (20, 3));
         assert_eq!(series.offsets, [500, 501, 502]);
+    }
+
+    #[test]
+    fn one_that_comes_late_or_twice_does_not_end_a_stretch() {
+        let even = |second: i128| (second * 1_000, i64::try_from(second).unwrap_or(0));
+        let mut all: Vec<_> = (0..20).map(even).collect();
+        all[7] = (7_600, 7);
+        all.insert(12, all[11]);
+        let series = series(&points(&all)).expect("one");
+        assert_eq!((series.distance, series.offsets.len(), series.left_out), (1_000, 20, 2));
+        assert_eq!(series.filled, 1, "the late one fell on the next place");
+    }
+
+    #[test]
+    fn a_distance_that_is_no_whole_number_of_nanoseconds_loses_no_place() {
+        let all: Vec<_> = (0..100_000_i64).map(|n| (i128::from(n) * 10_001 / 10, n)).collect();
+        let series = series(&points(&all)).expect("one");
+        assert_eq!((series.offsets.len(), series.filled, series.left_out), (100_000, 0, 0));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_begins_a_new_stretch() {
+        let all: Vec<_> = (0..20).map(|n| (n % 10 * 1_000, 0)).collect();
+        assert_eq!(series(&points(&all)).expect("one").offsets.len(), 10);
     }
 
     #[test]
