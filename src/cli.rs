@@ -17,6 +17,7 @@ mod man;
 mod monitor;
 mod offset;
 mod perout;
+mod picture;
 mod pin;
 mod pins;
 mod pps;
@@ -27,6 +28,7 @@ mod set;
 mod set_system;
 mod stability;
 mod vclocks;
+mod watching;
 
 use crate::find;
 use crate::phc::{Access, Phc};

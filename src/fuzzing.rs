@@ -42,16 +42,15 @@ pub fn sysfs(text: &str) {
 
 /// Reads bytes as a file of measurements, and does with them all that can be done.
 pub fn record(bytes: &[u8]) {
-    let Some((form, bytes)) = bytes.split_first() else { return };
-    let name = ["a.jsonl", "a.gz", "a.zst"][usize::from(form % 3)];
-    let Ok(mut reader) = Reader::of(name.as_ref(), bytes) else { return };
+    let Ok(mut reader) = Reader::of(bytes) else { return };
     let (mut view, mut picture) = (View::default(), plot::Offsets::default());
-    view.begin(vec!["a".into()], Some(Duration::from_millis(1)));
+    picture.begin("a".into());
+    view.begin("a".into(), Some(Duration::from_millis(1)));
     let mut points = Vec::new();
     while let Ok(Some(line)) = reader.next() {
         view.add(0, live::Point::of(line.at, &line.outcome));
         let Ok(one) = line.outcome else { continue };
-        picture.add("a", line.at, one.offset, one.bound, one.delay);
+        picture.add(0, line.at, one.offset, one.bound, one.delay);
         points.push(Point { at: line.at, offset: one.offset, stepped: one.stepped });
     }
     for _ in 0..3 {

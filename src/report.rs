@@ -7,13 +7,13 @@ pub(crate) mod json;
 pub(crate) mod ktap;
 pub(crate) mod live;
 pub(crate) mod plot;
+pub(crate) mod statistics;
 pub(crate) mod terminal;
 mod text;
 
-use crate::kernel::Signals;
+use crate::kernel::Interruptible;
 use crate::phc::DeviceName;
 use crate::{Offset, Scale, Timestamp};
-use nix::errno::Errno;
 use std::io::{self, BufWriter, Stdout, Write};
 
 /// How many columns a chart of characters has: the terminal's, or what fits anywhere.
@@ -212,25 +212,7 @@ impl Report {
 #[derive(Debug)]
 pub(crate) struct Printer {
     json: bool,
-    to: BufWriter<Output>,
-}
-
-/// Standard output, whose writing a signal that was caught interrupts: a reader that has stopped
-/// reading must not keep a program from switching off what it switched on.
-#[derive(Debug)]
-struct Output(Stdout);
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match nix::unistd::write(&self.0, bytes) {
-            Err(Errno::EINTR) if Signals::any_came() => Err(io::Error::other("a signal ended it")),
-            other => other.map_err(io::Error::from),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    to: BufWriter<Interruptible<Stdout>>,
 }
 
 /// For a writer of a format of its own.
@@ -246,7 +228,7 @@ impl Write for Printer {
 
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, to: BufWriter::new(Output(io::stdout())) }
+        Self { json, to: BufWriter::new(Interruptible(io::stdout())) }
     }
 
     pub(crate) fn is_json(&self) -> bool {

@@ -6,7 +6,6 @@ use crate::phc::SystemClock;
 use crate::watch::{Isolation, Limit, Pace};
 use crate::{Frequency, Offset, ParseQuantityError};
 use clap::{Arg, ArgAction, value_parser};
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -33,8 +32,8 @@ Exit status:
 
 selftest has kselftest's: 1 for all that goes wrong.
 
-Ctrl-C, SIGTERM and SIGHUP end it by the signal, after what was switched on is off. What a command
-that was killed has left on the next one tells: from a file in /run/ptpctl or, for people who
+Ctrl-C, SIGTERM, SIGHUP and SIGQUIT end it by the signal, after what was switched on is off. What
+a command that was killed has left on the next one tells: from a file in /run/ptpctl or, for people who
 aren't root, in $XDG_RUNTIME_DIR/ptpctl; of a mock with state=FILE from one beside FILE.";
 
 /// The options of every command.
@@ -198,27 +197,6 @@ pub(super) fn limit_in(context: &Context<'_>, interval: Duration) -> Limit {
 
 /// Samples of a fast schedule: about a hundredth of a millisecond.
 const FEW: usize = 4;
-
-/// A picture of what was measured.
-pub(super) fn plot() -> Arg {
-    option("plot", "FILE", "Draw it: FILE.svg, FILE.png, or - for the terminal")
-}
-
-/// The file of a picture, whose name tells its form.
-pub(super) fn plot_file(context: &Context<'_>) -> Result<Option<PathBuf>, Failure> {
-    let Some(name) = context.get::<String>("plot") else { return Ok(None) };
-    let path = PathBuf::from(&name);
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    if name != "-" && !matches!(extension, Some("svg" | "png")) {
-        return Err(Failure::Usage(format!(
-            "'{name}' is no picture: name it FILE.svg or FILE.png, or - for the terminal"
-        )));
-    }
-    if name == "-" && context.printer.is_json() {
-        return Err(Failure::Usage("--json leaves no room for a picture: name a file".into()));
-    }
-    Ok(Some(path))
-}
 
 #[cfg(fuzzing)]
 pub(super) fn read_everything(text: &str) {

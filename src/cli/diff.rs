@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::offset::{Rows, add_samples, rate_text, rate_values};
-use super::{Command, Context, arguments, monitor};
+use super::{Command, Context, arguments, picture};
 use crate::Offset;
 use crate::find;
 use crate::measure::{Difference, difference};
@@ -28,7 +28,7 @@ fn arguments(command: clap::Command) -> clap::Command {
     arguments::measuring(command)
         .arg(Arg::new("first").value_name("DEVICE").required(true).help("The first clock"))
         .arg(Arg::new("second").value_name("OTHER").help("The clock to subtract"))
-        .arg(arguments::plot())
+        .arg(picture::argument())
         .long_about(
             "Measures first clock - second clock, through CLOCK_MONOTONIC_RAW where both clocks \
              can be read against it, else through CLOCK_REALTIME: the first before and after the \
@@ -64,7 +64,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     } else {
         SystemClock::Realtime
     };
-    let picture = arguments::plot_file(context)?;
+    let picture = picture::file(context)?;
     let mut seen: Vec<(String, Vec<Sample>)> = Vec::new();
     let mut measure = |phc: &Phc| {
         let mut samples = Vec::new();
@@ -130,7 +130,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             for (title, samples) in &seen {
                 add_samples(&mut offsets, title, samples);
             }
-            monitor::finish(context, report, &Picture::Offsets(offsets), &path)
+            picture::finish(context, report, &Picture::Offsets(offsets), &path)
         }
         None => Ok(report),
     }

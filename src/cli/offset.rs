@@ -1,7 +1,7 @@
 //! `ptpctl offset`: a clock − a system clock.
 
 use super::failure::Failure;
-use super::{Command, Context, arguments, monitor};
+use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
 use crate::measure::{Estimate, Pace, Way};
 use crate::phc::{Access, Method, Sample, SystemClock};
@@ -30,7 +30,7 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::system_clock())
         .arg(arguments::flag("cycles", "Measure the clock's free-running counter instead"))
         .arg(arguments::flag("raw", "Show every sample"))
-        .arg(arguments::plot())
+        .arg(picture::argument())
         .arg(arguments::device())
         .long_about(
             "Measures PHC - system clock: positive means that the PHC is ahead.\n\nA sample is the \
@@ -75,7 +75,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let cycles = context.has("cycles");
     let method = method(&context.required::<String>("method")?);
     let mut raw = Vec::new();
-    let picture = arguments::plot_file(context)?;
+    let picture = picture::file(context)?;
     let keeps = context.has("raw") || picture.is_some();
     let mut of = None;
     let question = Question { clock, cycles, method, limit: arguments::limit(context) };
@@ -116,7 +116,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let Some(path) = picture else { return Ok(report) };
     let mut offsets = Offsets::default();
     add_samples(&mut offsets, &format!("{} - {clock}", phc.name()), &raw);
-    monitor::finish(context, report, &Picture::Offsets(offsets), &path)
+    picture::finish(context, report, &Picture::Offsets(offsets), &path)
 }
 
 /// Says in a report how an offset was had.
@@ -239,6 +239,7 @@ pub(super) fn add_samples(picture: &mut Offsets, title: &str, samples: &[Sample]
         0 => title.to_owned(),
         long => format!("{title} (without {long} interrupted samples)"),
     };
+    let source = picture.begin(title);
     for sample in shown {
         let (before, after) = (sample.before.total_nanoseconds(), sample.after.total_nanoseconds());
         let at = i128::midpoint(before, after);
@@ -247,7 +248,7 @@ pub(super) fn add_samples(picture: &mut Offsets, title: &str, samples: &[Sample]
         let [offset, half, delay] =
             [offset, half, half.saturating_mul(2)].map(Offset::from_nanoseconds);
         let told = sample.before != sample.after;
-        picture.add(&title, at, offset, told.then_some(half), told.then_some(delay));
+        picture.add(source, at, offset, told.then_some(half), told.then_some(delay));
     }
 }
 

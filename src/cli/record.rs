@@ -1,14 +1,15 @@
 //! `ptpctl record`: measurements into a file.
 
 use super::failure::Failure;
-use super::monitor::{self, Goes};
-use super::{Command, Context, arguments};
-use crate::report::live::Statistics;
+use super::watching::{self, Goes};
+use super::{Command, Context, arguments, picture};
 use crate::report::plot::{Offsets, Picture};
+use crate::report::statistics::Statistics;
 use crate::report::{Report, Table, json};
-use crate::watch::{Recorder, Sampler, Tick};
+use crate::watch::{Label, Recorder, Sampler, Tick};
 use clap::Arg;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub(super) const COMMAND: Command = Command {
@@ -28,8 +29,8 @@ fn arguments(command: clap::Command) -> clap::Command {
                 .value_parser(clap::value_parser!(PathBuf))
                 .help("The file to add to; compressed where its name ends with .gz or .zst"),
         )
-        .arg(arguments::plot())
-        .arg(monitor::sources_argument())
+        .arg(picture::argument())
+        .arg(watching::sources_argument())
         .long_about(
             "Measures clocks as monitor does, and adds a line to FILE for each measurement: the \
              JSON objects of monitor --json, which ptpctl-json(7) describes. What is in FILE \
@@ -51,13 +52,18 @@ const SAVED: Duration = Duration::from_secs(1);
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let path: PathBuf = context.required("file")?;
-    let picture = arguments::plot_file(context)?;
-    let (sources, pace) = monitor::sources(context)?;
+    if path == Path::new("-") {
+        let way = "record needs a file: monitor --json prints the same lines";
+        return Err(Failure::Usage(way.into()));
+    }
+    let picture = picture::file(context)?;
+    let (sources, pace) = watching::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
-    let signals = monitor::catch()?;
     let failed = |error| Failure::Failed(format!("can't write {}: {error}", path.display()));
-    let (mut recorder, cut) = Recorder::append(&path).map_err(failed)?;
-    if cut > 0 {
+    let (recorder, was_cut) = Recorder::append(&path).map_err(failed)?;
+    // A pipe that nobody reads is waited for before: a signal ends that.
+    let signals = watching::catch()?;
+    if was_cut {
         context.printer.aside(&format!(
             "{}: its end was cut off: what comes before it is kept",
             path.display()
@@ -68,69 +74,29 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     for refusal in &sampler.refusals {
         context.printer.aside(refusal);
     }
-    let mut offsets = Offsets::default();
-    let mut statistics = vec![Statistics::default(); labels.len()];
-    let mut lines = 0_u64;
-    let mut saved_lines = 0;
-    let mut saved_at = Instant::now();
+    let mut recording = Recording::new(recorder, labels);
     let mut take = |ticks: Vec<Tick>| {
         for tick in ticks {
-            let both = labels.get(tick.source).zip(statistics.get_mut(tick.source));
-            let Some((label, statistics)) = both else { continue };
-            json::write_object(&mut recorder, &monitor::object(label, tick.at, &tick.outcome))
-                .map_err(failed)?;
-            lines += 1;
-            monitor::tell_failed(context, label, &tick, false);
-            match &tick.outcome {
-                Ok(measurement) => {
-                    statistics.add(tick.at, measurement.offset, measurement.stepped);
-                    if picture.is_some() {
-                        let title = monitor::title(label);
-                        let (bound, delay) = (measurement.bound, measurement.delay);
-                        offsets.add(&title, tick.at, measurement.offset, bound, delay);
-                    }
-                }
-                Err(why) => {
-                    statistics.lose();
-                    context.printer.aside(&format!("{label} is lost: {why}"));
-                }
-            }
+            recording.take(context, &tick).map_err(failed)?;
         }
-        if lines > saved_lines && saved_at.elapsed() >= SAVED {
-            recorder.save().map_err(failed)?;
-            (saved_at, saved_lines) = (Instant::now(), lines);
-        }
+        recording.save_now_and_then().map_err(failed)?;
         Ok(Goes::On)
     };
-    let answer = monitor::follow(&sampler, &signals, &mut take);
+    let answer = watching::follow(|within| sampler.next(within), &signals, &mut take);
     let ended = sampler.end().map_err(Failure::Failed);
     let answer = answer.and_then(|()| take(ended?).map(drop));
+    let report = recording.report(&path);
     // Also after a signal: a compressed file has an end.
-    recorder.finish().map_err(failed)?;
-    answer?;
-    let mut table = Table::new(
-        "sources",
-        &[
-            ("device", "CLOCK"),
-            ("reference", "REFERENCE"),
-            ("measurements", "MEASUREMENTS"),
-            ("mean_ns", "MEAN"),
-            ("deviation_ns", "STANDARD DEVIATION"),
-            ("peak_to_peak_ns", "PEAK TO PEAK"),
-            ("steps", "STEPS"),
-            ("losses", "LOSSES"),
-        ],
-    );
-    for (label, statistics) in labels.iter().zip(&statistics) {
-        table.line(statistics.cells(&label.device, &label.reference));
+    let answer = answer.and(recording.recorder.finish().map_err(failed));
+    match answer {
+        // Who reads a pipe may have stopped reading.
+        Err(_) if signals.came().is_some() => return Err(Failure::Signal(signals)),
+        answer => answer?,
     }
-    let report = Report::new()
-        .headline(format!("{lines} lines added to {}", path.display()))
-        .value("file", path.display().to_string())
-        .value("lines", lines)
-        .table(table);
     let report = match picture {
-        Some(path) => monitor::finish(context, report, &Picture::Offsets(offsets), &path)?,
+        Some(path) => {
+            picture::finish(context, report, &Picture::Offsets(recording.offsets), &path)?
+        }
         None => report,
     };
     if signals.came().is_some() {
@@ -138,4 +104,83 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         return Err(Failure::Signal(signals));
     }
     Ok(report)
+}
+
+/// Measurements on their way into a file, and what is told of them at the end.
+struct Recording {
+    recorder: Recorder,
+    labels: Vec<Label>,
+    statistics: Vec<Statistics>,
+    offsets: Offsets,
+    lines: u64,
+    saved: u64,
+    saved_at: Instant,
+}
+
+impl Recording {
+    fn new(recorder: Recorder, labels: Vec<Label>) -> Self {
+        let mut offsets = Offsets::default();
+        for label in &labels {
+            offsets.begin(watching::title(label));
+        }
+        let statistics = vec![Statistics::default(); labels.len()];
+        let saved_at = Instant::now();
+        Self { recorder, labels, statistics, offsets, lines: 0, saved: 0, saved_at }
+    }
+
+    fn take(&mut self, context: &Context<'_>, tick: &Tick) -> io::Result<()> {
+        let both = self.labels.get(tick.source).zip(self.statistics.get_mut(tick.source));
+        let Some((label, statistics)) = both else { return Ok(()) };
+        json::write_object(&mut self.recorder, &watching::object(label, tick.at, &tick.outcome))?;
+        self.lines += 1;
+        watching::tell_failed(context, label, tick);
+        match &tick.outcome {
+            Ok(one) => {
+                statistics.add(tick.at, one.offset, one.stepped);
+                self.offsets.add(tick.source, tick.at, one.offset, one.bound, one.delay);
+            }
+            Err(why) => {
+                statistics.lose();
+                context.printer.aside(&format!("{label} is lost: {why}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn save_now_and_then(&mut self) -> io::Result<()> {
+        if self.lines > self.saved && self.saved_at.elapsed() >= SAVED {
+            self.recorder.save()?;
+            (self.saved_at, self.saved) = (Instant::now(), self.lines);
+        }
+        Ok(())
+    }
+
+    fn report(&self, path: &Path) -> Report {
+        let mut table = Table::new(
+            "sources",
+            &[
+                ("device", "CLOCK"),
+                ("reference", "REFERENCE"),
+                ("measurements", "MEASUREMENTS"),
+                ("counted", "COUNTED"),
+                ("mean_ns", "MEAN"),
+                ("deviation_ns", "STANDARD DEVIATION"),
+                ("peak_to_peak_ns", "PEAK TO PEAK"),
+                ("steps", "STEPS"),
+                ("losses", "LOSSES"),
+            ],
+        );
+        for (label, statistics) in self.labels.iter().zip(&self.statistics) {
+            table.line(statistics.cells(&label.device, &label.reference));
+        }
+        let report = Report::new()
+            .headline(format!("{} lines added to {}", self.lines, path.display()))
+            .value("file", path.display().to_string())
+            .value("lines", self.lines)
+            .table(table);
+        if self.statistics.iter().all(|one| one.count == one.all) {
+            return report;
+        }
+        report.note("a step or a loss begins the figures anew: COUNTED came after it")
+    }
 }

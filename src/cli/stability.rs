@@ -3,19 +3,19 @@
 #![expect(clippy::float_arithmetic, reason = "τ in seconds, and limits for a picture")]
 
 use super::failure::Failure;
-use super::monitor::{self, Goes};
-use super::{Command, Context, arguments};
+use super::watching::{self, Goes};
+use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
 use crate::kernel::Signals;
 use crate::measure::stability::{
     Deviation, Finding, Kind, MASKS, Mask, Noise, Point, Series, Trend, Verdict, deviations,
     octaves, series, trend,
 };
-use crate::phc::{Access, SystemClock};
+use crate::phc::SystemClock;
 use crate::report::chart::Unit;
 use crate::report::plot::{self, Curve, Limit, Picture};
 use crate::report::{Report, Table, Value};
-use crate::watch::{Label, Sampler, Source};
+use crate::watch::{Label, Sampler};
 use clap::ArgAction;
 use clap::builder::PossibleValuesParser;
 use std::path::Path;
@@ -48,7 +48,7 @@ fn arguments(command: clap::Command) -> clap::Command {
             .action(ArgAction::Append)
             .value_parser(PossibleValuesParser::new(names)),
         )
-        .arg(arguments::plot())
+        .arg(picture::argument())
         .arg(arguments::device())
         .long_about(format!(
             "Tells the frequency offset and the drift of a clock, and its deviations over \
@@ -87,7 +87,7 @@ const USUAL: Duration = Duration::from_secs(30);
 const USUAL_INTERVAL: Duration = Duration::from_millis(100);
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
-    let file = arguments::plot_file(context)?;
+    let file = picture::file(context)?;
     let masks = context.matches.try_get_many::<String>("mask").ok().flatten();
     let masks: Vec<&Mask> =
         masks.into_iter().flatten().filter_map(|name| Mask::by_name(name)).collect();
@@ -126,8 +126,7 @@ fn judge(
     masks: &[&Mask],
     file: Option<&Path>,
 ) -> Result<(Report, bool), Failure> {
-    let of_utc = label.reference == SystemClock::Realtime.to_string();
-    let whole_seconds = if of_utc { explained(&series, tai) } else { 0 };
+    let whole_seconds = if is_of_utc(label) { explained(&series, tai) } else { 0 };
     for offset in &mut series.offsets {
         *offset -= whole_seconds;
     }
@@ -139,8 +138,8 @@ fn judge(
     let report = describe(label, &series, whole_seconds, &all, &findings);
     let report = match file {
         Some(file) => {
-            let picture = Picture::Deviations(picture(label, &series, &all, masks));
-            monitor::finish(context, report, &picture, file)?
+            let picture = Picture::Deviations(drawn(label, &series, &all, masks));
+            picture::finish(context, report, &picture, file)?
         }
         None => report,
     };
@@ -152,6 +151,10 @@ fn judge(
     };
     let kept = findings.iter().all(|(_, findings)| is_kept(findings));
     Ok((report, kept))
+}
+
+fn is_of_utc(label: &Label) -> bool {
+    label.reference == SystemClock::Realtime.to_string()
 }
 
 /// Each kind of deviation at every octave.
@@ -170,13 +173,11 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
         pace.duration = Some(USUAL);
     }
     let clock: SystemClock = context.required("clock")?;
-    let phc = context.open(Access::ReadOnly)?;
-    let tai = (clock == SystemClock::Realtime).then(|| tai_offset(&phc)).flatten();
-    drop(phc);
     let limit = arguments::limit_in(context, pace.interval);
-    let source = Source::open(&context.device()?, None, clock, limit)?;
+    let source = watching::source(context, &context.device()?, clock, limit)?;
     let label = source.label().clone();
-    let signals = monitor::catch()?;
+    let tai = source.phc().filter(|_| is_of_utc(&label)).and_then(tai_offset);
+    let signals = watching::catch()?;
     let sampler = Sampler::start(vec![source], pace, arguments::isolation(context))
         .map_err(Failure::Failed)?;
     for refusal in &sampler.refusals {
@@ -184,23 +185,27 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
     }
     let mut points = Vec::new();
     let mut lost = false;
-    monitor::follow(&sampler, &signals, |ticks| {
-        for tick in ticks {
-            monitor::tell_failed(context, &label, &tick, false);
-            match tick.outcome {
-                Ok(one) => {
-                    // What it was before it went away has nothing to do with what comes after.
-                    let stepped = one.stepped || std::mem::take(&mut lost);
-                    points.push(Point { at: one.at, offset: one.offset, stepped });
-                }
-                Err(why) => {
-                    lost = true;
-                    context.printer.aside(&format!("{label} is lost: {why}"));
+    watching::follow(
+        |within| sampler.next(within),
+        &signals,
+        |ticks| {
+            for tick in ticks {
+                watching::tell_failed(context, &label, &tick);
+                match tick.outcome {
+                    Ok(one) => {
+                        // What it was before it went away has nothing to do with what comes after.
+                        let stepped = one.stepped || std::mem::take(&mut lost);
+                        points.push(Point { at: one.at, offset: one.offset, stepped });
+                    }
+                    Err(why) => {
+                        lost = true;
+                        context.printer.aside(&format!("{label} is lost: {why}"));
+                    }
                 }
             }
-        }
-        Ok(Goes::On)
-    })?;
+            Ok(Goes::On)
+        },
+    )?;
     sampler.end().map_err(Failure::Failed)?;
     Ok((label, points, tai.map(|tai| i64::from(tai.0)), Some(signals)))
 }
@@ -208,15 +213,13 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
 /// Takes one clock's offsets from a file.
 fn read(context: &mut Context<'_>, from: &Path) -> Result<(Label, Vec<Point>), Failure> {
     let wanted = context.named_device()?;
-    let mut reader = monitor::open(from)?;
+    let mut reader = watching::open(from)?;
     let mut found: Vec<Label> = Vec::new();
     let mut points = Vec::new();
     let mut lost = false;
-    while let Some(line) = monitor::next(&mut reader, from)? {
-        let is_wanted = wanted.as_ref().is_none_or(|wanted| {
-            line.label.device == *wanted || line.label.clock_name.as_ref() == Some(wanted)
-        });
-        if !is_wanted {
+    let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    while let Some(line) = reader.next().map_err(failed)? {
+        if !wanted.as_ref().is_none_or(|wanted| line.label.is_called(wanted)) {
             continue;
         }
         if !found.contains(&line.label) {
@@ -231,7 +234,7 @@ fn read(context: &mut Context<'_>, from: &Path) -> Result<(Label, Vec<Point>), F
             Err(_) => lost = true,
         }
     }
-    monitor::tell_damage(context, &reader, from);
+    watching::tell_damage(context, reader.damage, from);
     match found.as_slice() {
         [label] => Ok((label.clone(), points)),
         [] => Err(Failure::Failed(format!(
@@ -242,7 +245,7 @@ fn read(context: &mut Context<'_>, from: &Path) -> Result<(Label, Vec<Point>), F
         several => Err(Failure::Usage(format!(
             "{} has several: {}; name one as DEVICE",
             from.display(),
-            several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            several.iter().map(Label::name).collect::<Vec<_>>().join(", ")
         ))),
     }
 }
@@ -459,7 +462,7 @@ fn verdicts(findings: &[(&Mask, &Finding)]) -> Table {
 }
 
 /// The deviations as a picture, with the curves of the masks.
-fn picture(label: &Label, series: &Series, all: &Deviations, masks: &[&Mask]) -> plot::Deviations {
+fn drawn(label: &Label, series: &Series, all: &Deviations, masks: &[&Mask]) -> plot::Deviations {
     let distance = seconds(series.distance);
     let curve = |(kind, deviations): &(Kind, Vec<Deviation>)| {
         let point = |one: &Deviation| (float(one.factor) * distance, one.value, one.interval);
@@ -488,7 +491,7 @@ fn picture(label: &Label, series: &Series, all: &Deviations, masks: &[&Mask]) ->
     let start = crate::Timestamp::<crate::Unknown>::from_total_nanoseconds(series.start);
     let start = start.and_then(super::rfc3339::format).unwrap_or_default();
     plot::Deviations {
-        title: monitor::title(label),
+        title: watching::title(label),
         source: format!(
             "{} offsets, {distance} s apart, from {start}; bars: 68.3 % intervals",
             series.offsets.len()

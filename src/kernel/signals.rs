@@ -7,10 +7,12 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use nix::unistd::pipe2;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-const CAUGHT: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGALRM];
+const CAUGHT: [Signal; 5] =
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGALRM];
 
 /// The signal that came; 0 for none.
 static CAME: AtomicI32 = AtomicI32::new(0);
@@ -36,7 +38,7 @@ fn tick(seconds: libc::time_t) {
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
 }
 
-/// SIGINT, SIGTERM and SIGHUP, caught while this lives.
+/// SIGINT, SIGTERM, SIGHUP and SIGQUIT, caught while this lives.
 ///
 /// A blocked call is interrupted by them, and [`Signals::fd`] becomes readable for `poll`. As long
 /// as this lives, a timer interrupts blocked calls every second as well: a signal may come just
@@ -112,5 +114,23 @@ impl Drop for Signals {
             let _ = unsafe { sigaction(*signal, before) };
         }
         PIPE.store(-1, Ordering::SeqCst);
+    }
+}
+
+/// A file whose writing a signal that was caught interrupts: a reader that has stopped reading must
+/// not keep a program from ending.
+#[derive(Debug)]
+pub struct Interruptible<T>(pub T);
+
+impl<T: AsFd> Write for Interruptible<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match nix::unistd::write(&self.0, bytes) {
+            Err(Errno::EINTR) if Signals::any_came() => Err(io::Error::other("a signal ended it")),
+            other => other.map_err(io::Error::from),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -2,8 +2,8 @@
 
 #![expect(clippy::float_arithmetic, reason = "statistics, and places on a chart")]
 
-use super::Value;
 use super::chart::{Axis, Canvas, Chart, Style, Unit, short, span};
+use super::statistics::Statistics;
 use super::terminal::{Key, Terminal};
 use crate::Offset;
 use crate::watch::Measurement;
@@ -25,96 +25,6 @@ impl Point {
     pub(crate) fn of(at: i128, outcome: &Result<Measurement, String>) -> Self {
         let offset = outcome.as_ref().ok().map(|one| (one.offset, one.bound, one.stepped));
         Self { at, offset }
-    }
-}
-
-/// What offsets have in common, kept in little memory: exact but for the squares.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Statistics {
-    pub(crate) count: u64,
-    /// Of the first one; all others count from it.
-    first: Option<(i128, i64)>,
-    mean: f64,
-    /// The mean of the times.
-    mean_time: f64,
-    squares: f64,
-    time_squares: f64,
-    products: f64,
-    low: i64,
-    high: i64,
-    pub(crate) steps: u64,
-    pub(crate) losses: u64,
-}
-
-impl Statistics {
-    /// Takes an offset. After a step, what was before doesn't count.
-    pub(crate) fn add(&mut self, at: i128, offset: Offset, stepped: bool) {
-        if stepped {
-            *self = Self { steps: self.steps + 1, losses: self.losses, ..Self::default() };
-        }
-        let offset = offset.nanoseconds();
-        let (start, base) = *self.first.get_or_insert((at, offset));
-        if self.count == 0 {
-            (self.low, self.high) = (offset, offset);
-        }
-        self.count += 1;
-        (self.low, self.high) = (self.low.min(offset), self.high.max(offset));
-        // Welford's recurrence, for both and their product.
-        let (x, t) = (float(i128::from(offset) - i128::from(base)), float(at - start));
-        let number = float(i128::from(self.count));
-        let (from_mean, from_mean_time) = (x - self.mean, t - self.mean_time);
-        self.mean += from_mean / number;
-        self.mean_time += from_mean_time / number;
-        self.squares += from_mean * (x - self.mean);
-        self.time_squares += from_mean_time * (t - self.mean_time);
-        self.products += from_mean_time * (x - self.mean);
-    }
-
-    /// Counts a loss.
-    pub(crate) fn lose(&mut self) {
-        self.losses += 1;
-    }
-
-    /// In nanoseconds.
-    pub(crate) fn mean(&self) -> Option<f64> {
-        self.first.map(|(_, base)| float(base.into()) + self.mean)
-    }
-
-    /// In nanoseconds.
-    pub(crate) fn deviation(&self) -> Option<f64> {
-        (self.count > 1).then(|| (self.squares / float(i128::from(self.count) - 1)).sqrt())
-    }
-
-    /// In nanoseconds.
-    pub(crate) fn peak_to_peak(&self) -> Option<u64> {
-        self.first.map(|_| self.high.abs_diff(self.low))
-    }
-
-    /// The slope of the line of least squares, in ppb.
-    pub(crate) fn rate(&self) -> Option<f64> {
-        (self.time_squares > 0.0).then(|| self.products / self.time_squares * 1e9)
-    }
-
-    /// A line of a table.
-    pub(crate) fn cells(&self, device: &str, reference: &str) -> Vec<super::Cell> {
-        let told = |value: Option<f64>| {
-            let text = value.map_or("-".into(), |value| Unit::Fitting.write(value));
-            (text, value.map_or(Value::Null, |value| Value::Decimal(format!("{value:.3}"))))
-        };
-        let range = self.peak_to_peak();
-        vec![
-            (device.to_owned(), device.into()),
-            (reference.to_owned(), reference.into()),
-            (self.count.to_string(), self.count.into()),
-            told(self.mean()),
-            told(self.deviation()),
-            (
-                range.map_or("-".into(), |range| Unit::Fitting.write(float(range.into()))),
-                range.into(),
-            ),
-            (self.steps.to_string(), self.steps.into()),
-            (self.losses.to_string(), self.losses.into()),
-        ]
     }
 }
 
@@ -266,8 +176,8 @@ const READABLE: Duration = Duration::from_millis(40);
 const HELP: &str = "q quit  space pause  + - zoom  0 all  u unit  b band  r restart";
 
 impl View {
-    /// Shows sources by these titles; those that are there already go on.
-    pub(crate) fn begin(&mut self, titles: Vec<String>, interval: Option<Duration>) {
+    /// Shows one more source, by this title.
+    pub(crate) fn begin(&mut self, title: String, interval: Option<Duration>) {
         match interval {
             // Some seconds at least: what goes by faster can't be read.
             Some(interval) => {
@@ -276,12 +186,10 @@ impl View {
             }
             None => self.zoom = None,
         }
-        for title in titles.into_iter().skip(self.tracks.len()) {
-            let history = History::new(interval.unwrap_or(Duration::from_millis(1)));
-            let statistics = Statistics::default();
-            let (last, at, distance) = (None, None, None);
-            self.tracks.push(Track { title, history, statistics, last, at, distance });
-        }
+        let history = History::new(interval.unwrap_or(Duration::from_millis(1)));
+        let statistics = Statistics::default();
+        let (last, at, distance) = (None, None, None);
+        self.tracks.push(Track { title, history, statistics, last, at, distance });
     }
 
     pub(crate) fn add(&mut self, source: usize, point: Point) {
@@ -501,14 +409,10 @@ pub(crate) struct Live {
 const FRAME: Duration = Duration::from_millis(100);
 
 impl Live {
-    /// Shows sources by these titles; takes the terminal the first time. Without an interval,
-    /// what is shown is over: everything of it is seen.
-    pub(crate) fn begin(
-        &mut self,
-        titles: Vec<String>,
-        interval: Option<Duration>,
-    ) -> io::Result<()> {
-        self.view.begin(titles, interval);
+    /// Shows one more source, by this title; takes the terminal the first time. Without an
+    /// interval, what is shown is over: everything of it is seen.
+    pub(crate) fn begin(&mut self, title: String, interval: Option<Duration>) -> io::Result<()> {
+        self.view.begin(title, interval);
         if self.terminal.is_none() {
             self.terminal = Some(Terminal::take()?);
         }
@@ -551,31 +455,9 @@ mod tests {
 
     fn view(points: impl Iterator<Item = Point>) -> View {
         let mut view = View::default();
-        view.begin(vec!["eth0 - realtime".into()], Some(Duration::from_secs(1)));
+        view.begin("eth0 - realtime".into(), Some(Duration::from_secs(1)));
         points.for_each(|point| view.add(0, point));
         view
-    }
-
-    #[test]
-    fn statistics_are_those_of_the_offsets() {
-        let mut statistics = Statistics::default();
-        for (second, offset) in [(0, 2), (1, 4), (2, 4), (3, 6)] {
-            let offset = Offset::from_nanoseconds(37_000_000_000 + offset);
-            statistics.add(second * SECOND, offset, false);
-        }
-        assert_eq!(statistics.mean().map(short), Some("37000000004".into()));
-        assert_eq!(statistics.deviation().map(short), Some("1.633".into()));
-        assert_eq!(statistics.peak_to_peak(), Some(4));
-        assert_eq!(statistics.rate().map(short), Some("1.2".into()));
-    }
-
-    #[test]
-    fn a_step_begins_the_statistics_anew() {
-        let mut statistics = Statistics::default();
-        statistics.add(0, Offset::from_nanoseconds(5), false);
-        statistics.add(SECOND, Offset::from_nanoseconds(5_000), true);
-        assert_eq!((statistics.count, statistics.steps), (1, 1));
-        assert_eq!(statistics.mean().map(short), Some("5000".into()));
     }
 
     #[test]

@@ -98,7 +98,8 @@ impl Sampler {
             let goes_on = applied.is_ok();
             let _ = tell.send(applied);
             if goes_on {
-                Schedule { sources, pace, sender, stop: stopped, lost: Vec::new() }.run();
+                let watched = sources.into_iter().map(Watched::new).collect();
+                Schedule { watched, pace, sender, stop: stopped }.run();
             }
         };
         let thread = thread::Builder::new()
@@ -109,12 +110,12 @@ impl Sampler {
         Ok(Self { batches, stop, thread: Some(thread), refusals })
     }
 
-    /// The next measurements; `Ok(None)` where none came in time, `Err` after the last.
-    pub(crate) fn next(&self, within: Duration) -> Result<Option<Vec<Tick>>, RecvTimeoutError> {
+    /// The next measurements, none where none came in time; `None` after the last.
+    pub(crate) fn next(&self, within: Duration) -> Option<Vec<Tick>> {
         match self.batches.recv_timeout(within) {
-            Ok(batch) => Ok(Some(batch)),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(end) => Err(end),
+            Ok(batch) => Some(batch),
+            Err(RecvTimeoutError::Timeout) => Some(Vec::new()),
+            Err(RecvTimeoutError::Disconnected) => None,
         }
     }
 }
@@ -155,38 +156,87 @@ impl Drop for Sampler {
 
 /// What the thread works on.
 struct Schedule {
-    sources: Vec<Source>,
+    watched: Vec<Watched>,
     pace: Pace,
     sender: SyncSender<Vec<Tick>>,
     stop: Arc<AtomicBool>,
-    /// Which sources are lost.
-    lost: Vec<bool>,
+}
+
+/// A source, and how far its time has come.
+struct Watched {
+    source: Source,
+    /// When the measuring began, in nanoseconds of its own system's time: a mock's may be virtual.
+    began: i128,
+    /// How long ago that was when it was looked last, and when that was.
+    elapsed: i128,
+    seen: Instant,
+    /// Whether its clock is lost.
+    is_lost: bool,
+}
+
+impl Watched {
+    fn new(source: Source) -> Self {
+        let now = source.phc().and_then(|phc| phc.monotonic().ok());
+        let began = now.map_or(0, nanoseconds);
+        Self { source, began, elapsed: 0, seen: Instant::now(), is_lost: false }
+    }
+
+    /// For how long it has been measured. While its clock is gone, the machine's time goes on.
+    fn elapsed(&mut self) -> i128 {
+        let now = self.source.phc().and_then(|phc| phc.monotonic().ok());
+        self.elapsed = match now {
+            Some(now) => nanoseconds(now) - self.began,
+            None => self.elapsed + nanoseconds(self.seen.elapsed()),
+        };
+        self.seen = Instant::now();
+        self.elapsed
+    }
+
+    fn measure(&mut self, place: usize) -> Option<Tick> {
+        let was_there = self.source.phc().is_some();
+        let elapsed = self.elapsed();
+        let answer = self.source.measure();
+        if !was_there && let Some(now) = self.source.phc().and_then(|phc| phc.monotonic().ok()) {
+            // It came back, maybe with a time that began anew.
+            self.began = nanoseconds(now) - elapsed;
+        }
+        match answer {
+            Ok(mut measurement) => {
+                // What it was before it went away doesn't count.
+                measurement.stepped &= !self.is_lost;
+                self.is_lost = false;
+                Some(Tick { source: place, at: measurement.at, outcome: Ok(measurement) })
+            }
+            Err(_) if self.is_lost => None,
+            Err(why) => {
+                self.is_lost = true;
+                Some(Tick { source: place, at: now(), outcome: Err(why) })
+            }
+        }
+    }
 }
 
 impl Schedule {
     fn run(mut self) {
-        self.lost = vec![false; self.sources.len()];
-        // Each source's own system has its own time: a mock's may be virtual.
-        let now = |source: &Source| source.phc().and_then(|phc| phc.monotonic().ok());
-        let began: Vec<_> =
-            self.sources.iter().map(|source| now(source).unwrap_or_default()).collect();
-        let mut batch = Vec::new();
+        let mut batch: Vec<Tick> = Vec::new();
         let mut sent = Instant::now();
-        let mut number = 0_u64;
+        let mut number = 0;
         let mut counted = 0_u64;
         while self.pace.count.is_none_or(|count| counted < count) {
-            let due = Duration::from_nanos(self.interval().saturating_mul(number));
-            if self.pace.duration.is_some_and(|duration| due >= duration) {
+            let due = self.interval().saturating_mul(number);
+            if self.pace.duration.is_some_and(|duration| due >= nanoseconds(duration)) {
                 break;
             }
-            if !self.wait(&began, due) {
+            if !self.wait(due) {
                 break;
             }
-            for place in 0..self.sources.len() {
-                batch.extend(self.tick(place));
+            let before = batch.len();
+            for (place, watched) in self.watched.iter_mut().enumerate() {
+                batch.extend(watched.measure(place));
             }
-            counted += 1;
-            number = self.next_number(&began, number);
+            let has_measured = batch.iter().skip(before).any(|tick| tick.outcome.is_ok());
+            counted += u64::from(has_measured);
+            number = self.next_number(number);
             let together = self.pace.interval < TOGETHER && sent.elapsed() < TOGETHER;
             if !together && !batch.is_empty() {
                 if self.sender.send(std::mem::take(&mut batch)).is_err() {
@@ -199,66 +249,55 @@ impl Schedule {
     }
 
     /// The number of the next tick that is still to come: what was missed isn't made up for.
-    fn next_number(&self, began: &[Duration], number: u64) -> u64 {
-        let first = self.sources.iter().zip(began).find_map(|(source, began)| {
-            Some(source.phc()?.monotonic().ok()?.saturating_sub(*began))
-        });
-        let passed = first.map_or(0, |elapsed| nanoseconds(elapsed) / self.interval());
+    fn next_number(&mut self, number: i128) -> i128 {
+        let interval = self.interval();
+        let passed = self.waits_for().map_or(0, |watched| watched.elapsed() / interval);
         (number + 1).max(passed)
     }
 
-    fn interval(&self) -> u64 {
+    fn interval(&self) -> i128 {
         nanoseconds(self.pace.interval).max(1)
     }
 
-    /// Waits until so long after the beginning; answers whether to go on.
-    fn wait(&self, began: &[Duration], due: Duration) -> bool {
-        for (source, began) in self.sources.iter().zip(began) {
-            let until = began.saturating_add(due);
+    /// The one that keeps the pace: the first whose clock is there.
+    fn waits_for(&mut self) -> Option<&mut Watched> {
+        let there = self.watched.iter().position(|watched| watched.source.phc().is_some());
+        self.watched.get_mut(there.unwrap_or(0))
+    }
+
+    /// Waits until so many nanoseconds after the beginning; answers whether to go on.
+    fn wait(&mut self, due: i128) -> bool {
+        let nobody_is_there = self.watched.iter().all(|watched| watched.source.phc().is_none());
+        for (place, watched) in self.watched.iter_mut().enumerate() {
             loop {
                 if self.stop.load(Ordering::Relaxed) {
                     return false;
                 }
-                let Some(phc) = source.phc() else {
-                    // Its clock tells no time: the others keep the pace, or else this does.
-                    if self.sources.iter().all(|source| source.phc().is_none()) {
-                        thread::sleep(self.pace.interval.min(SLICE));
-                    }
-                    break;
-                };
-                let Ok(now) = phc.monotonic() else { break };
-                if now >= until {
+                let left = due - watched.elapsed();
+                if left <= 0 {
                     break;
                 }
-                if phc.sleep_until(until.min(now + SLICE)).is_err() {
+                let slice =
+                    Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX)).min(SLICE);
+                let Some(phc) = watched.source.phc() else {
+                    if !nobody_is_there || place > 0 {
+                        break;
+                    }
+                    thread::sleep(slice);
+                    continue;
+                };
+                let slept = phc.monotonic().and_then(|now| phc.sleep_until(now + slice));
+                if slept.is_err() {
                     break;
                 }
             }
         }
         true
     }
-
-    fn tick(&mut self, place: usize) -> Option<Tick> {
-        let source = self.sources.get_mut(place)?;
-        let lost = self.lost.get_mut(place)?;
-        match source.measure() {
-            Ok(mut measurement) => {
-                // What it was before it went away doesn't count.
-                measurement.stepped &= !*lost;
-                *lost = false;
-                Some(Tick { source: place, at: measurement.at, outcome: Ok(measurement) })
-            }
-            Err(_) if *lost => None,
-            Err(why) => {
-                *lost = true;
-                Some(Tick { source: place, at: now(), outcome: Err(why) })
-            }
-        }
-    }
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+fn nanoseconds(duration: Duration) -> i128 {
+    i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX)
 }
 
 /// The machine's time, for what has no clock to tell it.

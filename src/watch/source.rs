@@ -1,14 +1,15 @@
 //! What is measured again and again: a clock beside a system clock, or beside another clock.
 
-use super::measured::{Limit, MOST_APART, Measured, Question, Unmeasured};
+use super::measured::{Limit, Measured, Question, Unmeasured};
+use super::step::{Moment, Steps};
 use crate::Offset;
 use crate::find;
-use crate::measure::{self, Pace};
+use crate::measure;
 use crate::phc::{Access, Error, Method, Phc, SystemClock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a source is called, in lines and in pictures.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Label {
     /// The clock's device.
     pub(crate) device: String,
@@ -16,6 +17,30 @@ pub(crate) struct Label {
     pub(crate) clock_name: Option<String>,
     /// What it is measured against: a system clock, or another clock's device.
     pub(crate) reference: String,
+}
+
+impl Label {
+    /// As people name it: the device, and with a colon what it is measured against.
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{}", self.device, self.reference)
+    }
+
+    /// Whether people call it so: by the clock, as they name it elsewhere, or with a colon and
+    /// what it is measured against.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        let is_device = |name: &str, device: &str| {
+            name == device
+                || [format!("/dev/{name}"), format!("/dev/ptp{name}")].contains(&device.into())
+        };
+        let is_clock =
+            |name: &str| is_device(name, &self.device) || self.clock_name.as_deref() == Some(name);
+        let both = |(at, _)| {
+            let (clock, reference) = name.split_at(at);
+            let reference = reference.trim_start_matches(':');
+            is_clock(clock) && is_device(reference, &self.reference)
+        };
+        is_clock(name) || name.match_indices(':').any(both)
+    }
 }
 
 impl std::fmt::Display for Label {
@@ -35,8 +60,8 @@ pub(crate) struct Measurement {
     pub(crate) bound: Option<Offset>,
     /// Between the system times of the best sample, where that can be told.
     pub(crate) delay: Option<Offset>,
-    /// How the samples were read.
-    pub(crate) method: Method,
+    /// How the samples were read, where that is known.
+    pub(crate) method: Option<Method>,
     /// Whether one of the clocks was stepped since the measurement before.
     pub(crate) stepped: bool,
     /// Why a better method didn't do, when that turns out.
@@ -51,7 +76,9 @@ pub(crate) struct Source {
     clock: SystemClock,
     limit: Limit,
     open: Option<Open>,
-    last: Option<Last>,
+    steps: Steps,
+    /// A clock that isn't there isn't looked for before this.
+    again: Option<Instant>,
 }
 
 /// The clocks of a source while they are there.
@@ -64,15 +91,6 @@ struct Open {
     claimed_at: Duration,
 }
 
-/// What the next measurement is compared with.
-#[derive(Clone, Copy)]
-struct Last {
-    at: i128,
-    offset: Offset,
-    bound: Offset,
-    pace: Option<Pace>,
-}
-
 /// Why a source can't be measured.
 pub(crate) enum Unopened {
     /// A clock isn't there, or can't be opened.
@@ -83,6 +101,8 @@ pub(crate) enum Unopened {
 
 /// What a driver claims of its clock is asked for once in this time.
 const CLAIM: Duration = Duration::from_secs(1);
+/// A clock that is gone is looked for so often at most.
+const LOOKED_FOR: Duration = Duration::from_millis(100);
 
 impl Source {
     /// Opens the clocks of a source: one of this name, and the one that is subtracted or else a
@@ -100,7 +120,8 @@ impl Source {
             clock,
             limit,
             open: None,
-            last: None,
+            steps: Steps::default(),
+            again: None,
         };
         let open = source.reopen().map_err(Unopened::Find)?;
         // What can't be measured at all is told at once, not as a clock that is lost.
@@ -145,27 +166,24 @@ impl Source {
     /// Measures once. A clock that has gone is looked for again.
     pub(crate) fn measure(&mut self) -> Result<Measurement, String> {
         if self.open.is_none() {
+            if self.again.is_some_and(|again| Instant::now() < again) {
+                return Err("it isn't there".into());
+            }
+            self.again = Some(Instant::now() + LOOKED_FOR);
             let open = self.reopen().map_err(|error| error.to_string())?;
             self.open = Some(open);
+            self.again = None;
         }
         let Some(open) = &mut self.open else { return Err("it isn't open".into()) };
         match open.measure(self.clock, self.limit) {
-            Ok((mut measurement, pace)) => {
-                let now = Last {
-                    at: measurement.at,
-                    offset: measurement.offset,
-                    bound: measurement.bound.unwrap_or(UNTOLD),
-                    // Without a bound, no rate is sure.
-                    pace: pace.filter(|_| measurement.bound.is_some()),
-                };
-                measurement.stepped = self.last.is_some_and(|last| last.is_step(&now));
-                self.last = Some(now);
+            Ok((mut measurement, moment)) => {
+                measurement.stepped = self.steps.is_step(moment);
                 Ok(measurement)
             }
             Err(error) => {
                 // Its device may be another when it comes back.
                 self.open = None;
-                self.last = None;
+                self.steps.forget();
                 Err(error.to_string())
             }
         }
@@ -177,7 +195,7 @@ impl Open {
         &mut self,
         clock: SystemClock,
         limit: Limit,
-    ) -> Result<(Measurement, Option<Pace>), Unmeasured> {
+    ) -> Result<(Measurement, Moment), Unmeasured> {
         let [method, other_method] = &mut self.methods;
         let (measured, offset, bound, pace, at);
         let mut failed = None;
@@ -208,11 +226,12 @@ impl Open {
             offset,
             bound: bound.map(widened),
             delay: measured.bound().and(Some(measured.estimate.delay)),
-            method: measured.method,
+            method: Some(measured.method),
             stepped: false,
             failed,
         };
-        Ok((measurement, pace))
+        let moment = Moment { at, offset, bound: measurement.bound, pace };
+        Ok((measurement, moment))
     }
 
     fn claimed(&mut self) -> Result<Option<Offset>, Error> {
@@ -249,78 +268,28 @@ fn ask(
     Ok(measured)
 }
 
-impl Last {
-    /// Whether the offset has moved by more than both rates and bounds explain.
-    fn is_step(&self, now: &Self) -> bool {
-        let span = now.at - self.at;
-        if span <= 0 {
-            return true;
-        }
-        let moved = i128::from(now.offset.nanoseconds()) - i128::from(self.offset.nanoseconds());
-        let doubt = i128::from(self.bound.nanoseconds()) + i128::from(now.bound.nanoseconds());
-        // By the rates that both measurements leave open; by a thousandth where they tell none,
-        // and always by a millionth, so as not to call the unevenness of a clock a step.
-        let (slow, fast) = match (self.pace, now.pace) {
-            // A rate that few samples tell says less than what every clock keeps.
-            (Some(one), Some(other)) => (
-                (one.micro_ppb - one.bound).min(other.micro_ppb - other.bound).max(-UNKNOWN),
-                (one.micro_ppb + one.bound).max(other.micro_ppb + other.bound).min(UNKNOWN),
-            ),
-            _ => (-UNKNOWN, UNKNOWN),
-        };
-        let by = |rate: i128| rate.saturating_mul(span) / 1_000_000_000_000_000;
-        moved < by(slow - UNEVEN) - doubt || by(fast + UNEVEN) + doubt < moved
-    }
-}
-
-/// What an offset is off by, where nobody tells.
-const UNTOLD: Offset = Offset::from_nanoseconds(1_000);
-/// A rate that nobody knows is below this, in millionths of a ppb.
-const UNKNOWN: i128 = 1_000_000_000_000_000 / MOST_APART;
-/// A clock's own rate changes by less than this, in millionths of a ppb.
-const UNEVEN: i128 = 1_000_000_000;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn last(at: i128, offset: i64, rate: Option<(i128, i128)>) -> Last {
-        let pace =
-            rate.map(|(ppb, bound)| Pace { micro_ppb: ppb * 1_000_000, bound: bound * 1_000_000 });
-        let (offset, bound) = (Offset::from_nanoseconds(offset), Offset::from_nanoseconds(500));
-        Last { at, offset, bound, pace }
-    }
-
-    const SECOND: i128 = 1_000_000_000;
-
     #[test]
-    fn a_step_is_more_than_rates_and_bounds_explain() {
-        let rate = Some((100_000, 10_000));
-        let from = last(0, 0, rate);
-        assert!(!from.is_step(&last(SECOND, 100_000, rate)));
-        assert!(!from.is_step(&last(SECOND, 111_900, rate)));
-        assert!(from.is_step(&last(SECOND, 113_000, rate)));
-        assert!(from.is_step(&last(SECOND, 0, rate)));
-    }
-
-    #[test]
-    fn a_rate_that_changes_is_no_step() {
-        let from = last(0, 0, Some((0, 10)));
-        assert!(!from.is_step(&last(SECOND, 150_000, Some((200_000, 10)))));
-        assert!(from.is_step(&last(SECOND, 210_000, Some((200_000, 10)))));
-    }
-
-    #[test]
-    fn a_rate_that_few_samples_tell_hides_no_step() {
-        let from = last(0, 0, Some((0, 300_000_000)));
-        assert!(from.is_step(&last(SECOND, 100_000_000, Some((0, 300_000_000)))));
-    }
-
-    #[test]
-    fn without_a_rate_a_thousandth_is_explained() {
-        let from = last(0, 0, None);
-        assert!(!from.is_step(&last(SECOND, 990_000, None)));
-        assert!(from.is_step(&last(SECOND, 1_010_000, None)));
-        assert!(from.is_step(&last(0, 0, None)), "the system clock went back");
+    fn a_source_is_called_by_its_clock_alone_or_with_what_it_is_measured_against() {
+        let label = |device: &str, reference: &str| Label {
+            device: device.into(),
+            clock_name: Some("ptpsim sim".into()),
+            reference: reference.into(),
+        };
+        let one = label("/dev/ptp3", "realtime");
+        for name in ["/dev/ptp3", "ptp3", "3", "ptpsim sim", "3:realtime", "ptpsim sim:realtime"] {
+            assert!(one.is_called(name), "{name}");
+        }
+        for name in ["/dev/ptp", "4", "", "3:", ":realtime", "3:monotonic", "3:realtime:"] {
+            assert!(!one.is_called(name), "{name}");
+        }
+        assert!(label("/dev/ptp0", "/dev/ptp1").is_called("0:1"));
+        assert!(
+            label("mock:igb", "mock:full,offset=1us").is_called("mock:igb:mock:full,offset=1us")
+        );
+        assert!(one.is_called(&one.name()));
     }
 }

@@ -50,28 +50,32 @@ impl Point {
 /// More points are merged: a picture has fewer columns.
 const MOST: usize = 8_192;
 const HEIGHT: u32 = 420;
+/// More sources are left out.
+const MOST_TRACKS: usize = 20;
 /// When this century began, on UTC.
 const CENTURY: std::time::Duration = std::time::Duration::from_hours(262_968);
 /// How many lines a chart of characters has.
 const ROWS: usize = 18;
 
 impl Offsets {
-    /// Takes an offset of a source at a time, with its bound and delay where they are told.
+    /// Makes room for one more source, and answers its place.
+    pub(crate) fn begin(&mut self, title: String) -> usize {
+        let (points, delays) = (Vec::new(), BTreeMap::new());
+        self.tracks.push(Track { title, points, merged: 1, last: 0, delays });
+        self.tracks.len() - 1
+    }
+
+    /// Takes an offset of the source at a place, at a time; with its bound and delay where they
+    /// are told.
     pub(crate) fn add(
         &mut self,
-        title: &str,
+        source: usize,
         at: i128,
         offset: Offset,
         bound: Option<Offset>,
         delay: Option<Offset>,
     ) {
-        let place = self.tracks.iter().position(|track| track.title == title);
-        let place = place.unwrap_or_else(|| {
-            let (title, points, delays) = (title.to_owned(), Vec::new(), BTreeMap::new());
-            self.tracks.push(Track { title, points, merged: 1, last: 0, delays });
-            self.tracks.len() - 1
-        });
-        let Some(track) = self.tracks.get_mut(place) else { return };
+        let Some(track) = self.tracks.get_mut(source) else { return };
         let (offset, bound) = (offset.nanoseconds(), bound.unwrap_or_default().nanoseconds());
         let widest = (offset.saturating_sub(bound), offset.saturating_add(bound));
         track.add(Point { at, low: offset, high: offset, widest });
@@ -80,16 +84,22 @@ impl Offsets {
         }
     }
 
+    /// The sources that were measured, as many as a picture has room for.
+    fn shown(&self) -> Vec<&Track> {
+        self.tracks.iter().filter(|track| !track.points.is_empty()).take(MOST_TRACKS).collect()
+    }
+
     pub(super) fn height(&self) -> u32 {
-        HEIGHT * u32::try_from(self.tracks.len()).unwrap_or(1).clamp(1, 20)
+        HEIGHT * u32::try_from(self.shown().len()).unwrap_or(1).max(1)
     }
 
     pub(super) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
     where
         B::ErrorType: 'static,
     {
-        let rows = area.split_evenly((self.tracks.len().clamp(1, 20), 1));
-        for (track, row) in self.tracks.iter().zip(&rows) {
+        let tracks = self.shown();
+        let rows = area.split_evenly((tracks.len().max(1), 1));
+        for (track, row) in tracks.into_iter().zip(&rows) {
             if track.delays.is_empty() {
                 track.draw_offsets(row)?;
                 continue;
@@ -102,8 +112,9 @@ impl Offsets {
     }
 
     pub(super) fn text(&self, width: usize) -> Canvas {
-        let mut canvas = Canvas::new(width, self.tracks.len() * (ROWS + 1));
-        for (place, track) in self.tracks.iter().enumerate() {
+        let tracks = self.shown();
+        let mut canvas = Canvas::new(width, tracks.len() * (ROWS + 1));
+        for (place, track) in tracks.into_iter().enumerate() {
             track.write(&mut canvas, place * (ROWS + 1));
         }
         canvas
@@ -230,10 +241,7 @@ impl Track {
             .margin(14)
             .x_label_area_size(44)
             .y_label_area_size(62)
-            .build_cartesian_2d(
-                float(start.into())..float(end.into()),
-                0.0..float(most.into()) * 1.05,
-            )?;
+            .build_cartesian_2d(float(start)..float(end), 0.0..float(most.into()) * 1.05)?;
         let note = match beyond {
             0 => "delay".to_owned(),
             beyond => format!("delay ({beyond} longer ones aren't shown)"),
@@ -252,8 +260,8 @@ impl Track {
             .x_label_formatter(&|delay| Unit::Fitting.write(*delay))
             .y_label_formatter(&|number| short(*number))
             .draw()?;
-        let bar = |(from, number): &(i64, u64)| {
-            let (from, to) = (float((*from).into()), float((*from + width).into()));
+        let bar = |(from, number): &(i128, u64)| {
+            let (from, to) = (float(*from), float(*from + width));
             Rectangle::new([(from, 0.0), (to, float((*number).into()))], GREY.filled())
         };
         chart.draw_series(bins.iter().map(bar))?;
@@ -262,7 +270,7 @@ impl Track {
 
     /// The delays in stretches of a width, without the longest two in a hundred where those are
     /// far away, whose number comes with them.
-    fn bins(&self) -> (Vec<(i64, u64)>, i64, u64) {
+    fn bins(&self) -> (Vec<(i128, u64)>, i128, u64) {
         let all: u64 = self.delays.values().sum();
         let Some((least, _)) = self.delays.first_key_value() else { return (Vec::new(), 1, 0) };
         let mut seen = 0;
@@ -274,9 +282,11 @@ impl Track {
             seen += number;
             most = *delay;
         }
-        let width = ((most - least) / 40).max(1);
+        let least = i128::from(*least);
+        let width = ((i128::from(most) - least) / 40).max(1);
         let mut bins = BTreeMap::new();
         for (delay, number) in self.delays.range(..=most) {
+            let delay = i128::from(*delay);
             *bins.entry(least + (delay - least) / width * width).or_insert(0) += number;
         }
         (bins.into_iter().collect(), width, all - seen)
@@ -328,12 +338,13 @@ mod tests {
 
     fn many(number: i128) -> Offsets {
         let mut offsets = Offsets::default();
+        offsets.begin("eth0".into());
         for place in 0..number {
             let value = |modulus: i128| {
                 let value = i64::try_from(place % modulus).unwrap_or(0);
                 Offset::from_nanoseconds(value)
             };
-            offsets.add("eth0", place, value(10), Some(value(100)), Some(value(100_000)));
+            offsets.add(0, place, value(10), Some(value(100)), Some(value(100_000)));
         }
         offsets
     }

@@ -1,0 +1,165 @@
+//! What the commands that measure again and again have in common.
+
+use super::failure::Failure;
+use super::{Context, arguments};
+use crate::kernel::Signals;
+use crate::phc::{Access, SystemClock};
+use crate::report::Value;
+use crate::watch::{Damage, Label, Limit, Measurement, Pace, Reader, Source, Tick};
+use crate::{Timestamp, Unknown, find};
+use clap::{Arg, ArgAction};
+use std::path::Path;
+use std::time::Duration;
+
+/// The clocks, for monitor and record.
+pub(super) fn sources_argument() -> Arg {
+    Arg::new("sources")
+        .value_name("DEVICE")
+        .action(ArgAction::Append)
+        .num_args(0..)
+        .help("The clocks, as for other commands; FIRST:SECOND for two; as --device")
+}
+
+pub(super) fn catch() -> Result<Signals, Failure> {
+    Signals::catch().map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))
+}
+
+/// A terminal is drawn, and keys are looked at, so often.
+pub(super) const FRAME: Duration = Duration::from_millis(100);
+
+/// Hands measurements on as they come, until there are no more, a signal comes, or `take` ends it.
+pub(super) fn follow<T>(
+    mut next: impl FnMut(Duration) -> Option<Vec<T>>,
+    signals: &Signals,
+    mut take: impl FnMut(Vec<T>) -> Result<Goes, Failure>,
+) -> Result<(), Failure> {
+    while let Some(batch) = next(FRAME) {
+        let goes = take(batch)?;
+        if goes == Goes::End || signals.came().is_some() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goes {
+    On,
+    End,
+}
+
+/// The clocks that the command line names, and how often they are measured.
+pub(super) fn sources(context: &Context<'_>) -> Result<(Vec<Source>, Pace), Failure> {
+    let pace = arguments::pace(context);
+    let limit = arguments::limit_in(context, pace.interval);
+    let clock: SystemClock = context.required("clock")?;
+    let given = context.matches.try_get_many::<String>("sources").ok().flatten();
+    let mut names: Vec<String> = given.into_iter().flatten().cloned().collect();
+    names.extend(context.get::<String>(arguments::DEVICE_OPTION));
+    if names.is_empty() {
+        names.push(context.device()?);
+    }
+    let sources = names.iter().map(|name| source(context, name, clock, limit));
+    Ok((sources.collect::<Result<Vec<_>, _>>()?, pace))
+}
+
+/// The clock of a name beside a system clock, or the two that it names.
+pub(super) fn source(
+    context: &Context<'_>,
+    name: &str,
+    clock: SystemClock,
+    limit: Limit,
+) -> Result<Source, Failure> {
+    match find::open(name, Access::ReadOnly) {
+        Ok(phc) => context.tell_what_is_left(&phc),
+        // What is no clock can be two.
+        Err(error) => {
+            let Some((first, second)) = pair(name) else { return Err(error.into()) };
+            return Ok(Source::open(first, Some(second), clock, limit)?);
+        }
+    }
+    Ok(Source::open(name, None, clock, limit)?)
+}
+
+/// Two names with a colon between them; a mock's own has one, too.
+fn pair(text: &str) -> Option<(&str, &str)> {
+    let at = text.find(":mock").or_else(|| text.find(':').filter(|_| !text.starts_with("mock")))?;
+    let (first, second) = (text.get(..at)?, text.get(at + 1..)?);
+    (!first.is_empty() && !second.is_empty()).then_some((first, second))
+}
+
+/// What a source is called in a picture.
+pub(super) fn title(label: &Label) -> String {
+    match &label.clock_name {
+        Some(name) => format!("{} ({name}) - {}", label.device, label.reference),
+        None => label.to_string(),
+    }
+}
+
+/// A measurement as a line of a file.
+pub(super) fn object(
+    label: &Label,
+    at: i128,
+    outcome: &Result<Measurement, String>,
+) -> Vec<(&'static str, Value)> {
+    let mut object = vec![
+        ("device", Value::from(label.device.as_str())),
+        ("clock_name", label.clock_name.clone().into()),
+        ("reference", label.reference.as_str().into()),
+        ("at", Timestamp::<Unknown>::from_total_nanoseconds(at).into()),
+    ];
+    match outcome {
+        Ok(measurement) => object.extend([
+            ("offset_ns", measurement.offset.into()),
+            ("bound_ns", measurement.bound.into()),
+            ("delay_ns", measurement.delay.into()),
+            ("method", measurement.method.map(|method| method.to_string()).into()),
+            ("stepped", measurement.stepped.into()),
+        ]),
+        Err(why) => object.push(("lost", why.as_str().into())),
+    }
+    object
+}
+
+/// Tells that a better method didn't do.
+pub(super) fn tell_failed(context: &Context<'_>, label: &Label, tick: &Tick) {
+    if let Ok(Measurement { failed: Some(why), .. }) = &tick.outcome {
+        context.printer.aside(&format!("{label}: a better method failed: {why}"));
+    }
+}
+
+/// Opens a file of measurements.
+pub(super) fn open(from: &Path) -> Result<Reader<'static>, Failure> {
+    Reader::open(from)
+        .map_err(|error| Failure::Failed(format!("can't open {}: {error}", from.display())))
+}
+
+/// Tells what of a file couldn't be read.
+pub(super) fn tell_damage(context: &Context<'_>, damage: Damage, from: &Path) {
+    let from = from.display();
+    if damage.lines > 0 {
+        let lines = damage.lines;
+        context.printer.aside(&format!("{from}: {lines} lines are no measurements, and left out"));
+    }
+    if damage.cut {
+        context.printer.aside(&format!(
+            "{from}: its end was cut off or is damaged: what comes before it counts"
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_two_names_with_a_colon_between_them() {
+        assert_eq!(pair("eth0:eth1"), Some(("eth0", "eth1")));
+        assert_eq!(pair("eth0:mock:full,offset=1us"), Some(("eth0", "mock:full,offset=1us")));
+        assert_eq!(pair("mock:igb:mock"), Some(("mock:igb", "mock")));
+        assert_eq!(pair("mock:igb"), None);
+        assert_eq!(pair("eth0:"), None);
+        assert_eq!(pair("eth0"), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! Adds to a file of measurements, or makes it.
+
+use super::form::{Form, Writer};
+use super::reader::{LONGEST_LINE, Reader, is_damage};
+use serde::de::IgnoredAny;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, fchown};
+use std::path::{Path, PathBuf};
+
+/// Adds measurements to a file. Nobody else can meanwhile.
+pub(crate) struct Recorder {
+    to: Writer,
+    /// What the file was before it was restored: it stays locked, for who has it open already.
+    _before: Option<File>,
+}
+
+/// How a file ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With a whole line, or it is empty.
+    Line,
+    /// Inside a line.
+    Inside,
+    /// Where nothing can be decompressed any more.
+    Cut,
+}
+
+impl Recorder {
+    /// Opens a file to add to it, or makes it.
+    ///
+    /// What is there stays. Where its end was cut off, as by a machine that lost power, what can
+    /// be read of it is kept: behind a line that is no whole one a new line begins, a compressed
+    /// file is written anew first. Answers whether the end was cut off.
+    ///
+    /// # Errors
+    ///
+    /// What the file's calls answer; `InvalidData` for a file that is something else,
+    /// `WouldBlock` where another process adds to it.
+    pub(crate) fn append(path: &Path) -> io::Result<(Self, bool)> {
+        let form = Form::named(path);
+        match fs::metadata(path) {
+            // A pipe has no end that could be looked at.
+            Ok(metadata) if !metadata.is_file() => {
+                let file = OpenOptions::new().append(true).open(path)?;
+                return Ok((Self { to: form.writer(file)?, _before: None }, false));
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        lock(&file)?;
+        if !is_recording(&file, form)? {
+            let why = "it is there, and no recording of the form that its name says: name another";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        let end = end_of(&file, form)?;
+        if end == End::Cut {
+            let restored = restore(&file, path, form)?;
+            return Ok((Self { to: form.writer(restored)?, _before: Some(file) }, true));
+        }
+        let mut to = form.writer(file)?;
+        if end == End::Inside {
+            to.write_all(b"\n")?;
+        }
+        Ok((Self { to, _before: None }, end == End::Inside))
+    }
+
+    /// Brings what was written so far into the file.
+    pub(crate) fn save(&mut self) -> io::Result<()> {
+        self.flush()
+    }
+
+    /// Ends the file.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        self.to.finish()
+    }
+}
+
+impl Write for Recorder {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// Two that add to one file would destroy what the other writes.
+fn lock(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(io::Error::new(io::ErrorKind::WouldBlock, "another process adds to it"))
+        }
+        // A file system without locks: nobody can tell.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// A measurement must come within so many bytes.
+const SOON: u64 = 1 << 20;
+/// How a line begins that [`Recorder`] was given.
+const BEGIN: &[u8] = b"{\"device\":";
+
+/// Whether a file is empty or has measurements, in this form. What was cut off before its first
+/// line had ended begins like one at least.
+fn is_recording(mut file: &File, form: Form) -> io::Result<bool> {
+    match file.metadata()?.len() {
+        0 => return Ok(true),
+        // What is shorter than a mark may be anything.
+        1..4 if form != Form::Plain => return Ok(false),
+        _ => {}
+    }
+    file.rewind()?;
+    let (found, mut from) = Form::reader(file.take(SOON))?;
+    if found != form {
+        return Ok(false);
+    }
+    let mut begin = Vec::new();
+    let read = (&mut from).take(LONGEST_LINE).read_to_end(&mut begin);
+    let was_cut = read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+    if (read.is_ok() || was_cut) && begins_a_line(&begin) {
+        return Ok(true);
+    }
+    file.rewind()?;
+    Ok(Reader::of(file.take(SOON))?.next()?.is_some())
+}
+
+/// Whether these bytes are the first of a line of a recording, and less than all of them.
+fn begins_a_line(bytes: &[u8]) -> bool {
+    let is_unended = || {
+        let read = serde_json::from_slice::<IgnoredAny>(bytes);
+        !bytes.contains(&b'\n') && read.is_err_and(|error| error.is_eof())
+    };
+    BEGIN.starts_with(bytes) || bytes.starts_with(BEGIN) && is_unended()
+}
+
+fn end_of(mut file: &File, form: Form) -> io::Result<End> {
+    if file.metadata()?.len() == 0 {
+        return Ok(End::Line);
+    }
+    let (last, cut) = if form == Form::Plain {
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        (Some(last[0]), false)
+    } else {
+        drain(file, &mut io::sink())?
+    };
+    Ok(match last {
+        _ if cut => End::Cut,
+        None | Some(b'\n') => End::Line,
+        Some(_) => End::Inside,
+    })
+}
+
+/// Decompresses a file as far as that goes. Answers the last byte, and whether there is more that
+/// can't be read.
+fn drain(mut file: &File, to: &mut dyn Write) -> io::Result<(Option<u8>, bool)> {
+    file.rewind()?;
+    let (_, mut from) = Form::reader(file)?;
+    let mut last = None;
+    loop {
+        let length = match from.fill_buf() {
+            Ok([]) => return Ok((last, false)),
+            Ok(there) => {
+                to.write_all(there)?;
+                last = there.last().copied();
+                there.len()
+            }
+            Err(error) if is_damage(&error) => return Ok((last, true)),
+            Err(error) => return Err(error),
+        };
+        from.consume(length);
+    }
+}
+
+/// Writes a compressed file anew whose end was cut off, up to there; where it is, with its owner
+/// and permissions.
+fn restore(file: &File, path: &Path, form: Form) -> io::Result<File> {
+    let path = fs::canonicalize(path)?;
+    let beside = beside(&path);
+    // What was left by one that was killed: whoever has the lock is alone.
+    let _ = fs::remove_file(&beside);
+    let new = OpenOptions::new().append(true).read(true).create_new(true).open(&beside)?;
+    let written = (|| {
+        lock(&new)?;
+        let metadata = file.metadata()?;
+        // Only root can give a file away.
+        let _ = fchown(&new, Some(metadata.uid()), Some(metadata.gid()));
+        new.set_permissions(metadata.permissions())?;
+        let mut to = form.writer(new.try_clone()?)?;
+        let (last, _) = drain(file, &mut to)?;
+        if last.is_some_and(|last| last != b'\n') {
+            to.write_all(b"\n")?;
+        }
+        to.finish()?;
+        new.sync_all()?;
+        fs::rename(&beside, &path)
+    })();
+    match written {
+        Ok(()) => Ok(new),
+        Err(error) => {
+            let _ = fs::remove_file(&beside);
+            Err(error)
+        }
+    }
+}
+
+/// The name under which a file is written anew.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".ptpctl-restores");
+    path.with_file_name(name)
+}

@@ -1,0 +1,217 @@
+//! Whether a clock was stepped between one measurement and the next.
+
+use super::measured::MOST_APART;
+use crate::Offset;
+use crate::measure::Pace;
+use std::collections::VecDeque;
+
+/// What a measurement says, as the next one is compared with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// When, in nanoseconds on the reference's own scale.
+    pub(super) at: i128,
+    pub(super) offset: Offset,
+    /// The offset is off by this at most, where that is told.
+    pub(super) bound: Option<Offset>,
+    /// The rate, where it is told.
+    pub(super) pace: Option<Pace>,
+}
+
+/// Finds the steps in a row of measurements.
+///
+/// The offset of a clock that isn't stepped moves by what its rate makes of the time between, and
+/// both bounds leave open how far that is. What is beyond that is a step, but for some room: a
+/// millionth of the time, since no clock's rate is quite even, and as much as this clock has gone
+/// beyond before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Steps {
+    last: Option<Moment>,
+    /// The slope from the measurement before the last to it, and how far that can be off.
+    slope: Option<(i128, i128)>,
+    /// How far the latest moves went beyond what is explained.
+    beyond: VecDeque<i128>,
+}
+
+/// Rates here are in millionths of a ppb; so much of them is the time itself.
+const WHOLE: i128 = 1_000_000_000_000_000;
+/// A rate that nobody knows is below this.
+const UNKNOWN: i128 = WHOLE / MOST_APART;
+/// A clock's own rate changes by less than this.
+const UNEVEN: i128 = WHOLE / 1_000_000;
+/// As long as it isn't known how even a clock is.
+const MAYBE_UNEVEN: i128 = 10 * UNEVEN;
+/// A servo changes a rate by less than this at once. What moves a clock farther is a step, however
+/// often it happens.
+const STEERED: i128 = WHOLE / 10_000;
+/// What an offset is off by, in nanoseconds, where nobody tells.
+const UNTOLD: i128 = 1_000;
+/// So many moves tell how uneven a clock is.
+const REMEMBERED: usize = 16;
+/// Fewer don't.
+const ENOUGH: usize = 8;
+/// So many of them may be steps.
+const RARE: usize = 2;
+
+impl Steps {
+    /// Takes the next measurement; answers whether a clock was stepped before it.
+    pub(super) fn is_step(&mut self, now: Moment) -> bool {
+        let Some(last) = self.last.replace(now) else { return false };
+        let span = now.at - last.at;
+        if span <= 0 {
+            // The reference went back.
+            self.slope = None;
+            return true;
+        }
+        let of_span = |rate: i128| rate.saturating_mul(span) / WHOLE;
+        let moved = now.ns() - last.ns();
+        let doubt = last.doubt() + now.doubt();
+        let (slow, fast) = self.rates(&last, &now);
+        let too_little = of_span(slow) - doubt - moved;
+        let too_much = moved - of_span(fast) - doubt;
+        let beyond = too_little.max(too_much).max(0);
+        let is_step = beyond > self.room(of_span);
+        let slope = |nanoseconds: i128| nanoseconds.saturating_mul(WHOLE) / span;
+        self.slope = (!is_step).then(|| (slope(moved), slope(doubt)));
+        if self.beyond.len() == REMEMBERED {
+            self.beyond.pop_front();
+        }
+        self.beyond.push_back(beyond);
+        is_step
+    }
+
+    /// Begins anew: what comes next has nothing to do with what was.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The rates that are possible between two measurements.
+    fn rates(&self, last: &Moment, now: &Moment) -> (i128, i128) {
+        let (slow, fast) = match (last.sure_pace(), now.sure_pace(), self.slope) {
+            (Some(one), Some(other), _) => (
+                (one.micro_ppb - one.bound).min(other.micro_ppb - other.bound),
+                (one.micro_ppb + one.bound).max(other.micro_ppb + other.bound),
+            ),
+            // It goes on about as it went before.
+            (_, _, Some((slope, doubt))) => (slope - doubt - STEERED, slope + doubt + STEERED),
+            _ => (-UNKNOWN, UNKNOWN),
+        };
+        // A rate that few samples tell says less than what every clock keeps.
+        (slow.max(-UNKNOWN), fast.min(UNKNOWN))
+    }
+
+    /// How far beyond what is explained a clock may move.
+    fn room(&self, of_span: impl Fn(i128) -> i128) -> i128 {
+        if self.beyond.len() < ENOUGH {
+            return of_span(MAYBE_UNEVEN);
+        }
+        let mut beyond: Vec<_> = self.beyond.iter().copied().collect();
+        beyond.sort_unstable();
+        let usual = beyond.iter().rev().nth(RARE).copied().unwrap_or(0);
+        (4 * usual).min(of_span(STEERED)).max(of_span(UNEVEN))
+    }
+}
+
+impl Moment {
+    fn ns(&self) -> i128 {
+        self.offset.nanoseconds().into()
+    }
+
+    fn doubt(&self) -> i128 {
+        self.bound.map_or(UNTOLD, |bound| bound.nanoseconds().into())
+    }
+
+    /// Without a bound, no rate is sure.
+    fn sure_pace(&self) -> Option<Pace> {
+        self.pace.filter(|_| self.bound.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i128 = 1_000_000_000;
+
+    /// With a bound of 500 ns, and a rate in ppb that is off by so much.
+    fn moment(at: i128, offset: i64, rate: Option<(i128, i128)>) -> Moment {
+        let pace =
+            rate.map(|(ppb, bound)| Pace { micro_ppb: ppb * 1_000_000, bound: bound * 1_000_000 });
+        let (offset, bound) = (Offset::from_nanoseconds(offset), Offset::from_nanoseconds(500));
+        Moment { at, offset, bound: Some(bound), pace }
+    }
+
+    /// Which of these seconds and offsets are steps, for a clock of this rate.
+    fn steps(offsets: &[i64], rate: Option<(i128, i128)>) -> Vec<usize> {
+        let mut steps = Steps::default();
+        let mut second = 0;
+        let mut is_step = |offset: &i64| {
+            second += 1;
+            steps.is_step(moment(second * SECOND, *offset, rate))
+        };
+        let found = offsets.iter().map(&mut is_step).enumerate().filter(|(_, is)| *is);
+        found.map(|(place, _)| place).collect()
+    }
+
+    #[test]
+    fn a_step_is_more_than_rates_and_bounds_explain() {
+        let rate = Some((100_000, 10_000));
+        let even: Vec<_> = (0..10).map(|second| second * 100_000).collect();
+        let then = |offset: i64| steps(&[&even[..], &[900_000 + offset]].concat(), rate);
+        assert!(then(111_900).is_empty());
+        assert_eq!(then(113_000), [10]);
+        assert_eq!(then(0), [10]);
+    }
+
+    #[test]
+    fn a_rate_that_changes_is_no_step() {
+        let mut steps = Steps::default();
+        let slow = Some((0, 10));
+        for second in 0..10 {
+            assert!(!steps.is_step(moment(second * SECOND, 0, slow)));
+        }
+        let mut other = steps.clone();
+        assert!(!steps.is_step(moment(10 * SECOND, 150_000, Some((200_000, 10)))));
+        assert!(other.is_step(moment(10 * SECOND, 210_000, Some((200_000, 10)))));
+    }
+
+    #[test]
+    fn a_rate_that_few_samples_tell_hides_no_step() {
+        assert_eq!(steps(&[0, 100_000_000], Some((0, 300_000_000))), [1]);
+    }
+
+    #[test]
+    fn without_a_rate_a_thousandth_is_explained_at_first_and_a_ten_thousandth_then() {
+        assert!(steps(&[0, 990_000], None).is_empty());
+        assert_eq!(steps(&[0, 1_020_000], None), [1]);
+        assert!(steps(&[0, 500_000, 1_090_000], None).is_empty());
+        assert_eq!(steps(&[0, 500_000, 1_120_000], None), [2]);
+    }
+
+    #[test]
+    fn a_reference_that_goes_back_is_a_step() {
+        let mut steps = Steps::default();
+        assert!(!steps.is_step(moment(SECOND, 0, None)));
+        assert!(steps.is_step(moment(SECOND, 0, None)));
+    }
+
+    #[test]
+    fn how_uneven_a_clock_is_isnt_called_a_step() {
+        let wanders: Vec<i64> = (0..200_u64)
+            .map(|second| second.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20) % 5_000)
+            .map(|offset| i64::try_from(offset).unwrap_or(0))
+            .collect();
+        assert!(steps(&wanders, Some((0, 10))).is_empty());
+        let and_steps: Vec<i64> = wanders
+            .iter()
+            .enumerate()
+            .map(|(place, offset)| offset + if place >= 100 { 200_000 } else { 0 })
+            .collect();
+        assert_eq!(steps(&and_steps, Some((0, 10))), [100]);
+    }
+
+    #[test]
+    fn steps_that_come_each_time_are_steps() {
+        let offsets: Vec<i64> = (0..50).map(|second| second % 2 * 300_000).collect();
+        assert_eq!(steps(&offsets, Some((0, 10))).len(), 49);
+    }
+}
