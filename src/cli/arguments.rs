@@ -145,14 +145,11 @@ pub(super) fn isolate(context: &Context<'_>) -> Result<(), Failure> {
 }
 
 /// How often it is measured, and until when.
-pub(super) fn watching(command: clap::Command) -> clap::Command {
-    let interval = option(
-        "interval",
-        "TIME",
-        "Measure every so long, 1ms at least [default: 1s; for stability 100ms]",
-    )
-    .short('i')
-    .value_parser(parse_interval);
+pub(super) fn watching(command: clap::Command, usual: &'static str) -> clap::Command {
+    let interval = option("interval", "TIME", "Measure every so long, 1ms at least")
+        .short('i')
+        .default_value(usual)
+        .value_parser(parse_interval);
     let count = option("count", "N", "End after so many measurements of each clock")
         .short('c')
         .value_parser(value_parser!(u64).range(1..));
@@ -174,12 +171,12 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 }
 
 /// What [`watching`] asks for.
-pub(super) fn pace(context: &Context<'_>) -> Pace {
-    Pace {
-        interval: context.get("interval").unwrap_or(Duration::from_secs(1)),
+pub(super) fn pace(context: &Context<'_>) -> Result<Pace, Failure> {
+    Ok(Pace {
+        interval: context.required("interval")?,
         count: context.get("count"),
         duration: context.get("duration"),
-    }
+    })
 }
 
 /// How long one measurement of a schedule takes: a hundredth of the interval.

@@ -1,7 +1,7 @@
 //! `ptpctl man`: the man pages, written by the program itself.
 
 use super::failure::Failure;
-use super::{Command, Context};
+use super::{Command, Context, watching};
 use crate::report::Report;
 use clap::{Arg, value_parser};
 use clap_mangen::Man;
@@ -83,6 +83,11 @@ fn render(command: clap::Command, title: String) -> io::Result<Vec<u8>> {
         _ => (".SH EXAMPLES\n", STATUS),
     };
     let mut page = Vec::new();
+    // The renderer doesn't tell that there can be several.
+    let command = command.mut_args(|argument| match argument.get_id().as_str() {
+        watching::SOURCES => argument.value_name("DEVICE…"),
+        _ => argument,
+    });
     Man::new(command).title(title).date("").source(SOURCE).manual("ptpctl").render(&mut page)?;
     Ok(finished(&page, heading, status))
 }

@@ -21,7 +21,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn arguments(command: clap::Command) -> clap::Command {
-    arguments::watching(command)
+    arguments::watching(command, "1s")
         .arg(
             arguments::option(
                 "from",
@@ -39,13 +39,17 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Measures PHC - system clock, or with FIRST:SECOND the first clock less the second, \
              every --interval, as offset and diff do: a fast schedule takes fewer samples each \
              time.\n\nOn a terminal it draws each offset with the band that its bound leaves, and \
-             its present value, mean, standard deviation, peak to peak and rate. Steps are marked \
-             and begin the statistics anew, since a mean over them means nothing; so is the time \
-             in which a clock was gone. A clock that comes back is measured again. Elsewhere, or \
-             with --lines or --json, it prints a line for each measurement.\n\nKeys of the \
-             terminal: q ends, space pauses, + and - zoom in time, 0 shows everything, u changes \
-             the unit, b leaves out the band, r begins the statistics anew.\n\nIt needs the same \
-             memory however long it runs. A measurement that is late isn't made up for.",
+             its present value, mean, standard deviation, peak to peak and rate. Steps and losses \
+             are marked and begin the statistics anew, since a mean over them means nothing. A \
+             clock that comes back is measured again. Elsewhere, or with --lines or --json, it \
+             prints a line for each measurement.\n\nA step is told where an offset has moved by \
+             more than the bounds and rates of both measurements explain, a millionth of the time \
+             between them, and what the clock has wandered before. Of a clock that tells no bound \
+             (method precise), a ten-thousandth of the time is no step, and a thousandth before its \
+             rate is known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
+             shows everything, u changes the unit, b leaves out the band, r begins the statistics \
+             anew, Ctrl-Z suspends.\n\nIt needs the same memory however long it runs. A measurement \
+             that is late isn't made up for.",
         )
         .after_help(
             "Examples:\n  \
@@ -190,7 +194,7 @@ fn text(label: &Label, at: i128, outcome: &Result<Measurement, String>) -> Strin
 /// Shows a file as if its measurements came now.
 fn replay(context: &mut Context<'_>, from: &Path, mut output: Output) -> Result<Report, Failure> {
     if context.get::<String>(arguments::DEVICE_OPTION).is_some()
-        || context.matches.contains_id("sources") && context.get::<String>("sources").is_some()
+        || context.get::<String>(watching::SOURCES).is_some()
     {
         return Err(Failure::Usage("--from has its clocks in the file: name none".into()));
     }

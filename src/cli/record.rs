@@ -21,7 +21,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn arguments(command: clap::Command) -> clap::Command {
-    arguments::watching(command)
+    arguments::watching(command, "1s")
         .arg(
             Arg::new("file")
                 .value_name("FILE")
@@ -34,8 +34,8 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Measures clocks as monitor does, and adds a line to FILE for each measurement: the \
              JSON objects of monitor --json, which ptpctl-json(7) describes. What is in FILE \
-             stays, so that a recording can be gone on with; two files can be put together with \
-             cat, compressed ones as well.\n\nWhat was measured is in the file within a second. \
+             stays, so that a recording can be gone on with, by one record at a time; two files \
+             can be put together with cat, compressed ones as well.\n\nWhat was measured is in the file within a second. \
              Where the end of a file was cut off, as by a loss of power, what comes before it is \
              kept and read. It ends with --count, --duration, Ctrl-C or SIGTERM.",
         )

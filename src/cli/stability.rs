@@ -31,7 +31,7 @@ pub(super) const COMMAND: Command = Command {
 
 fn arguments(command: clap::Command) -> clap::Command {
     let names = MASKS.iter().map(|mask| mask.name);
-    arguments::watching(command)
+    arguments::watching(command, "100ms")
         .arg(
             arguments::option("from", "FILE", "Take what record has written; - is standard input")
                 .conflicts_with_all([
@@ -54,12 +54,13 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Tells the frequency offset and the drift of a clock, and its deviations over \
              averaging times τ: Allan (ADEV), modified Allan (MDEV), Hadamard (HDEV), time \
              deviation (TDEV) and MTIE, all of them overlapping, from offsets at even distances. \
-             It measures for --duration (30s where nothing else is said, every 100ms), or takes \
-             what record has written; DEVICE picks one of several clocks in a file then.\n\nThe \
+             It measures for --duration (30s where nothing else is said), with DEVICE as \
+             FIRST:SECOND the first clock less the second, or takes what record has written. \
+             There DEVICE picks one of several, by its clock or as CLOCK:REFERENCE.\n\nThe \
              intervals hold the true deviation with a probability of 68.3 %: by the noise that \
              the offsets turn out to have (their lag 1 autocorrelation) and its degrees of \
              freedom. MTIE is no mean and has none. Few missing offsets are filled in on the line \
-             between their neighbours; beyond a step or a longer gap the longest stretch counts. \
+             between their neighbours, of two at one place the first counts; beyond a step or a longer gap the longest stretch counts. \
              Both are said.\n\nWith --mask it judges the clock by limits of ITU-T \
              Recommendations, at ten averaging times a decade and at the mask's corners, up to \
              where the offsets reach, and exits with 1 where one isn't kept, or nothing of it can be \
@@ -84,7 +85,6 @@ fn masks_text() -> String {
 
 /// How long it is measured where nothing else is said.
 const USUAL: Duration = Duration::from_secs(30);
-const USUAL_INTERVAL: Duration = Duration::from_millis(100);
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let file = picture::file(context)?;
@@ -167,8 +167,7 @@ type Measured = (Label, Vec<Point>, Option<i64>, Option<Signals>);
 
 /// Measures a clock for a while.
 fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
-    let mut pace = arguments::pace(context);
-    pace.interval = context.get("interval").unwrap_or(USUAL_INTERVAL);
+    let mut pace = arguments::pace(context)?;
     if pace.count.is_none() && pace.duration.is_none() {
         pace.duration = Some(USUAL);
     }

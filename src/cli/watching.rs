@@ -11,9 +11,12 @@ use clap::{Arg, ArgAction};
 use std::path::Path;
 use std::time::Duration;
 
+/// The argument of [`sources_argument`].
+pub(super) const SOURCES: &str = "sources";
+
 /// The clocks, for monitor and record.
 pub(super) fn sources_argument() -> Arg {
-    Arg::new("sources")
+    Arg::new(SOURCES)
         .value_name("DEVICE")
         .action(ArgAction::Append)
         .num_args(0..)
@@ -51,10 +54,10 @@ pub(super) enum Goes {
 
 /// The clocks that the command line names, and how often they are measured.
 pub(super) fn sources(context: &Context<'_>) -> Result<(Vec<Source>, Pace), Failure> {
-    let pace = arguments::pace(context);
+    let pace = arguments::pace(context)?;
     let limit = arguments::limit_in(context, pace.interval);
     let clock: SystemClock = context.required("clock")?;
-    let given = context.matches.try_get_many::<String>("sources").ok().flatten();
+    let given = context.matches.try_get_many::<String>(SOURCES).ok().flatten();
     let mut names: Vec<String> = given.into_iter().flatten().cloned().collect();
     names.extend(context.get::<String>(arguments::DEVICE_OPTION));
     if names.is_empty() {
@@ -140,7 +143,9 @@ pub(super) fn tell_damage(context: &Context<'_>, damage: Damage, from: &Path) {
     let from = from.display();
     if damage.lines > 0 {
         let lines = damage.lines;
-        context.printer.aside(&format!("{from}: {lines} lines are no measurements, and left out"));
+        context
+            .printer
+            .aside(&format!("{from}: lines left out, which are no measurements: {lines}"));
     }
     if damage.cut {
         context.printer.aside(&format!(

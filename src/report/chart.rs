@@ -345,7 +345,12 @@ impl Unit {
     /// Writes a number of nanoseconds with four digits or so.
     pub(crate) fn write(self, nanoseconds: f64) -> String {
         let (scale, unit) = self.fitting(nanoseconds);
-        format!("{} {unit}", short(nanoseconds / scale))
+        let number = nanoseconds / scale;
+        if number != 0.0 && number.abs() < 0.001 && scale > 1.0 {
+            // A unit that was chosen stays, down to picoseconds.
+            return format!("{} {unit}", without_zeros(format!("{number:.12}")));
+        }
+        format!("{} {unit}", short(number))
     }
 }
 
@@ -362,7 +367,10 @@ pub(crate) fn short(number: f64) -> String {
         () if size >= 0.001 => 6,
         () => return format!("{number:.2e}"),
     };
-    let mut text = format!("{number:.decimals$}");
+    without_zeros(format!("{number:.decimals$}"))
+}
+
+fn without_zeros(mut text: String) -> String {
     if text.contains('.') {
         text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
     }
@@ -416,6 +424,7 @@ mod tests {
         assert_eq!(Unit::Fitting.write(512.25), "512.2 ns");
         assert_eq!(Unit::Fitting.write(-1_500.0), "-1.5 us");
         assert_eq!(Unit::Microseconds.write(12.0), "0.012 us");
+        assert_eq!(Unit::Seconds.write(8.25), "0.00000000825 s");
         assert_eq!(span(-300.0), "-5 min");
         assert_eq!(short(0.0), "0");
     }

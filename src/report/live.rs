@@ -430,6 +430,10 @@ impl Live {
         let mut pressed = false;
         while let Some(key) = terminal.key()? {
             pressed = true;
+            if key == Key::Suspend {
+                terminal.suspend()?;
+                continue;
+            }
             if !self.view.press(key, width.saturating_sub(super::chart::NUMBERS + 1) * 2) {
                 return Ok(false);
             }

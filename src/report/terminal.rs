@@ -2,6 +2,8 @@
 
 use super::chart::Canvas;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io::{self, Stdin, Stdout, Write};
 use std::os::fd::AsFd;
 use termion::event::{Event, Key as Pressed, parse_event};
@@ -14,6 +16,8 @@ pub(crate) enum Key {
     Character(char),
     /// Ctrl-C, Ctrl-D, Escape.
     End,
+    /// Ctrl-Z.
+    Suspend,
     Other,
 }
 
@@ -26,10 +30,30 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn take() -> io::Result<Self> {
-        let mut screen = io::stdout().into_raw_mode()?;
-        write!(screen, "{ToAlternateScreen}{}", termion::cursor::Hide)?;
-        screen.flush()?;
-        Ok(Self { screen, keys: io::stdin(), colour: is_coloured() })
+        let screen = io::stdout().into_raw_mode()?;
+        let mut terminal = Self { screen, keys: io::stdin(), colour: is_coloured() };
+        terminal.enter()?;
+        Ok(terminal)
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        write!(self.screen, "{ToAlternateScreen}{}", termion::cursor::Hide)?;
+        self.screen.flush()
+    }
+
+    fn leave(&mut self) -> io::Result<()> {
+        write!(self.screen, "{}{ToMainScreen}", termion::cursor::Show)?;
+        self.screen.flush()
+    }
+
+    /// Gives the terminal back to the shell that Ctrl-Z calls for, until that calls for this again.
+    pub(crate) fn suspend(&mut self) -> io::Result<()> {
+        self.leave()?;
+        self.screen.suspend_raw_mode()?;
+        // All of the job, as the terminal itself does it.
+        kill(Pid::from_raw(0), Signal::SIGTSTP)?;
+        self.screen.activate_raw_mode()?;
+        self.enter()
     }
 
     /// Columns and rows.
@@ -43,8 +67,7 @@ impl Terminal {
 
     /// The next key that was pressed, if one was.
     pub(crate) fn key(&mut self) -> io::Result<Option<Key>> {
-        let mut ready = [PollFd::new(self.keys.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut ready, PollTimeout::ZERO).unwrap_or(0) == 0 {
+        if !is_ready(&self.keys, 0) {
             return Ok(None);
         }
         // Unbuffered: what is buffered, `poll` doesn't see.
@@ -58,12 +81,13 @@ impl Terminal {
         }
         let [first] = first;
         // Escape alone is a key; with more behind it, it begins one.
-        if first == 0x1b && !is_ready(&self.keys) {
+        if first == 0x1b && !is_ready(&self.keys, TOGETHER) {
             return Ok(Some(Key::End));
         }
         Ok(Some(match parse_event(first, &mut rest(&self.keys)) {
             Ok(Event::Key(Pressed::Char(c))) => Key::Character(c),
             Ok(Event::Key(Pressed::Ctrl('c' | 'd') | Pressed::Esc)) => Key::End,
+            Ok(Event::Key(Pressed::Ctrl('z'))) => Key::Suspend,
             _ => Key::Other,
         }))
     }
@@ -76,8 +100,9 @@ impl Terminal {
             if row > 0 {
                 frame.push_str("\r\n");
             }
-            frame.push_str(line);
+            // First: behind a line as long as the terminal is wide it would take its last letter.
             frame.push_str("\x1b[K");
+            frame.push_str(line);
         }
         frame.push_str("\x1b[J\x1b[?2026l");
         self.screen.write_all(frame.as_bytes())?;
@@ -88,8 +113,7 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         // At once: a signal may end the process next.
-        let _ = write!(self.screen, "{}{ToMainScreen}", termion::cursor::Show);
-        let _ = self.screen.flush();
+        let _ = self.leave();
     }
 }
 
@@ -98,16 +122,19 @@ fn is_coloured() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn is_ready(keys: &Stdin) -> bool {
+/// The bytes of one key come within this of each other, in milliseconds, over a slow line, too.
+const TOGETHER: u8 = 50;
+
+fn is_ready(keys: &Stdin, within: u8) -> bool {
     let mut ready = [PollFd::new(keys.as_fd(), PollFlags::POLLIN)];
-    poll(&mut ready, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    poll(&mut ready, PollTimeout::from(within)).is_ok_and(|ready| ready > 0)
 }
 
 /// What is behind the first byte of a key, as far as it is there.
 fn rest(keys: &Stdin) -> impl Iterator<Item = io::Result<u8>> {
     std::iter::from_fn(move || {
         let mut next = [0];
-        let there = is_ready(keys) && nix::unistd::read(keys.as_fd(), &mut next) == Ok(1);
+        let there = is_ready(keys, TOGETHER) && nix::unistd::read(keys.as_fd(), &mut next) == Ok(1);
         let [next] = next;
         there.then_some(Ok(next))
     })

@@ -3,12 +3,14 @@
 use crate::common::{Run, TemporaryFile, program, ptpctl, run};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::tcgetattr;
-use nix::unistd::Pid;
+use nix::sys::stat::Mode;
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, mkfifo};
 use std::fs::File;
-use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -162,7 +164,7 @@ fn a_file_whose_end_was_cut_off_counts_up_to_there() {
     assert!(run.stderr.contains("its end was cut off"), "{}", run.stderr);
     let run = ptpctl(&format!("monitor --json --from {path}"));
     assert_eq!(run.lines().len(), 9);
-    assert!(run.stderr.contains("1 lines are no measurements"), "{}", run.stderr);
+    assert!(run.stderr.contains("lines left out, which are no measurements: 1"), "{}", run.stderr);
 }
 
 #[test]
@@ -329,6 +331,137 @@ fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("a pid"))
 }
 
+#[test]
+fn what_cannot_be_written_is_told_before_it_is_measured() {
+    ptpctl("record - mock").failed(2, "monitor --json");
+    for command in ["offset", "monitor --count 1", "stability", "diff mock:igb"] {
+        let line = format!("{command} --plot /nonexistent/a.svg mock");
+        ptpctl(&line).failed(1, "can't draw /nonexistent/a.svg");
+    }
+}
+
+#[test]
+fn two_cannot_add_to_one_file() {
+    let file = file("two", "jsonl.zst");
+    let path = file.0.display().to_string();
+    let mut first = program()
+        .args(["record", "--interval", "5ms", &path, "mock:igb"])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("started");
+    while std::fs::metadata(&file.0).map_or(0, |found| found.len()) < 100 {
+        thread::sleep(Duration::from_millis(20));
+    }
+    ptpctl(&format!("record --count 1 {path} {MOCK}")).failed(1, "another process adds to it");
+    kill(pid(&first), Signal::SIGTERM).expect("sent");
+    first.wait().expect("ended");
+    let run = ptpctl(&format!("monitor --from {path}")).done();
+    assert_eq!(run.stderr, "", "the file is whole");
+}
+
+#[test]
+fn a_signal_ends_what_waits_for_a_pipe() {
+    let pipe = file("pipe", "jsonl");
+    mkfifo(&pipe.0, Mode::S_IRWXU).expect("a pipe");
+    let path = pipe.0.display().to_string();
+    let signalled = |mut child: Child| {
+        thread::sleep(Duration::from_millis(300));
+        kill(pid(&child), Signal::SIGTERM).expect("sent");
+        assert_eq!(child.wait().expect("ended").signal(), Some(Signal::SIGTERM as i32));
+    };
+    // Nobody reads it.
+    let start = |command: &mut Command| command.stdout(Stdio::null()).spawn().expect("started");
+    signalled(start(program().args(["record", &path, "mock:igb"])));
+    // Nobody writes it.
+    signalled(start(program().args(["monitor", "--from", &path])));
+    // It is silent.
+    let mut silent = program();
+    let mut child = start(silent.args(["monitor", "--from", "-"]).stdin(Stdio::piped()));
+    let pipe = child.stdin.take();
+    signalled(child);
+    drop(pipe);
+    // Who reads it has stopped.
+    let mut command = program();
+    command.args(["record", "--interval", "1ms", &path, "mock:igb"]);
+    let writer = start(&mut command);
+    let reader = File::open(&path).expect("opened");
+    thread::sleep(Duration::from_secs(1));
+    signalled(writer);
+    drop(reader);
+}
+
+#[test]
+fn a_line_that_comes_through_a_pipe_is_printed_at_once() {
+    let line = ptpctl(&format!("monitor --json --count 1 {MOCK}")).done().stdout;
+    let mut child = program()
+        .args(["monitor", "--json", "--from", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut to = child.stdin.take().expect("a pipe");
+    let mut from = BufReader::new(child.stdout.take().expect("a pipe"));
+    for _ in 0..3 {
+        to.write_all(line.as_bytes()).expect("written");
+        let mut printed = String::new();
+        from.read_line(&mut printed).expect("read");
+        assert_eq!(printed, line);
+    }
+    drop(to);
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+}
+
+#[test]
+fn what_is_compressed_is_known_without_its_name() {
+    let file = file("unnamed", "jsonl.zst");
+    ptpctl(&format!("record --count 3 {} {MOCK}", file.0.display())).done();
+    let from = File::open(&file.0).expect("opened");
+    let run = run(program().args(["monitor", "--json", "--from", "-"]).stdin(from));
+    assert_eq!(run.done().lines().len(), 3);
+}
+
+#[test]
+fn a_file_without_a_measurement_is_an_error() {
+    let file = file("empty", "jsonl");
+    std::fs::write(&file.0, "").expect("written");
+    for command in ["monitor", "stability"] {
+        let line = format!("{command} --from {}", file.0.display());
+        ptpctl(&line).failed(1, "has no measurement");
+    }
+}
+
+#[test]
+fn stability_picks_one_of_several_of_a_file() {
+    let file = file("several", "jsonl");
+    let path = file.0.display();
+    let other = "mock:igb,time=virtual,offset=1us";
+    ptpctl(&format!("record --count 20 {path} {MOCK} {MOCK}:{other}")).done();
+    let run = ptpctl(&format!("stability --from {path} {MOCK}"));
+    run.failed(2, &format!("has several: {MOCK}:realtime, {MOCK}:{other}"));
+    for reference in ["realtime", other] {
+        let line = format!("stability --json --from {path} {MOCK}:{reference}");
+        assert_eq!(ptpctl(&line).done().json()["reference"], reference);
+    }
+}
+
+#[test]
+fn stability_of_two_clocks_is_that_of_their_difference() {
+    let other = "mock:igb,time=virtual,offset=1us";
+    let json = ptpctl(&format!("stability --json --count 20 {MOCK}:{other}")).done().json();
+    assert_eq!(json["reference"], other);
+}
+
+#[test]
+fn measurements_are_counted_not_attempts_and_a_gone_clock_costs_no_time() {
+    // It is there for 100 ms at a time, and gone at once after.
+    let line = "monitor --count 30 --interval 20ms --json mock:igb,remove=100ms";
+    let lines = ptpctl(line).done().lines();
+    assert_eq!(lines.iter().filter(|line| line["lost"].is_null()).count(), 30);
+    let began = std::time::Instant::now();
+    ptpctl("monitor --duration 1s --interval 20ms --json mock:igb,remove=100ms").done();
+    assert!(began.elapsed() >= Duration::from_millis(950), "{:?}", began.elapsed());
+}
+
 /// What a program draws on a terminal of this size until a key is pressed or a signal sent.
 fn on_a_terminal(columns: u16, rows: u16, end: impl FnOnce(&Child, &mut File)) -> (String, Child) {
     let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
@@ -340,6 +473,8 @@ fn on_a_terminal(columns: u16, rows: u16, end: impl FnOnce(&Child, &mut File)) -
         .stdin(screen.try_clone().expect("a terminal"))
         .stdout(screen.try_clone().expect("a terminal"))
         .stderr(Stdio::piped())
+        // Ctrl-Z stops all of a job.
+        .process_group(0)
         .spawn()
         .expect("started");
     let mut reading = keyboard.try_clone().expect("a terminal");
@@ -348,7 +483,7 @@ fn on_a_terminal(columns: u16, rows: u16, end: impl FnOnce(&Child, &mut File)) -
         let mut some = [0; 4_096];
         while let Ok(number @ 1..) = reading.read(&mut some) {
             drawn.extend_from_slice(&some[..number]);
-            if drawn.ends_with(b"\x1b[?1049l") || drawn.ends_with(b"<end>") {
+            if drawn.ends_with(b"<end>") {
                 break;
             }
         }
@@ -384,6 +519,38 @@ fn on_a_terminal_it_draws_and_gives_the_terminal_back() {
     check(on_a_terminal(200, 60, keys(b" u0+-brq")), Some(0));
     check(on_a_terminal(20, 3, keys(b"\x03")), Some(0));
     check(on_a_terminal(80, 24, signal(Signal::SIGTERM)), None);
+    check(on_a_terminal(80, 24, signal(Signal::SIGQUIT)), None);
+    // The bytes of an arrow may come one by one.
+    let slowly = |_: &Child, keyboard: &mut File| {
+        for byte in b"\x1b[A" {
+            keyboard.write_all(&[*byte]).expect("pressed");
+            thread::sleep(Duration::from_millis(5));
+        }
+        thread::sleep(Duration::from_millis(300));
+        keyboard.write_all(b"bq").expect("pressed");
+    };
+    let (drawn, mut child) = on_a_terminal(80, 24, slowly);
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    let frames = drawn.matches("\x1b[?2026h").count();
+    assert!(frames >= 6, "it went on: {frames} frames");
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_until_it_goes_on() {
+    let stop_and_go = |child: &Child, keyboard: &mut File| {
+        keyboard.write_all(b"\x1a").expect("pressed");
+        let stopped = waitpid(pid(child), Some(WaitPidFlag::WUNTRACED)).expect("waited");
+        assert_eq!(stopped, WaitStatus::Stopped(pid(child), Signal::SIGTSTP));
+        let settings = tcgetattr(&*keyboard).expect("its settings");
+        assert!(settings.local_flags.contains(LocalFlags::ECHO | LocalFlags::ICANON));
+        kill(pid(child), Signal::SIGCONT).expect("sent");
+        thread::sleep(Duration::from_millis(300));
+        let settings = tcgetattr(&*keyboard).expect("its settings");
+        assert!(!settings.local_flags.contains(LocalFlags::ICANON));
+        keyboard.write_all(b"q").expect("pressed");
+    };
+    let (_, mut child) = on_a_terminal(80, 24, stop_and_go);
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
 }
 
 #[test]
