@@ -36,7 +36,6 @@
  * that is sent a phase offset for it crashes.
  */
 #include <linux/debugfs.h>
-#include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -102,16 +101,21 @@ static s64 anchor(struct sim *sim)
 	return sim->time;
 }
 
-static s64 now(struct sim *sim)
+static s64 shown_at(struct sim *sim, u64 raw)
 {
 	unsigned long flags;
 	s64 time;
 
 	/* Not anchored anew: each anchor drops a part of a nanosecond. */
 	spin_lock_irqsave(&sim->lock, flags);
-	time = time_at(sim, ktime_get_raw_ns());
+	time = time_at(sim, raw);
 	spin_unlock_irqrestore(&sim->lock, flags);
 	return time;
+}
+
+static s64 now(struct sim *sim)
+{
+	return shown_at(sim, ktime_get_raw_ns());
 }
 
 static struct sim *of(struct ptp_clock_info *info)
@@ -124,15 +128,28 @@ static u32 random_below(u32 limit)
 	return limit ? get_random_u32() % limit : 0;
 }
 
-/* One way of a reading. */
-static void on_the_way(struct sim *sim, bool late)
+/* How long one way of a reading takes. */
+static u32 one_way(struct sim *sim, bool late)
 {
-	u32 ns = sim->read_delay + random_below(sim->read_jitter);
+	return sim->read_delay + random_below(sim->read_jitter) + (late ? random_below(20000) : 0);
+}
 
-	if (late)
-		ns += random_below(20000);
-	if (ns)
-		ndelay(ns);
+/*
+ * The raw time at which the clock is read, after the way there and before the way back.
+ *
+ * On an emulated processor waiting ends a tenth of a microsecond late or so. Half of that is put on
+ * each way, or one of them would always be the longer one. More is an interruption, on the way back.
+ */
+static u64 moment_between(u32 there, u32 back)
+{
+	u64 start = ktime_get_raw_ns(), end = start, more;
+
+	while (end < start + there + back) {
+		cpu_relax();
+		end = ktime_get_raw_ns();
+	}
+	more = end - start - there - back;
+	return start + there + (more < 1000 ? more / 2 : 0);
 }
 
 static int sim_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
@@ -140,14 +157,15 @@ static int sim_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
 {
 	struct sim *sim = of(info);
 	bool late = random_below(1000) < sim->read_late;
+	u32 there = one_way(sim, late), back = one_way(sim, late);
+	u64 moment;
 
 	if (sim->fail_reads)
 		return -(int)sim->fail_reads;
 	ptp_read_system_prets(sts);
-	on_the_way(sim, late);
-	*ts = ns_to_timespec64(now(sim));
-	on_the_way(sim, late);
+	moment = moment_between(there, back);
 	ptp_read_system_postts(sts);
+	*ts = ns_to_timespec64(shown_at(sim, moment));
 	return 0;
 }
 
@@ -166,7 +184,6 @@ static int sim_getcyclesx(struct ptp_clock_info *info, struct timespec64 *ts,
 static void at_one_moment(struct sim *sim, struct system_device_crosststamp *xt)
 {
 	struct system_time_snapshot snapshot;
-	unsigned long flags;
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
 	ktime_get_snapshot_id(xt->clock_id, &snapshot);
@@ -177,9 +194,7 @@ static void at_one_moment(struct sim *sim, struct system_device_crosststamp *xt)
 	xt->sys_realtime = snapshot.real;
 	xt->sys_monoraw = snapshot.raw;
 #endif
-	spin_lock_irqsave(&sim->lock, flags);
-	xt->device = ns_to_ktime(time_at(sim, ktime_to_ns(xt->sys_monoraw)));
-	spin_unlock_irqrestore(&sim->lock, flags);
+	xt->device = ns_to_ktime(shown_at(sim, ktime_to_ns(xt->sys_monoraw)));
 }
 
 static int sim_getcrosststamp(struct ptp_clock_info *info,
