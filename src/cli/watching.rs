@@ -3,10 +3,10 @@
 use super::failure::Failure;
 use super::{Context, arguments};
 use crate::kernel::Signals;
-use crate::phc::{Access, SystemClock};
+use crate::phc::SystemClock;
 use crate::report::Value;
-use crate::watch::{Damage, Label, Limit, Measurement, Pace, Reader, Source, Tick};
-use crate::{Timestamp, Unknown, find};
+use crate::watch::{Damage, Label, Limit, Measurement, Pace, Reader, Source, Tick, Unopened};
+use crate::{Timestamp, Unknown};
 use clap::{Arg, ArgAction};
 use std::path::Path;
 use std::time::Duration;
@@ -74,15 +74,18 @@ pub(super) fn source(
     clock: SystemClock,
     limit: Limit,
 ) -> Result<Source, Failure> {
-    match find::open(name, Access::ReadOnly) {
-        Ok(phc) => context.tell_what_is_left(&phc),
+    let source = match Source::open(name, None, clock, limit) {
         // What is no clock can be two.
-        Err(error) => {
+        Err(Unopened::Find(error)) => {
             let Some((first, second)) = pair(name) else { return Err(error.into()) };
-            return Ok(Source::open(first, Some(second), clock, limit)?);
+            Source::open(first, Some(second), clock, limit)?
         }
+        source => source?,
+    };
+    if let Some(phc) = source.phc() {
+        context.tell_what_is_left(phc);
     }
-    Ok(Source::open(name, None, clock, limit)?)
+    Ok(source)
 }
 
 /// Two names with a colon between them; a mock's own has one, too.
