@@ -15,7 +15,7 @@ use crate::phc::SystemClock;
 use crate::report::chart::Unit;
 use crate::report::plot::{self, Curve, Limit, Picture};
 use crate::report::{Report, Table, Value};
-use crate::watch::{Label, Sampler};
+use crate::watch::{Label, Measurement, Sampler, Tick};
 use clap::ArgAction;
 use clap::builder::PossibleValuesParser;
 use std::path::Path;
@@ -163,10 +163,11 @@ type Deviations = [(Kind, Vec<Deviation>); 5];
 /// Fewer offsets tell nothing of a clock.
 const FEWEST: usize = 8;
 
-type Measured = (Label, Vec<Point>, Option<i64>, Option<Signals>);
+/// A clock's label and offsets, TAI - UTC, and the signals that can have ended it.
+type Found = (Label, Vec<Point>, Option<i64>, Option<Signals>);
 
 /// Measures a clock for a while.
-fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
+fn measure(context: &mut Context<'_>) -> Result<Found, Failure> {
     let mut pace = arguments::pace(context)?;
     if pace.count.is_none() && pace.duration.is_none() {
         pace.duration = Some(USUAL);
@@ -182,31 +183,41 @@ fn measure(context: &mut Context<'_>) -> Result<Measured, Failure> {
     for refusal in &sampler.refusals {
         context.printer.aside(refusal);
     }
-    let mut points = Vec::new();
-    let mut lost = false;
-    watching::follow(
-        |within| sampler.next(within),
-        &signals,
-        |ticks| {
-            for tick in ticks {
-                watching::tell_failed(context, &label, &tick);
-                match tick.outcome {
-                    Ok(one) => {
-                        // What it was before it went away has nothing to do with what comes after.
-                        let stepped = one.stepped || std::mem::take(&mut lost);
-                        points.push(Point { at: one.at, offset: one.offset, stepped });
-                    }
-                    Err(why) => {
-                        lost = true;
-                        context.printer.aside(&format!("{label} is lost: {why}"));
-                    }
-                }
+    let mut measured = Measured::default();
+    let mut take = |ticks: Vec<Tick>| {
+        for tick in ticks {
+            watching::tell_failed(context, &label, &tick);
+            if let Err(why) = &tick.outcome {
+                context.printer.aside(&format!("{label} is lost: {why}"));
             }
-            Ok(Goes::On)
-        },
-    )?;
-    sampler.end().map_err(Failure::Failed)?;
-    Ok((label, points, tai.map(|tai| i64::from(tai.0)), Some(signals)))
+            measured.take(tick.outcome);
+        }
+        Ok(Goes::On)
+    };
+    watching::follow(|within| sampler.next(within), &signals, &mut take)?;
+    take(sampler.end().map_err(Failure::Failed)?)?;
+    Ok((label, measured.points, tai.map(|tai| i64::from(tai.0)), Some(signals)))
+}
+
+/// Offsets as they come, from a clock or from a file.
+#[derive(Default)]
+struct Measured {
+    points: Vec<Point>,
+    is_lost: bool,
+}
+
+impl Measured {
+    fn take(&mut self, outcome: Result<Measurement, String>) {
+        match outcome {
+            Ok(one) => {
+                // What it was before it went away has nothing to do with what comes after.
+                let stepped = one.stepped || self.is_lost;
+                self.is_lost = false;
+                self.points.push(Point { at: one.at, offset: one.offset, stepped });
+            }
+            Err(_) => self.is_lost = true,
+        }
+    }
 }
 
 /// Takes one clock's offsets from a file.
@@ -214,8 +225,7 @@ fn read(context: &mut Context<'_>, from: &Path) -> Result<(Label, Vec<Point>), F
     let wanted = context.named_device()?;
     let mut reader = watching::open(from)?;
     let mut found: Vec<Label> = Vec::new();
-    let mut points = Vec::new();
-    let mut lost = false;
+    let mut measured = Measured::default();
     let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
     while let Some(line) = reader.next().map_err(failed)? {
         if !wanted.as_ref().is_none_or(|wanted| line.label.is_called(wanted)) {
@@ -224,18 +234,11 @@ fn read(context: &mut Context<'_>, from: &Path) -> Result<(Label, Vec<Point>), F
         if !found.contains(&line.label) {
             found.push(line.label);
         }
-        match line.outcome {
-            Ok(one) => {
-                // What it was before it went away has nothing to do with what comes after.
-                let stepped = one.stepped || std::mem::take(&mut lost);
-                points.push(Point { at: one.at, offset: one.offset, stepped });
-            }
-            Err(_) => lost = true,
-        }
+        measured.take(line.outcome);
     }
     watching::tell_damage(context, reader.damage, from);
     match found.as_slice() {
-        [label] => Ok((label.clone(), points)),
+        [label] => Ok((label.clone(), measured.points)),
         [] => Err(Failure::Failed(format!(
             "{} has no measurement{}",
             from.display(),
