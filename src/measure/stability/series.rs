@@ -48,7 +48,16 @@ pub fn series(points: &[Point]) -> Option<Series> {
     if last.place == 0 || span <= 0 {
         return None;
     }
-    let distance = (span + last.place / 2) / last.place;
+    let neighbours = || stretch.iter().zip(stretch.iter().skip(1));
+    // Behind a gap it may go on at other moments than those before would have led to; and one that
+    // is late says nothing.
+    let (sum, number) = neighbours()
+        .filter(|(a, b)| b.place - a.place == 1)
+        .map(|(a, b)| b.point.at - a.point.at)
+        .filter(|distance| (distance - usual).abs() <= usual / 4)
+        .fold((0, 0), |(sum, number), distance| (sum + distance, number + 1));
+    let (sum, number) = if number > 0 { (sum, number) } else { (span, last.place) };
+    let distance = (sum + number / 2) / number;
     let base = first.point.offset.nanoseconds();
     let from_first = |point: &Point| point.offset.nanoseconds().checked_sub(base);
     let moved = i128::from(from_first(last.point)?);
@@ -59,7 +68,7 @@ pub fn series(points: &[Point]) -> Option<Series> {
         i64::try_from(offset).ok().filter(|offset| offset.unsigned_abs() < FARTHEST.unsigned_abs())
     };
     let mut offsets = vec![0_i64];
-    for (a, b) in stretch.iter().zip(stretch.iter().skip(1)) {
+    for (a, b) in neighbours() {
         let steps = b.place - a.place;
         let from = offsets.last().copied()?;
         let to = on_its_place(b)?;
@@ -201,6 +210,14 @@ mod tests {
         let series = series(&points(&all)).expect("one");
         assert_eq!((series.distance, series.offsets.len(), series.left_out), (1_000, 20, 2));
         assert_eq!(series.filled, 1, "the late one fell on the next place");
+    }
+
+    #[test]
+    fn what_goes_on_after_a_gap_at_other_moments_keeps_the_distance() {
+        let at = |n: i128| n * 1_000 + if n < 10 { 0 } else { 5_400 };
+        let all: Vec<_> = (0..20).map(|n| (at(n), 7)).collect();
+        let series = series(&points(&all)).expect("one");
+        assert_eq!((series.distance, series.offsets.len(), series.filled), (1_000, 25, 5));
     }
 
     #[test]
