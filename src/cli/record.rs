@@ -3,6 +3,8 @@
 use super::failure::Failure;
 use super::watching::{self, Goes};
 use super::{Command, Context, arguments, picture};
+use crate::find;
+use crate::phc::Access;
 use crate::report::plot::{Offsets, Picture};
 use crate::report::statistics::Statistics;
 use crate::report::{Report, Table, json};
@@ -56,6 +58,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         let way = "record needs a file: monitor --json prints the same lines";
         return Err(Failure::Usage(way.into()));
     }
+    if is_clock(&path) {
+        let name = path.display();
+        return Err(Failure::Usage(format!("'{name}' is a clock: name a file before it")));
+    }
     let picture = picture::file(context)?;
     let (sources, pace) = watching::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
@@ -104,6 +110,13 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         return Err(Failure::Signal(signals));
     }
     Ok(report)
+}
+
+/// Whether a clock was named where the file belongs.
+fn is_clock(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    let may_be_one = !name.contains('/') || name.starts_with("/dev/ptp");
+    may_be_one && find::open(&name, Access::ReadOnly).is_ok()
 }
 
 /// Measurements on their way into a file, and what is told of them at the end.

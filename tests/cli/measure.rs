@@ -334,6 +334,7 @@ fn pid(child: &Child) -> Pid {
 #[test]
 fn what_cannot_be_written_is_told_before_it_is_measured() {
     ptpctl("record - mock").failed(2, "monitor --json");
+    ptpctl("record mock:igb").failed(2, "is a clock: name a file before it");
     for command in ["offset", "monitor --count 1", "stability", "diff mock:igb"] {
         let line = format!("{command} --plot /nonexistent/a.svg mock");
         ptpctl(&line).failed(1, "can't draw /nonexistent/a.svg");
