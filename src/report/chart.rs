@@ -345,12 +345,7 @@ impl Unit {
     /// Writes a number of nanoseconds with four digits or so.
     pub(crate) fn write(self, nanoseconds: f64) -> String {
         let (scale, unit) = self.fitting(nanoseconds);
-        let number = nanoseconds / scale;
-        if number != 0.0 && number.abs() < 0.001 && scale > 1.0 {
-            // A unit that was chosen stays, down to picoseconds.
-            return format!("{} {unit}", without_zeros(format!("{number:.12}")));
-        }
-        format!("{} {unit}", short(number))
+        format!("{} {unit}", short(nanoseconds / scale))
     }
 }
 
@@ -365,7 +360,11 @@ pub(crate) fn short(number: f64) -> String {
         () if size >= 0.1 => 4,
         () if size >= 0.01 => 5,
         () if size >= 0.001 => 6,
-        () => return format!("{number:.2e}"),
+        () => {
+            let text = format!("{number:.2e}");
+            let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+            return format!("{}e{power}", without_zeros(digits.to_owned()));
+        }
     };
     without_zeros(format!("{number:.decimals$}"))
 }
@@ -424,7 +423,7 @@ mod tests {
         assert_eq!(Unit::Fitting.write(512.25), "512.2 ns");
         assert_eq!(Unit::Fitting.write(-1_500.0), "-1.5 us");
         assert_eq!(Unit::Microseconds.write(12.0), "0.012 us");
-        assert_eq!(Unit::Seconds.write(8.25), "0.00000000825 s");
+        assert_eq!([8.25, -200.0].map(|ns| Unit::Seconds.write(ns)), ["8.25e-9 s", "-2e-7 s"]);
         assert_eq!(span(-300.0), "-5 min");
         assert_eq!(short(0.0), "0");
     }
