@@ -171,12 +171,8 @@ impl Rows for Measured {
                  slewed: the sample with the shortest delay counts, and no rate is told",
             );
         }
-        if let (Some((method, check)), Some(beyond)) = (&self.check, self.contradiction()) {
-            report = report.note(format!(
-                "the {method} method contradicts it: it says {:+} ±{}, and {beyond} are left \
-                 unexplained",
-                check.offset, check.bound
-            ));
+        if let Some(objection) = self.objection() {
+            report = report.note(objection);
         }
         if useless > 0 {
             report = report.note(format!(

@@ -85,6 +85,9 @@ pub(super) fn source(
     if let Some(phc) = source.phc() {
         context.tell_what_is_left(phc);
     }
+    for objection in &source.objections {
+        context.printer.aside(objection);
+    }
     Ok(source)
 }
 

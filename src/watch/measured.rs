@@ -221,6 +221,15 @@ impl Measured {
             .then(|| Offset::from_nanoseconds(bound.saturating_add(claimed)))
     }
 
+    /// What to say of a check that contradicts the offset.
+    pub(crate) fn objection(&self) -> Option<String> {
+        let ((method, check), beyond) = self.check.as_ref().zip(self.contradiction())?;
+        Some(format!(
+            "the {method} method contradicts it: it says {:+} ±{}, and {beyond} are left unexplained",
+            check.offset, check.bound
+        ))
+    }
+
     /// How far the offset lies beyond what the check leaves open; `None` where they agree.
     pub(crate) fn contradiction(&self) -> Option<Offset> {
         let (_, check) = self.check.as_ref()?;

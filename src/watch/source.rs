@@ -79,6 +79,8 @@ pub(crate) struct Source {
     steps: Steps,
     /// A clock that isn't there isn't looked for before this.
     again: Option<Instant>,
+    /// What another method says against the best one.
+    pub(crate) objections: Vec<String>,
 }
 
 /// The clocks of a source while they are there.
@@ -122,11 +124,14 @@ impl Source {
             open: None,
             steps: Steps::default(),
             again: None,
+            objections: Vec::new(),
         };
         let open = source.reopen().map_err(Unopened::Find)?;
         // What can't be measured at all is told at once, not as a clock that is lost.
         for phc in [Some(&open.phc), open.other.as_ref()].into_iter().flatten() {
-            Measured::from(phc, source.clock, Limit::samples(1)).map_err(Unopened::Measure)?;
+            let measured = Measured::from(phc, source.clock, Limit::samples(1));
+            let objection = measured.map_err(Unopened::Measure)?.objection();
+            source.objections.extend(objection.map(|why| format!("{}: {why}", phc.name())));
         }
         source.open = Some(open);
         Ok(source)

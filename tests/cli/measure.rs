@@ -112,6 +112,16 @@ fn a_precise_offset_is_checked_against_another_method() {
 }
 
 #[test]
+fn what_contradicts_a_precise_offset_is_told_before_it_is_measured_again_and_again() {
+    for command in ["monitor", "stability"] {
+        let run = |clock| ptpctl(&format!("{command} --count 9 mock:full,time=virtual{clock}"));
+        assert_eq!(run("").done().stderr, "");
+        let told = run(",fault=precise-late").stderr;
+        assert_eq!(told.matches("contradicts it").count(), 1, "{told}");
+    }
+}
+
+#[test]
 fn what_record_writes_is_what_monitor_prints_and_reads() {
     for extension in ["jsonl", "jsonl.gz", "jsonl.zst"] {
         let file = file(&format!("replay-{extension}"), extension);
