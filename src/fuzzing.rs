@@ -42,7 +42,7 @@ pub fn sysfs(text: &str) {
 
 /// Reads bytes as a file of measurements, and does with them all that can be done.
 pub fn record(bytes: &[u8]) {
-    let Ok(mut reader) = Reader::of(bytes) else { return };
+    let Ok(mut reader) = Reader::of(std::io::Cursor::new(bytes)) else { return };
     let (mut view, mut picture) = (View::default(), plot::Offsets::default());
     picture.begin("a".into());
     view.begin("a".into(), Some(Duration::from_millis(1)));

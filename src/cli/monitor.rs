@@ -44,9 +44,9 @@ fn arguments(command: clap::Command) -> clap::Command {
              clock that comes back is measured again. Elsewhere, or with --lines or --json, it \
              prints a line for each measurement.\n\nA step is told where an offset has moved by \
              more than the bounds and rates of both measurements explain, a millionth of the time \
-             between them, and what the clock has wandered before. Of a clock that tells no bound \
-             (method precise), a ten-thousandth of the time is no step, and a thousandth before its \
-             rate is known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
+             between them (ten, of the first eight), and what the clock usually wanders beyond. Of a \
+             clock that tells no bound (method precise), a ten-thousandth of the time is no step, \
+             and a thousandth before its rate is known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
              shows everything, u changes the unit, b leaves out the band, r begins the statistics \
              anew, Ctrl-Z suspends.\n\nIt needs the same memory however long it runs. A measurement \
              that is late isn't made up for.",

@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::watching::{self, Goes};
 use super::{Command, Context, arguments, picture};
 use crate::find;
+use crate::kernel::Signals;
 use crate::phc::Access;
 use crate::report::plot::{Offsets, Picture};
 use crate::report::statistics::Statistics;
@@ -65,20 +66,25 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let picture = picture::file(context)?;
     let (sources, pace) = watching::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
-    let failed = |error| Failure::Failed(format!("can't write {}: {error}", path.display()));
-    let (recorder, was_cut) = Recorder::append(&path).map_err(failed)?;
-    // A pipe that nobody reads is waited for before: a signal ends that.
-    let signals = watching::catch()?;
-    if was_cut {
-        context.printer.aside(&format!(
-            "{}: its end was cut off: what comes before it is kept",
-            path.display()
-        ));
-    }
+    let failed = |error: io::Error| match error.kind() {
+        // Who reads a pipe has gone, or has stopped reading until a signal came.
+        io::ErrorKind::BrokenPipe => Failure::Output(error),
+        _ if error.raw_os_error().is_none() && Signals::any_came() => Failure::Output(error),
+        _ => Failure::Failed(format!("can't write {}: {error}", path.display())),
+    };
     let sampler =
         Sampler::start(sources, pace, arguments::isolation(context)).map_err(Failure::Failed)?;
     for refusal in &sampler.refusals {
         context.printer.aside(refusal);
+    }
+    let (recorder, was_damaged) = Recorder::append(&path).map_err(failed)?;
+    // A pipe that nobody reads is waited for before: a signal ends that.
+    let signals = watching::catch()?;
+    if was_damaged {
+        let path = path.display();
+        context
+            .printer
+            .aside(&format!("{path}: it was cut off or damaged: what can be read stays"));
     }
     let mut recording = Recording::new(recorder, labels);
     let mut take = |ticks: Vec<Tick>| {
@@ -95,8 +101,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // Also after a signal: a compressed file has an end.
     let answer = answer.and(recording.recorder.finish().map_err(failed));
     match answer {
-        // Who reads a pipe may have stopped reading.
-        Err(_) if signals.came().is_some() => return Err(Failure::Signal(signals)),
+        Err(Failure::Output(_)) if signals.came().is_some() => {
+            return Err(Failure::Signal(signals));
+        }
         answer => answer?,
     }
     let report = match picture {

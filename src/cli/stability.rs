@@ -60,7 +60,7 @@ fn arguments(command: clap::Command) -> clap::Command {
              intervals hold the true deviation with a probability of 68.3 %: by the noise that \
              the offsets turn out to have (their lag 1 autocorrelation) and its degrees of \
              freedom. MTIE is no mean and has none. Few missing offsets are filled in on the line \
-             between their neighbours, of two at one place the first counts; beyond a step or a longer gap the longest stretch counts. \
+             between their neighbours, no more than a tenth of all, and of two at one place the first counts; beyond a step or a longer gap the longest stretch counts. \
              Both are said.\n\nWith --mask it judges the clock by limits of ITU-T \
              Recommendations, at ten averaging times a decade and at the mask's corners, up to \
              where the offsets reach, and exits with 1 where one isn't kept, or nothing of it can be \
@@ -104,7 +104,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let Some(series) = found else {
         let number = points.len();
         let too_few = format!(
-            "{number} offsets of {label} are too few, or at no even distance: it takes {FEWEST}"
+            "{number} offsets of {label} are too few: it takes {FEWEST} at even distances, without a \
+             step or a gap between them"
         );
         return Err(ended.map_or(Failure::Failed(too_few), Failure::Signal));
     };
@@ -236,7 +237,7 @@ fn read(context: &mut Context<'_>, from: &Path) -> Result<(Label, Vec<Point>), F
         }
         measured.take(line.outcome);
     }
-    watching::tell_damage(context, reader.damage, from);
+    watching::tell_damage(context, reader.damage(), from);
     match found.as_slice() {
         [label] => Ok((label.clone(), measured.points)),
         [] => Err(Failure::Failed(format!(
@@ -288,12 +289,13 @@ fn describe(
         .value("reference", label.reference.as_str())
         .rows(
             "offsets",
-            format!("{number}, {distance} s apart, over {length:.3} s"),
+            format!("{number}, {} s apart, over {length:.3} s", shown(distance)),
             vec![
                 ("offsets", number.into()),
                 ("interval_ns", series.distance.into()),
                 ("filled", series.filled.into()),
                 ("left_out", series.left_out.into()),
+                ("crowded", series.crowded.into()),
                 ("whole_seconds_ns", whole_seconds.into()),
             ],
         )
@@ -330,6 +332,12 @@ fn describe(
             series.left_out
         ));
     }
+    if series.crowded > 0 {
+        report = report.note(format!(
+            "{} offsets are left out that come too soon after another",
+            series.crowded
+        ));
+    }
     report
 }
 
@@ -343,13 +351,19 @@ fn noises(allan: &[Deviation], distance: f64) -> String {
     for same in allan.chunk_by(|one, next| one.noise == next.noise) {
         let (Some(first), Some(last)) = (same.first(), same.last()) else { continue };
         let name = first.noise.map_or("not told", |noise| noise.name());
-        parts.push(format!("{name} to {} s", tau(last.factor, distance)));
+        parts.push(format!("{name} to {} s", shown(float(last.factor) * distance)));
     }
     parts.join(", ")
 }
 
-fn tau(factor: usize, distance: f64) -> String {
-    let mut text = format!("{:.9}", float(factor) * distance);
+/// Seconds as people read them, to four digits.
+fn shown(seconds: f64) -> String {
+    format!("{seconds:.3e}").parse().unwrap_or(seconds).to_string()
+}
+
+/// The same for programs, to the nanosecond.
+fn exact(seconds: f64) -> String {
+    let mut text = format!("{seconds:.9}");
     text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
     text
 }
@@ -376,8 +390,8 @@ fn table(all: &Deviations, distance: f64) -> Table {
     columns.push(("noise", ""));
     let mut table = Table::new("deviations", &columns);
     for (place, factor) in factors_of(all).enumerate() {
-        let text = tau(factor, distance);
-        let mut line = vec![(format!("{text} s"), Value::Decimal(text))];
+        let tau = float(factor) * distance;
+        let mut line = vec![(format!("{} s", shown(tau)), Value::Decimal(exact(tau)))];
         for (kind, deviations) in all {
             let Some(one) = deviations.get(place) else { continue };
             line.extend(cells(*kind, one));
@@ -495,8 +509,9 @@ fn drawn(label: &Label, series: &Series, all: &Deviations, masks: &[&Mask]) -> p
     plot::Deviations {
         title: watching::title(label),
         source: format!(
-            "{} offsets, {distance} s apart, from {start}; bars: 68.3 % intervals",
-            series.offsets.len()
+            "{} offsets, {} s apart, from {start}; bars: 68.3 % intervals",
+            series.offsets.len(),
+            shown(distance)
         ),
         curves: all.iter().map(curve).collect(),
         limits,

@@ -153,9 +153,13 @@ pub(super) fn tell_damage(context: &Context<'_>, damage: Damage, from: &Path) {
             .printer
             .aside(&format!("{from}: lines left out, which are no measurements: {lines}"));
     }
+    if damage.gaps > 0 {
+        let parts = damage.gaps;
+        context.printer.aside(&format!("{from}: parts that are damaged, and left out: {parts}"));
+    }
     if damage.cut {
         context.printer.aside(&format!(
-            "{from}: its end was cut off or is damaged: what comes before it counts"
+            "{from}: its end was cut off or is still being written: what comes before it counts"
         ));
     }
 }

@@ -6,7 +6,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{self, Stdin, Stdout, Write};
 use std::os::fd::AsFd;
-use termion::event::{Event, Key as Pressed, parse_event};
 use termion::raw::{IntoRawMode, RawTerminal};
 use termion::screen::{ToAlternateScreen, ToMainScreen};
 
@@ -80,16 +79,35 @@ impl Terminal {
             Err(errno) => return Err(errno.into()),
         }
         let [first] = first;
-        // Escape alone is a key; with more behind it, it begins one.
-        if first == 0x1b && !is_ready(&self.keys, TOGETHER) {
-            return Ok(Some(Key::End));
-        }
-        Ok(Some(match parse_event(first, &mut rest(&self.keys)) {
-            Ok(Event::Key(Pressed::Char(c))) => Key::Character(c),
-            Ok(Event::Key(Pressed::Ctrl('c' | 'd') | Pressed::Esc)) => Key::End,
-            Ok(Event::Key(Pressed::Ctrl('z'))) => Key::Suspend,
+        Ok(Some(match first {
+            0x03 | 0x04 => Key::End,
+            0x1a => Key::Suspend,
+            // Escape alone is a key; with more behind it, it begins one.
+            0x1b if !is_ready(&self.keys, TOGETHER) => Key::End,
+            0x1b => {
+                self.skip_sequence();
+                Key::Other
+            }
+            first if first.is_ascii() => Key::Character(first.into()),
+            // A part of another letter.
             _ => Key::Other,
         }))
+    }
+
+    /// Reads over what an arrow or another such key has behind its Escape.
+    fn skip_sequence(&self) {
+        let next = || {
+            let mut next = [0];
+            let is_there = is_ready(&self.keys, TOGETHER)
+                && nix::unistd::read(self.keys.as_fd(), &mut next) == Ok(1);
+            is_there.then_some(next[0])
+        };
+        // CSI has parameters up to a final byte, SS3 one byte; all else is one with Alt.
+        match next() {
+            Some(b'[') => while next().is_some_and(|byte| !(0x40..=0x7e).contains(&byte)) {},
+            Some(b'O') => drop(next()),
+            _ => {}
+        }
     }
 
     pub(crate) fn draw(&mut self, canvas: &Canvas) -> io::Result<()> {
@@ -128,14 +146,4 @@ const TOGETHER: u8 = 50;
 fn is_ready(keys: &Stdin, within: u8) -> bool {
     let mut ready = [PollFd::new(keys.as_fd(), PollFlags::POLLIN)];
     poll(&mut ready, PollTimeout::from(within)).is_ok_and(|ready| ready > 0)
-}
-
-/// What is behind the first byte of a key, as far as it is there.
-fn rest(keys: &Stdin) -> impl Iterator<Item = io::Result<u8>> {
-    std::iter::from_fn(move || {
-        let mut next = [0];
-        let there = is_ready(keys, TOGETHER) && nix::unistd::read(keys.as_fd(), &mut next) == Ok(1);
-        let [next] = next;
-        there.then_some(Ok(next))
-    })
 }

@@ -1,5 +1,6 @@
 //! Measurements in files: JSON lines, plain or compressed, that can be added to.
 
+mod decoded;
 mod form;
 mod line;
 mod reader;
@@ -32,7 +33,7 @@ mod tests {
             assert_eq!(line.outcome.expect("an offset").offset.nanoseconds(), 7);
             seconds.push(line.at / 1_000_000_000);
         }
-        (seconds, reader.damage.lines, reader.damage.cut)
+        (seconds, reader.damage().lines, reader.damage().cut)
     }
 
     fn each_form(name: &str, check: impl Fn(&Path)) {
@@ -153,18 +154,63 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_cut_off_end_does_not_hide_what_comes_before_it() {
+    fn what_is_behind_the_end_hides_nothing() {
         each_form("tail", |path| {
             add(path, &[line(1), line(2)]);
             let whole = read(path);
-            for tail in [&[0; 512][..], b"\0\0", &whole[..whole.len() - 3]] {
+            for tail in [&[0; 512][..], b"\0\0"] {
                 std::fs::write(path, [&whole, tail].concat()).expect("written");
                 let (read, _, cut) = seconds(path);
-                assert!(read.starts_with(&[1, 2]) && cut, "{read:?}");
+                assert!(read == [1, 2] && cut, "{read:?}");
                 add(path, &[line(9)]);
-                let (read, _, cut) = seconds(path);
-                assert!(read.starts_with(&[1, 2]) && read.ends_with(&[9]) && !cut, "{read:?}");
+                assert_eq!((seconds(path).0, seconds(path).2), (vec![1, 2, 9], false));
             }
+        });
+    }
+
+    #[test]
+    fn damage_hides_only_the_recording_that_has_it() {
+        each_form("inside", |path| {
+            let recordings = [1..=400, 401..=800, 801..=1_200].map(|seconds| {
+                let lines: Vec<_> = seconds.map(line).collect();
+                let _ = std::fs::remove_file(path);
+                add(path, &lines);
+                read(path)
+            });
+            let [first, second, third] = recordings.each_ref().map(Vec::as_slice);
+            let mut flipped = second.to_vec();
+            flipped[second.len() / 2] ^= 0x10;
+            let cut = &second[..second.len() - 10];
+            for damaged in [cut, &flipped] {
+                std::fs::write(path, [first, damaged, third].concat()).expect("written");
+                let before = seconds(path).0;
+                assert!(before.starts_with(&(1..=400).collect::<Vec<_>>()));
+                assert!(before.ends_with(&(802..=1_200).collect::<Vec<_>>()), "{:?}", before.len());
+                add(path, &[line(2_000)]);
+                let (after, _, cut) = seconds(path);
+                assert_eq!(
+                    (&after[..after.len() - 1], after.last(), cut),
+                    (&before[..], Some(&2_000), false)
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn a_damaged_file_that_has_other_names_is_added_to_as_it_is() {
+        each_form("names", |path| {
+            add(path, &(1..=50).map(line).collect::<Vec<_>>());
+            let whole = read(path);
+            std::fs::write(path, &whole[..whole.len() - 10]).expect("cut");
+            let other = beside(path, "other");
+            let _ = std::fs::remove_file(&other);
+            std::fs::hard_link(path, &other).expect("linked");
+            let before = seconds(path).0;
+            add(path, &[line(60)]);
+            assert_eq!(read(path), read(&other), "they are one file");
+            let after = seconds(path).0;
+            assert!(after.starts_with(&before) && after.ends_with(&[60]), "{after:?}");
+            let _ = std::fs::remove_file(&other);
         });
     }
 

@@ -26,7 +26,7 @@ impl Replay {
                     break;
                 }
             }
-            Ok(reader.damage)
+            Ok(reader.damage())
         };
         let thread = thread::Builder::new().name("reader".into()).spawn(read)?;
         Ok(Self { lines, thread, has_ended: false })

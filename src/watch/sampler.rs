@@ -66,6 +66,8 @@ impl Isolation {
 const BATCHES: usize = 256;
 /// Ticks of a fast schedule come together, but not later than this.
 const TOGETHER: Duration = Duration::from_millis(20);
+/// What is being measured when all ends is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// It is looked whether to stop at least this often.
 const SLICE: Duration = Duration::from_millis(100);
 
@@ -138,13 +140,17 @@ impl Sampler {
     /// Stops the thread, and answers whether it was well.
     fn stop(&mut self, rest: &mut Vec<Tick>) -> bool {
         self.stop.store(true, Ordering::Relaxed);
+        let Some(thread) = self.thread.take() else { return true };
+        let began = Instant::now();
         // Whoever measures may wait for room.
-        while let Ok(batch) = self.batches.recv_timeout(SLICE) {
+        while let Some(batch) = self.next(SLICE) {
             rest.extend(batch);
+            if began.elapsed() > PATIENCE {
+                // A measurement of many samples takes long; its thread ends with the process.
+                return true;
+            }
         }
-        let was_well = self.thread.take().is_none_or(|thread| thread.join().is_ok());
-        rest.extend(self.batches.try_iter().flatten());
-        was_well
+        thread.join().is_ok()
     }
 }
 
@@ -172,13 +178,15 @@ struct Watched {
     seen: Instant,
     /// Whether its clock is lost.
     is_lost: bool,
+    /// How often it was measured.
+    measured: u64,
 }
 
 impl Watched {
     fn new(source: Source) -> Self {
         let now = source.phc().and_then(|phc| phc.monotonic().ok());
         let began = now.map_or(0, nanoseconds);
-        Self { source, began, elapsed: 0, seen: Instant::now(), is_lost: false }
+        Self { source, began, elapsed: 0, seen: Instant::now(), is_lost: false, measured: 0 }
     }
 
     /// For how long it has been measured. While its clock is gone, the machine's time goes on.
@@ -205,6 +213,7 @@ impl Watched {
                 // What it was before it went away doesn't count.
                 measurement.stepped &= !self.is_lost;
                 self.is_lost = false;
+                self.measured += 1;
                 Some(Tick { source: place, at: measurement.at, outcome: Ok(measurement) })
             }
             Err(_) if self.is_lost => None,
@@ -221,8 +230,7 @@ impl Schedule {
         let mut batch: Vec<Tick> = Vec::new();
         let mut sent = Instant::now();
         let mut number = 0;
-        let mut counted = 0_u64;
-        while self.pace.count.is_none_or(|count| counted < count) {
+        while !self.has_counted() {
             let due = self.interval().saturating_mul(number);
             if self.pace.duration.is_some_and(|duration| due >= nanoseconds(duration)) {
                 break;
@@ -230,12 +238,12 @@ impl Schedule {
             if !self.wait(due) {
                 break;
             }
-            let before = batch.len();
+            let count = self.pace.count.unwrap_or(u64::MAX);
             for (place, watched) in self.watched.iter_mut().enumerate() {
-                batch.extend(watched.measure(place));
+                if watched.measured < count {
+                    batch.extend(watched.measure(place));
+                }
             }
-            let has_measured = batch.iter().skip(before).any(|tick| tick.outcome.is_ok());
-            counted += u64::from(has_measured);
             number = self.next_number(number);
             let together = self.pace.interval < TOGETHER && sent.elapsed() < TOGETHER;
             if !together && !batch.is_empty() {
@@ -246,6 +254,12 @@ impl Schedule {
             }
         }
         let _ = self.sender.send(batch);
+    }
+
+    /// Whether each clock was measured as often as was asked for.
+    fn has_counted(&self) -> bool {
+        let is_enough = |count| self.watched.iter().all(|watched| watched.measured >= count);
+        self.pace.count.is_some_and(is_enough)
     }
 
     /// The number of the next tick that is still to come: what was missed isn't made up for.

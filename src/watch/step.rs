@@ -21,15 +21,15 @@ pub(super) struct Moment {
 ///
 /// The offset of a clock that isn't stepped moves by what its rate makes of the time between, and
 /// both bounds leave open how far that is. What is beyond that is a step, but for some room: a
-/// millionth of the time, since no clock's rate is quite even, and as much as this clock has gone
-/// beyond before.
+/// millionth of the time, since no clock's rate is quite even, and four times as much as this clock
+/// usually wanders, as the fifth largest of the latest sixteen moves did.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps {
     last: Option<Moment>,
     /// The slope from the measurement before the last to it, and how far that can be off.
     slope: Option<(i128, i128)>,
-    /// How far the latest moves went beyond what is explained.
-    beyond: VecDeque<i128>,
+    /// How far the latest moves were from going on as before.
+    wanders: VecDeque<i128>,
 }
 
 /// Rates here are in millionths of a ppb; so much of them is the time itself.
@@ -40,8 +40,7 @@ const UNKNOWN: i128 = WHOLE / MOST_APART;
 const UNEVEN: i128 = WHOLE / 1_000_000;
 /// As long as it isn't known how even a clock is.
 const MAYBE_UNEVEN: i128 = 10 * UNEVEN;
-/// A servo changes a rate by less than this at once. What moves a clock farther is a step, however
-/// often it happens.
+/// A servo changes a rate by less than this at once.
 const STEERED: i128 = WHOLE / 10_000;
 /// What an offset is off by, in nanoseconds, where nobody tells.
 const UNTOLD: i128 = 1_000;
@@ -50,7 +49,7 @@ const REMEMBERED: usize = 16;
 /// Fewer don't.
 const ENOUGH: usize = 8;
 /// So many of them may be steps.
-const RARE: usize = 2;
+const RARE: usize = 4;
 
 impl Steps {
     /// Takes the next measurement; answers whether a clock was stepped before it.
@@ -59,7 +58,6 @@ impl Steps {
         let span = now.at - last.at;
         if span <= 0 {
             // The reference went back.
-            self.slope = None;
             return true;
         }
         let of_span = |rate: i128| rate.saturating_mul(span) / WHOLE;
@@ -68,14 +66,22 @@ impl Steps {
         let (slow, fast) = self.rates(&last, &now);
         let too_little = of_span(slow) - doubt - moved;
         let too_much = moved - of_span(fast) - doubt;
-        let beyond = too_little.max(too_much).max(0);
-        let is_step = beyond > self.room(of_span);
-        let slope = |nanoseconds: i128| nanoseconds.saturating_mul(WHOLE) / span;
-        self.slope = (!is_step).then(|| (slope(moved), slope(doubt)));
-        if self.beyond.len() == REMEMBERED {
-            self.beyond.pop_front();
+        let mut beyond = too_little.max(too_much).max(0);
+        let room = self.room(of_span);
+        if let Some((slope, slope_doubt)) = self.slope {
+            let wander = (moved - of_span(slope)).abs() - of_span(slope_doubt) - doubt;
+            self.wanders.push_back(wander.max(0));
+            if self.wanders.len() > REMEMBERED {
+                self.wanders.pop_front();
+            }
+            // What goes on as before is no step, whatever the rates say of other moments.
+            beyond = beyond.min(wander);
         }
-        self.beyond.push_back(beyond);
+        let is_step = beyond > room;
+        let slope = |nanoseconds: i128| nanoseconds.saturating_mul(WHOLE) / span;
+        if !is_step || self.slope.is_none() {
+            self.slope = Some((slope(moved), slope(doubt)));
+        }
         is_step
     }
 
@@ -95,19 +101,19 @@ impl Steps {
             (_, _, Some((slope, doubt))) => (slope - doubt - STEERED, slope + doubt + STEERED),
             _ => (-UNKNOWN, UNKNOWN),
         };
-        // A rate that few samples tell says less than what every clock keeps.
-        (slow.max(-UNKNOWN), fast.min(UNKNOWN))
+        // A rate that few samples tell says less than what nearly every clock keeps.
+        if slow < -UNKNOWN && UNKNOWN < fast { (-UNKNOWN, UNKNOWN) } else { (slow, fast) }
     }
 
     /// How far beyond what is explained a clock may move.
     fn room(&self, of_span: impl Fn(i128) -> i128) -> i128 {
-        if self.beyond.len() < ENOUGH {
+        if self.wanders.len() < ENOUGH {
             return of_span(MAYBE_UNEVEN);
         }
-        let mut beyond: Vec<_> = self.beyond.iter().copied().collect();
-        beyond.sort_unstable();
-        let usual = beyond.iter().rev().nth(RARE).copied().unwrap_or(0);
-        (4 * usual).min(of_span(STEERED)).max(of_span(UNEVEN))
+        let mut wanders: Vec<_> = self.wanders.iter().copied().collect();
+        wanders.sort_unstable();
+        let usual = wanders.iter().rev().nth(RARE).copied().unwrap_or(0);
+        (4 * usual).max(of_span(UNEVEN))
     }
 }
 
@@ -196,22 +202,30 @@ mod tests {
 
     #[test]
     fn how_uneven_a_clock_is_isnt_called_a_step() {
-        let wanders: Vec<i64> = (0..200_u64)
-            .map(|second| second.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20) % 5_000)
-            .map(|offset| i64::try_from(offset).unwrap_or(0))
-            .collect();
+        let mut seed = 1_i64;
+        let mut next = || {
+            seed = seed * 1_103_515_245 % (1 << 31) + 12_345;
+            (seed >> 8) % 5_000
+        };
+        let wanders: Vec<_> = (0..200).map(|_| next()).collect();
         assert!(steps(&wanders, Some((0, 10))).is_empty());
         let and_steps: Vec<i64> = wanders
             .iter()
             .enumerate()
             .map(|(place, offset)| offset + if place >= 100 { 200_000 } else { 0 })
             .collect();
-        assert_eq!(steps(&and_steps, Some((0, 10))), [100]);
+        assert_eq!(steps(&and_steps, Some((0, 10))), [100], "{and_steps:?}");
     }
 
     #[test]
-    fn steps_that_come_each_time_are_steps() {
-        let offsets: Vec<i64> = (0..50).map(|second| second % 2 * 300_000).collect();
-        assert_eq!(steps(&offsets, Some((0, 10))).len(), 49);
+    fn a_clock_that_surely_goes_at_another_pace_is_not_stepped() {
+        let fast: Vec<i64> = (0..20).map(|second| second * 5_000_000).collect();
+        assert!(steps(&fast, Some((5_000_000, 10))).is_empty());
+    }
+
+    #[test]
+    fn a_few_steps_hide_no_other() {
+        let offsets: Vec<i64> = (0..60).map(|second| second / 10 * 30_000).collect();
+        assert_eq!(steps(&offsets, Some((0, 10))), [10, 20, 30, 40, 50]);
     }
 }

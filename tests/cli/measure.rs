@@ -171,7 +171,7 @@ fn a_file_whose_end_was_cut_off_counts_up_to_there() {
     assert_eq!((run.status, run.lines().len()), (Some(0), 4));
     assert!(run.stderr.contains("its end was cut off"), "{}", run.stderr);
     let run = ptpctl(&format!("record --count 5 {path} {MOCK}"));
-    assert!(run.stderr.contains("its end was cut off"), "{}", run.stderr);
+    assert!(run.stderr.contains("it was cut off or damaged"), "{}", run.stderr);
     let run = ptpctl(&format!("monitor --json --from {path}"));
     assert_eq!(run.lines().len(), 9);
     assert!(run.stderr.contains("lines left out, which are no measurements: 1"), "{}", run.stderr);

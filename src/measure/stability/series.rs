@@ -16,7 +16,7 @@ pub struct Point {
 /// Offsets at even distances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// From one to the next, in nanoseconds; to three digits, where they tell no more.
+    /// From one to the next on the average, in nanoseconds.
     pub distance: u64,
     /// When the first was measured, in nanoseconds.
     pub start: i128,
@@ -24,25 +24,33 @@ pub struct Series {
     pub offsets: Vec<i64>,
     /// How many of them weren't measured: they lie on the line between their neighbours.
     pub filled: usize,
-    /// How many points are left out: they lie beyond a step or a gap.
+    /// How many points are left out, since they lie beyond a step or a gap.
     pub left_out: usize,
+    /// How many points are left out, since they come too soon after another.
+    pub crowded: usize,
 }
 
 /// So many measurements in a row may be missing and are filled in.
 const LONGEST_GAP: i128 = 10;
+/// Of all offsets one in so many may be filled in: more would be told of than was measured.
+const FEW: usize = 10;
 /// An offset must not be farther than this from the first one.
 const FARTHEST: i64 = 1 << 60;
 
 /// The longest stretch of points without a step or a long gap, at even distances.
 ///
 /// Measurements come a little late now and then: each is moved to its place in the row along the
-/// mean rate of its stretch. Up to ten that are missing in a row are filled in; of two that fall
-/// on one place the first counts.
+/// mean rate of its stretch. Up to ten that are missing in a row are filled in, but no more than a
+/// tenth of all: where more are missing a gap ends a stretch. Of two that fall on one place the
+/// first counts.
 ///
 /// `None` where no stretch has two points.
 pub fn series(points: &[Point]) -> Option<Series> {
     let usual = usual_distance(points)?;
-    let stretch = longest_stretch(points, usual)?;
+    let longest = |gap| longest_stretch(points, usual, gap);
+    let with_gaps = longest(LONGEST_GAP);
+    let has_few = with_gaps.filled() * FEW <= with_gaps.placed.len();
+    let Stretch { placed: stretch, crowded } = if has_few { with_gaps } else { longest(0) };
     let (first, last) = (*stretch.first()?, *stretch.last()?);
     let span = last.point.at - first.point.at;
     if last.place == 0 || span <= 0 {
@@ -57,7 +65,7 @@ pub fn series(points: &[Point]) -> Option<Series> {
         .filter(|distance| (distance - usual).abs() <= usual / 4)
         .fold((0, 0), |(sum, number), distance| (sum + distance, number + 1));
     let (sum, number) = if number > 0 { (sum, number) } else { (span, last.place) };
-    let distance = (sum + number / 2) / number;
+    let distance = round((sum + number / 2) / number, last.place, usual);
     let base = first.point.offset.nanoseconds();
     let from_first = |point: &Point| point.offset.nanoseconds().checked_sub(base);
     let moved = i128::from(from_first(last.point)?);
@@ -81,12 +89,22 @@ pub fn series(points: &[Point]) -> Option<Series> {
         *offset = offset.checked_add(base)?;
     }
     Some(Series {
-        distance: round(u64::try_from(distance).ok()?),
+        distance: u64::try_from(distance).ok()?,
         start: first.point.at,
         filled: offsets.len() - stretch.len(),
-        left_out: points.len() - stretch.len(),
+        left_out: points.len() - stretch.len() - crowded,
+        crowded,
         offsets,
     })
+}
+
+/// A distance without the digits that late first and last measurements put into it: to three
+/// digits, where all places together are moved by less than a thousandth of one.
+fn round(distance: i128, places: i128, usual: i128) -> i128 {
+    let unit = 10_i128.pow(distance.checked_ilog10().unwrap_or(0).saturating_sub(2));
+    let rounded = (distance + unit / 2) / unit * unit;
+    let moved = (rounded - distance).abs().saturating_mul(places);
+    if moved <= usual / 1_000 { rounded } else { distance }
 }
 
 /// A point, and which place in its row it has.
@@ -96,10 +114,26 @@ struct Placed<'a> {
     point: &'a Point,
 }
 
-/// The stretch with the most points, each on a place of its own.
-fn longest_stretch(points: &[Point], usual: i128) -> Option<Vec<Placed<'_>>> {
-    let mut longest = Vec::new();
-    let mut now: Vec<Placed<'_>> = Vec::new();
+/// Points without a step or a gap between them, each on a place of its own.
+#[derive(Clone, Debug, Default)]
+struct Stretch<'a> {
+    placed: Vec<Placed<'a>>,
+    /// How many have none, since it is taken.
+    crowded: usize,
+}
+
+impl Stretch<'_> {
+    /// How many places have no point.
+    fn filled(&self) -> usize {
+        let places = self.placed.last().map_or(0, |last| last.place + 1);
+        usize::try_from(places).unwrap_or(usize::MAX).saturating_sub(self.placed.len())
+    }
+}
+
+/// The stretch with the most points.
+fn longest_stretch(points: &[Point], usual: i128, longest_gap: i128) -> Stretch<'_> {
+    let mut longest = Stretch::default();
+    let mut now = Stretch::default();
     // When the place of the last point is, by all that came before.
     let mut due = 0;
     for point in points {
@@ -108,44 +142,35 @@ fn longest_stretch(points: &[Point], usual: i128) -> Option<Vec<Placed<'_>>> {
                 && last.point.offset.nanoseconds().abs_diff(point.offset.nanoseconds())
                     < FARTHEST.unsigned_abs();
             let places = (point.at.checked_sub(due)?.checked_add(usual / 2)?).div_euclid(usual);
-            (goes_on && (0..=LONGEST_GAP + 1).contains(&places)).then_some((last.place, places))
+            (goes_on && (0..=longest_gap + 1).contains(&places)).then_some((last.place, places))
         };
-        match now.last().and_then(places) {
-            // Its place is taken.
-            Some((_, 0)) => {}
+        match now.placed.last().and_then(places) {
+            Some((_, 0)) => now.crowded += 1,
             Some((place, places)) => {
                 // One that is late tells little of when the next is due, all together tell it.
                 due += places * usual;
                 due += (point.at - due) / FOLLOW;
-                now.push(Placed { place: place + places, point });
+                now.placed.push(Placed { place: place + places, point });
             }
             None => {
                 keep_longer(&mut longest, &mut now);
                 due = point.at;
-                now.push(Placed { place: 0, point });
+                now.placed.push(Placed { place: 0, point });
             }
         }
     }
     keep_longer(&mut longest, &mut now);
-    (!longest.is_empty()).then_some(longest)
+    longest
 }
 
 /// The part of a delay by which the places that follow are moved.
 const FOLLOW: i128 = 8;
 
-fn keep_longer<'a>(longest: &mut Vec<Placed<'a>>, now: &mut Vec<Placed<'a>>) {
-    if now.len() > longest.len() {
-        std::mem::swap(longest, now);
+fn keep_longer<'a>(longest: &mut Stretch<'a>, now: &mut Stretch<'a>) {
+    let ended = std::mem::take(now);
+    if ended.placed.len() > longest.placed.len() {
+        *longest = ended;
     }
-    now.clear();
-}
-
-/// A distance without the digits that late first and last measurements put into it: to three
-/// digits where that is within half a thousandth.
-fn round(distance: u64) -> u64 {
-    let unit = 10_u64.saturating_pow(distance.checked_ilog10().unwrap_or(0).saturating_sub(2));
-    let rounded = distance.saturating_add(unit / 2) / unit * unit;
-    if rounded.abs_diff(distance) <= distance / 2_000 { rounded } else { distance }
 }
 
 /// The median of the distances.
@@ -178,18 +203,35 @@ mod tests {
 
     #[test]
     fn a_distance_has_three_digits_where_more_say_nothing() {
-        assert_eq!(
-            [10_000_474, 99_999_998, 33_333_333, 7].map(round),
-            [10_000_000, 100_000_000, 33_333_333, 7]
-        );
-        assert_eq!(round(1_004_900_000), 1_004_900_000);
+        let rounded = |distance, places| round(distance, places, distance);
+        assert_eq!(rounded(99_999_998, 1_000), 100_000_000);
+        assert_eq!(rounded(33_333_333, 1_000), 33_333_333);
+        assert_eq!(rounded(100_040_000, 20), 100_040_000);
+        assert_eq!(rounded(7, 1), 7);
+    }
+
+    #[test]
+    fn a_distance_that_is_not_round_tells_the_rate_rightly() {
+        // 100 ppm at every 100.04 ms.
+        let all: Vec<_> = (0..200_i64).map(|n| (i128::from(n) * 100_040_000, n * 10_004)).collect();
+        let series = series(&points(&all)).expect("one");
+        assert_eq!((series.distance, series.offsets[199]), (100_040_000, 199 * 10_004));
     }
 
     #[test]
     fn few_that_are_missing_are_filled_in() {
-        let series = series(&points(&[(0, 0), (10, 1), (20, 2), (50, 8), (60, 9)])).expect("one");
-        assert_eq!((series.filled, series.left_out), (2, 0));
-        assert_eq!(series.offsets, [0, 1, 2, 4, 6, 8, 9]);
+        let all: Vec<_> =
+            (0..40).filter(|n| !(21..24).contains(n)).map(|n| (n.into(), n)).collect();
+        let series = series(&points(&all)).expect("one");
+        assert_eq!((series.filled, series.left_out), (3, 0));
+        assert_eq!(series.offsets, (0..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn where_many_are_missing_only_what_was_measured_counts() {
+        let all: Vec<_> = (0..120).filter(|n| n % 12 < 4).map(|n| (n.into(), n)).collect();
+        let series = series(&points(&all)).expect("one");
+        assert_eq!((series.offsets, series.filled, series.left_out), (vec![0, 1, 2, 3], 0, 36));
     }
 
     #[test]
@@ -208,16 +250,16 @@ mod tests {
         all[7] = (7_600, 7);
         all.insert(12, all[11]);
         let series = series(&points(&all)).expect("one");
-        assert_eq!((series.distance, series.offsets.len(), series.left_out), (1_000, 20, 2));
-        assert_eq!(series.filled, 1, "the late one fell on the next place");
+        assert_eq!((series.distance, series.offsets.len(), series.left_out), (1_000, 20, 0));
+        assert_eq!((series.filled, series.crowded), (1, 2), "the late one is on the next place");
     }
 
     #[test]
     fn what_goes_on_after_a_gap_at_other_moments_keeps_the_distance() {
-        let at = |n: i128| n * 1_000 + if n < 10 { 0 } else { 5_400 };
-        let all: Vec<_> = (0..20).map(|n| (at(n), 7)).collect();
+        let at = |n: i128| n * 1_000 + if n < 100 { 0 } else { 5_400 };
+        let all: Vec<_> = (0..200).map(|n| (at(n), 7)).collect();
         let series = series(&points(&all)).expect("one");
-        assert_eq!((series.distance, series.offsets.len(), series.filled), (1_000, 25, 5));
+        assert_eq!((series.distance, series.offsets.len(), series.filled), (1_000, 205, 5));
     }
 
     #[test]

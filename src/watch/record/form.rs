@@ -2,10 +2,9 @@
 
 use crate::kernel::Interruptible;
 use flate2::Compression;
-use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// How a file is compressed.
@@ -15,8 +14,6 @@ pub(super) enum Form {
     Gzip,
     Zstandard,
 }
-
-const BUFFER: usize = 1 << 16;
 
 impl Form {
     /// The form that a file of this name is to have.
@@ -29,32 +26,22 @@ impl Form {
     }
 
     /// The form of what begins so: as far as it goes, where it ends at once.
-    fn beginning(with: &[u8]) -> Self {
-        let is = |mark: &[u8]| {
-            let common = with.len().min(mark.len());
-            common > 0 && with.get(..common) == mark.get(..common)
+    pub(super) fn beginning(with: &[u8]) -> Self {
+        let begins = |form: &Self| {
+            let common = with.len().min(form.mark().len());
+            common > 0 && with.get(..common) == form.mark().get(..common)
         };
-        match () {
-            () if is(&[0x1f, 0x8b]) => Self::Gzip,
-            () if is(&[0x28, 0xb5, 0x2f, 0xfd]) => Self::Zstandard,
-            () => Self::Plain,
-        }
+        [Self::Gzip, Self::Zstandard].into_iter().find(begins).unwrap_or(Self::Plain)
     }
 
-    /// Reads what is compressed or not, whatever it is named.
-    pub(super) fn reader<'a>(
-        from: impl Read + Send + 'a,
-    ) -> io::Result<(Self, Box<dyn BufRead + Send + 'a>)> {
-        let mut from = BufReader::with_capacity(BUFFER, Patient(from));
-        let form = Self::beginning(from.fill_buf()?);
-        let from: Box<dyn BufRead + Send + 'a> = match form {
-            Self::Plain => Box::new(from),
-            Self::Gzip => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(from))),
-            Self::Zstandard => {
-                Box::new(BufReader::with_capacity(BUFFER, zstd::Decoder::with_buffer(from)?))
-            }
-        };
-        Ok((form, from))
+    /// What each compressed part of a file begins with.
+    pub(super) fn mark(self) -> &'static [u8] {
+        match self {
+            Self::Plain => b"",
+            // With the only method that there is.
+            Self::Gzip => &[0x1f, 0x8b, 0x08],
+            Self::Zstandard => &[0x28, 0xb5, 0x2f, 0xfd],
+        }
     }
 
     /// Adds to a file what will be compressed.
@@ -63,22 +50,13 @@ impl Form {
         Ok(match self {
             Self::Plain => Writer::Plain(BufWriter::new(file)),
             Self::Gzip => Writer::Gzip(GzEncoder::new(file, Compression::default())),
-            Self::Zstandard => Writer::Zstandard(zstd::Encoder::new(file, 0)?),
-        })
-    }
-}
-
-/// Reads on after a signal: whoever reads so waits in a thread of its own, or for no pipe.
-struct Patient<R>(R);
-
-impl<R: Read> Read for Patient<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.0.read(into) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                answer => return answer,
+            Self::Zstandard => {
+                let mut encoder = zstd::Encoder::new(file, 0)?;
+                // As gzip has one: what was damaged is to be noticed.
+                encoder.include_checksum(true)?;
+                Writer::Zstandard(encoder)
             }
-        }
+        })
     }
 }
 

@@ -1,18 +1,17 @@
 //! Reads a file of measurements.
 
-use super::form::Form;
+use super::decoded::{Decoded, Raw, is_damage};
 use super::line::Line;
 use std::fs::File;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 
 /// Reads measurements from a file.
 pub(crate) struct Reader<'a> {
-    from: Box<dyn BufRead + Send + 'a>,
+    from: BufReader<Decoded<'a>>,
     line: Vec<u8>,
-    /// What couldn't be read so far.
-    pub(crate) damage: Damage,
+    damage: Damage,
 }
 
 /// What of a file couldn't be read.
@@ -20,8 +19,18 @@ pub(crate) struct Reader<'a> {
 pub(crate) struct Damage {
     /// How many lines were no measurements, and are left out.
     pub(crate) lines: u64,
-    /// Whether the end was cut off.
+    /// Whether its end is missing.
     pub(crate) cut: bool,
+    /// How many damaged parts come before others.
+    pub(crate) gaps: u64,
+}
+
+/// What a look for the next line finds.
+pub(super) enum Found {
+    Line(Line),
+    /// What is no measurement.
+    Other,
+    End,
 }
 
 /// No line is longer than this.
@@ -37,9 +46,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads what a file would have.
-    pub(crate) fn of(from: impl Read + Send + 'a) -> io::Result<Self> {
-        let (_, from) = Form::reader(from)?;
+    pub(crate) fn of(from: impl Raw + 'a) -> io::Result<Self> {
+        let from = BufReader::with_capacity(1 << 16, Decoded::of(from)?);
         Ok(Self { from, line: Vec::new(), damage: Damage::default() })
+    }
+
+    /// What couldn't be read so far.
+    pub(crate) fn damage(&self) -> Damage {
+        Damage { gaps: self.from.get_ref().gaps, ..self.damage }
     }
 
     /// The next measurement; `None` at the end.
@@ -49,30 +63,39 @@ impl<'a> Reader<'a> {
     /// What reading the file answers, unless it can't be decompressed any further.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
-            self.line.clear();
-            match (&mut self.from).take(LONGEST_LINE).read_until(b'\n', &mut self.line) {
-                Ok(0) => return Ok(None),
-                Ok(_) => {}
-                Err(error) if is_damage(&error) => {
-                    self.damage.cut = true;
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            }
-            let is_whole = self.line.ends_with(b"\n");
-            let is_too_long = !is_whole && self.line.len() as u64 == LONGEST_LINE;
-            if is_too_long {
-                self.damage.lines += 1;
-                self.skip_line()?;
-                continue;
-            }
-            match serde_json::from_slice(&self.line) {
-                Ok(line) => return Ok(Some(line)),
-                Err(_) if self.line.iter().all(u8::is_ascii_whitespace) => {}
-                Err(_) if is_whole => self.damage.lines += 1,
-                Err(_) => self.damage.cut = true,
+            match self.find()? {
+                Found::Line(line) => return Ok(Some(line)),
+                Found::Other => {}
+                Found::End => return Ok(None),
             }
         }
+    }
+
+    /// Looks at the next line.
+    pub(super) fn find(&mut self) -> io::Result<Found> {
+        self.line.clear();
+        match (&mut self.from).take(LONGEST_LINE).read_until(b'\n', &mut self.line) {
+            Ok(0) => return Ok(Found::End),
+            Ok(_) => {}
+            Err(error) if is_damage(&error) => {
+                self.damage.cut = true;
+                return Ok(Found::End);
+            }
+            Err(error) => return Err(error),
+        }
+        let is_whole = self.line.ends_with(b"\n");
+        if !is_whole && self.line.len() as u64 == LONGEST_LINE {
+            self.damage.lines += 1;
+            self.skip_line()?;
+            return Ok(Found::Other);
+        }
+        match serde_json::from_slice(&self.line) {
+            Ok(line) => return Ok(Found::Line(line)),
+            Err(_) if self.line.iter().all(u8::is_ascii_whitespace) => {}
+            Err(_) if is_whole => self.damage.lines += 1,
+            Err(_) => self.damage.cut = true,
+        }
+        Ok(Found::Other)
     }
 
     /// Goes on behind the end of a line. Where that can't be read, the next line tells.
@@ -91,9 +114,4 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
-
-/// Whether what is compressed can't be read any further: a decompressor says so, not the kernel.
-pub(super) fn is_damage(error: &io::Error) -> bool {
-    error.raw_os_error().is_none()
 }

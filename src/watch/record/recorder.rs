@@ -1,10 +1,11 @@
 //! Adds to a file of measurements, or makes it.
 
+use super::decoded::{Decoded, is_damage};
 use super::form::{Form, Writer};
-use super::reader::{LONGEST_LINE, Reader, is_damage};
+use super::reader::{Found, LONGEST_LINE, Reader};
 use serde::de::IgnoredAny;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -22,16 +23,16 @@ enum End {
     Line,
     /// Inside a line.
     Inside,
-    /// Where nothing can be decompressed any more.
-    Cut,
+    /// Where nothing can be decompressed any more; or it is damaged before that.
+    Damaged,
 }
 
 impl Recorder {
     /// Opens a file to add to it, or makes it.
     ///
-    /// What is there stays. Where its end was cut off, as by a machine that lost power, what can
-    /// be read of it is kept: behind a line that is no whole one a new line begins, a compressed
-    /// file is written anew first. Answers whether the end was cut off.
+    /// What can be read of it stays. Where its end was cut off, as by a machine that lost power,
+    /// behind a line that is no whole one a new line begins; a compressed file is written anew
+    /// first, so that others can read what is added, too. Answers whether it was damaged.
     ///
     /// # Errors
     ///
@@ -55,15 +56,18 @@ impl Recorder {
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
         let end = end_of(&file, form)?;
-        if end == End::Cut {
-            let restored = restore(&file, path, form)?;
+        // Where it can't be written anew, it is added to as it is: a `Reader` goes on behind the
+        // damage.
+        if end == End::Damaged
+            && let Some(restored) = restore(&file, path, form)?
+        {
             return Ok((Self { to: form.writer(restored)?, _before: Some(file) }, true));
         }
         let mut to = form.writer(file)?;
         if end == End::Inside {
             to.write_all(b"\n")?;
         }
-        Ok((Self { to, _before: None }, end == End::Inside))
+        Ok((Self { to, _before: None }, end != End::Line))
     }
 
     /// Brings what was written so far into the file.
@@ -98,8 +102,8 @@ fn lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// A measurement must come within so many bytes.
-const SOON: u64 = 1 << 20;
+/// A measurement must come within so many lines.
+const SOON: usize = 10_000;
 /// How a line begins that [`Recorder`] was given.
 const BEGIN: &[u8] = b"{\"device\":";
 
@@ -113,18 +117,26 @@ fn is_recording(mut file: &File, form: Form) -> io::Result<bool> {
         _ => {}
     }
     file.rewind()?;
-    let (found, mut from) = Form::reader(file.take(SOON))?;
-    if found != form {
+    let from = Decoded::of(file)?;
+    if from.form() != form {
         return Ok(false);
     }
     let mut begin = Vec::new();
-    let read = (&mut from).take(LONGEST_LINE).read_to_end(&mut begin);
+    let read = from.take(LONGEST_LINE).read_to_end(&mut begin);
     let was_cut = read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
     if (read.is_ok() || was_cut) && begins_a_line(&begin) {
         return Ok(true);
     }
     file.rewind()?;
-    Ok(Reader::of(file.take(SOON))?.next()?.is_some())
+    let mut reader = Reader::of(file)?;
+    for _ in 0..SOON {
+        match reader.find()? {
+            Found::Line(_) => return Ok(true),
+            Found::Other => {}
+            Found::End => break,
+        }
+    }
+    Ok(false)
 }
 
 /// Whether these bytes are the first of a line of a recording, and less than all of them.
@@ -140,7 +152,7 @@ fn end_of(mut file: &File, form: Form) -> io::Result<End> {
     if file.metadata()?.len() == 0 {
         return Ok(End::Line);
     }
-    let (last, cut) = if form == Form::Plain {
+    let (last, is_damaged) = if form == Form::Plain {
         file.seek(SeekFrom::End(-1))?;
         let mut last = [0];
         file.read_exact(&mut last)?;
@@ -149,21 +161,20 @@ fn end_of(mut file: &File, form: Form) -> io::Result<End> {
         drain(file, &mut io::sink())?
     };
     Ok(match last {
-        _ if cut => End::Cut,
+        _ if is_damaged => End::Damaged,
         None | Some(b'\n') => End::Line,
         Some(_) => End::Inside,
     })
 }
 
-/// Decompresses a file as far as that goes. Answers the last byte, and whether there is more that
-/// can't be read.
+/// Decompresses all of a file that can be. Answers the last byte, and whether there was more.
 fn drain(mut file: &File, to: &mut dyn Write) -> io::Result<(Option<u8>, bool)> {
     file.rewind()?;
-    let (_, mut from) = Form::reader(file)?;
+    let mut from = BufReader::with_capacity(1 << 16, Decoded::of(file)?);
     let mut last = None;
     loop {
         let length = match from.fill_buf() {
-            Ok([]) => return Ok((last, false)),
+            Ok([]) => return Ok((last, from.get_ref().gaps > 0)),
             Ok(there) => {
                 to.write_all(there)?;
                 last = there.last().copied();
@@ -176,17 +187,27 @@ fn drain(mut file: &File, to: &mut dyn Write) -> io::Result<(Option<u8>, bool)> 
     }
 }
 
-/// Writes a compressed file anew whose end was cut off, up to there; where it is, with its owner
-/// and permissions.
-fn restore(file: &File, path: &Path, form: Form) -> io::Result<File> {
+/// Writes a compressed file anew that is damaged: all of it that can be read, where it is, with its
+/// owner and permissions. `None` where the folder doesn't allow it, or the file has other names.
+fn restore(file: &File, path: &Path, form: Form) -> io::Result<Option<File>> {
     let path = fs::canonicalize(path)?;
+    let metadata = file.metadata()?;
+    if metadata.nlink() > 1 {
+        return Ok(None);
+    }
     let beside = beside(&path);
     // What was left by one that was killed: whoever has the lock is alone.
     let _ = fs::remove_file(&beside);
-    let new = OpenOptions::new().append(true).read(true).create_new(true).open(&beside)?;
+    let new = match OpenOptions::new().append(true).read(true).create_new(true).open(&beside) {
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM | libc::EROFS)) =>
+        {
+            return Ok(None);
+        }
+        new => new?,
+    };
     let written = (|| {
         lock(&new)?;
-        let metadata = file.metadata()?;
         // Only root can give a file away.
         let _ = fchown(&new, Some(metadata.uid()), Some(metadata.gid()));
         new.set_permissions(metadata.permissions())?;
@@ -200,7 +221,7 @@ fn restore(file: &File, path: &Path, form: Form) -> io::Result<File> {
         fs::rename(&beside, &path)
     })();
     match written {
-        Ok(()) => Ok(new),
+        Ok(()) => Ok(Some(new)),
         Err(error) => {
             let _ = fs::remove_file(&beside);
             Err(error)

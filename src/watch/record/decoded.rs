@@ -1,0 +1,189 @@
+//! What a file has, decompressed, whatever it is named; behind a damaged part it goes on.
+
+use super::form::Form;
+use flate2::bufread::GzDecoder;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+/// A file, or what stands for one. What can't be sought in, as a pipe, ends where it is damaged.
+pub(crate) trait Raw: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Raw for T {}
+
+type Input<'a> = BufReader<Patient<Box<dyn Raw + 'a>>>;
+
+/// Reads a file part by part: each recording that was added to it has its own.
+pub(super) struct Decoded<'a> {
+    form: Form,
+    part: Part<'a>,
+    /// Where the part begins.
+    start: u64,
+    /// How many damaged parts there were before others.
+    pub(super) gaps: u64,
+    /// The line before the damage has to end.
+    owes_line_end: bool,
+}
+
+enum Part<'a> {
+    Plain(Input<'a>),
+    Gzip(GzDecoder<Input<'a>>),
+    Zstandard(zstd::Decoder<'static, Input<'a>>),
+    /// There is no more.
+    End,
+}
+
+/// A pipe has no places: the next damage ends it.
+const UNTOLD: u64 = u64::MAX;
+
+impl<'a> Decoded<'a> {
+    pub(super) fn of(from: impl Raw + 'a) -> io::Result<Self> {
+        let from: Box<dyn Raw + 'a> = Box::new(from);
+        let mut input = BufReader::with_capacity(1 << 16, Patient(from));
+        let start = input.stream_position().unwrap_or(UNTOLD);
+        let form = Form::beginning(input.fill_buf()?);
+        let part = Part::of(form, input)?;
+        Ok(Self { form, part, start, gaps: 0, owes_line_end: false })
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Goes on with the next part; answers whether there is one.
+    fn next_part(&mut self) -> io::Result<bool> {
+        let Some(mut input) = std::mem::replace(&mut self.part, Part::End).into_input() else {
+            return Ok(false);
+        };
+        let next = input.fill_buf()?;
+        if next.is_empty() {
+            return Ok(false);
+        }
+        let is_part = Form::beginning(next) == self.form;
+        self.start = input.stream_position().unwrap_or(UNTOLD);
+        if is_part {
+            self.part = Part::of(self.form, input)?;
+            return Ok(true);
+        }
+        self.resume(input)
+    }
+
+    /// Goes on with the next part that begins behind the start of this one, which is damaged.
+    fn resume(&mut self, mut input: Input<'a>) -> io::Result<bool> {
+        self.owes_line_end = true;
+        let from = self.start.saturating_add(1);
+        if self.form == Form::Plain || input.seek(SeekFrom::Start(from)).is_err() {
+            return Ok(false);
+        }
+        let Some(skipped) = skip_to(self.form.mark(), &mut input)? else { return Ok(false) };
+        self.start = from + skipped;
+        input.seek(SeekFrom::Start(self.start))?;
+        self.part = Part::of(self.form, input)?;
+        self.gaps += 1;
+        Ok(true)
+    }
+}
+
+/// How many bytes there are before the next mark, which is read over; `None` where there is none.
+fn skip_to(mark: &[u8], input: &mut impl BufRead) -> io::Result<Option<u64>> {
+    let mut before = 0;
+    let mut seen = 0;
+    while let Some(&byte) = input.fill_buf()?.first() {
+        input.consume(1);
+        before += 1;
+        // No mark has its first byte a second time.
+        seen = match mark.get(seen) {
+            Some(next) if *next == byte => seen + 1,
+            _ => usize::from(mark.first() == Some(&byte)),
+        };
+        if seen == mark.len() {
+            return Ok(Some(before - mark.len() as u64));
+        }
+    }
+    Ok(None)
+}
+
+impl Read for Decoded<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(first) = into.first_mut().filter(|_| self.owes_line_end) {
+                *first = b'\n';
+                self.owes_line_end = false;
+                return Ok(1);
+            }
+            let answer = match &mut self.part {
+                Part::Plain(input) => return input.read(into),
+                Part::Gzip(decoder) => decoder.read(into),
+                Part::Zstandard(decoder) => decoder.read(into),
+                Part::End => return Ok(0),
+            };
+            match answer {
+                Ok(0) if !into.is_empty() => {
+                    if !self.next_part()? {
+                        return self.end();
+                    }
+                }
+                Err(error) if is_damage(&error) => {
+                    let input = std::mem::replace(&mut self.part, Part::End).into_input();
+                    let goes_on = input.map(|input| self.resume(input)).transpose()?;
+                    if goes_on != Some(true) {
+                        return Err(error);
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+}
+
+impl Decoded<'_> {
+    /// The end, which is a damaged one where something is there that is no part.
+    fn end(&mut self) -> io::Result<usize> {
+        if std::mem::take(&mut self.owes_line_end) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(0)
+    }
+}
+
+impl<'a> Part<'a> {
+    fn of(form: Form, input: Input<'a>) -> io::Result<Self> {
+        Ok(match form {
+            Form::Plain => Self::Plain(input),
+            Form::Gzip => Self::Gzip(GzDecoder::new(input)),
+            Form::Zstandard => Self::Zstandard(zstd::Decoder::with_buffer(input)?.single_frame()),
+        })
+    }
+
+    fn into_input(self) -> Option<Input<'a>> {
+        match self {
+            Self::Plain(input) => Some(input),
+            Self::Gzip(decoder) => Some(decoder.into_inner()),
+            Self::Zstandard(decoder) => Some(decoder.finish()),
+            Self::End => None,
+        }
+    }
+}
+
+/// Whether what is compressed can't be read any further: a decompressor says so, not the kernel.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    error.raw_os_error().is_none()
+}
+
+/// Reads on after a signal: whoever reads so waits in a thread of its own, or for no pipe.
+struct Patient<R>(R);
+
+impl<R: Read> Read for Patient<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(into) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                answer => return answer,
+            }
+        }
+    }
+}
+
+impl<R: Seek> Seek for Patient<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
