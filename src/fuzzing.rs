@@ -44,13 +44,13 @@ pub fn sysfs(text: &str) {
 pub fn record(bytes: &[u8]) {
     let Ok(mut reader) = Reader::of(std::io::Cursor::new(bytes)) else { return };
     let (mut view, mut picture) = (View::default(), plot::Offsets::default());
-    picture.begin("a".into());
+    picture.begin("a");
     view.begin("a".into(), Some(Duration::from_millis(1)));
     let mut points = Vec::new();
     while let Ok(Some(line)) = reader.next() {
         view.add(0, live::Point::of(line.at, &line.outcome));
+        picture.add(0, line.at, &line.outcome);
         let Ok(one) = line.outcome else { continue };
-        picture.add(0, line.at, one.offset, one.bound, one.delay);
         points.push(Point { at: line.at, offset: one.offset, stepped: one.stepped });
     }
     for _ in 0..3 {

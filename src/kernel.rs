@@ -18,7 +18,7 @@ pub use device::Device;
 pub use ethtool::{PhcOfInterface, phc_of_interface};
 pub use netlink::{Provider, Source, timestamp_providers};
 pub use scheduling::{lock_memory, pin_to_cpu, run_in_real_time};
-pub use signals::{Interruptible, Signals};
+pub use signals::{Interruptible, Signals, notice_going_on, went_on};
 pub use system::{system_adjtime, system_gettime};
 
 use nix::errno::Errno;

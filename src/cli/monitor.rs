@@ -116,7 +116,7 @@ impl Output {
     fn begin(&mut self, label: &Label, interval: Option<Duration>) -> Result<(), Failure> {
         let title = watching::title(label);
         if let Some((_, picture)) = &mut self.picture {
-            picture.begin(title.clone());
+            picture.begin(&title);
         }
         if let Some(live) = &mut self.live {
             live.begin(title, interval)?;
@@ -130,11 +130,8 @@ impl Output {
         label: &Label,
         tick: &Tick,
     ) -> Result<(), Failure> {
-        if let Some((_, picture)) = &mut self.picture
-            && let Ok(measurement) = &tick.outcome
-        {
-            let (bound, delay) = (measurement.bound, measurement.delay);
-            picture.add(tick.source, tick.at, measurement.offset, bound, delay);
+        if let Some((_, picture)) = &mut self.picture {
+            picture.add(tick.source, tick.at, &tick.outcome);
         }
         // A live view has no room for why a better method failed.
         if let Some(live) = &mut self.live {

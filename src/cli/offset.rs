@@ -235,7 +235,7 @@ pub(super) fn add_samples(picture: &mut Offsets, title: &str, samples: &[Sample]
         0 => title.to_owned(),
         long => format!("{title} (without {long} interrupted samples)"),
     };
-    let source = picture.begin(title);
+    let source = picture.begin(&title);
     for sample in shown {
         let (before, after) = (sample.before.total_nanoseconds(), sample.after.total_nanoseconds());
         let at = i128::midpoint(before, after);
@@ -244,7 +244,7 @@ pub(super) fn add_samples(picture: &mut Offsets, title: &str, samples: &[Sample]
         let [offset, half, delay] =
             [offset, half, half.saturating_mul(2)].map(Offset::from_nanoseconds);
         let told = sample.before != sample.after;
-        picture.add(source, at, offset, told.then_some(half), told.then_some(delay));
+        picture.add_sample(source, at, offset, told.then_some(half), told.then_some(delay));
     }
 }
 

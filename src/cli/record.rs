@@ -38,9 +38,10 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Measures clocks as monitor does, and adds a line to FILE for each measurement: the \
              JSON objects of monitor --json, which ptpctl-json(7) describes. What is in FILE \
              stays, so that a recording can be gone on with, by one record at a time; two files \
-             can be put together with cat, compressed ones as well.\n\nWhat was measured is in the file within a second. \
-             Where the end of a file was cut off, as by a loss of power, what comes before it is \
-             kept and read. It ends with --count, --duration, Ctrl-C or SIGTERM.",
+             can be put together with cat, compressed ones as well.\n\nWhat was measured is in the \
+             file within a second, and on the disk when the system writes it there. Where the end of \
+             a file was cut off, as by a loss of power, or a part of it is damaged, what can be read \
+             is kept and read. It ends with --count, --duration, Ctrl-C or SIGTERM.",
         )
         .after_help(
             "Examples:\n  \
@@ -141,7 +142,7 @@ impl Recording {
     fn new(recorder: Recorder, labels: Vec<Label>) -> Self {
         let mut offsets = Offsets::default();
         for label in &labels {
-            offsets.begin(watching::title(label));
+            offsets.begin(&watching::title(label));
         }
         let statistics = vec![Statistics::default(); labels.len()];
         let saved_at = Instant::now();
@@ -154,11 +155,9 @@ impl Recording {
         json::write_object(&mut self.recorder, &watching::object(label, tick.at, &tick.outcome))?;
         self.lines += 1;
         watching::tell_failed(context, label, tick);
+        self.offsets.add(tick.source, tick.at, &tick.outcome);
         match &tick.outcome {
-            Ok(one) => {
-                statistics.add(tick.at, one.offset, one.stepped);
-                self.offsets.add(tick.source, tick.at, one.offset, one.bound, one.delay);
-            }
+            Ok(one) => statistics.add(tick.at, one.offset, one.stepped),
             Err(why) => {
                 statistics.lose();
                 context.printer.aside(&format!("{label} is lost: {why}"));

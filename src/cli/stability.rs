@@ -507,7 +507,7 @@ fn drawn(label: &Label, series: &Series, all: &Deviations, masks: &[&Mask]) -> p
     let start = crate::Timestamp::<crate::Unknown>::from_total_nanoseconds(series.start);
     let start = start.and_then(super::rfc3339::format).unwrap_or_default();
     plot::Deviations {
-        title: watching::title(label),
+        title: watching::title(label).replace(char::is_control, "?"),
         source: format!(
             "{} offsets, {} s apart, from {start}; bars: 68.3 % intervals",
             series.offsets.len(),

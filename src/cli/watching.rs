@@ -63,8 +63,16 @@ pub(super) fn sources(context: &Context<'_>) -> Result<(Vec<Source>, Pace), Fail
     if names.is_empty() {
         names.push(context.device()?);
     }
-    let sources = names.iter().map(|name| source(context, name, clock, limit));
-    Ok((sources.collect::<Result<Vec<_>, _>>()?, pace))
+    let mut sources: Vec<Source> = Vec::new();
+    for name in &names {
+        let source = source(context, name, clock, limit)?;
+        if sources.iter().any(|other| other.label() == source.label()) {
+            // Nobody could tell their lines apart.
+            return Err(Failure::Usage(format!("'{name}' is named twice, maybe by another name")));
+        }
+        sources.push(source);
+    }
+    Ok((sources, pace))
 }
 
 /// The clock of a name beside a system clock, or the two that it names.
@@ -91,9 +99,13 @@ pub(super) fn source(
     Ok(source)
 }
 
-/// Two names with a colon between them; a mock's own has one, too.
+/// Two names with a colon between them. A mock's own has colons, too: behind it comes another mock,
+/// or a path.
 fn pair(text: &str) -> Option<(&str, &str)> {
-    let at = text.find(":mock").or_else(|| text.find(':').filter(|_| !text.starts_with("mock")))?;
+    let at = text
+        .find(":mock")
+        .or_else(|| text.find(":/dev/"))
+        .or_else(|| text.find(':').filter(|_| !text.starts_with("mock")))?;
     let (first, second) = (text.get(..at)?, text.get(at + 1..)?);
     (!first.is_empty() && !second.is_empty()).then_some((first, second))
 }
@@ -173,6 +185,8 @@ mod tests {
         assert_eq!(pair("eth0:eth1"), Some(("eth0", "eth1")));
         assert_eq!(pair("eth0:mock:full,offset=1us"), Some(("eth0", "mock:full,offset=1us")));
         assert_eq!(pair("mock:igb:mock"), Some(("mock:igb", "mock")));
+        assert_eq!(pair("mock:igb:/dev/ptp7"), Some(("mock:igb", "/dev/ptp7")));
+        assert_eq!(pair("/dev/ptp0:/dev/ptp7"), Some(("/dev/ptp0", "/dev/ptp7")));
         assert_eq!(pair("mock:igb"), None);
         assert_eq!(pair("eth0:"), None);
         assert_eq!(pair("eth0"), None);

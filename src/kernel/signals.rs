@@ -9,7 +9,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, si
 use nix::unistd::pipe2;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 const CAUGHT: [Signal; 5] =
     [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGALRM];
@@ -28,6 +28,30 @@ extern "C" fn handle(signal: libc::c_int) {
     // SAFETY: `write` is async-signal-safe; a full or closed pipe only answers an errno.
     unsafe { libc::write(PIPE.load(Ordering::SeqCst), [0_u8].as_ptr().cast(), 1) };
     Errno::set_raw(errno);
+}
+
+/// Whether this process was stopped and goes on.
+static WENT_ON: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note_going_on(_: libc::c_int) {
+    WENT_ON.store(true, Ordering::SeqCst);
+}
+
+/// Has it noticed from now on when the process was stopped and goes on.
+///
+/// # Errors
+///
+/// What `sigaction` answers.
+pub fn notice_going_on() -> Result<()> {
+    let handler = SigHandler::Handler(note_going_on);
+    let noted = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler only touches an atomic.
+    unsafe { sigaction(Signal::SIGCONT, &noted) }.map(drop)
+}
+
+/// Whether the process was stopped and goes on since this was asked last.
+pub fn went_on() -> bool {
+    WENT_ON.swap(false, Ordering::SeqCst)
 }
 
 /// Has SIGALRM come every so many seconds; never where 0.

@@ -347,6 +347,16 @@ impl Unit {
         let (scale, unit) = self.fitting(nanoseconds);
         format!("{} {unit}", short(nanoseconds / scale))
     }
+
+    /// Writes it beside an axis: with a power of ten where there is no room for all digits.
+    pub(crate) fn mark(self, nanoseconds: f64) -> String {
+        let text = self.write(nanoseconds);
+        if text.chars().count() <= NUMBERS {
+            return text;
+        }
+        let (scale, unit) = self.fitting(nanoseconds);
+        format!("{} {unit}", power(nanoseconds / scale))
+    }
 }
 
 /// A number with four digits or so, without zeros that say nothing.
@@ -360,13 +370,16 @@ pub(crate) fn short(number: f64) -> String {
         () if size >= 0.1 => 4,
         () if size >= 0.01 => 5,
         () if size >= 0.001 => 6,
-        () => {
-            let text = format!("{number:.2e}");
-            let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
-            return format!("{}e{power}", without_zeros(digits.to_owned()));
-        }
+        () => return power(number),
     };
     without_zeros(format!("{number:.decimals$}"))
+}
+
+/// A number of three digits with a power of ten.
+fn power(number: f64) -> String {
+    let text = format!("{number:.2e}");
+    let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+    format!("{}e{power}", without_zeros(digits.to_owned()))
 }
 
 fn without_zeros(mut text: String) -> String {
@@ -423,6 +436,8 @@ mod tests {
         assert_eq!(Unit::Fitting.write(512.25), "512.2 ns");
         assert_eq!(Unit::Fitting.write(-1_500.0), "-1.5 us");
         assert_eq!(Unit::Microseconds.write(12.0), "0.012 us");
+        assert_eq!(Unit::Nanoseconds.write(-37e9), "-37000000000 ns");
+        assert_eq!(Unit::Nanoseconds.mark(-37e9), "-3.7e10 ns");
         assert_eq!([8.25, -200.0].map(|ns| Unit::Seconds.write(ns)), ["8.25e-9 s", "-2e-7 s"]);
         assert_eq!(span(-300.0), "-5 min");
         assert_eq!(short(0.0), "0");

@@ -299,7 +299,7 @@ impl View {
             _ => vec![lines],
         };
         let figures = rows.end.saturating_sub(lines.len());
-        let write_y = |value: f64| self.unit.write(value);
+        let write_y = |value: f64| self.unit.mark(value);
         let chart_rows = rows.start + 1..figures;
         let mut chart = Chart::new(canvas, chart_rows, (x, &span), (y, &write_y));
         if self.band {
@@ -426,6 +426,7 @@ impl Live {
     /// Does what keys ask for, and draws; answers whether it goes on.
     pub(crate) fn show(&mut self) -> io::Result<bool> {
         let Some(terminal) = &mut self.terminal else { return Ok(true) };
+        terminal.go_on()?;
         let (width, height) = Terminal::size();
         let mut pressed = false;
         while let Some(key) = terminal.key()? {

@@ -1,6 +1,7 @@
 //! A terminal taken over for a while, and given back as it was.
 
 use super::chart::Canvas;
+use crate::kernel::{notice_going_on, went_on};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -29,6 +30,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn take() -> io::Result<Self> {
+        notice_going_on()?;
         let screen = io::stdout().into_raw_mode()?;
         let mut terminal = Self { screen, keys: io::stdin(), colour: is_coloured() };
         terminal.enter()?;
@@ -51,6 +53,16 @@ impl Terminal {
         self.screen.suspend_raw_mode()?;
         // All of the job, as the terminal itself does it.
         kill(Pid::from_raw(0), Signal::SIGTSTP)?;
+        self.take_again()
+    }
+
+    /// Takes the terminal back from a shell, if the process was stopped and goes on.
+    pub(crate) fn go_on(&mut self) -> io::Result<()> {
+        if went_on() { self.take_again() } else { Ok(()) }
+    }
+
+    fn take_again(&mut self) -> io::Result<()> {
+        went_on();
         self.screen.activate_raw_mode()?;
         self.enter()
     }

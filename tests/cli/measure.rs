@@ -4,7 +4,7 @@ use crate::common::{Run, TemporaryFile, program, ptpctl, run};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
-use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, mkfifo};
 use std::fs::File;
@@ -325,6 +325,7 @@ fn wrong_intervals_and_sources_are_told() {
         ("monitor --count 0 mock", "--count"),
         ("monitor --from - --interval 1s", "cannot be used with"),
         ("monitor --from - mock", "name none"),
+        ("monitor mock:igb mock:igb", "is named twice"),
         ("stability --mask g9999 mock", "g8262-option1"),
         ("record", "<FILE>"),
     ] {
@@ -532,18 +533,66 @@ fn on_a_terminal_it_draws_and_gives_the_terminal_back() {
     check(on_a_terminal(80, 24, signal(Signal::SIGTERM)), None);
     check(on_a_terminal(80, 24, signal(Signal::SIGQUIT)), None);
     // The bytes of an arrow may come one by one.
-    let slowly = |_: &Child, keyboard: &mut File| {
+    let slowly = |child: &Child, keyboard: &mut File| {
         for byte in b"\x1b[A" {
             keyboard.write_all(&[*byte]).expect("pressed");
             thread::sleep(Duration::from_millis(5));
         }
         thread::sleep(Duration::from_millis(300));
-        keyboard.write_all(b"bq").expect("pressed");
+        assert!(is_running(child), "it went on");
+        keyboard.write_all(b"q").expect("pressed");
     };
-    let (drawn, mut child) = on_a_terminal(80, 24, slowly);
+    check(on_a_terminal(80, 24, slowly), Some(0));
+}
+
+/// Whether it hasn't ended.
+fn is_running(child: &Child) -> bool {
+    waitpid(pid(child), Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive)
+}
+
+#[test]
+fn whatever_is_typed_does_no_harm() {
+    let type_all = |child: &Child, keyboard: &mut File| {
+        let sequences: [&[u8]; 9] = [
+            b"\x1b[M",
+            b"\x1b[<M",
+            b"\x1b[1",
+            b"\x1b[1;M",
+            b"\x1b[999999~",
+            b"\x1bOP",
+            b"\x1bx",
+            "äβ€".as_bytes(),
+            b"\xff\x00\x7f",
+        ];
+        for sequence in sequences {
+            keyboard.write_all(sequence).expect("pressed");
+            thread::sleep(Duration::from_millis(150));
+            assert!(is_running(child), "{sequence:?}");
+        }
+        keyboard.write_all(b"~q").expect("pressed");
+    };
+    let (_, mut child) = on_a_terminal(80, 24, type_all);
     assert_eq!(child.wait().expect("ended").code(), Some(0));
-    let frames = drawn.matches("\x1b[?2026h").count();
-    assert!(frames >= 6, "it went on: {frames} frames");
+}
+
+#[test]
+fn keys_change_what_is_drawn() {
+    let press = |_: &Child, keyboard: &mut File| {
+        for key in [b" ", b" ", b"u", b"r"] {
+            keyboard.write_all(key).expect("pressed");
+            thread::sleep(Duration::from_millis(250));
+        }
+        keyboard.write_all(b"q").expect("pressed");
+    };
+    let (drawn, _) = on_a_terminal(80, 24, press);
+    let frames: Vec<_> = drawn.split("\x1b[?2026h").collect();
+    assert!(frames.iter().any(|frame| frame.contains("paused")), "{drawn}");
+    let counts: Vec<u32> = frames
+        .iter()
+        .filter_map(|frame| frame.split("  n ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next())
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    assert!(counts.windows(2).any(|two| two[1] < two[0]), "it began anew: {counts:?}");
 }
 
 #[test]
@@ -562,6 +611,65 @@ fn ctrl_z_gives_the_terminal_back_until_it_goes_on() {
     };
     let (_, mut child) = on_a_terminal(80, 24, stop_and_go);
     assert_eq!(child.wait().expect("ended").code(), Some(0));
+}
+
+#[test]
+fn what_was_stopped_takes_the_terminal_again() {
+    let stop_and_go = |child: &Child, keyboard: &mut File| {
+        let settings = tcgetattr(&*keyboard).expect("its settings");
+        kill(pid(child), Signal::SIGSTOP).expect("sent");
+        // As a shell does.
+        let mut cooked = settings.clone();
+        cooked.local_flags.insert(LocalFlags::ECHO | LocalFlags::ICANON);
+        tcsetattr(&*keyboard, SetArg::TCSANOW, &cooked).expect("set");
+        kill(pid(child), Signal::SIGCONT).expect("sent");
+        thread::sleep(Duration::from_millis(300));
+        assert_eq!(tcgetattr(&*keyboard).expect("its settings"), settings);
+        keyboard.write_all(b"q").expect("pressed");
+    };
+    let (drawn, mut child) = on_a_terminal(80, 24, stop_and_go);
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    assert_eq!(drawn.matches("\x1b[?1049h").count(), 2, "{drawn:?}");
+}
+
+#[test]
+fn a_measurement_of_many_samples_delays_no_end() {
+    let mut child = program()
+        .args(["monitor", "--samples", "100000", "mock:igb,read=1ms"])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("started");
+    thread::sleep(Duration::from_millis(500));
+    kill(pid(&child), Signal::SIGTERM).expect("sent");
+    let began = std::time::Instant::now();
+    assert_eq!(child.wait().expect("ended").signal(), Some(Signal::SIGTERM as i32));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_full_disk_is_told_after_a_signal_too() {
+    let child = program()
+        .args(["record", "--interval", "100ms", "/dev/full", "mock:igb"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    thread::sleep(Duration::from_millis(500));
+    kill(pid(&child), Signal::SIGTERM).expect("sent");
+    let output = child.wait_with_output().expect("ended");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("can't write /dev/full: No space left"), "{told}");
+}
+
+#[test]
+fn each_of_several_clocks_is_measured_as_often_as_was_asked_for() {
+    let line = "monitor --count 20 --interval 20ms --json mock:igb mock:e1000e,remove=100ms";
+    let lines = ptpctl(line).done().lines();
+    for device in ["mock:igb", "mock:e1000e,remove=100ms"] {
+        let of_it = |line: &&serde_json::Value| line["device"] == device && line["lost"].is_null();
+        assert_eq!(lines.iter().filter(of_it).count(), 20, "{device}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::super::chart::{Axis, Canvas, Chart, Style, Unit, short, span};
 use super::super::live::{base, float};
 use super::{BAND, BLUE, Drawn, GREY, letters};
 use crate::Offset;
+use crate::watch::Measurement;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::collections::BTreeMap;
@@ -25,11 +26,32 @@ struct Track {
     last: u32,
     /// How many delays there are of a size.
     delays: BTreeMap<i64, u64>,
+    /// Whether the clock is lost.
+    is_lost: bool,
+    /// When the latest offset was.
+    latest: Option<i128>,
+    /// All the time from one to the next, without gaps, and how often that was.
+    apart: (i128, i128),
+}
+
+/// What comes between a point and the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Before {
+    /// Nothing: a line joins them.
+    #[default]
+    Nothing,
+    /// A time in which nothing was measured.
+    Gap,
+    /// A step of one of the clocks.
+    Step,
+    /// A loss of the clock.
+    Loss,
 }
 
 /// One offset, or what several have in common.
 #[derive(Clone, Copy, Debug)]
 struct Point {
+    before: Before,
     at: i128,
     low: i64,
     high: i64,
@@ -37,8 +59,14 @@ struct Point {
 }
 
 impl Point {
+    /// Seconds from a start.
+    fn seconds(&self, start: i128) -> f64 {
+        float(self.at.saturating_sub(start)) * 1e-9
+    }
+
     fn with(self, other: Self) -> Self {
         Self {
+            before: if self.before == Before::Nothing { other.before } else { self.before },
             at: self.at,
             low: self.low.min(other.low),
             high: self.high.max(other.high),
@@ -50,6 +78,8 @@ impl Point {
 /// More points are merged: a picture has fewer columns.
 const MOST: usize = 8_192;
 const HEIGHT: u32 = 420;
+/// So many times the usual distance is a gap.
+const LONG: i128 = 5;
 /// More sources are left out.
 const MOST_TRACKS: usize = 20;
 /// When this century began, on UTC.
@@ -59,15 +89,35 @@ const ROWS: usize = 18;
 
 impl Offsets {
     /// Makes room for one more source, and answers its place.
-    pub(crate) fn begin(&mut self, title: String) -> usize {
-        let (points, delays) = (Vec::new(), BTreeMap::new());
-        self.tracks.push(Track { title, points, merged: 1, last: 0, delays });
+    pub(crate) fn begin(&mut self, title: &str) -> usize {
+        self.tracks.push(Track {
+            // A picture is a text, too, that not every character may be in.
+            title: title.replace(char::is_control, "?"),
+            points: Vec::new(),
+            merged: 1,
+            last: 0,
+            delays: BTreeMap::new(),
+            is_lost: false,
+            latest: None,
+            apart: (0, 0),
+        });
         self.tracks.len() - 1
     }
 
-    /// Takes an offset of the source at a place, at a time; with its bound and delay where they
-    /// are told.
-    pub(crate) fn add(
+    /// Takes a measurement of the source at a place, or its loss.
+    pub(crate) fn add(&mut self, source: usize, at: i128, outcome: &Result<Measurement, String>) {
+        let Some(track) = self.tracks.get_mut(source) else { return };
+        match outcome {
+            Ok(one) => {
+                let before = track.before(at, one.stepped);
+                track.take(at, one.offset, one.bound, one.delay, before);
+            }
+            Err(_) => track.is_lost = true,
+        }
+    }
+
+    /// Takes a sample of the source at a place.
+    pub(crate) fn add_sample(
         &mut self,
         source: usize,
         at: i128,
@@ -75,12 +125,8 @@ impl Offsets {
         bound: Option<Offset>,
         delay: Option<Offset>,
     ) {
-        let Some(track) = self.tracks.get_mut(source) else { return };
-        let (offset, bound) = (offset.nanoseconds(), bound.unwrap_or_default().nanoseconds());
-        let widest = (offset.saturating_sub(bound), offset.saturating_add(bound));
-        track.add(Point { at, low: offset, high: offset, widest });
-        if let Some(delay) = delay {
-            *track.delays.entry(coarse(delay.nanoseconds())).or_default() += 1;
+        if let Some(track) = self.tracks.get_mut(source) {
+            track.take(at, offset, bound, delay, Before::Nothing);
         }
     }
 
@@ -122,9 +168,46 @@ impl Offsets {
 }
 
 impl Track {
+    fn take(
+        &mut self,
+        at: i128,
+        offset: Offset,
+        bound: Option<Offset>,
+        delay: Option<Offset>,
+        before: Before,
+    ) {
+        let (offset, bound) = (offset.nanoseconds(), bound.unwrap_or_default().nanoseconds());
+        let widest = (offset.saturating_sub(bound), offset.saturating_add(bound));
+        self.add(Point { before, at, low: offset, high: offset, widest });
+        if let Some(delay) = delay {
+            *self.delays.entry(coarse(delay.nanoseconds())).or_default() += 1;
+        }
+    }
+
+    /// What comes before an offset at this time.
+    fn before(&mut self, at: i128, stepped: bool) -> Before {
+        let was_lost = std::mem::take(&mut self.is_lost);
+        let Some(apart) = self.latest.replace(at).map(|before| at.saturating_sub(before)) else {
+            return Before::Nothing;
+        };
+        let (sum, number) = self.apart;
+        // Where a time goes back, something else begins.
+        let is_gap = apart < 0 || number >= 3 && apart / LONG > sum / number;
+        if !is_gap {
+            self.apart = (sum.saturating_add(apart), number + 1);
+        }
+        match () {
+            () if was_lost => Before::Loss,
+            () if stepped => Before::Step,
+            () if is_gap => Before::Gap,
+            () => Before::Nothing,
+        }
+    }
+
     fn add(&mut self, point: Point) {
         if self.last < self.merged
             && self.last > 0
+            && point.before == Before::Nothing
             && let Some(last) = self.points.last_mut()
         {
             *last = last.with(point);
@@ -141,16 +224,14 @@ impl Track {
         self.last = 1;
     }
 
-    /// Seconds from the first point.
-    fn seconds(&self, point: &Point) -> f64 {
-        let first = self.points.first().map_or(0, |first| first.at);
-        float(point.at - first) * 1e-9
+    fn start_at(&self) -> i128 {
+        self.points.iter().map(|point| point.at).min().unwrap_or(0)
     }
 
     /// From when the time counts. What is no time of this century is one since the machine's start.
     fn start(&self) -> String {
-        let first = self.points.first().and_then(|first| u64::try_from(first.at).ok());
-        let first = std::time::Duration::from_nanos(first.unwrap_or(0));
+        let first = u64::try_from(self.start_at()).unwrap_or(0);
+        let first = std::time::Duration::from_nanos(first);
         if first < CENTURY {
             return "time from the first sample".into();
         }
@@ -158,8 +239,20 @@ impl Track {
         format!("time from {first}")
     }
 
+    /// What the marks mean that are there.
+    fn marks(&self) -> &'static str {
+        let has = |mark| self.points.iter().any(|point| point.before == mark);
+        match (has(Before::Step), has(Before::Loss)) {
+            (true, true) => "; upright line: step, cross: the clock was gone",
+            (true, false) => "; upright line: step",
+            (false, true) => "; cross: the clock was gone",
+            (false, false) => "",
+        }
+    }
+
     fn length(&self) -> f64 {
-        self.points.last().map_or(0.0, |last| self.seconds(last)).max(1e-6)
+        let last = self.points.iter().map(|point| point.at).max().unwrap_or(0);
+        float(last.saturating_sub(self.start_at())).max(1e3) * 1e-9
     }
 
     /// From where the offsets are written, and the axis from there.
@@ -196,35 +289,63 @@ impl Track {
             .bold_line_style(GREY.mix(0.25))
             .x_labels(7)
             .y_labels(8)
-            .x_desc(self.start())
+            .x_desc(self.start() + self.marks())
             .y_desc("offset (band: where the truth can be)")
             .label_style(letters(15))
             .axis_desc_style(letters(15))
             .x_label_formatter(&|seconds| span(*seconds))
-            .y_label_formatter(&|offset| Unit::Fitting.write(*offset))
+            .y_label_formatter(&|offset| Unit::Fitting.mark(*offset))
             .draw()?;
-        let there = self.points.iter().map(|point| (self.seconds(point), from(point.widest.1)));
-        let back =
-            self.points.iter().rev().map(|point| (self.seconds(point), from(point.widest.0)));
-        chart.draw_series(std::iter::once(Polygon::new(
-            there.chain(back).collect::<Vec<_>>(),
-            BAND.filled(),
-        )))?;
-        let line = |value: fn(&Point) -> i64| {
-            self.points.iter().map(move |point| (self.seconds(point), from(value(point))))
+        let start = self.start_at();
+        let place = |point: &Point, value: i64| (point.seconds(start), from(value));
+        let area = |stretch: &[Point], range: fn(&Point) -> (i64, i64), style: ShapeStyle| {
+            let there = stretch.iter().map(|point| place(point, range(point).1));
+            let back = stretch.iter().rev().map(|point| place(point, range(point).0));
+            Polygon::new(there.chain(back).collect::<Vec<_>>(), style)
         };
+        let stretches = || self.stretches().filter(|stretch| stretch.len() > 1);
+        chart.draw_series(stretches().map(|all| area(all, |point| point.widest, BAND.filled())))?;
+        // A band of one point alone has no width.
+        let alone = self.stretches().filter_map(|stretch| match stretch {
+            [one] => Some(PathElement::new(
+                [place(one, one.widest.0), place(one, one.widest.1)],
+                BAND.stroke_width(2),
+            )),
+            _ => None,
+        });
+        chart.draw_series(alone)?;
+        for (mark, point) in self.points.iter().map(|point| (point.before, point)) {
+            let x = point.seconds(start);
+            match mark {
+                Before::Step => {
+                    let line = [(x, y.low), (x, y.high)];
+                    chart.draw_series([PathElement::new(line, GREY.stroke_width(1))])?;
+                }
+                Before::Loss => {
+                    chart.draw_series([Cross::new((x, y.low), 5, BLACK.stroke_width(2))])?;
+                }
+                Before::Nothing | Before::Gap => {}
+            }
+        }
         if self.merged > 1 {
-            let there = line(|point| point.high).collect::<Vec<_>>();
-            let back = self.points.iter().rev().map(|point| (self.seconds(point), from(point.low)));
-            let area = there.into_iter().chain(back).collect::<Vec<_>>();
-            chart.draw_series(std::iter::once(Polygon::new(area, BLUE.filled())))?;
+            let range = |point: &Point| (point.low, point.high);
+            chart.draw_series(stretches().map(|all| area(all, range, BLUE.filled())))?;
         }
-        chart.draw_series(LineSeries::new(line(|point| point.high), BLUE.stroke_width(1)))?;
-        if self.points.len() <= 200 {
-            let dots = line(|point| point.high).map(|place| Circle::new(place, 2, BLUE.filled()));
-            chart.draw_series(dots)?;
+        for stretch in self.stretches() {
+            let line = stretch.iter().map(|point| place(point, point.high));
+            chart.draw_series(LineSeries::new(line, BLUE.stroke_width(1)))?;
         }
+        let has_dots = self.points.len() <= 200;
+        let dots = self.stretches().filter(|stretch| has_dots || stretch.len() == 1).flatten();
+        chart.draw_series(
+            dots.map(|point| Circle::new(place(point, point.high), 2, BLUE.filled())),
+        )?;
         Ok(())
+    }
+
+    /// Points between which nothing comes.
+    fn stretches(&self) -> impl Iterator<Item = &[Point]> {
+        self.points.chunk_by(|_, next| next.before == Before::Nothing)
     }
 
     fn draw_delays<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
@@ -297,21 +418,27 @@ impl Track {
         let from = |value: i64| float(i128::from(value) - i128::from(base));
         canvas.write(0, top, &self.heading(base), Style::Strong);
         let x = Axis { low: 0.0, high: self.length() * 1.001, logarithmic: false };
-        let write_y = |value: f64| Unit::Fitting.write(value);
+        let write_y = |value: f64| Unit::Fitting.mark(value);
         let mut chart = Chart::new(canvas, top + 1..top + ROWS, (x, &span), (y, &write_y));
-        let mut before: Option<(f64, f64)> = None;
+        let start = self.start_at();
         for point in &self.points {
-            let at = self.seconds(point);
+            let at = point.seconds(start);
             chart.band(at, from(point.widest.0), from(point.widest.1));
         }
+        let mut last: Option<(f64, f64)> = None;
         for point in &self.points {
-            let at = self.seconds(point);
+            let at = point.seconds(start);
+            match point.before {
+                Before::Step => chart.mark(at, '╎'),
+                Before::Loss => chart.mark(at, '×'),
+                Before::Nothing | Before::Gap => {}
+            }
             chart.bar(at, from(point.low), from(point.high));
             let now = (at, from(i64::midpoint(point.low, point.high)));
-            if let Some(before) = before {
-                chart.line(before, now, Style::Line);
+            if let Some(last) = last.filter(|_| point.before == Before::Nothing) {
+                chart.line(last, now, Style::Line);
             }
-            before = Some(now);
+            last = Some(now);
         }
     }
 }
@@ -338,13 +465,13 @@ mod tests {
 
     fn many(number: i128) -> Offsets {
         let mut offsets = Offsets::default();
-        offsets.begin("eth0".into());
+        offsets.begin("eth0");
         for place in 0..number {
             let value = |modulus: i128| {
                 let value = i64::try_from(place % modulus).unwrap_or(0);
                 Offset::from_nanoseconds(value)
             };
-            offsets.add(0, place, value(10), Some(value(100)), Some(value(100_000)));
+            offsets.add_sample(0, place, value(10), Some(value(100)), Some(value(100_000)));
         }
         offsets
     }
@@ -365,6 +492,41 @@ mod tests {
         let shown: u64 = bins.iter().map(|bin| bin.1).sum();
         assert_eq!(shown + beyond, 5_000);
         assert!(bins.len() <= 45 && beyond < 150, "{} {beyond}", bins.len());
+    }
+
+    /// Offsets of 0, a second apart.
+    fn seconds(offsets: &mut Offsets, seconds: std::ops::Range<i128>, stepped: bool) {
+        for (place, second) in seconds.enumerate() {
+            let measurement = Measurement {
+                at: second * 1_000_000_000,
+                offset: Offset::default(),
+                bound: None,
+                delay: None,
+                method: None,
+                stepped: stepped && place == 0,
+                failed: None,
+            };
+            offsets.add(0, measurement.at, &Ok(measurement));
+        }
+    }
+
+    #[test]
+    fn no_line_goes_over_what_was_not_measured() {
+        let mut offsets = Offsets::default();
+        offsets.begin("eth0");
+        seconds(&mut offsets, 0..10, false);
+        seconds(&mut offsets, 40..50, false);
+        seconds(&mut offsets, 50..60, true);
+        offsets.add(0, 60_000_000_000, &Err("gone".into()));
+        seconds(&mut offsets, 90..100, false);
+        seconds(&mut offsets, 0..10, false);
+        let track = offsets.tracks.first().expect("a track");
+        let marks: Vec<_> = track.stretches().map(|stretch| stretch[0].before).collect();
+        let gap = Before::Gap;
+        assert_eq!(marks, [Before::Nothing, gap, Before::Step, Before::Loss, gap]);
+        assert!(track.length() > 98.0 && track.length() < 100.0, "{}", track.length());
+        let text = offsets.text(80).lines(false).join("\n");
+        assert!(text.contains('×') && text.contains('╎'), "{text}");
     }
 
     #[test]
