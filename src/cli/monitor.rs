@@ -44,9 +44,12 @@ fn arguments(command: clap::Command) -> clap::Command {
              clock that comes back is measured again. Elsewhere, or with --lines or --json, it \
              prints a line for each measurement.\n\nA step is told where an offset has moved by \
              more than the bounds and rates of both measurements explain, a millionth of the time \
-             between them (ten, of the first eight), and what the clock usually wanders beyond. Of a \
-             clock that tells no bound (method precise), a ten-thousandth of the time is no step, \
-             and a thousandth before its rate is known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
+             between them (ten, of the first eight), and what the clock usually wanders beyond. \
+             Measurements of 10 ms leave a rate of some hundred millionths open: there, after eight, \
+             it is told where the offset leaves its way by more than twice the bounds, ten millionths \
+             of the time and eight times what it usually wanders. A servo that changes the rate by as \
+             much is told so, too. Of a clock that tells no bound (method precise), a thousandth of \
+             the time is no step before its rate is known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
              shows everything, u changes the unit, b leaves out the band, r begins the statistics \
              anew, Ctrl-Z suspends.\n\nIt needs the same memory however long it runs. A measurement \
              that is late isn't made up for.",

@@ -65,12 +65,14 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         return Err(Failure::Usage(format!("'{name}' is a clock: name a file before it")));
     }
     let picture = picture::file(context)?;
+    if picture.as_ref() == Some(&path) {
+        return Err(Failure::Usage("the recording and its picture have one name".into()));
+    }
     let (sources, pace) = watching::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
     let failed = |error: io::Error| match error.kind() {
-        // Who reads a pipe has gone, or has stopped reading until a signal came.
-        io::ErrorKind::BrokenPipe => Failure::Output(error),
-        _ if error.raw_os_error().is_none() && Signals::any_came() => Failure::Output(error),
+        // Who reads a pipe had stopped reading when a signal came.
+        io::ErrorKind::Other if Signals::any_came() => Failure::Output(error),
         _ => Failure::Failed(format!("can't write {}: {error}", path.display())),
     };
     let sampler =
@@ -83,9 +85,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let signals = watching::catch()?;
     if was_damaged {
         let path = path.display();
-        context
-            .printer
-            .aside(&format!("{path}: it was cut off or damaged: what can be read stays"));
+        context.printer.aside(&format!("{path}: it was cut off or damaged: what is there stays"));
     }
     let mut recording = Recording::new(recorder, labels);
     let mut take = |ticks: Vec<Tick>| {

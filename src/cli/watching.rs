@@ -167,7 +167,9 @@ pub(super) fn tell_damage(context: &Context<'_>, damage: Damage, from: &Path) {
     }
     if damage.gaps > 0 {
         let parts = damage.gaps;
-        context.printer.aside(&format!("{from}: parts that are damaged, and left out: {parts}"));
+        context.printer.aside(&format!(
+            "{from}: damaged parts, whose lines are left out or may be wrong: {parts}"
+        ));
     }
     if damage.cut {
         context.printer.aside(&format!(

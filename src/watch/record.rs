@@ -197,6 +197,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_understood_is_not_removed() {
+        for extension in ["gz", "zst"] {
+            each_form("foreign", |path| {
+                if path.extension().is_none_or(|of_it| of_it != extension) {
+                    return;
+                }
+                add(path, &[line(1), line(2)]);
+                for foreign in [line(5).into_bytes(), b"\x1f\x8b\x08 \x28\xb5\x2f\xfd".to_vec()] {
+                    let before = [read(path), foreign].concat();
+                    std::fs::write(path, &before).expect("written");
+                    assert!(add(path, &[line(9)]));
+                    assert!(read(path).starts_with(&before));
+                    let (read, _, _) = seconds(path);
+                    assert!(read.starts_with(&[1, 2]) && read.ends_with(&[9]), "{read:?}");
+                }
+            });
+        }
+    }
+
+    #[test]
     fn a_damaged_file_that_has_other_names_is_added_to_as_it_is() {
         each_form("names", |path| {
             add(path, &(1..=50).map(line).collect::<Vec<_>>());

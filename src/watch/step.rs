@@ -23,6 +23,10 @@ pub(super) struct Moment {
 /// both bounds leave open how far that is. What is beyond that is a step, but for some room: a
 /// millionth of the time, since no clock's rate is quite even, and four times as much as this clock
 /// usually wanders, as the fifth largest of the latest sixteen moves did.
+///
+/// Few samples tell a rate to some hundred millionths only, which would leave much open. Where that
+/// is so, a clock that has gone its way for a while is stepped when it leaves that way by more than
+/// twice the bounds, ten millionths of the time and eight times as much as it usually wanders.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps {
     last: Option<Moment>,
@@ -68,19 +72,28 @@ impl Steps {
         let too_much = moved - of_span(fast) - doubt;
         let mut beyond = too_little.max(too_much).max(0);
         let room = self.room(of_span);
+        let mut leaves_its_way = false;
         if let Some((slope, slope_doubt)) = self.slope {
-            let wander = (moved - of_span(slope)).abs() - of_span(slope_doubt) - doubt;
-            self.wanders.push_back(wander.max(0));
+            let wander = (moved - of_span(slope)).abs();
+            self.wanders.push_back(wander);
             if self.wanders.len() > REMEMBERED {
                 self.wanders.pop_front();
             }
             // What goes on as before is no step, whatever the rates say of other moments.
-            beyond = beyond.min(wander);
+            let unexplained = wander - of_span(slope_doubt) - doubt;
+            beyond = beyond.min(unexplained);
+            let is_told =
+                |one: Moment| one.sure_pace().is_some_and(|pace| pace.bound < MAYBE_UNEVEN);
+            let is_loose = !is_told(last) || !is_told(now);
+            leaves_its_way = is_loose && self.is_even(of_span, unexplained - doubt);
         }
-        let is_step = beyond > room;
+        let is_step = beyond > room || leaves_its_way;
         let slope = |nanoseconds: i128| nanoseconds.saturating_mul(WHOLE) / span;
-        if !is_step || self.slope.is_none() {
+        if !is_step {
             self.slope = Some((slope(moved), slope(doubt)));
+        } else if self.slope.is_none() {
+            // What a step moved tells no rate.
+            self.slope = Some((i128::midpoint(slow, fast), (fast - slow) / 2));
         }
         is_step
     }
@@ -107,13 +120,21 @@ impl Steps {
 
     /// How far beyond what is explained a clock may move.
     fn room(&self, of_span: impl Fn(i128) -> i128) -> i128 {
-        if self.wanders.len() < ENOUGH {
-            return of_span(MAYBE_UNEVEN);
-        }
+        let unsure = of_span(MAYBE_UNEVEN);
+        self.usual_wander().map_or(unsure, |usual| (4 * usual).max(of_span(UNEVEN)))
+    }
+
+    /// Whether a clock is far more even than to wander so far.
+    fn is_even(&self, of_span: impl Fn(i128) -> i128, wander: i128) -> bool {
+        let most = |usual: i128| (8 * usual).max(of_span(MAYBE_UNEVEN));
+        self.usual_wander().is_some_and(|usual| wander > most(usual))
+    }
+
+    /// How far it wanders, once that is known.
+    fn usual_wander(&self) -> Option<i128> {
         let mut wanders: Vec<_> = self.wanders.iter().copied().collect();
         wanders.sort_unstable();
-        let usual = wanders.iter().rev().nth(RARE).copied().unwrap_or(0);
-        (4 * usual).max(of_span(UNEVEN))
+        (wanders.len() >= ENOUGH).then(|| wanders.iter().rev().nth(RARE).copied())?
     }
 }
 
@@ -221,6 +242,28 @@ mod tests {
     fn a_clock_that_surely_goes_at_another_pace_is_not_stepped() {
         let fast: Vec<i64> = (0..20).map(|second| second * 5_000_000).collect();
         assert!(steps(&fast, Some((5_000_000, 10))).is_empty());
+    }
+
+    #[test]
+    fn where_rates_are_told_loosely_the_way_so_far_tells_a_step() {
+        // As ten milliseconds of samples tell it.
+        let loose = Some((0, 130_000));
+        let stepped = |by: i64| {
+            let offsets: Vec<_> = (0..40).map(|second| if second < 30 { 0 } else { by }).collect();
+            steps(&offsets, loose)
+        };
+        assert!(stepped(11_000).is_empty());
+        assert_eq!(stepped(15_000), [30]);
+        assert_eq!(stepped(1_000_000), [30]);
+    }
+
+    #[test]
+    fn a_step_at_the_beginning_is_one() {
+        let mut offsets = vec![0; 60];
+        offsets[1..].fill(2_000_000);
+        offsets[20..].fill(12_000_000);
+        assert_eq!(steps(&offsets, None), [1, 20]);
+        assert_eq!(steps(&offsets, Some((0, 10))), [1, 20]);
     }
 
     #[test]

@@ -326,6 +326,7 @@ fn wrong_intervals_and_sources_are_told() {
         ("monitor --from - --interval 1s", "cannot be used with"),
         ("monitor --from - mock", "name none"),
         ("monitor mock:igb mock:igb", "is named twice"),
+        ("record --plot same.svg same.svg mock", "have one name"),
         ("stability --mask g9999 mock", "g8262-option1"),
         ("record", "<FILE>"),
     ] {

@@ -173,13 +173,21 @@ fn keep_longer<'a>(longest: &mut Stretch<'a>, now: &mut Stretch<'a>) {
     }
 }
 
-/// The median of the distances.
+/// The mean of the middle half of the distances: neither gaps nor what comes twice counts.
 fn usual_distance(points: &[Point]) -> Option<i128> {
     let neighbours = points.iter().zip(points.iter().skip(1));
     let distances = neighbours.map(|(a, b)| b.at - a.at).filter(|distance| *distance > 0);
     let mut distances: Vec<_> = distances.collect();
-    let middle = distances.len() / 2;
-    (!distances.is_empty()).then(|| *distances.select_nth_unstable(middle).1)
+    if distances.is_empty() {
+        return None;
+    }
+    let number = distances.len();
+    let (first, last) = (number / 4, number - 1 - number / 4);
+    distances.select_nth_unstable(first);
+    distances.get_mut(first..)?.select_nth_unstable(last - first);
+    let middle = distances.get(first..=last)?;
+    let sum: i128 = middle.iter().sum();
+    Some(sum / i128::try_from(middle.len()).ok()?).filter(|distance| *distance > 0)
 }
 
 #[cfg(test)]
@@ -199,6 +207,14 @@ mod tests {
         assert_eq!((series.distance, series.offsets), (1_000, vec![7, 8, 9, 10]));
         let series = super::series(&points(&[(0, 0), (1_100, 110), (2_000, 200), (3_000, 300)]));
         assert_eq!(series.expect("one").offsets, [0, 100, 200, 300]);
+    }
+
+    #[test]
+    fn times_that_come_early_and_late_by_turns_keep_their_mean_distance() {
+        let at = |n: i64| i128::from(n) * 1_000 + if n % 2 == 0 { 0 } else { 100 };
+        let all: Vec<_> = (0..400).map(|n| (at(n), n)).collect();
+        let series = series(&points(&all)).expect("one");
+        assert_eq!((series.distance, series.offsets.len(), series.crowded), (1_000, 400, 0));
     }
 
     #[test]

@@ -32,6 +32,8 @@ struct Track {
     latest: Option<i128>,
     /// All the time from one to the next, without gaps, and how often that was.
     apart: (i128, i128),
+    /// How many gaps came one after another.
+    gaps: u32,
 }
 
 /// What comes between a point and the one before it.
@@ -78,6 +80,8 @@ impl Point {
 /// More points are merged: a picture has fewer columns.
 const MOST: usize = 8_192;
 const HEIGHT: u32 = 420;
+/// More gaps one after another are none.
+const LONG_AGO: u32 = 2;
 /// So many times the usual distance is a gap.
 const LONG: i128 = 5;
 /// More sources are left out.
@@ -100,6 +104,7 @@ impl Offsets {
             is_lost: false,
             latest: None,
             apart: (0, 0),
+            gaps: 0,
         });
         self.tracks.len() - 1
     }
@@ -195,6 +200,12 @@ impl Track {
         let is_gap = apart < 0 || number >= 3 && apart / LONG > sum / number;
         if !is_gap {
             self.apart = (sum.saturating_add(apart), number + 1);
+            self.gaps = 0;
+        } else if self.gaps < LONG_AGO {
+            self.gaps += 1;
+        } else {
+            // It is measured more seldom now.
+            (self.apart, self.gaps) = ((0, 0), 0);
         }
         match () {
             () if was_lost => Before::Loss,

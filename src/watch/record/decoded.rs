@@ -34,6 +34,9 @@ enum Part<'a> {
 /// A pipe has no places: the next damage ends it.
 const UNTOLD: u64 = u64::MAX;
 
+/// What is damaged more often is no file that was once whole.
+const MOST_GAPS: u64 = 1_000;
+
 impl<'a> Decoded<'a> {
     pub(super) fn of(from: impl Raw + 'a) -> io::Result<Self> {
         let from: Box<dyn Raw + 'a> = Box::new(from);
@@ -70,7 +73,8 @@ impl<'a> Decoded<'a> {
     fn resume(&mut self, mut input: Input<'a>) -> io::Result<bool> {
         self.owes_line_end = true;
         let from = self.start.saturating_add(1);
-        if self.form == Form::Plain || input.seek(SeekFrom::Start(from)).is_err() {
+        let is_hopeless = self.form == Form::Plain || self.gaps >= MOST_GAPS;
+        if is_hopeless || input.seek(SeekFrom::Start(from)).is_err() {
             return Ok(false);
         }
         let Some(skipped) = skip_to(self.form.mark(), &mut input)? else { return Ok(false) };
@@ -138,7 +142,7 @@ impl Decoded<'_> {
     /// The end, which is a damaged one where something is there that is no part.
     fn end(&mut self) -> io::Result<usize> {
         if std::mem::take(&mut self.owes_line_end) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(0)
     }

@@ -23,16 +23,20 @@ enum End {
     Line,
     /// Inside a line.
     Inside,
-    /// Where nothing can be decompressed any more; or it is damaged before that.
+    /// Inside a compressed part.
+    Cut,
+    /// With what isn't understood; or that comes before its end.
     Damaged,
 }
 
 impl Recorder {
     /// Opens a file to add to it, or makes it.
     ///
-    /// What can be read of it stays. Where its end was cut off, as by a machine that lost power,
-    /// behind a line that is no whole one a new line begins; a compressed file is written anew
-    /// first, so that others can read what is added, too. Answers whether it was damaged.
+    /// All that is there stays. Where its end was cut off, as by a machine that lost power, behind
+    /// a line that is no whole one a new line begins; a compressed file is written anew first
+    /// without what is less than a line, so that others can read what is added, too. Where anything
+    /// else is wrong with it, it is added to as it is: a [`Reader`] goes on behind that. Answers
+    /// whether it was damaged.
     ///
     /// # Errors
     ///
@@ -56,9 +60,7 @@ impl Recorder {
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
         let end = end_of(&file, form)?;
-        // Where it can't be written anew, it is added to as it is: a `Reader` goes on behind the
-        // damage.
-        if end == End::Damaged
+        if end == End::Cut
             && let Some(restored) = restore(&file, path, form)?
         {
             return Ok((Self { to: form.writer(restored)?, _before: Some(file) }, true));
@@ -152,42 +154,45 @@ fn end_of(mut file: &File, form: Form) -> io::Result<End> {
     if file.metadata()?.len() == 0 {
         return Ok(End::Line);
     }
-    let (last, is_damaged) = if form == Form::Plain {
+    if form == Form::Plain {
         file.seek(SeekFrom::End(-1))?;
         let mut last = [0];
         file.read_exact(&mut last)?;
-        (Some(last[0]), false)
-    } else {
-        drain(file, &mut io::sink())?
-    };
-    Ok(match last {
-        _ if is_damaged => End::Damaged,
-        None | Some(b'\n') => End::Line,
-        Some(_) => End::Inside,
-    })
+        return Ok(if last == *b"\n" { End::Line } else { End::Inside });
+    }
+    drain(file, &mut io::sink())
 }
 
-/// Decompresses all of a file that can be. Answers the last byte, and whether there was more.
-fn drain(mut file: &File, to: &mut dyn Write) -> io::Result<(Option<u8>, bool)> {
+/// Decompresses all of a file that can be. Answers how it ends.
+fn drain(mut file: &File, to: &mut dyn Write) -> io::Result<End> {
     file.rewind()?;
     let mut from = BufReader::with_capacity(1 << 16, Decoded::of(file)?);
-    let mut last = None;
+    let mut end = End::Line;
     loop {
         let length = match from.fill_buf() {
-            Ok([]) => return Ok((last, from.get_ref().gaps > 0)),
+            Ok([]) => break,
             Ok(there) => {
                 to.write_all(there)?;
-                last = there.last().copied();
+                end = if there.ends_with(b"\n") { End::Line } else { End::Inside };
                 there.len()
             }
-            Err(error) if is_damage(&error) => return Ok((last, true)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                // What is less than a line is none, in what is written anew.
+                if end == End::Inside {
+                    to.write_all(b"\n")?;
+                }
+                end = End::Cut;
+                break;
+            }
+            Err(error) if is_damage(&error) => return Ok(End::Damaged),
             Err(error) => return Err(error),
         };
         from.consume(length);
     }
+    Ok(if from.get_ref().gaps > 0 { End::Damaged } else { end })
 }
 
-/// Writes a compressed file anew that is damaged: all of it that can be read, where it is, with its
+/// Writes a compressed file anew whose end was cut off: all that comes before, where it is, with its
 /// owner and permissions. `None` where the folder doesn't allow it, or the file has other names.
 fn restore(file: &File, path: &Path, form: Form) -> io::Result<Option<File>> {
     let path = fs::canonicalize(path)?;
@@ -198,24 +203,21 @@ fn restore(file: &File, path: &Path, form: Form) -> io::Result<Option<File>> {
     let beside = beside(&path);
     // What was left by one that was killed: whoever has the lock is alone.
     let _ = fs::remove_file(&beside);
+    let is_refused = |error: &io::Error| {
+        matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM | libc::EROFS))
+    };
     let new = match OpenOptions::new().append(true).read(true).create_new(true).open(&beside) {
-        Err(error)
-            if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM | libc::EROFS)) =>
-        {
-            return Ok(None);
-        }
+        Err(error) if is_refused(&error) => return Ok(None),
         new => new?,
     };
     let written = (|| {
         lock(&new)?;
-        // Only root can give a file away.
-        let _ = fchown(&new, Some(metadata.uid()), Some(metadata.gid()));
+        // Only root can give a file away; to a group of theirs, others can.
+        let _ = fchown(&new, None, Some(metadata.gid()));
+        let _ = fchown(&new, Some(metadata.uid()), None);
         new.set_permissions(metadata.permissions())?;
         let mut to = form.writer(new.try_clone()?)?;
-        let (last, _) = drain(file, &mut to)?;
-        if last.is_some_and(|last| last != b'\n') {
-            to.write_all(b"\n")?;
-        }
+        drain(file, &mut to)?;
         to.finish()?;
         new.sync_all()?;
         fs::rename(&beside, &path)
@@ -224,7 +226,7 @@ fn restore(file: &File, path: &Path, form: Form) -> io::Result<Option<File>> {
         Ok(()) => Ok(Some(new)),
         Err(error) => {
             let _ = fs::remove_file(&beside);
-            Err(error)
+            if is_refused(&error) { Ok(None) } else { Err(error) }
         }
     }
 }
