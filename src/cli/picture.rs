@@ -23,10 +23,11 @@ pub(super) fn file(context: &Context<'_>) -> Result<Option<PathBuf>, Failure> {
             "'{name}' is no picture: name it FILE.svg or FILE.png, or - for the terminal"
         )));
     }
-    if name == "-" && context.printer.is_json() {
+    if name != "-" {
+        check_folder(&path)?;
+    } else if context.printer.is_json() {
         return Err(Failure::Usage("--json leaves no room for a picture: name a file".into()));
     }
-    check_folder(&path)?;
     Ok(Some(path))
 }
 

@@ -354,6 +354,16 @@ fn what_cannot_be_written_is_told_before_it_is_measured() {
 }
 
 #[test]
+fn a_picture_of_characters_needs_no_place_on_the_disk() {
+    let folder = file("folder", "d");
+    std::fs::create_dir_all(folder.0.join("-")).expect("made");
+    let arguments = ["offset", "--samples", "25", "--plot", "-", MOCK];
+    let run = run(program().args(arguments).current_dir(&folder.0));
+    std::fs::remove_dir_all(&folder.0).expect("removed");
+    assert!(run.done().stdout.contains('┤'));
+}
+
+#[test]
 fn two_cannot_add_to_one_file() {
     let file = file("two", "jsonl.zst");
     let path = file.0.display().to_string();
