@@ -1,11 +1,11 @@
 //! `ptpctl monitor`: clocks measured again and again, live in a terminal or a line each.
 
 use super::failure::Failure;
-use super::watching::{self, FRAME, Goes};
+use super::watching::{self, Goes};
 use super::{Command, Context, arguments, picture, rfc3339};
-use crate::report::live::{Live, Point};
+use crate::report::live::{FRAME, Live, Point};
 use crate::report::{Report, plot};
-use crate::watch::{Label, Line, Measurement, Replay, Sampler, Tick};
+use crate::watch::{Label, Line, Measurement, Replay, Tick};
 use crate::{Timestamp, Unknown};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
@@ -75,15 +75,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let (sources, pace) = watching::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
     let signals = watching::catch()?;
-    let sampler =
-        Sampler::start(sources, pace, arguments::isolation(context)).map_err(Failure::Failed)?;
-    for refusal in &sampler.refusals {
-        context.printer.aside(refusal);
-    }
+    let sampler = watching::start(context, sources, pace)?;
     for label in &labels {
         output.begin(label, Some(pace.interval))?;
     }
-    let mut take = |ticks: Vec<Tick>| {
+    let take = |ticks: Vec<Tick>| {
         for tick in ticks {
             if let Some(label) = labels.get(tick.source) {
                 output.take(context, label, &tick)?;
@@ -91,9 +87,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
         output.show(context)
     };
-    let answer = watching::follow(|within| sampler.next(within), &signals, &mut take);
-    let ended = sampler.end().map_err(Failure::Failed);
-    let answer = answer.and_then(|()| take(ended?).map(drop));
+    let answer = watching::measure(sampler, &signals, take);
     output.end(context)?;
     match answer {
         _ if signals.came().is_some() => Err(Failure::Signal(signals)),

@@ -9,9 +9,9 @@ use crate::phc::Access;
 use crate::report::plot::{Offsets, Picture};
 use crate::report::statistics::Statistics;
 use crate::report::{Report, Table, json};
-use crate::watch::{Label, Recorder, Sampler, Tick};
+use crate::watch::{Label, Recorder, Tick};
 use clap::Arg;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -75,11 +75,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         io::ErrorKind::Other if Signals::any_came() => Failure::Output(error),
         _ => Failure::Failed(format!("can't write {}: {error}", path.display())),
     };
-    let sampler =
-        Sampler::start(sources, pace, arguments::isolation(context)).map_err(Failure::Failed)?;
-    for refusal in &sampler.refusals {
-        context.printer.aside(refusal);
-    }
+    let sampler = watching::start(context, sources, pace)?;
     let (recorder, was_damaged) = Recorder::append(&path).map_err(failed)?;
     // A pipe that nobody reads is waited for before: a signal ends that.
     let signals = watching::catch()?;
@@ -88,16 +84,14 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         context.printer.aside(&format!("{path}: it was cut off or damaged: what is there stays"));
     }
     let mut recording = Recording::new(recorder, labels);
-    let mut take = |ticks: Vec<Tick>| {
+    let take = |ticks: Vec<Tick>| {
         for tick in ticks {
             recording.take(context, &tick).map_err(failed)?;
         }
         recording.save_now_and_then().map_err(failed)?;
         Ok(Goes::On)
     };
-    let answer = watching::follow(|within| sampler.next(within), &signals, &mut take);
-    let ended = sampler.end().map_err(Failure::Failed);
-    let answer = answer.and_then(|()| take(ended?).map(drop));
+    let answer = watching::measure(sampler, &signals, take);
     let report = recording.report(&path);
     // Also after a signal: a compressed file has an end.
     let answer = answer.and(recording.recorder.finish().map_err(failed));
@@ -168,7 +162,7 @@ impl Recording {
 
     fn save_now_and_then(&mut self) -> io::Result<()> {
         if self.lines > self.saved && self.saved_at.elapsed() >= SAVED {
-            self.recorder.save()?;
+            self.recorder.flush()?;
             (self.saved_at, self.saved) = (Instant::now(), self.lines);
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::phc::SystemClock;
 use crate::report::chart::Unit;
 use crate::report::plot::{self, Curve, Limit, Picture};
 use crate::report::{Report, Table, Value};
-use crate::watch::{Label, Measurement, Sampler, Tick};
+use crate::watch::{Label, Measurement, Tick};
 use clap::ArgAction;
 use clap::builder::PossibleValuesParser;
 use std::path::Path;
@@ -179,13 +179,9 @@ fn measure(context: &mut Context<'_>) -> Result<Found, Failure> {
     let label = source.label().clone();
     let tai = source.phc().filter(|_| is_of_utc(&label)).and_then(tai_offset);
     let signals = watching::catch()?;
-    let sampler = Sampler::start(vec![source], pace, arguments::isolation(context))
-        .map_err(Failure::Failed)?;
-    for refusal in &sampler.refusals {
-        context.printer.aside(refusal);
-    }
+    let sampler = watching::start(context, vec![source], pace)?;
     let mut measured = Measured::default();
-    let mut take = |ticks: Vec<Tick>| {
+    let take = |ticks: Vec<Tick>| {
         for tick in ticks {
             watching::tell_failed(context, &label, &tick);
             if let Err(why) = &tick.outcome {
@@ -195,8 +191,7 @@ fn measure(context: &mut Context<'_>) -> Result<Found, Failure> {
         }
         Ok(Goes::On)
     };
-    watching::follow(|within| sampler.next(within), &signals, &mut take)?;
-    take(sampler.end().map_err(Failure::Failed)?)?;
+    watching::measure(sampler, &signals, take)?;
     Ok((label, measured.points, tai.map(|tai| i64::from(tai.0)), Some(signals)))
 }
 

@@ -5,7 +5,10 @@ use super::{Context, arguments};
 use crate::kernel::Signals;
 use crate::phc::SystemClock;
 use crate::report::Value;
-use crate::watch::{Damage, Label, Limit, Measurement, Pace, Reader, Source, Tick, Unopened};
+use crate::report::live::FRAME;
+use crate::watch::{
+    Damage, Label, Limit, Measurement, Pace, Reader, Sampler, Source, Tick, Unopened,
+};
 use crate::{Timestamp, Unknown};
 use clap::{Arg, ArgAction};
 use std::path::Path;
@@ -27,9 +30,6 @@ pub(super) fn catch() -> Result<Signals, Failure> {
     Signals::catch().map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))
 }
 
-/// A terminal is drawn, and keys are looked at, so often.
-pub(super) const FRAME: Duration = Duration::from_millis(100);
-
 /// Hands measurements on as they come, until there are no more, a signal comes, or `take` ends it.
 pub(super) fn follow<T>(
     mut next: impl FnMut(Duration) -> Option<Vec<T>>,
@@ -43,6 +43,31 @@ pub(super) fn follow<T>(
         }
     }
     Ok(())
+}
+
+/// Starts to measure; tells what isn't permitted.
+pub(super) fn start(
+    context: &Context<'_>,
+    sources: Vec<Source>,
+    pace: Pace,
+) -> Result<Sampler, Failure> {
+    let sampler =
+        Sampler::start(sources, pace, arguments::isolation(context)).map_err(Failure::Failed)?;
+    for refusal in &sampler.refusals {
+        context.printer.aside(refusal);
+    }
+    Ok(sampler)
+}
+
+/// Hands measurements on as [`follow`] does, and those on their way when it ends.
+pub(super) fn measure(
+    sampler: Sampler,
+    signals: &Signals,
+    mut take: impl FnMut(Vec<Tick>) -> Result<Goes, Failure>,
+) -> Result<(), Failure> {
+    let answer = follow(|within| sampler.next(within), signals, &mut take);
+    let ended = sampler.end().map_err(Failure::Failed);
+    answer.and_then(|()| take(ended?).map(drop))
 }
 
 /// Whether it goes on.

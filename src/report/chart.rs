@@ -304,6 +304,28 @@ fn whole(share: f64, places: usize) -> usize {
     ((share * places as f64).floor().max(0.0) as usize).min(places.saturating_sub(1))
 }
 
+/// What offsets are written from: far from 0, a round number near them.
+pub(super) fn base(low: i64, high: i64) -> i64 {
+    let span = i128::from(high) - i128::from(low);
+    let middle = i128::midpoint(low.into(), high.into());
+    if middle.abs() < 1_000 * span.max(1) {
+        return 0;
+    }
+    let mut step = 1;
+    while step < 10 * span.max(1) {
+        step *= 10;
+    }
+    i64::try_from((middle + step / 2).div_euclid(step) * step).unwrap_or(0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a place on a chart, or a figure of few digits")]
+pub(super) fn float(number: i128) -> f64 {
+    match i64::try_from(number) {
+        Ok(number) => number as f64,
+        Err(_) => number as f64,
+    }
+}
+
 /// A unit of time to write with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Unit {

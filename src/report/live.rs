@@ -2,7 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "statistics, and places on a chart")]
 
-use super::chart::{Axis, Canvas, Chart, Style, Unit, short, span};
+use super::chart::{Axis, Canvas, Chart, Style, Unit, base, float, short, span};
 use super::statistics::Statistics;
 use super::terminal::{Key, Terminal};
 use crate::Offset;
@@ -375,28 +375,6 @@ fn canvas_columns(canvas: &Canvas) -> usize {
     canvas.width().saturating_sub(super::chart::NUMBERS + 1) * 2
 }
 
-/// What offsets are written from: far from 0, a round number near them.
-pub(super) fn base(low: i64, high: i64) -> i64 {
-    let span = i128::from(high) - i128::from(low);
-    let middle = i128::midpoint(low.into(), high.into());
-    if middle.abs() < 1_000 * span.max(1) {
-        return 0;
-    }
-    let mut step = 1;
-    while step < 10 * span.max(1) {
-        step *= 10;
-    }
-    i64::try_from((middle + step / 2).div_euclid(step) * step).unwrap_or(0)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a place on a chart, or a figure of few digits")]
-pub(super) fn float(number: i128) -> f64 {
-    match i64::try_from(number) {
-        Ok(number) => number as f64,
-        Err(_) => number as f64,
-    }
-}
-
 /// A view on a terminal.
 #[derive(Default)]
 pub(crate) struct Live {
@@ -405,8 +383,8 @@ pub(crate) struct Live {
     drawn: Option<std::time::Instant>,
 }
 
-/// It is drawn so often.
-const FRAME: Duration = Duration::from_millis(100);
+/// It is drawn, and keys are looked at, so often.
+pub(crate) const FRAME: Duration = Duration::from_millis(100);
 
 impl Live {
     /// Shows one more source, by this title; takes the terminal the first time. Without an

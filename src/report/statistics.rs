@@ -2,8 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "statistics")]
 
-use super::chart::Unit;
-use super::live::float;
+use super::chart::{Unit, float};
 use super::{Cell, Value};
 use crate::Offset;
 

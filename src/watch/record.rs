@@ -277,7 +277,7 @@ mod tests {
         each_form("saved", |path| {
             let (mut recorder, _) = Recorder::append(path).expect("opened");
             recorder.write_all(line(1).as_bytes()).expect("written");
-            recorder.save().expect("saved");
+            recorder.flush().expect("saved");
             std::mem::forget(recorder);
             let (read, _, _) = seconds(path);
             assert_eq!(read, [1]);

@@ -120,9 +120,7 @@ impl Sampler {
             Err(RecvTimeoutError::Disconnected) => None,
         }
     }
-}
 
-impl Sampler {
     /// Ends the measuring, and hands over what was measured meanwhile.
     ///
     /// # Errors
@@ -184,16 +182,14 @@ struct Watched {
 
 impl Watched {
     fn new(source: Source) -> Self {
-        let now = source.phc().and_then(|phc| phc.monotonic().ok());
-        let began = now.map_or(0, nanoseconds);
+        let began = time_of(&source).unwrap_or(0);
         Self { source, began, elapsed: 0, seen: Instant::now(), is_lost: false, measured: 0 }
     }
 
     /// For how long it has been measured. While its clock is gone, the machine's time goes on.
     fn elapsed(&mut self) -> i128 {
-        let now = self.source.phc().and_then(|phc| phc.monotonic().ok());
-        self.elapsed = match now {
-            Some(now) => nanoseconds(now) - self.began,
+        self.elapsed = match time_of(&self.source) {
+            Some(time) => time - self.began,
             None => self.elapsed + nanoseconds(self.seen.elapsed()),
         };
         self.seen = Instant::now();
@@ -201,17 +197,16 @@ impl Watched {
     }
 
     fn measure(&mut self, place: usize) -> Option<Tick> {
-        let was_there = self.source.phc().is_some();
-        let elapsed = self.elapsed();
+        let gone_for = self.source.phc().is_none().then(|| self.elapsed());
         let answer = self.source.measure();
-        if !was_there && let Some(now) = self.source.phc().and_then(|phc| phc.monotonic().ok()) {
+        if let Some(elapsed) = gone_for
+            && let Some(time) = time_of(&self.source)
+        {
             // It came back, maybe with a time that began anew.
-            self.began = nanoseconds(now) - elapsed;
+            self.began = time - elapsed;
         }
         match answer {
-            Ok(mut measurement) => {
-                // What it was before it went away doesn't count.
-                measurement.stepped &= !self.is_lost;
+            Ok(measurement) => {
                 self.is_lost = false;
                 self.measured += 1;
                 Some(Tick { source: place, at: measurement.at, outcome: Ok(measurement) })
@@ -308,6 +303,11 @@ impl Schedule {
         }
         true
     }
+}
+
+/// The time of a source's own system, in nanoseconds, while its clock is there.
+fn time_of(source: &Source) -> Option<i128> {
+    source.phc()?.monotonic().ok().map(nanoseconds)
 }
 
 fn nanoseconds(duration: Duration) -> i128 {

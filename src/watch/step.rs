@@ -70,7 +70,7 @@ impl Steps {
         let (slow, fast) = self.rates(&last, &now);
         let too_little = of_span(slow) - doubt - moved;
         let too_much = moved - of_span(fast) - doubt;
-        let mut beyond = too_little.max(too_much).max(0);
+        let mut beyond = too_little.max(too_much);
         let room = self.room(of_span);
         let mut leaves_its_way = false;
         if let Some((slope, slope_doubt)) = self.slope {

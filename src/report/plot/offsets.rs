@@ -2,8 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "places and numbers of a picture")]
 
-use super::super::chart::{Axis, Canvas, Chart, Style, Unit, short, span};
-use super::super::live::{base, float};
+use super::super::chart::{Axis, Canvas, Chart, Style, Unit, base, float, short, span};
 use super::{BAND, BLUE, Drawn, GREY, letters};
 use crate::Offset;
 use crate::watch::Measurement;

@@ -19,7 +19,7 @@ pub(crate) struct Recorder {
 /// How a file ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// With a whole line, or it is empty.
+    /// With a whole line.
     Line,
     /// Inside a line.
     Inside,
@@ -55,6 +55,9 @@ impl Recorder {
         }
         let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         lock(&file)?;
+        if file.metadata()?.len() == 0 {
+            return Ok((Self { to: form.writer(file)?, _before: None }, false));
+        }
         if !is_recording(&file, form)? {
             let why = "it is there, and no recording of the form that its name says: name another";
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
@@ -70,11 +73,6 @@ impl Recorder {
             to.write_all(b"\n")?;
         }
         Ok((Self { to, _before: None }, end != End::Line))
-    }
-
-    /// Brings what was written so far into the file.
-    pub(crate) fn save(&mut self) -> io::Result<()> {
-        self.flush()
     }
 
     /// Ends the file.
@@ -109,14 +107,12 @@ const SOON: usize = 10_000;
 /// How a line begins that [`Recorder`] was given.
 const BEGIN: &[u8] = b"{\"device\":";
 
-/// Whether a file is empty or has measurements, in this form. What was cut off before its first
+/// Whether a file has measurements, in this form. What was cut off before its first
 /// line had ended begins like one at least.
 fn is_recording(mut file: &File, form: Form) -> io::Result<bool> {
-    match file.metadata()?.len() {
-        0 => return Ok(true),
-        // What is shorter than a mark may be anything.
-        1..4 if form != Form::Plain => return Ok(false),
-        _ => {}
+    // What is shorter than a mark may be anything.
+    if form != Form::Plain && file.metadata()?.len() < 4 {
+        return Ok(false);
     }
     file.rewind()?;
     let from = Decoded::of(file)?;
@@ -151,9 +147,6 @@ fn begins_a_line(bytes: &[u8]) -> bool {
 }
 
 fn end_of(mut file: &File, form: Form) -> io::Result<End> {
-    if file.metadata()?.len() == 0 {
-        return Ok(End::Line);
-    }
     if form == Form::Plain {
         file.seek(SeekFrom::End(-1))?;
         let mut last = [0];
