@@ -9,6 +9,7 @@
 )]
 
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use ptpctl::Timestamp;
 use ptpctl::measure::stability::{Kind, deviations, octaves};
 use ptpctl::measure::{Estimator, stability};
@@ -125,7 +126,6 @@ fn monitor() {
 /// The CPU time of all programs that have ended, in seconds.
 fn spent() -> f64 {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("it is told");
-    let seconds =
-        |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 * 1e-6;
+    let seconds = |time: nix::sys::time::TimeVal| time.num_microseconds() as f64 * 1e-6;
     seconds(usage.user_time()) + seconds(usage.system_time())
 }

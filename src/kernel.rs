@@ -6,6 +6,7 @@
 //!
 //! This is the only room with `unsafe`, with an ioctl number, with a file descriptor.
 
+mod clock;
 mod device;
 mod ethtool;
 mod netlink;

@@ -120,7 +120,7 @@ impl Phc {
     #[doc(alias = "clock_settime")]
     pub fn set_time(&self, time: Timestamp<Unknown>) -> Result<(), Error> {
         let asked = format!("set the time to {time}");
-        let time = self.timespec(&asked, time)?;
+        let time = timespec { tv_sec: time.seconds(), tv_nsec: time.nanoseconds().into() };
         self.call(&asked, "clock_settime", || self.calls.clock_settime(&time))
     }
 
@@ -132,7 +132,7 @@ impl Phc {
     #[doc(alias = "ADJ_SETOFFSET")]
     pub fn step(&self, offset: Offset) -> Result<(), Error> {
         let asked = format!("step by {offset:+}");
-        let mut timex = self.setoffset(&asked, offset)?;
+        let mut timex = setoffset(offset);
         self.adjtime(&asked, "clock_adjtime(ADJ_SETOFFSET)", &mut timex)
     }
 
@@ -160,7 +160,7 @@ impl Phc {
         self.check_frequency(frequency)?;
         let mut timex = uapi::timex();
         timex.modes = libc::ADJ_FREQUENCY;
-        timex.freq = self.fits(&asked, frequency.scaled_ppm())?;
+        timex.freq = frequency.scaled_ppm();
         self.adjtime(&asked, "clock_adjtime(ADJ_FREQUENCY)", &mut timex)
     }
 
@@ -197,7 +197,7 @@ impl Phc {
         let asked = phase_asked(offset);
         let mut timex = uapi::timex();
         timex.modes = libc::ADJ_OFFSET | libc::ADJ_NANO;
-        timex.offset = self.fits(&asked, offset.nanoseconds())?;
+        timex.offset = offset.nanoseconds();
         self.adjtime(&asked, "clock_adjtime(ADJ_OFFSET)", &mut timex)?;
         Ok(limit)
     }
@@ -283,7 +283,7 @@ impl Phc {
     pub fn sleep_until(&self, uptime: Duration) -> Result<(), Error> {
         let asked = "wait";
         let until = timespec {
-            tv_sec: self.fits(asked, i64::try_from(uptime.as_secs()).unwrap_or(i64::MAX))?,
+            tv_sec: i64::try_from(uptime.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: uptime.subsec_nanos().into(),
         };
         self.call(asked, "clock_nanosleep(CLOCK_MONOTONIC)", || self.calls.system_nanosleep(&until))
@@ -297,7 +297,7 @@ impl Phc {
     #[doc(alias = "ADJ_SETOFFSET")]
     pub fn step_system(&self, offset: Offset) -> Result<(), Error> {
         let asked = format!("step the system clock by {offset:+}");
-        let mut timex = self.setoffset(&asked, offset)?;
+        let mut timex = setoffset(offset);
         let call = "clock_adjtime(CLOCK_REALTIME, ADJ_SETOFFSET)";
         self.call(&asked, call, || self.calls.system_adjtime(&mut timex))
     }
@@ -317,17 +317,6 @@ impl Phc {
         let mut timex = uapi::timex();
         self.calls.system_adjtime(&mut timex).ok()?;
         (timex.tai != 0).then_some(TaiOffset(timex.tai))
-    }
-
-    /// The kernel's form of a step.
-    fn setoffset(&self, asked: &str, offset: Offset) -> Result<uapi::timex, Error> {
-        let (seconds, nanoseconds) = offset.seconds_and_nanoseconds();
-        let mut timex = uapi::timex();
-        timex.modes = libc::ADJ_SETOFFSET | libc::ADJ_NANO;
-        timex.time.tv_sec = self.fits(asked, seconds)?;
-        // With ADJ_NANO this field has nanoseconds; any width of it holds 999 999 999.
-        timex.time.tv_usec = nanoseconds.into();
-        Ok(timex)
     }
 
     /// Makes a call again as long as signals interrupt it, and turns its errno into an [`Error`].
@@ -379,19 +368,17 @@ impl Phc {
             // A driver that answers no valid time is broken; nothing is made up of it.
             .ok_or_else(|| self.failed(asked, call, Errno::EPROTO))
     }
+}
 
-    fn timespec(&self, asked: &str, time: Timestamp<Unknown>) -> Result<timespec, Error> {
-        Ok(timespec {
-            tv_sec: self.fits(asked, time.seconds())?,
-            tv_nsec: time.nanoseconds().into(),
-        })
-    }
-
-    /// A number in the width that this machine's C library has for it.
-    fn fits<T: TryFrom<i64>>(&self, asked: &str, value: i64) -> Result<T, Error> {
-        T::try_from(value)
-            .map_err(|_| self.invalid(asked, "it doesn't fit this machine's clock calls".into()))
-    }
+/// The kernel's form of a step.
+fn setoffset(offset: Offset) -> uapi::timex {
+    let (seconds, nanoseconds) = offset.seconds_and_nanoseconds();
+    let mut timex = uapi::timex();
+    timex.modes = libc::ADJ_SETOFFSET | libc::ADJ_NANO;
+    timex.time.tv_sec = seconds;
+    // With ADJ_NANO this field has nanoseconds.
+    timex.time.tv_usec = nanoseconds.into();
+    timex
 }
 
 fn phase_asked(offset: Offset) -> String {

@@ -54,9 +54,9 @@ pub fn went_on() -> bool {
     WENT_ON.swap(false, Ordering::SeqCst)
 }
 
-/// Has SIGALRM come every so many seconds; never where 0.
-fn tick(seconds: libc::time_t) {
-    let every = libc::timeval { tv_sec: seconds, tv_usec: 0 };
+/// Has SIGALRM come every second, or no more.
+fn tick(on: bool) {
+    let every = libc::timeval { tv_sec: on.into(), tv_usec: 0 };
     let timer = libc::itimerval { it_interval: every, it_value: every };
     // SAFETY: `timer` outlives the call; the old value isn't asked for.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
@@ -99,7 +99,7 @@ impl Signals {
                 unsafe { sigaction(signal, &before) }?;
             }
         }
-        tick(1);
+        tick(true);
         Ok(signals)
     }
 
@@ -132,7 +132,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        tick(0);
+        tick(false);
         for (signal, before) in &self.before {
             // SAFETY: this puts back the disposition that was there.
             let _ = unsafe { sigaction(*signal, before) };

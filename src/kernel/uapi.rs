@@ -7,7 +7,7 @@
 pub use libc::{
     PTP_MAX_SAMPLES, PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT, PTP_PF_PHYSYNC, ptp_clock_caps,
     ptp_clock_time, ptp_extts_request, ptp_perout_request, ptp_pin_desc, ptp_sys_offset,
-    ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
+    ptp_sys_offset_extended, ptp_sys_offset_precise,
 };
 
 /// The type of an ioctl number; it differs between C libraries.
@@ -160,10 +160,79 @@ pub fn perout_times(request: &ptp_perout_request) -> PeroutTimes {
     unsafe { PeroutTimes { start_or_phase: request.anonymous_1.start, on: request.anonymous_2.on } }
 }
 
+/// `struct __kernel_timespec`: a time with 64 bits for its seconds, on every machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(8))]
+pub struct timespec {
+    /// Seconds.
+    pub tv_sec: i64,
+    /// Nanoseconds.
+    pub tv_nsec: i64,
+}
+
+/// `struct __kernel_timex_timeval`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, align(8))]
+pub struct timex_timeval {
+    /// Seconds.
+    pub tv_sec: i64,
+    /// Microseconds; with `ADJ_NANO` nanoseconds.
+    pub tv_usec: i64,
+}
+
+/// `struct __kernel_timex`: what `clock_adjtime` takes and answers, 64 bits wide on every machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, align(8))]
+pub struct timex {
+    /// What is to be done: `ADJ_FREQUENCY` and others.
+    pub modes: u32,
+    padding_1: i32,
+    /// Phase offset in microseconds; with `ADJ_NANO` nanoseconds.
+    pub offset: i64,
+    /// Frequency in scaled ppm.
+    pub freq: i64,
+    /// Largest error, in microseconds.
+    pub maxerror: i64,
+    /// Estimated error, in microseconds.
+    pub esterror: i64,
+    /// Status of the system clock.
+    pub status: i32,
+    padding_2: i32,
+    /// The time constant of the system clock's loop.
+    pub constant: i64,
+    /// Precision, in microseconds.
+    pub precision: i64,
+    /// Tolerance of the frequency, in scaled ppm.
+    pub tolerance: i64,
+    /// The time; with `ADJ_SETOFFSET` the step.
+    pub time: timex_timeval,
+    /// Microseconds from one tick to the next.
+    pub tick: i64,
+    /// Frequency of the PPS, in scaled ppm.
+    pub ppsfreq: i64,
+    /// Jitter of the PPS.
+    pub jitter: i64,
+    /// Interval of the PPS, as a power of 2, in seconds.
+    pub shift: i32,
+    padding_3: i32,
+    /// Stability of the PPS, in scaled ppm.
+    pub stabil: i64,
+    /// How often the PPS' jitter was too large.
+    pub jitcnt: i64,
+    /// How many intervals of the PPS were measured.
+    pub calcnt: i64,
+    /// How many of them were wrong.
+    pub errcnt: i64,
+    /// How often the PPS' stability was too bad.
+    pub stbcnt: i64,
+    /// TAI - UTC in seconds.
+    pub tai: i32,
+    padding_4: [i32; 11],
+}
+
 /// A `timex` with every field 0.
 pub fn timex() -> timex {
-    // SAFETY: `timex` is integers only; all of them may be 0.
-    unsafe { std::mem::zeroed() }
+    timex::default()
 }
 
 #[cfg(test)]
@@ -182,6 +251,8 @@ mod tests {
         assert_eq!(size_of::<ptp_sys_offset_precise>(), 64);
         assert_eq!(size_of::<ptp_pin_desc>(), 96);
         assert_eq!(size_of::<ExttsEvent>(), 32);
+        assert_eq!((size_of::<timespec>(), size_of::<timex>()), (16, 208));
+        assert_eq!(std::mem::offset_of!(timex, tai), 160);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod form;
 mod line;
 mod reader;
 mod recorder;
+mod zstandard;
 
 pub(crate) use line::Line;
 pub(crate) use reader::{Damage, Reader};
@@ -58,8 +59,7 @@ mod tests {
     fn raw(path: &Path, text: &str) -> Vec<u8> {
         let file = beside(path, "raw");
         let _ = std::fs::remove_file(&file);
-        let mut to =
-            Form::named(path).writer(std::fs::File::create(&file).expect("made")).expect("one");
+        let mut to = Form::named(path).writer(std::fs::File::create(&file).expect("made"));
         to.write_all(text.as_bytes()).expect("written");
         to.finish().expect("ended");
         let bytes = read(&file);

@@ -52,7 +52,7 @@ fn modes(suite: &mut Suite) {
         });
     }
     suite.case("SETOFFSET goes before FREQUENCY, which is ignored", |w| {
-        let both = |timex: &mut libc::timex| {
+        let both = |timex: &mut ptpctl::kernel::uapi::timex| {
             timex.time.tv_sec = 10;
             timex.freq = 65_536;
         };
@@ -62,7 +62,7 @@ fn modes(suite: &mut Suite) {
     });
     suite.case("FREQUENCY goes before OFFSET, which is ignored", |w| {
         w.needs_simulated()?;
-        let both = |timex: &mut libc::timex| {
+        let both = |timex: &mut ptpctl::kernel::uapi::timex| {
             timex.offset = 500;
             timex.freq = 65_536;
         };
@@ -259,7 +259,7 @@ fn needs_phase(w: &World) -> Check {
 }
 
 fn step(w: &World, seconds: i64, part: i64, modes: u32, expected: Option<Errno>) -> Check {
-    let set = |timex: &mut libc::timex| {
+    let set = |timex: &mut ptpctl::kernel::uapi::timex| {
         timex.time.tv_sec = seconds;
         timex.time.tv_usec = part;
     };

@@ -18,7 +18,7 @@ pub(crate) fn cases(suite: &mut Suite) {
             return skip("no cycle counter");
         }
         let before = counter(w)?;
-        let step = |timex: &mut libc::timex| timex.time.tv_sec = 1_000;
+        let step = |timex: &mut ptpctl::kernel::uapi::timex| timex.time.tv_sec = 1_000;
         works(w.adjtime(libc::ADJ_SETOFFSET, step))?;
         holds("no 1 000 s have passed", counter(w)? - before < 500_000_000_000)
     });

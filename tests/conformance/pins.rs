@@ -39,7 +39,7 @@ fn set(w: &World, version: Version, index: u32, func: u32, chan: u32) -> Result<
 
 fn name(pin: &ptp_pin_desc) -> String {
     let bytes = pin.name.iter().take_while(|byte| **byte != 0);
-    bytes.map(|byte| char::from(byte.cast_unsigned())).collect()
+    bytes.map(|byte| char::from(u8::from_ne_bytes(byte.to_ne_bytes()))).collect()
 }
 
 fn reading(suite: &mut Suite, version: Version) {
@@ -134,7 +134,7 @@ fn writing(suite: &mut Suite, version: Version) {
         needs_pins(w)?;
         let before = name(&works(get(w, version, 0))?);
         let mut pin = pin_desc(0, PTP_PF_EXTTS, 0);
-        pin.name = [b'x'.cast_signed(); 64];
+        pin.name = [libc::c_char::from_ne_bytes([b'x']); 64];
         works(w.ask(|clock| clock.pin_setfunc(version, &pin)))?;
         is("the name", name(&works(get(w, version, 0))?), before)
     });

@@ -1,6 +1,7 @@
 //! What a file has, decompressed, whatever it is named; behind a damaged part it goes on.
 
 use super::form::Form;
+use super::zstandard;
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
@@ -26,7 +27,7 @@ pub(super) struct Decoded<'a> {
 enum Part<'a> {
     Plain(Input<'a>),
     Gzip(GzDecoder<Input<'a>>),
-    Zstandard(zstd::Decoder<'static, Input<'a>>),
+    Zstandard(Box<zstandard::Decoder<Input<'a>>>),
     /// There is no more.
     End,
 }
@@ -43,7 +44,7 @@ impl<'a> Decoded<'a> {
         let mut input = BufReader::with_capacity(1 << 16, Patient(from));
         let start = input.stream_position().unwrap_or(UNTOLD);
         let form = Form::beginning(input.fill_buf()?);
-        let part = Part::of(form, input)?;
+        let part = Part::of(form, input);
         Ok(Self { form, part, start, gaps: 0, owes_line_end: false })
     }
 
@@ -63,7 +64,7 @@ impl<'a> Decoded<'a> {
         let is_part = Form::beginning(next) == self.form;
         self.start = input.stream_position().unwrap_or(UNTOLD);
         if is_part {
-            self.part = Part::of(self.form, input)?;
+            self.part = Part::of(self.form, input);
             return Ok(true);
         }
         self.resume(input)
@@ -80,7 +81,7 @@ impl<'a> Decoded<'a> {
         let Some(skipped) = skip_to(self.form.mark(), &mut input)? else { return Ok(false) };
         self.start = from + skipped;
         input.seek(SeekFrom::Start(self.start))?;
-        self.part = Part::of(self.form, input)?;
+        self.part = Part::of(self.form, input);
         self.gaps += 1;
         Ok(true)
     }
@@ -149,19 +150,19 @@ impl Decoded<'_> {
 }
 
 impl<'a> Part<'a> {
-    fn of(form: Form, input: Input<'a>) -> io::Result<Self> {
-        Ok(match form {
+    fn of(form: Form, input: Input<'a>) -> Self {
+        match form {
             Form::Plain => Self::Plain(input),
             Form::Gzip => Self::Gzip(GzDecoder::new(input)),
-            Form::Zstandard => Self::Zstandard(zstd::Decoder::with_buffer(input)?.single_frame()),
-        })
+            Form::Zstandard => Self::Zstandard(Box::new(zstandard::Decoder::new(input))),
+        }
     }
 
     fn into_input(self) -> Option<Input<'a>> {
         match self {
             Self::Plain(input) => Some(input),
             Self::Gzip(decoder) => Some(decoder.into_inner()),
-            Self::Zstandard(decoder) => Some(decoder.finish()),
+            Self::Zstandard(decoder) => Some(decoder.into_inner()),
             Self::End => None,
         }
     }

@@ -1,5 +1,6 @@
 //! How a file is compressed.
 
+use super::zstandard;
 use crate::kernel::Interruptible;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -45,18 +46,13 @@ impl Form {
     }
 
     /// Adds to a file what will be compressed.
-    pub(super) fn writer(self, file: File) -> io::Result<Writer> {
+    pub(super) fn writer(self, file: File) -> Writer {
         let file = Interruptible(file);
-        Ok(match self {
+        match self {
             Self::Plain => Writer::Plain(BufWriter::new(file)),
             Self::Gzip => Writer::Gzip(GzEncoder::new(file, Compression::default())),
-            Self::Zstandard => {
-                let mut encoder = zstd::Encoder::new(file, 0)?;
-                // As gzip has one: what was damaged is to be noticed.
-                encoder.include_checksum(true)?;
-                Writer::Zstandard(encoder)
-            }
-        })
+            Self::Zstandard => Writer::Zstandard(zstandard::Encoder::new(file)),
+        }
     }
 }
 
@@ -64,7 +60,7 @@ impl Form {
 pub(super) enum Writer {
     Plain(BufWriter<Interruptible<File>>),
     Gzip(GzEncoder<Interruptible<File>>),
-    Zstandard(zstd::Encoder<'static, Interruptible<File>>),
+    Zstandard(zstandard::Encoder<Interruptible<File>>),
 }
 
 impl Writer {
@@ -73,7 +69,7 @@ impl Writer {
         match self {
             Self::Plain(mut to) => to.flush(),
             Self::Gzip(to) => to.finish().map(drop),
-            Self::Zstandard(to) => to.finish().map(drop),
+            Self::Zstandard(to) => to.finish(),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Recorder {
             // A pipe has no end that could be looked at.
             Ok(metadata) if !metadata.is_file() => {
                 let file = OpenOptions::new().append(true).open(path)?;
-                return Ok((Self { to: form.writer(file)?, _before: None }, false));
+                return Ok((Self { to: form.writer(file), _before: None }, false));
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -56,7 +56,7 @@ impl Recorder {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         lock(&file)?;
         if file.metadata()?.len() == 0 {
-            return Ok((Self { to: form.writer(file)?, _before: None }, false));
+            return Ok((Self { to: form.writer(file), _before: None }, false));
         }
         if !is_recording(&file, form)? {
             let why = "it is there, and no recording of the form that its name says: name another";
@@ -66,9 +66,9 @@ impl Recorder {
         if end == End::Cut
             && let Some(restored) = restore(&file, path, form)?
         {
-            return Ok((Self { to: form.writer(restored)?, _before: Some(file) }, true));
+            return Ok((Self { to: form.writer(restored), _before: Some(file) }, true));
         }
-        let mut to = form.writer(file)?;
+        let mut to = form.writer(file);
         if end == End::Inside {
             to.write_all(b"\n")?;
         }
@@ -209,7 +209,7 @@ fn restore(file: &File, path: &Path, form: Form) -> io::Result<Option<File>> {
         let _ = fchown(&new, None, Some(metadata.gid()));
         let _ = fchown(&new, Some(metadata.uid()), None);
         new.set_permissions(metadata.permissions())?;
-        let mut to = form.writer(new.try_clone()?)?;
+        let mut to = form.writer(new.try_clone()?);
         drain(file, &mut to)?;
         to.finish()?;
         new.sync_all()?;
