@@ -9,17 +9,26 @@
 mod clock;
 mod device;
 mod ethtool;
+#[cfg(feature = "cli")]
+mod locks;
 mod netlink;
 mod scheduling;
 mod signals;
+#[cfg(feature = "cli")]
+mod standard_output;
 mod system;
 pub mod uapi;
 
 pub use device::Device;
+pub(crate) use device::{CLASS, phc_major};
 pub use ethtool::{PhcOfInterface, phc_of_interface};
+#[cfg(feature = "cli")]
+pub(crate) use locks::{has_writer, lock_as_writer};
 pub use netlink::{Provider, Source, timestamp_providers};
 pub use scheduling::{lock_memory, pin_to_cpu, run_in_real_time};
-pub use signals::{Interruptible, Signals, notice_going_on, went_on};
+pub use signals::{Interruptible, Signals, ignore_file_size_limit, notice_going_on, went_on};
+#[cfg(feature = "cli")]
+pub use standard_output::standard_output_was_closed;
 pub use system::{system_adjtime, system_gettime};
 
 use nix::errno::Errno;

@@ -33,8 +33,9 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// What `open` answers, and `ENOTTY` where `path` is no character device or sysfs says that
-    /// the device is no PHC.
+    /// What `open` answers; `ENOTTY` where `path` is no character device, or sysfs or, where that
+    /// isn't there, `/proc/devices` says that the device is no PHC; `ENODATA` where neither is
+    /// there to tell.
     pub fn open(path: &Path, write: bool) -> Result<Self> {
         // Opening a device of another kind can do harm (a watchdog starts), so look first.
         let found = fs::metadata(path).map_err(|error| errno(&error))?;
@@ -45,8 +46,11 @@ impl Device {
         let all = Path::new("/sys/dev/char");
         let sysfs = all.join(format!("{}:{}", libc::major(number), libc::minor(number)));
         let clock_name = read_attribute(&sysfs.join("clock_name"));
-        if clock_name.is_err() && all.exists() {
-            return Err(Errno::ENOTTY);
+        if clock_name.is_err() {
+            let tells = all.exists() && Path::new(CLASS).exists();
+            if tells || phc_major()? != Some(libc::major(number)) {
+                return Err(Errno::ENOTTY);
+            }
         }
         let file = OpenOptions::new()
             .read(true)
@@ -81,6 +85,29 @@ impl Device {
         let answer = unsafe { libc::ioctl(self.file.as_raw_fd(), request, value) };
         Errno::result(answer).map(drop)
     }
+}
+
+/// Where sysfs shows all PHCs.
+pub(crate) const CLASS: &str = "/sys/class/ptp";
+
+/// The major number of the character devices that are PHCs, by `/proc/devices`; `None` where this
+/// kernel has none.
+///
+/// # Errors
+///
+/// `ENODATA` where there is no such file.
+pub(crate) fn phc_major() -> Result<Option<u32>> {
+    let devices = fs::read_to_string("/proc/devices").map_err(|_| Errno::ENODATA)?;
+    Ok(major_of(&devices, "ptp"))
+}
+
+/// The number of a kind of character devices in the text of `/proc/devices`.
+fn major_of(devices: &str, wanted: &str) -> Option<u32> {
+    let characters = devices.lines().skip_while(|line| *line != "Character devices:").skip(1);
+    characters.take_while(|line| !line.is_empty()).find_map(|line| {
+        let (number, name) = line.trim_start().split_once(' ')?;
+        (name == wanted).then(|| number.parse().ok())?
+    })
 }
 
 /// Reads a sysfs attribute: a page at most, in one piece.
@@ -271,6 +298,17 @@ mod tests {
         }
         let missing = Device::open(Path::new("/dev/there-is-no-such-clock"), false);
         assert_eq!(missing.err(), Some(Errno::ENOENT));
+    }
+
+    #[test]
+    fn the_kernel_lists_the_numbers_of_its_devices() {
+        let devices = "Character devices:\n  1 mem\n  4 tty\n249 ptp\n250 pps\n\n\
+            Block devices:\n  8 sd\n 77 disk\n";
+        assert_eq!(major_of(devices, "ptp"), Some(249));
+        assert_eq!(major_of(devices, "mem"), Some(1));
+        assert_eq!(major_of(devices, "pt"), None);
+        assert_eq!(major_of(devices, "disk"), None, "that is a block device");
+        assert_eq!(major_of("", "ptp"), None);
     }
 
     // The second source: numbers worked out by hand from the header's direction, size and type.

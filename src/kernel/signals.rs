@@ -5,14 +5,33 @@
 use super::Result;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::pipe2;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-const CAUGHT: [Signal; 5] =
-    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGALRM];
+/// The signals that end a process which does nothing about them, but for SIGKILL, for those that
+/// a defect of the process itself raises, and for the real-time ones. SIGALRM is the timer's here.
+const ENDING: [libc::c_int; 12] = [
+    libc::SIGINT,
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGXCPU,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGIO,
+    libc::SIGPWR,
+    libc::SIGALRM,
+];
+
+fn caught() -> impl Iterator<Item = libc::c_int> {
+    ENDING.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX())
+}
 
 /// The signal that came; 0 for none.
 static CAME: AtomicI32 = AtomicI32::new(0);
@@ -28,6 +47,18 @@ extern "C" fn handle(signal: libc::c_int) {
     // SAFETY: `write` is async-signal-safe; a full or closed pipe only answers an errno.
     unsafe { libc::write(PIPE.load(Ordering::SeqCst), [0_u8].as_ptr().cast(), 1) };
     Errno::set_raw(errno);
+}
+
+/// Has a file that grows beyond a limit (`ulimit -f`) answer `EFBIG` from now on, as a full disk
+/// answers an errno, instead of ending the process by SIGXFSZ.
+///
+/// # Errors
+///
+/// None that are known.
+pub fn ignore_file_size_limit() -> Result<()> {
+    let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed.
+    unsafe { sigaction(Signal::SIGXFSZ, &ignored) }.map(drop)
 }
 
 /// Whether this process was stopped and goes on.
@@ -62,7 +93,7 @@ fn tick(on: bool) {
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
 }
 
-/// SIGINT, SIGTERM, SIGHUP and SIGQUIT, caught while this lives.
+/// The signals that end a process, caught while this lives.
 ///
 /// A blocked call is interrupted by them, and [`Signals::fd`] becomes readable for `poll`. As long
 /// as this lives, a timer interrupts blocked calls every second as well: a signal may come just
@@ -70,7 +101,7 @@ fn tick(on: bool) {
 /// goes for. There can be one of these at a time.
 #[derive(Debug)]
 pub struct Signals {
-    before: Vec<(Signal, SigAction)>,
+    before: Vec<(libc::c_int, libc::sigaction)>,
     reader: OwnedFd,
     _writer: OwnedFd,
 }
@@ -87,16 +118,12 @@ impl Signals {
         PIPE.compare_exchange(-1, pipe, Ordering::SeqCst, Ordering::SeqCst)
             .map_err(|_| Errno::EBUSY)?;
         CAME.store(0, Ordering::SeqCst);
-        // Without SA_RESTART: a `read` that waits must end.
-        let ours = SigAction::new(SigHandler::Handler(handle), SaFlags::empty(), SigSet::empty());
         let mut signals = Self { before: Vec::new(), reader, _writer: writer };
-        for signal in CAUGHT {
-            // SAFETY: the handler only touches atomics and calls `write`.
-            let before = unsafe { sigaction(signal, &ours) }?;
-            signals.before.push((signal, before));
-            if matches!(before.handler(), SigHandler::SigIgn) {
-                // SAFETY: this puts back the disposition that was there.
-                unsafe { sigaction(signal, &before) }?;
+        for signal in caught() {
+            let before = replace_action(signal, None)?;
+            if before.sa_sigaction != libc::SIG_IGN {
+                replace_action(signal, Some(&ours()))?;
+                signals.before.push((signal, before));
             }
         }
         tick(true);
@@ -113,9 +140,9 @@ impl Signals {
         self.reader.as_fd()
     }
 
-    /// The signal that came, if one did.
-    pub fn came(&self) -> Option<Signal> {
-        Signal::try_from(CAME.load(Ordering::SeqCst)).ok()
+    /// The number of the signal that came, if one did.
+    pub fn came(&self) -> Option<i32> {
+        Some(CAME.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
     /// Ends the process by the signal that came, as if it had never been caught.
@@ -125,7 +152,8 @@ impl Signals {
         let came = self.came();
         drop(self);
         if let Some(signal) = came {
-            let _ = raise(signal);
+            // SAFETY: the call takes no pointer.
+            unsafe { libc::raise(signal) };
         }
     }
 }
@@ -134,22 +162,58 @@ impl Drop for Signals {
     fn drop(&mut self) {
         tick(false);
         for (signal, before) in &self.before {
-            // SAFETY: this puts back the disposition that was there.
-            let _ = unsafe { sigaction(*signal, before) };
+            let _ = replace_action(*signal, Some(before));
         }
         PIPE.store(-1, Ordering::SeqCst);
     }
 }
 
+/// What is done about the signals. Without `SA_RESTART`: a `read` that waits must end.
+fn ours() -> libc::sigaction {
+    // SAFETY: `sigaction` is integers and a pointer that may all be 0.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    let handler: extern "C" fn(libc::c_int) = handle;
+    action.sa_sigaction = handler as libc::sighandler_t;
+    action
+}
+
+/// Answers what is done about a signal, and has something else done where that is given.
+fn replace_action(
+    signal: libc::c_int,
+    action: Option<&libc::sigaction>,
+) -> Result<libc::sigaction> {
+    // SAFETY: `sigaction` is integers and a pointer that may all be 0.
+    let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
+    let action = action.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: both structs outlive the call; our handler only touches atomics and calls `write`,
+    // and every other one was there before.
+    Errno::result(unsafe { libc::sigaction(signal, action, &raw mut before) })?;
+    Ok(before)
+}
+
 /// A file whose writing a signal that was caught interrupts: a reader that has stopped reading must
-/// not keep a program from ending.
+/// not keep a program from ending, before the signal and after it.
 #[derive(Debug)]
 pub struct Interruptible<T>(pub T);
 
+/// What a pipe takes at once where `poll` says that it takes anything (`PIPE_BUF`).
+const AT_ONCE: usize = 4_096;
+/// A reader that is slow has so long when a signal has come, in milliseconds.
+const GRACE: u16 = 1_000;
+
 impl<T: AsFd> Write for Interruptible<T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let ended = || Err(io::Error::other("a signal ended it"));
+        let mut bytes = bytes;
+        if Signals::any_came() {
+            let mut room = [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)];
+            if poll(&mut room, PollTimeout::from(GRACE)).is_ok_and(|ready| ready == 0) {
+                return ended();
+            }
+            bytes = bytes.get(..AT_ONCE).unwrap_or(bytes);
+        }
         match nix::unistd::write(&self.0, bytes) {
-            Err(Errno::EINTR) if Signals::any_came() => Err(io::Error::other("a signal ended it")),
+            Err(Errno::EINTR) if Signals::any_came() => ended(),
             other => other.map_err(io::Error::from),
         }
     }
