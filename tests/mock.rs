@@ -337,3 +337,26 @@ fn caps_are_as_the_kernel_fills_them_in() {
     assert_eq!(caps("igb").max_adj, 999_999_881);
     assert_eq!(caps("full,kernel=4.5").cross_timestamping, 0);
 }
+
+#[test]
+fn virtual_time_ends_where_64_bits_of_nanoseconds_do() {
+    for settings in
+        ["full,drift=1ppm,freq=100000ppm,noise=1ms", "igb", "full,kernel=6.1,drift=-1ppm"]
+    {
+        let mock = mock(settings);
+        adjtime(&mock, libc::ADJ_FREQUENCY, |timex| timex.freq = 60 << 16).expect("dialled");
+        for _ in 0..3 {
+            mock.pass(std::time::Duration::MAX);
+            mock.true_offset();
+            let _ = mock.clock_gettime();
+            let _ = mock.sys_offset_extended(Version::V1, &mut sys_offset_extended(25, 0));
+            // Old kernels let a driver have any step.
+            let _ = adjtime(&mock, libc::ADJ_SETOFFSET | libc::ADJ_NANO, |timex| {
+                timex.time.tv_sec = i64::MAX;
+            });
+            assert_eq!(mock.wait(&[], std::time::Duration::MAX), Ok(Wait::TimedOut));
+        }
+        let now = mock.system_gettime(libc::CLOCK_REALTIME).expect("a time");
+        assert_eq!((now.tv_sec, now.tv_nsec), (9_223_372_036, 854_775_807));
+    }
+}

@@ -16,14 +16,19 @@ pub struct Gaps {
     again: u8,
 }
 
+/// Ten times a distance below this has room in 128 bits.
+const FARTHEST: i128 = 1 << 120;
+
 impl Gaps {
     /// Takes the time of the next event in nanoseconds; returns how many are missing before it.
+    ///
+    /// A clock that was stepped back, or by more than 2^120 ns, starts over.
     pub fn next(&mut self, time: i128) -> u64 {
         let Some(last) = self.last.replace(time) else {
             return 0;
         };
-        let distance = time - last;
-        if distance <= 0 {
+        let distance = time.saturating_sub(last);
+        if !(1..FARTHEST).contains(&distance) {
             // The clock was stepped: start over.
             (self.distance, self.period) = (None, None);
             return 0;
@@ -82,6 +87,16 @@ mod tests {
     #[test]
     fn a_signal_that_becomes_slower_by_a_whole_factor_is_learnt_again() {
         assert_eq!(missing(&[0, 100, 200, 400, 600, 800, 1_000]), [0, 0, 0, 1, 1, 0, 0]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_times_are_too_large(times: Vec<i128>, small in 0_i128..1_000) {
+            let ends = [i128::MIN, i128::MAX, 0, small, i128::MAX, i128::MIN, i128::MAX];
+            missing(&[times.as_slice(), &ends].concat());
+            let far = 1_i128 << 119;
+            missing(&[0, far, 2 * far, 3 * far, 250 * far, i128::MAX]);
+        }
     }
 
     #[test]

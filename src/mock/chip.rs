@@ -64,6 +64,9 @@ pub(super) enum Source {
     Nowhere,
 }
 
+/// A counter goes no farther, in nanoseconds: far beyond 64 bits, where a driver's own ends.
+const FARTHEST: i128 = 1 << 90;
+
 impl PhaseControl {
     /// How much of the offset the clock has been moved by, in [`PARTS`].
     fn moved(&self, now: i128) -> i128 {
@@ -156,7 +159,9 @@ impl Chip {
         } else {
             by
         };
-        self.anchor = (now, self.parts(now) + by * PARTS);
+        let by = by.clamp(-FARTHEST, FARTHEST);
+        let to = self.parts(now) + by * PARTS;
+        self.anchor = (now, to.clamp(-FARTHEST * PARTS, FARTHEST * PARTS));
     }
 
     pub(super) fn dial(&mut self, now: i128, scaled_ppm: i64) {

@@ -8,7 +8,7 @@ mod requests;
 use super::fault::Fault;
 use super::linux::Feature;
 use super::profile::Profile;
-use super::time::{SECOND, nanoseconds, to_timespec};
+use super::time::{LAST, SECOND, nanoseconds, to_timespec};
 use super::{Mock, World};
 use crate::kernel::uapi::{
     self, CLOCK_AUX, ExttsEvent, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, PTP_PF_NONE, pin_desc,
@@ -399,7 +399,12 @@ impl Calls for Mock {
     fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait> {
         self.lock().failure("wait")?;
         let timeout = i128::try_from(timeout.as_nanos()).unwrap_or(i128::MAX);
-        let deadline = self.lock().time.now().saturating_add(timeout);
+        let deadline = {
+            let mut world = self.lock();
+            let deadline = world.time.now().saturating_add(timeout);
+            // Virtual time goes no farther.
+            if world.time.is_virtual() { deadline.min(LAST) } else { deadline }
+        };
         loop {
             let left = {
                 let mut world = self.lock();

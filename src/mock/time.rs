@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// Where virtual time starts: 2023-11-14 22:13:20 UTC.
 pub(super) const VIRTUAL_START: i128 = 1_700_000_000 * SECOND;
+/// Where virtual time ends, in the year 2262: the kernel's times have 64 bits of nanoseconds.
+pub(super) const LAST: i128 = i64::MAX as i128;
 /// What is too short to sleep for.
 const SHORT: Duration = Duration::from_micros(100);
 /// How long the virtual machine is up by then.
@@ -57,10 +59,11 @@ impl Time {
         self.latest
     }
 
-    /// Lets time pass; the machine's own has to be waited for.
+    /// Lets time pass; the machine's own has to be waited for. A virtual one stands still at
+    /// [`LAST`].
     pub(super) fn pass(&mut self, duration: i128) -> i128 {
         if self.is_virtual {
-            self.latest += duration;
+            self.latest = self.latest.saturating_add(duration).min(LAST);
             return self.latest;
         }
         let until = self.now() + duration;
