@@ -20,6 +20,23 @@ pub(super) fn interval(
     value: f64,
 ) -> (f64, f64) {
     let freedom = Variance::of(kind, noise, factor, offsets).degrees_of_freedom();
+    scaled(value, freedom)
+}
+
+/// Beyond so many degrees of freedom the cube root of χ² is as good as normal, and the search for
+/// a quantile finds none.
+const MANY: f64 = 1_000.0;
+
+/// The interval of a deviation whose variance has so many degrees of freedom.
+fn scaled(value: f64, freedom: f64) -> (f64, f64) {
+    if freedom > MANY {
+        // E. B. Wilson and M. M. Hilferty, "The distribution of chi-square" (1931).
+        let ninth = 2.0 / 9.0 / freedom;
+        let at = |deviations: f64| {
+            value / (deviations.mul_add(ninth.sqrt(), 1.0 - ninth)).powi(3).sqrt()
+        };
+        return (at(1.0), at(-1.0));
+    }
     let Ok(distribution) = ChiSquared::new(freedom.max(f64::MIN_POSITIVE)) else {
         return (0.0, f64::INFINITY);
     };
@@ -221,6 +238,35 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_interval_is_finite_and_holds_the_value_at_any_number_of_offsets() {
+        let mut width_before = f64::INFINITY;
+        let mut freedom = 1.0;
+        while freedom < 1e9 {
+            let (low, high) = scaled(1.0, freedom);
+            assert!(0.0 < low && low < 1.0 && 1.0 < high && high.is_finite(), "{freedom}");
+            let width = high - low;
+            assert!(width < width_before, "{freedom}: {width} after {width_before}");
+            width_before = width;
+            freedom *= 1.1;
+        }
+        for (kind, alpha) in [(Kind::Allan, -2), (Kind::ModifiedAllan, 2), (Kind::Hadamard, -4)] {
+            for offsets in [1_000, 100_000, 500_000, 1_000_000, 10_000_000, 100_000_000] {
+                for factor in [1, 2, 64, 1_000, offsets / 4] {
+                    let (low, high) = interval(kind, Noise::of_alpha(alpha), factor, offsets, 1.0);
+                    let holds = 0.0 < low && low < 1.0 && 1.0 < high && high.is_finite();
+                    assert!(holds, "{kind:?} {alpha} {factor} of {offsets}: {low} to {high}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn both_ways_to_an_interval_meet() {
+        let (few, many) = (scaled(1.0, MANY), scaled(1.0, MANY * 1.000_001));
+        assert!((few.0 - many.0).abs() < 1e-6 && (few.1 - many.1).abs() < 1e-6, "{few:?} {many:?}");
     }
 
     #[test]
