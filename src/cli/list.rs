@@ -58,7 +58,8 @@ fn unlisted(phc: &Phc) -> Listed {
 }
 
 fn report(listing: Listing) -> Report {
-    let Listing { clocks, interfaces_are_complete, holders_are_complete } = listing;
+    let Listing { clocks, clocks_are_complete, interfaces_are_complete, holders_are_complete } =
+        listing;
     let mut table = Table::new(
         "clocks",
         &[
@@ -116,6 +117,12 @@ fn report(listing: Listing) -> Report {
         report =
             report.note("this machine has no PTP hardware clock; 'ptpctl caps mock' shows one");
     }
+    if !clocks_are_complete {
+        report = report.note(
+            "sysfs (/sys) isn't there to tell of the clocks: these are the devices in /dev, and \
+             there may be others",
+        );
+    }
     if !interfaces_are_complete {
         report = report.note("not every interface could be asked for its clock");
     }
@@ -123,6 +130,7 @@ fn report(listing: Listing) -> Report {
         report = report.note("not every process could be looked at, as those of other users");
     }
     report
+        .value("clocks_are_complete", clocks_are_complete)
         .value("interfaces_are_complete", interfaces_are_complete)
         .value("open_by_is_complete", holders_are_complete)
 }

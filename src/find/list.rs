@@ -1,15 +1,15 @@
 //! All clocks of the machine, as sysfs shows them.
 
 use super::FindError;
-use crate::kernel::{PhcOfInterface, Source, phc_of_interface, timestamp_providers};
+use crate::kernel::{
+    CLASS, PhcOfInterface, Source, phc_major, phc_of_interface, timestamp_providers,
+};
 use libc::{major, minor};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
-
-const CLASS: &str = "/sys/class/ptp";
 
 /// One clock of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct Holder {
 pub struct Listing {
     /// The clocks, in the order of their numbers.
     pub clocks: Vec<Listed>,
+    /// Whether sysfs told them; else they are those in `/dev`, of which little is known.
+    pub clocks_are_complete: bool,
     /// Whether all interfaces could be asked for their clock.
     pub interfaces_are_complete: bool,
     /// Whether the open files of all processes could be looked at.
@@ -68,20 +70,80 @@ pub struct Listing {
 
 /// The device and clock names of all clocks, in order.
 pub(super) fn names() -> Result<Vec<(String, String)>, FindError> {
+    if !sysfs_tells() {
+        return Err(FindError::Unreadable { path: CLASS.into(), errno: Errno::ENOENT });
+    }
     let names = folders()?.into_iter();
     Ok(names.filter_map(|(name, folder)| Some((name, attribute(&folder, "clock_name")?))).collect())
 }
 
-/// All clocks of the machine; none where the kernel has no such class of devices.
+/// Whether sysfs is there, and tells of all clocks: a kernel without any has no such class.
+fn sysfs_tells() -> bool {
+    let class = Path::new(CLASS);
+    class.exists() || class.parent().is_some_and(Path::exists) && devices().is_empty()
+}
+
+/// The clocks that are in `/dev`, with their numbers: as far as one can tell without sysfs.
+fn devices() -> Vec<(u32, u64)> {
+    let Ok(Some(major_of_phcs)) = phc_major() else { return Vec::new() };
+    let names = entries(Path::new("/dev")).unwrap_or_default().into_iter();
+    let numbers = names.filter_map(|name| name.strip_prefix("ptp")?.parse().ok());
+    let mut devices: Vec<(u32, u64)> = numbers
+        .filter_map(|number: u32| {
+            let found = fs::metadata(format!("/dev/ptp{number}")).ok()?;
+            let is_phc = found.file_type().is_char_device() && major(found.rdev()) == major_of_phcs;
+            is_phc.then_some((number, found.rdev()))
+        })
+        .collect();
+    devices.sort_unstable();
+    devices
+}
+
+/// The clocks in `/dev`, where sysfs isn't there.
+fn list_devices() -> Result<Listing, FindError> {
+    let devices = devices();
+    if devices.is_empty() {
+        return Err(FindError::Unreadable { path: CLASS.into(), errno: Errno::ENOENT });
+    }
+    let (mut interfaces, interfaces_are_complete) = interfaces();
+    let (mut holders, holders_are_complete) = holders();
+    let clocks = devices
+        .into_iter()
+        .map(|(number, device)| Listed {
+            device: format!("/dev/ptp{number}"),
+            clock_name: None,
+            driver: None,
+            bus_address: None,
+            interfaces: interfaces.remove(&number).unwrap_or_default(),
+            kind: Kind::Unknown,
+            virtual_clocks: None,
+            holders: holders
+                .remove(&format!("{}:{}", major(device), minor(device)))
+                .unwrap_or_default(),
+        })
+        .collect();
+    let clocks_are_complete = false;
+    Ok(Listing { clocks, clocks_are_complete, interfaces_are_complete, holders_are_complete })
+}
+
+/// All clocks of the machine; none where the kernel has no such class of devices. Where sysfs isn't
+/// there, those that are in `/dev`.
 ///
 /// # Errors
 ///
-/// [`FindError::Unreadable`] where there is one and it can't be read.
+/// [`FindError::Unreadable`] where sysfs can't be read, or isn't there and `/dev` has no clock.
 pub fn list() -> Result<Listing, FindError> {
+    if !sysfs_tells() {
+        return list_devices();
+    }
     let folders = folders()?;
     if folders.is_empty() {
-        let (clocks, all) = (Vec::new(), true);
-        return Ok(Listing { clocks, interfaces_are_complete: all, holders_are_complete: all });
+        return Ok(Listing {
+            clocks: Vec::new(),
+            clocks_are_complete: true,
+            interfaces_are_complete: true,
+            holders_are_complete: true,
+        });
     }
     // Interfaces and processes are gone through once, however many clocks there are.
     let (mut interfaces, mut interfaces_are_complete) = interfaces();
@@ -126,7 +188,8 @@ pub fn list() -> Result<Listing, FindError> {
             }
         })
         .collect();
-    Ok(Listing { clocks, interfaces_are_complete, holders_are_complete })
+    let clocks_are_complete = true;
+    Ok(Listing { clocks, clocks_are_complete, interfaces_are_complete, holders_are_complete })
 }
 
 /// `ptpN` and its folder, in the order of N.

@@ -140,6 +140,7 @@ impl Error {
             Errno::ENOENT if *call == "open" => {
                 "there is no such device: 'ptpctl list' shows what is there".into()
             }
+            Errno::ENODATA if *call == "open" => "mount -t sysfs sysfs /sys".into(),
             Errno::ENOTTY if *call == "open" => {
                 "'ptpctl list' shows the clocks that there are".into()
             }
@@ -172,6 +173,10 @@ impl fmt::Display for Error {
             Self::Call { name, call: "open", errno, .. } => {
                 let words = match errno {
                     Errno::ENOTTY => "it is no PTP hardware clock",
+                    Errno::ENODATA => {
+                        "neither /sys nor /proc/devices is there to tell whether it is a PTP \
+                         hardware clock, and opening another device can do harm"
+                    }
                     _ => words(*errno),
                 };
                 write!(f, "can't open {name}: {words} ({errno:?})")
