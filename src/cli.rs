@@ -31,14 +31,18 @@ mod vclocks;
 mod watching;
 
 use crate::find;
+use crate::kernel::ignore_file_size_limit;
 use crate::phc::{Access, Phc};
 use crate::report::{Printer, Report};
 use arguments::{COMMAND_GROUPS, ENVIRONMENT, EXIT_STATUS};
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 use failure::Failure;
+use journal::Journal;
+use nix::unistd::{getegid, geteuid, getgid, getuid};
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// One command: how it is called, what it takes, what it does.
@@ -93,6 +97,8 @@ struct Context<'a> {
     printer: &'a mut Printer,
     /// The clock that the command changes.
     changes: RefCell<Option<String>>,
+    /// What it has changed by now.
+    done: RefCell<Option<String>>,
 }
 
 /// The clock where none is named.
@@ -104,7 +110,14 @@ impl Context<'_> {
     /// Opens the clock that the command line names, else the environment, else `/dev/ptp0`, and
     /// tells what is left on it.
     fn open(&self, access: Access) -> Result<Phc, Failure> {
-        let phc = find::open(&self.device()?, access)?;
+        self.open_named(&self.device()?, access)
+    }
+
+    /// As [`Context::open`], by name.
+    fn open_named(&self, name: &str, access: Access) -> Result<Phc, Failure> {
+        // A dry run writes nothing.
+        let phc =
+            if self.is_dry_run() { find::open_untouched(name)? } else { find::open(name, access)? };
         self.tell_what_is_left(&phc);
         Ok(phc)
     }
@@ -124,10 +137,26 @@ impl Context<'_> {
     /// Tells what a program that was killed, or couldn't, has not put back.
     fn tell_what_is_left(&self, phc: &Phc) {
         let device = journal::quoted(&phc.name().device);
-        for journal::Entry { what, how, .. } in journal::left_behind(phc) {
+        for journal::Entry { what, how, .. } in journal::left_behind(phc, !self.is_dry_run()) {
             let put_right = format!("to put it right: ptpctl {how} {device}");
             self.printer.aside(&format!("not put back: {what}; {put_right}"));
         }
+    }
+
+    /// Begins a journal of what the command switches on for a while; tells where there is none.
+    fn begin_journal(&self, phc: &Phc, entries: &[journal::Entry]) -> Journal {
+        let journal = Journal::begin(phc, entries);
+        if let Some(why) = journal.is_missing() {
+            self.printer.aside(&format!(
+                "no journal can be kept ({why}): if this is killed, nobody is told what it left on"
+            ));
+        }
+        journal
+    }
+
+    /// Notes what the command has changed: where it fails after that, it tells so.
+    fn did(&self, what: String) {
+        self.done.replace(Some(what));
     }
 
     /// Tells what is left on a clock that the command has changed.
@@ -145,6 +174,13 @@ impl Context<'_> {
             return Ok(name);
         }
         match std::env::var(DEVICE_VARIABLE) {
+            // Whoever runs it as another must not have that one's files written.
+            Ok(name) if runs_for_another() && !find::files_of(&name).is_empty() => {
+                Err(Failure::Usage(format!(
+                    "{DEVICE_VARIABLE} names a file, and this runs with another user's rights: \
+                     name the clock on the command line"
+                )))
+            }
             Ok(name) => Ok(name),
             Err(std::env::VarError::NotPresent) => Ok(DEFAULT_DEVICE.into()),
             Err(error) => Err(Failure::Usage(format!("{DEVICE_VARIABLE}: {error}"))),
@@ -160,6 +196,27 @@ impl Context<'_> {
             ))),
             (one, other) => Ok(one.or(other).cloned()),
         }
+    }
+
+    /// The files that the command reads or writes besides a picture.
+    fn other_files(&self) -> Vec<PathBuf> {
+        let from = self.get::<String>("from").map(PathBuf::from);
+        // Standard input may be a file, too.
+        let from = from.map(|from| if from == Path::new("-") { "/dev/stdin".into() } else { from });
+        let recording = self.get::<PathBuf>(record::FILE);
+        let names = [
+            arguments::POSITIONAL_DEVICE,
+            arguments::DEVICE_OPTION,
+            watching::SOURCES,
+            diff::FIRST,
+            diff::SECOND,
+        ];
+        let given = names.into_iter().flat_map(|name| {
+            self.matches.try_get_many::<String>(name).ok().flatten().into_iter().flatten().cloned()
+        });
+        let clocks: Vec<String> = given.chain(std::env::var(DEVICE_VARIABLE).ok()).collect();
+        let of_mocks = clocks.iter().flat_map(|name| find::files_of(name));
+        from.into_iter().chain(recording).chain(of_mocks).collect()
     }
 
     fn is_dry_run(&self) -> bool {
@@ -181,6 +238,16 @@ impl Context<'_> {
     }
 }
 
+/// Whether it runs with the rights of another user than the one who set its environment: as a
+/// setuid program, or by sudo, doas or pkexec.
+fn runs_for_another() -> bool {
+    getuid() != geteuid()
+        || getgid() != getegid()
+        || ["SUDO_UID", "DOAS_USER", "PKEXEC_UID"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some())
+}
+
 /// Reads a text in every way in which an argument is read, for the fuzz targets.
 #[cfg(fuzzing)]
 pub(crate) fn read_everything(text: &str) {
@@ -198,6 +265,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &[OsString]) -> ExitCode {
+    // A limit on the size of files is an error like others; nothing is to be left half-way.
+    let _ = ignore_file_size_limit();
     // Known before parsing, for the errors of parsing.
     let json = arguments.iter().any(|argument| argument == "--json");
     // A script's thousand calls need one command each: build no other. Where that doesn't parse,
@@ -215,7 +284,12 @@ fn run(arguments: &[OsString]) -> ExitCode {
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
         return ExitCode::from(2);
     };
-    let mut context = Context { matches, printer: &mut printer, changes: RefCell::default() };
+    let mut context = Context {
+        matches,
+        printer: &mut printer,
+        changes: RefCell::default(),
+        done: RefCell::default(),
+    };
     let outcome = (command.run)(&mut context)
         .and_then(|report| context.printer.report(&report).map_err(Failure::Output));
     let status = match outcome {
@@ -223,13 +297,14 @@ fn run(arguments: &[OsString]) -> ExitCode {
             context.tell_afterwards();
             ExitCode::SUCCESS
         }
-        // There is no afterwards.
+        // It ends the process.
         Err(failure @ Failure::Signal(_)) => {
             context.tell_afterwards();
-            failure.tell(context.printer)
+            failure.tell(context.printer, None)
         }
         Err(failure) => {
-            let status = failure.tell(context.printer);
+            let done = context.done.take();
+            let status = failure.tell(context.printer, done.as_deref());
             context.tell_afterwards();
             status
         }
@@ -241,10 +316,12 @@ fn run(arguments: &[OsString]) -> ExitCode {
 
 /// Help and version are printed; a mistake is told and ends with 2, of a self-test with 1.
 fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> ExitCode {
+    let mut printer = Printer::new(json);
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // A closed pipe is no error, and a terminal that is gone can't be told.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        return match printer.bytes(error.to_string().as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => Failure::Output(error).tell(&mut printer, None),
+        };
     }
     let text = error.to_string();
     let text = text.trim_start_matches("error: ").split("\n\nFor more").next().unwrap_or_default();
@@ -260,7 +337,7 @@ fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> Ex
     };
     let is_test = command.is_some_and(|name| name == selftest::COMMAND.name);
     let failure = if is_test { Failure::Test(Box::new(mistake)) } else { mistake };
-    failure.tell(&Printer::new(json))
+    failure.tell(&mut printer, None)
 }
 
 /// The whole command line.

@@ -27,25 +27,60 @@ use std::path::{Path, PathBuf};
 ///
 /// [`FindError`].
 pub fn open(name: &str, access: Access) -> Result<Phc, FindError> {
+    #[cfg(feature = "mock")]
+    if is_mock(name) {
+        return open_mock(name, &name.parse()?, access);
+    }
+    open_device(name, access)
+}
+
+/// As [`open`] to look, and nothing is written on the way: neither is a mock's log.
+///
+/// # Errors
+///
+/// [`FindError`].
+pub fn open_untouched(name: &str) -> Result<Phc, FindError> {
+    #[cfg(feature = "mock")]
+    if is_mock(name) {
+        let config: crate::mock::Config = name.parse()?;
+        return open_mock(name, &config.without_log(), Access::ReadOnly);
+    }
+    open_device(name, Access::ReadOnly)
+}
+
+/// The files that the clock of a name has besides a device: a mock's state and its log. A pair of
+/// clocks may be named, with a colon in between.
+#[cfg(feature = "cli")]
+pub(crate) fn files_of(name: &str) -> Vec<PathBuf> {
+    let mocks = name.match_indices("mock").filter_map(|(at, _)| name.get(at..)?.parse().ok());
+    mocks.flat_map(|mock: crate::mock::Config| mock.files().cloned().collect::<Vec<_>>()).collect()
+}
+
+/// Whether a clock of this name is a mock.
+pub(crate) fn is_mock(name: &str) -> bool {
+    name == "mock" || name.starts_with("mock:") || name.starts_with("mock,")
+}
+
+#[cfg(feature = "mock")]
+fn open_mock(name: &str, config: &crate::mock::Config, access: Access) -> Result<Phc, FindError> {
+    match Mock::open(config, access == Access::ReadWrite) {
+        Ok(mock) => Ok(Phc::over(Box::new(mock), name)),
+        Err(MockError::Open(errno)) => Err(FindError::Clock(Error::Call {
+            asked: "open the clock".into(),
+            name: crate::phc::DeviceName { device: name.to_owned(), clock_name: None },
+            call: "open",
+            errno,
+        })),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open_device(name: &str, access: Access) -> Result<Phc, FindError> {
     if name.is_empty() {
         return Err(FindError::Empty);
     }
-    if name.contains('/') && !name.starts_with("mock:") && !name.starts_with("mock,") {
+    if name.contains('/') && !is_mock(name) {
         return Ok(Phc::open(Path::new(name), access)?);
-    }
-    #[cfg(feature = "mock")]
-    if name == "mock" || name.starts_with("mock:") || name.starts_with("mock,") {
-        let mock = Mock::open(&name.parse()?, access == Access::ReadWrite);
-        return match mock {
-            Ok(mock) => Ok(Phc::over(Box::new(mock), name)),
-            Err(MockError::Open(errno)) => Err(FindError::Clock(Error::Call {
-                asked: "open the clock".into(),
-                name: crate::phc::DeviceName { device: name.to_owned(), clock_name: None },
-                call: "open",
-                errno,
-            })),
-            Err(error) => Err(error.into()),
-        };
     }
     let path = path_of(name)?;
     Ok(Phc::open(&path, access)?)

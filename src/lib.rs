@@ -26,6 +26,8 @@
 #[doc(hidden)]
 pub mod cli;
 mod decimal;
+#[cfg(feature = "mock")]
+mod files;
 pub mod find;
 mod frequency;
 #[cfg(all(fuzzing, feature = "cli"))]

@@ -19,6 +19,7 @@ pub use config::Config;
 pub use fault::faults;
 pub use linux::{Feature, Linux};
 
+use crate::files;
 use crate::kernel::{self, uapi::ptp_pin_desc};
 use chip::{Chip, Output, Signal, Source};
 use fault::Fault;
@@ -165,7 +166,8 @@ impl Mock {
         world.removal = Some(world.time.now().saturating_add(nanoseconds));
     }
 
-    /// Lets virtual time pass.
+    /// Lets time pass. A virtual one ends in the year 2262, where 64 bits of nanoseconds end: it
+    /// stands still there. The machine's own time is waited for.
     pub fn pass(&self, duration: std::time::Duration) {
         let nanoseconds = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
         self.lock().time.pass(nanoseconds);
@@ -238,9 +240,10 @@ impl World {
         };
         let log = match &config.log {
             Some(path) => {
-                let file = OpenOptions::new().append(true).create(true).open(path);
-                Some(file.map_err(|error| {
-                    MockError::Open(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+                let options = OpenOptions::new().append(true).create(true).clone();
+                Some(files::open(path, &options, 0).map_err(|error| MockError::Log {
+                    path: path.clone(),
+                    why: error.to_string(),
                 })?)
             }
             None => None,
@@ -433,6 +436,13 @@ pub enum MockError {
         /// The reason.
         why: String,
     },
+    /// The log can't be written.
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
     /// What a real device would have answered to `open`.
     Open(Errno),
 }
@@ -443,6 +453,9 @@ impl fmt::Display for MockError {
             Self::Config { text, why } => write!(f, "'{text}' is no mock clock: {why}"),
             Self::State { path, why } => {
                 write!(f, "can't use the mock's state in {}: {why}", path.display())
+            }
+            Self::Log { path, why } => {
+                write!(f, "can't write the mock's log to {}: {why}", path.display())
             }
             Self::Open(errno) => write!(f, "can't open the mock clock: {errno}"),
         }

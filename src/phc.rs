@@ -115,22 +115,58 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// `EACCES` on a read-only handle, `EBUSY` while the clock runs freely under virtual clocks,
-    /// `EINVAL` for a time that the kernel refuses, `ENODEV` where the clock has gone.
+    /// [`Error::Invalid`] for a time before 1970 or beyond 64 bits of nanoseconds, in the year 2262:
+    /// a driver would make another of it. `EACCES` on a read-only handle, `EBUSY` while the clock
+    /// runs freely under virtual clocks, `EINVAL` for a time that the kernel refuses, `ENODEV` where
+    /// the clock has gone.
     #[doc(alias = "clock_settime")]
     pub fn set_time(&self, time: Timestamp<Unknown>) -> Result<(), Error> {
+        self.check_time(time)?;
         let asked = format!("set the time to {time}");
         let time = timespec { tv_sec: time.seconds(), tv_nsec: time.nanoseconds().into() };
         self.call(&asked, "clock_settime", || self.calls.clock_settime(&time))
+    }
+
+    /// Refuses a time that [`Phc::set_time`] refuses.
+    ///
+    /// # Errors
+    ///
+    /// The first of [`Phc::set_time`].
+    pub fn check_time(&self, time: Timestamp<Unknown>) -> Result<(), Error> {
+        self.in_range(&format!("set the time to {time}"), time.total_nanoseconds())
+    }
+
+    /// Refuses a step that [`Phc::step`] refuses, by what the clock shows now.
+    ///
+    /// # Errors
+    ///
+    /// The first of [`Phc::step`]; as [`Phc::time`].
+    pub fn check_step(&self, offset: Offset) -> Result<(), Error> {
+        let to = self.time()?.total_nanoseconds() + i128::from(offset.nanoseconds());
+        self.in_range(&format!("step by {offset:+}"), to)
+    }
+
+    /// Refuses what a driver can't keep: times are unsigned there and have 64 bits, signed in some.
+    fn in_range(&self, asked: &str, nanoseconds: i128) -> Result<(), Error> {
+        let why = if nanoseconds < 0 {
+            "that is before 1970, and the clock would show another time"
+        } else if nanoseconds > i64::MAX.into() {
+            "that is beyond 64 bits of nanoseconds, which end in the year 2262, and the clock would \
+             show another time"
+        } else {
+            return Ok(());
+        };
+        Err(self.invalid(asked, format!("{why}; the clock is untouched")))
     }
 
     /// Steps the clock by `offset`. Wraps `clock_adjtime` with `ADJ_SETOFFSET | ADJ_NANO`.
     ///
     /// # Errors
     ///
-    /// As [`Phc::set_time`]; `EINVAL` where the resulting time would be out of range.
+    /// As [`Phc::set_time`], for the time that the clock would show then.
     #[doc(alias = "ADJ_SETOFFSET")]
     pub fn step(&self, offset: Offset) -> Result<(), Error> {
+        self.check_step(offset)?;
         let asked = format!("step by {offset:+}");
         let mut timex = setoffset(offset);
         self.adjtime(&asked, "clock_adjtime(ADJ_SETOFFSET)", &mut timex)

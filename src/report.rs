@@ -7,14 +7,22 @@ pub(crate) mod json;
 pub(crate) mod ktap;
 pub(crate) mod live;
 pub(crate) mod plot;
+mod printable;
 pub(crate) mod statistics;
 pub(crate) mod terminal;
 mod text;
 
-use crate::kernel::Interruptible;
+pub(crate) use printable::printable;
+
+use crate::kernel::{Interruptible, standard_output_was_closed};
 use crate::phc::DeviceName;
 use crate::{Offset, Scale, Timestamp};
 use std::io::{self, BufWriter, Stdout, Write};
+
+/// Standard error, for what is told as it is. Nothing that ends waits for whoever reads it.
+pub(crate) fn standard_error() -> impl Write {
+    Interruptible(io::stderr())
+}
 
 /// How many columns a chart of characters has: the terminal's, or what fits anywhere.
 pub(crate) fn terminal_width() -> usize {
@@ -212,7 +220,24 @@ impl Report {
 #[derive(Debug)]
 pub(crate) struct Printer {
     json: bool,
-    to: BufWriter<Interruptible<Stdout>>,
+    to: BufWriter<StandardOutput>,
+}
+
+/// Standard output, which may not be there.
+#[derive(Debug)]
+struct StandardOutput(Interruptible<Stdout>);
+
+impl Write for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if standard_output_was_closed() {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// For a writer of a format of its own.
@@ -228,7 +253,7 @@ impl Write for Printer {
 
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, to: BufWriter::new(Interruptible(io::stdout())) }
+        Self { json, to: BufWriter::new(StandardOutput(Interruptible(io::stdout()))) }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -253,7 +278,7 @@ impl Printer {
         if self.json {
             json::write_object(&mut self.to, object)
         } else {
-            writeln!(self.to, "{}", text::printable(text))
+            writeln!(self.to, "{}", printable(text))
         }
     }
 
@@ -274,11 +299,12 @@ impl Printer {
 
     /// Tells that something failed, on standard error. What can't be told there is lost.
     pub(crate) fn error(&self, text: &str, object: &[(&'static str, Value)]) {
-        let mut to = io::stderr().lock();
+        let mut message = Vec::new();
         let _ = if self.json {
-            json::write_object(&mut to, object)
+            json::write_object(&mut message, object)
         } else {
-            writeln!(to, "ptpctl: {}", text::printable_lines(text))
+            writeln!(message, "ptpctl: {}", printable::printable_lines(text))
         };
+        let _ = standard_error().write_all(&message);
     }
 }

@@ -48,6 +48,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         );
     }
     phc.set_frequency(asked)?;
+    context.did(format!("{}: dialled to {asked:+}", phc.name()));
     journal::settle(&phc, &[journal::FREQUENCY]);
     let dialled = phc.frequency()?;
     let report = freq::rows(report.headline("dialled".into()), dialled).value("dry_run", false);

@@ -60,6 +60,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         ("would be handed", phc.check_phase(offset)?)
     } else {
         let limit = phc.adjust_phase(offset)?;
+        context
+            .did(format!("{}: phase offset of {offset:+} handed to its phase control", phc.name()));
         journal::settle(&phc, &[journal::PHASE]);
         ("handed", limit)
     };

@@ -40,9 +40,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let offset: Offset = context.required("OFFSET")?;
     let phc = context.open_to_change()?;
     let done = if context.is_dry_run() {
+        phc.check_step(offset)?;
         "would be stepped"
     } else {
         phc.step(offset)?;
+        context.did(format!("{}: stepped by {offset:+}", phc.name()));
         "stepped"
     };
     Ok(Report::on(phc.name())

@@ -27,7 +27,7 @@ Exit status:
   1  failed
   2  wrong usage: no clock could do what was asked
   3  this clock can't do it
-  4  every check of selftest was skipped
+  4  nothing could be shown: every check of selftest was skipped, or there was too little for a mask
   5  waited in vain
 
 selftest has kselftest's: 1 for all that goes wrong.

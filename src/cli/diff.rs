@@ -20,14 +20,18 @@ pub(super) const COMMAND: Command = Command {
     run,
 };
 
+/// The arguments of the two clocks.
+pub(super) const FIRST: &str = "first";
+pub(super) const SECOND: &str = "second";
+
 /// What slewing and the time between two readings can make of the system clock meanwhile, in
 /// nanoseconds; what is more is a step.
 const MOST_SLEWED: u128 = 10_000_000;
 
 fn arguments(command: clap::Command) -> clap::Command {
     arguments::measuring(command)
-        .arg(Arg::new("first").value_name("DEVICE").required(true).help("The first clock"))
-        .arg(Arg::new("second").value_name("OTHER").help("The clock to subtract"))
+        .arg(Arg::new(FIRST).value_name("DEVICE").required(true).help("The first clock"))
+        .arg(Arg::new(SECOND).value_name("OTHER").help("The clock to subtract"))
         .arg(picture::argument())
         .long_about(
             "Measures first clock - second clock, through CLOCK_MONOTONIC_RAW where both clocks \
@@ -44,9 +48,9 @@ fn arguments(command: clap::Command) -> clap::Command {
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let open = |name: String| find::open(&name, Access::ReadOnly);
-    let one: String = context.required("first")?;
+    let one: String = context.required(FIRST)?;
     let named: Option<String> = context.get(arguments::DEVICE_OPTION);
-    let (first, second) = match (named, context.get::<String>("second")) {
+    let (first, second) = match (named, context.get::<String>(SECOND)) {
         (None, Some(other)) => (one, other),
         (Some(named), None) => (named, one),
         (Some(_), Some(_)) => {
@@ -64,7 +68,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     } else {
         SystemClock::Realtime
     };
-    let picture = picture::file(context)?;
+    let picture = picture::target(context)?;
     let mut seen: Vec<(String, Vec<Sample>)> = Vec::new();
     let mut measure = |phc: &Phc| {
         let mut samples = Vec::new();
@@ -125,12 +129,12 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let all = [&before, &middle, &after];
     let report = all.into_iter().fold(report, |report, one| one.tell_failed(report));
     match picture {
-        Some(path) => {
+        Some(target) => {
             let mut offsets = Offsets::default();
             for (title, samples) in &seen {
                 add_samples(&mut offsets, title, samples);
             }
-            picture::finish(context, report, &Picture::Offsets(offsets), &path)
+            picture::finish(context, report, &Picture::Offsets(offsets), &target)
         }
         None => Ok(report),
     }

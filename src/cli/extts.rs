@@ -1,7 +1,7 @@
 //! `ptpctl extts`: external timestamps, an event a line.
 
 use super::failure::Failure;
-use super::journal::{self, Entry, Journal};
+use super::journal::{self, Entry};
 use super::pin::{Borrowed, switched_off};
 use super::{Command, Context, arguments};
 use crate::kernel::{Signals, Wait};
@@ -79,7 +79,8 @@ fn arguments(command: clap::Command) -> clap::Command {
              intervals show that events are missing in between (a reader that is too slow loses \
              the oldest without a sign), the line says how many.\n\nAt the end, also after \
              Ctrl-C, SIGTERM, SIGHUP, a closed pipe or an error, what was switched on is switched off \
-             again, and a pin gets its function back. (A periodic output that was on that pin has \
+             again, and a pin gets its function back. Where several watch one channel, the last one to \
+             end does that. (A periodic output that was on that pin has \
              been switched off by the kernel and stays off.)\n\nOther programs can have other \
              channels switched on; --only keeps their events away. Without --count and --duration \
              it goes on until it is stopped. When nothing came at all in --duration, or for \
@@ -125,23 +126,46 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // Caught before anything is switched on, so that nothing stays on.
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
-    let mut left = vec![Entry::extts(request.channel)];
+    let own = Entry::extts(request.channel);
+    // What others that watch the channel will put back is put back by the last of all.
+    let shared = journal::of_the_living(&phc, &own.key);
+    let pins = Borrowed::together_with(&phc, &shared)?;
+    let mut left = vec![own.clone()];
+    left.extend(shared.into_iter().filter(|entry| entry.pin_before().is_some()));
     if let Some(pin) = &pin {
-        left.extend(Borrowed::would_leave(&phc, pin, PinFunction::Extts, request.channel)?);
+        let changes = Borrowed::would_leave(&phc, pin, PinFunction::Extts, request.channel)?;
+        let is_new = |entry: &Entry| left.iter().all(|known| known.key != entry.key);
+        let new: Vec<_> = changes.into_iter().filter(is_new).collect();
+        left.extend(new);
     }
-    let journal = Journal::begin(&phc, &left);
-    let mut undo = Undo { phc: &phc, channel: None, pins: Borrowed::none(&phc) };
+    let mut journal = context.begin_journal(&phc, &left);
+    let mut undo = Undo { phc: &phc, channel: None, pins };
     let watched = watch(context, &phc, &signals, request, pin, &mut undo);
     let was_on = undo.channel.is_some();
+    let others = journal.leave(&left, &own.key);
+    let mut untold = Vec::new();
+    if !others.is_empty() {
+        untold = undo.leave_to(&others);
+    }
+    let is_shared = was_on && !others.is_empty();
+    if is_shared {
+        context.printer.aside(&format!(
+            "channel {} stays on: another ptpctl watches it, and the last one switches it off",
+            request.channel
+        ));
+    }
     // There is nothing to keep of what couldn't be switched on.
     if context.has("keep") && undo.channel.is_some() {
+        let channel = request.channel;
+        context.did(format!("{}: external timestamps of channel {channel} on", phc.name()));
         undo.keep();
     }
     let undone = undo.undo();
-    let left = undo.give_up();
+    let mut left = undo.give_up();
+    left.extend(untold);
     drop(undo);
     journal.end(&left);
-    if left.is_empty() && was_on {
+    if left.is_empty() && was_on && !is_shared {
         journal::settle(&phc, &[&Entry::extts(request.channel).key]);
     }
     match (watched, undone) {
@@ -153,7 +177,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         (Ok(()), Err(error)) => Err(error.into()),
         (Err(failure), Err(error)) => {
             if !matches!(failure, Failure::Output(_)) {
-                failure.tell(context.printer);
+                failure.tell(context.printer, None);
             }
             Err(error.into())
         }
@@ -165,6 +189,7 @@ fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, 
         "would be off"
     } else {
         phc.disable_extts(channel)?;
+        context.did(format!("{}: external timestamps of channel {channel} off", phc.name()));
         journal::settle(phc, &[&Entry::extts(channel).key]);
         "are off"
     };
@@ -195,6 +220,17 @@ impl Undo<'_> {
     fn keep(&mut self) {
         self.channel = None;
         self.pins.keep();
+    }
+
+    /// Leaves to others what they have on, too, and will put back. Answers what they don't know of
+    /// and can't be put back under them.
+    fn leave_to(&mut self, others: &[Entry]) -> Vec<Entry> {
+        if self.channel.take().is_some() {
+            return self.pins.leave_to(others);
+        }
+        // It isn't on: only the pins that were theirs before stay as they are.
+        self.pins.disown();
+        Vec::new()
     }
 
     /// Puts everything back that it can, and answers the first failure. What fails stays to be

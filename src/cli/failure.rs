@@ -3,7 +3,7 @@
 use crate::find::FindError;
 use crate::kernel::Signals;
 use crate::phc::Error;
-use crate::report::{Printer, Value};
+use crate::report::{Printer, Report, Value};
 use crate::watch::{Unmeasured, Unopened};
 use nix::errno::Errno;
 use std::io;
@@ -26,6 +26,8 @@ pub(super) enum Failure {
     InVain(String),
     /// The result can't be written.
     Output(io::Error),
+    /// It has a result, which is a verdict, and ends with this status.
+    Verdict(Box<Report>, u8),
     /// It has said all itself, and ends with this status.
     Status(u8),
     /// A signal ended it.
@@ -75,23 +77,31 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// Tells the failure on standard error and gives the exit status.
-    pub(super) fn tell(self, printer: &Printer) -> ExitCode {
-        let status = self.status();
+    /// Tells the failure on standard error and gives the exit status. `done` is what had been
+    /// changed by then: who tries again would do it twice.
+    pub(super) fn tell(self, printer: &mut Printer, done: Option<&str>) -> ExitCode {
+        let status = if done.is_some() { 1 } else { self.status() };
         match self {
             Self::Status(status) => ExitCode::from(status),
-            Self::Test(failure) => failure.tell_with(status, printer),
+            Self::Verdict(report, status) => match printer.report(&report) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    Self::Output(error).tell(printer, done)
+                }
+                // It holds also where nobody reads it to its end.
+                _ => ExitCode::from(status),
+            },
+            Self::Test(failure) => failure.tell_with(status, printer, done),
             // Whoever reads has read enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Signal(signals) => {
                 signals.end_by_it();
                 ExitCode::from(status)
             }
-            failure => failure.tell_with(status, printer),
+            failure => failure.tell_with(status, printer, done),
         }
     }
 
-    fn tell_with(self, status: u8, printer: &Printer) -> ExitCode {
+    fn tell_with(self, status: u8, printer: &mut Printer, done: Option<&str>) -> ExitCode {
         let (text, advice) = match &self {
             Self::Usage(text) | Self::Unable(text) | Self::Failed(text) | Self::InVain(text) => {
                 (text.clone(), None)
@@ -99,12 +109,13 @@ impl Failure {
             Self::Find(error) => (error.to_string(), None),
             Self::Clock(error) => (error.to_string(), error.advice()),
             Self::Output(error) => (format!("can't write the output: {error}"), None),
-            Self::Signal(_) | Self::Status(_) | Self::Test(_) => return self.tell(printer),
+            Self::Signal(_) | Self::Status(_) | Self::Test(_) | Self::Verdict(..) => {
+                return self.tell(printer, done);
+            }
         };
-        let shown = match &advice {
-            Some(advice) => format!("{text}\n  {advice}"),
-            None => text.clone(),
-        };
+        let shown = done.map_or(String::new(), |done| format!("{done}; but then it failed: "));
+        let advice_line = advice.as_ref().map_or(String::new(), |advice| format!("\n  {advice}"));
+        let shown = format!("{shown}{text}{advice_line}");
         let mut object = vec![("error", Value::from(text))];
         if let Self::Clock(error) = &self {
             object.extend([
@@ -115,7 +126,12 @@ impl Failure {
                 ("errno", error.errno().map(|errno: Errno| format!("{errno:?}")).into()),
             ]);
         }
-        object.extend([("advice", advice.into()), ("exit_status", i32::from(status).into())]);
+        object.extend([
+            ("advice", advice.into()),
+            ("done", done.is_some().into()),
+            ("did", done.into()),
+            ("exit_status", i32::from(status).into()),
+        ]);
         printer.error(&shown, &object);
         ExitCode::from(status)
     }
@@ -130,7 +146,7 @@ impl Failure {
             Self::Clock(error) if error.is_unsupported() => 3,
             Self::Clock(_) | Self::Find(_) | Self::Failed(_) | Self::Output(_) => 1,
             Self::Signal(_) | Self::Test(_) => 1,
-            Self::Status(status) => *status,
+            Self::Status(status) | Self::Verdict(_, status) => *status,
             Self::InVain(_) => 5,
         }
     }

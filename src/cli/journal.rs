@@ -1,20 +1,27 @@
 //! What a command has switched on and means to switch off again, in a file that outlives it: a
 //! program that is killed can't do it, and the next one tells.
 //!
-//! A journal is locked as long as its command lives. One that can be locked is a dead one's. Only
-//! those of the same user and of root count, and nothing is read or written through a link: it
-//! tells commands to type, to root as well.
+//! A journal is locked as long as its command lives; one that isn't is a dead one's. It is of one
+//! clock, known by its device's number and its place in sysfs, under whatever names, and of one boot
+//! of the machine: what is another clock's or another boot's is left alone.
+//!
+//! It tells commands to type, to root as well. So only journals of the same user and of root count,
+//! in folders and files that nobody else may write to, and nothing is read or written through a link.
 
+use super::runs_for_another;
+use crate::files;
+use crate::find::is_mock;
+use crate::kernel::{has_writer, lock_as_writer};
 use crate::mock::Config;
-use crate::phc::{Phc, Pin};
+use crate::phc::{Phc, Pin, PinFunction};
 use crate::selftest::Change;
 use crate::watch::Measured;
 use crate::{Frequency, Offset};
 use nix::unistd::geteuid;
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -64,12 +71,12 @@ impl Entry {
 
     /// A pin that has another function.
     pub(super) fn pin(was: &Pin, asked: &[Pin]) -> Self {
-        let empty = Pin { function: crate::phc::PinFunction::None, channel: 0, ..was.clone() };
+        let empty = Pin { function: PinFunction::None, channel: 0, ..was.clone() };
         // A change that failed half-way leaves it with nothing.
         let states: Vec<_> = asked.iter().chain([&empty]).filter(|pin| *pin != was).collect();
         let seen: Vec<_> = states.iter().map(|pin| seen_pin(pin)).collect();
         let Pin { index, name, function, channel } = was;
-        let how = if *function == crate::phc::PinFunction::None {
+        let how = if *function == PinFunction::None {
             format!("pin {index} none")
         } else {
             format!("pin {index} {function} --channel {channel}")
@@ -80,6 +87,19 @@ impl Entry {
             what: format!("pin {index} ({name}) had {}", has(was)),
             how,
         }
+    }
+
+    /// The pin as it was, where this is of a pin.
+    pub(super) fn pin_before(&self) -> Option<PinBefore> {
+        let mut words = self.how.strip_prefix("pin ")?.split(' ');
+        let index = words.next()?.parse().ok()?;
+        let name = words.next()?;
+        let function = PinFunction::ALL.into_iter().find(|known| known.to_string() == name)?;
+        let channel = match words.next() {
+            None => 0,
+            Some(_) => words.next()?.parse().ok()?,
+        };
+        Some(PinBefore { index, function, channel })
     }
 
     fn frequency(was: Frequency, asked: &[Frequency]) -> Self {
@@ -157,8 +177,18 @@ impl Entry {
     }
 }
 
+/// What a pin had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PinBefore {
+    pub(super) index: u32,
+    pub(super) function: PinFunction,
+    pub(super) channel: u32,
+}
+
 /// The last line of a journal.
 const END: &str = "end";
+/// The same, where its command is about to put all back.
+const LEAVING: &str = "leaving";
 
 /// The keys of what can be settled.
 pub(super) const TIME: &str = "time";
@@ -170,7 +200,7 @@ pub(super) fn pin_key(index: u32) -> String {
 }
 
 fn has(pin: &Pin) -> String {
-    if pin.function == crate::phc::PinFunction::None {
+    if pin.function == PinFunction::None {
         return "no function".into();
     }
     format!("{} channel {}", pin.function, pin.channel)
@@ -188,35 +218,55 @@ fn seen_frequency(frequency: Frequency) -> String {
 #[derive(Debug)]
 pub(super) struct Journal {
     kept: Option<(PathBuf, File)>,
+    /// The clock's device.
+    device: String,
     /// Which clock it is of, as its first line.
     clock: String,
+    /// Why there is none, where there should be one.
+    missing: Option<String>,
 }
 
 impl Journal {
-    /// Begins a journal; where there is no place for one there is none, and that is all right.
+    /// Begins a journal, where there is a place for one.
     pub(super) fn begin(phc: &Phc, entries: &[Entry]) -> Self {
-        let mut journal = Self { kept: None, clock: String::new() };
-        for place in places(&phc.name().device) {
-            if place.is_ours {
-                let _ = fs::create_dir(&place.folder);
-            }
-            if is_trusted_folder(&place.folder) {
-                journal.kept = (0..100).find_map(|number| new_file(&place, number));
-            }
-            if journal.kept.is_some() {
-                journal.clock = place.clock;
-                break;
+        let device = phc.name().device.clone();
+        let mut journal = Self { kept: None, device, clock: String::new(), missing: None };
+        for place in places(&journal.device) {
+            match begin_in(&place, entries) {
+                Ok(kept) => {
+                    journal.kept = Some(kept);
+                    journal.clock = place.clock.line();
+                    journal.missing = None;
+                    break;
+                }
+                Err(error) => {
+                    let why = format!("{}: {error}", place.folder.display());
+                    journal.missing.get_or_insert(why);
+                }
             }
         }
-        journal.now(entries);
         journal
+    }
+
+    /// Why no journal could be begun, though this clock outlives the command.
+    pub(super) fn is_missing(&self) -> Option<&str> {
+        self.missing.as_deref()
     }
 
     /// Puts these entries in the place of those that there were.
     pub(super) fn now(&mut self, entries: &[Entry]) {
         let Some((_, file)) = &self.kept else { return };
         // What can't be written there is lost, and so is what it would have told.
-        let _ = write(file, &self.clock, entries);
+        let _ = write(file, &self.clock, entries, END);
+    }
+
+    /// Notes that the command is about to put these back. Answers what others that live will put
+    /// back at their own end, where they have this key, too.
+    pub(super) fn leave(&mut self, entries: &[Entry], key: &str) -> Vec<Entry> {
+        let Some((own, file)) = &self.kept else { return Vec::new() };
+        // Two that leave at once don't wait for each other.
+        let _ = write(file, &self.clock, entries, LEAVING);
+        with_key(key, found(&self.device, |found| found.path != *own && found.stays()))
     }
 
     /// Ends it; what couldn't be put back is left for the next command to tell.
@@ -236,26 +286,94 @@ impl Drop for Journal {
     }
 }
 
+/// What living commands have on together with this key, which they will put back.
+pub(super) fn of_the_living(phc: &Phc, key: &str) -> Vec<Entry> {
+    with_key(key, found(&phc.name().device, Found::stays))
+}
+
+/// All entries of those that have one of a key.
+fn with_key(key: &str, all: Vec<Found>) -> Vec<Entry> {
+    let with_key = all.into_iter().filter(|one| one.entries.iter().any(|entry| entry.key == key));
+    with_key.flat_map(|one| one.entries).collect()
+}
+
+/// Begins a journal in a place.
+fn begin_in(place: &Place, entries: &[Entry]) -> io::Result<(PathBuf, File)> {
+    if place.is_ours {
+        make_folder(&place.folder)?;
+    }
+    if !is_trusted_folder(&place.folder) {
+        return Err(io::Error::other("others may write to it"));
+    }
+    let mut answer = Err(io::ErrorKind::AlreadyExists.into());
+    for number in 0..100 {
+        answer = new_file(place, number);
+        if !matches!(&answer, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
+            break;
+        }
+    }
+    let (path, file) = answer?;
+    // Locked: others may read it now, and can't lock it.
+    let written = write(&file, &place.clock.line(), entries, END)
+        .and_then(|()| file.set_permissions(Permissions::from_mode(0o644)));
+    match written {
+        Ok(()) => Ok((path, file)),
+        Err(error) => {
+            let _ = fs::remove_file(&path);
+            Err(error)
+        }
+    }
+}
+
+/// Makes this program's folder, in which its user alone may make files, whatever the umask.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o755).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let found = fs::symlink_metadata(folder)?;
+    let is_own = found.is_dir() && found.uid() == geteuid().as_raw();
+    if is_own && found.mode() & 0o777 != 0o755 {
+        fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
 /// A new file that is locked and still has its name. A dead command may have had the same number.
-fn new_file(place: &Place, number: u32) -> Option<(PathBuf, File)> {
+fn new_file(place: &Place, number: u32) -> io::Result<(PathBuf, File)> {
     let name = format!("{}.{}.{number}", place.prefix, std::process::id());
     let path = place.folder.join(name);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600).custom_flags(OPEN_FLAGS);
-    let file = options.open(&path).ok()?;
-    file.try_lock().ok()?;
+    let file = options.open(&path)?;
+    let taken = || io::Error::from(io::ErrorKind::AlreadyExists);
+    let locked = lock_as_writer(&file).map_err(io::Error::from);
     // Between its making and its locking somebody may have taken it for a dead one's.
-    let node = |found: &fs::Metadata| (found.dev(), found.ino());
-    let is_there = fs::symlink_metadata(&path)
-        .is_ok_and(|named| file.metadata().is_ok_and(|opened| node(&named) == node(&opened)));
-    is_there.then_some((path, file))
+    let is_there = |locked: bool| {
+        let there = locked
+            && fs::symlink_metadata(&path).is_ok_and(|named| {
+                file.metadata().is_ok_and(|opened| node(&named) == node(&opened))
+            });
+        if there { Ok(()) } else { Err(taken()) }
+    };
+    match locked.and_then(is_there) {
+        Ok(()) => Ok((path, file)),
+        Err(error) => {
+            let _ = fs::remove_file(&path);
+            Err(error)
+        }
+    }
+}
+
+fn node(found: &fs::Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
 }
 
 /// Whoever is killed in between, or finds the disk full, leaves what was there before or what is
 /// there now, perhaps with a rest of the old behind its end.
-fn write(file: &File, clock: &str, entries: &[Entry]) -> std::io::Result<()> {
+fn write(file: &File, clock: &str, entries: &[Entry], end: &str) -> io::Result<()> {
     let lines: String = entries.iter().map(Entry::line).collect();
-    let text = format!("{clock}\n{lines}{END}\n");
+    let text = format!("{clock}\n{lines}{end}\n");
     file.write_all_at(text.as_bytes(), 0)?;
     file.set_len(text.len() as u64)
 }
@@ -266,8 +384,8 @@ pub(super) fn may_have_left(device: &str) -> bool {
 }
 
 /// What commands that were killed have left behind on a clock. What has been put right meanwhile
-/// is forgotten.
-pub(super) fn left_behind(phc: &Phc) -> Vec<Entry> {
+/// is forgotten, where that may be written.
+pub(super) fn left_behind(phc: &Phc, may_forget: bool) -> Vec<Entry> {
     let mut all = Vec::new();
     let mut seen = None;
     for dead in dead(&phc.name().device) {
@@ -276,7 +394,7 @@ pub(super) fn left_behind(phc: &Phc) -> Vec<Entry> {
         let age = dead.age;
         let left: Vec<_> =
             dead.entries.iter().cloned().filter_map(|entry| entry.now(phc, seen, age)).collect();
-        if left.len() < before {
+        if may_forget && left.len() < before {
             let keys: BTreeSet<_> = left.iter().map(|entry| entry.key.as_str()).collect();
             dead.keep(|entry| keys.contains(entry.key.as_str()));
         }
@@ -318,17 +436,24 @@ pub(super) fn settle(phc: &Phc, keys: &[&str]) {
     }
 }
 
-/// The journal of a command that is no more.
-struct Dead {
+/// The journal of another command, or of one that is no more.
+struct Found {
     path: PathBuf,
     file: File,
     clock: String,
     entries: Vec<Entry>,
+    is_living: bool,
+    is_leaving: bool,
     /// In nanoseconds.
     age: i128,
 }
 
-impl Dead {
+impl Found {
+    /// Whether its command lives, and isn't about to end.
+    fn stays(&self) -> bool {
+        self.is_living && !self.is_leaving
+    }
+
     /// Forgets the other entries. Where that isn't permitted they are told once more.
     fn keep(&self, is_left: impl Fn(&Entry) -> bool) {
         let left: Vec<_> = self.entries.iter().filter(|entry| is_left(entry)).cloned().collect();
@@ -336,7 +461,7 @@ impl Dead {
             let _ = fs::remove_file(&self.path);
         } else if left.len() < self.entries.len() {
             let modified = self.file.metadata().and_then(|found| found.modified());
-            let _ = write(&self.file, &self.clock, &left);
+            let _ = write(&self.file, &self.clock, &left, END);
             // Its age counts from when it was left.
             let _ = modified.and_then(|then| self.file.set_modified(then));
         }
@@ -348,7 +473,12 @@ const OPEN_FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | l
 /// The longest that a journal can be.
 const LONGEST: u64 = 64 << 10;
 
-fn dead(device: &str) -> Vec<Dead> {
+fn dead(device: &str) -> Vec<Found> {
+    found(device, |found| !found.is_living)
+}
+
+/// The journals of a clock that count.
+fn found(device: &str, is_wanted: impl Fn(&Found) -> bool) -> Vec<Found> {
     let mut all = Vec::new();
     // Mostly there is nothing, and a script's thousand calls needn't look for it twice.
     if !may_have_left(device) {
@@ -365,39 +495,39 @@ fn dead(device: &str) -> Vec<Dead> {
                 let rest = name.strip_prefix(&place.prefix).and_then(|rest| rest.strip_prefix('.'));
                 rest.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
             });
-            if is_of_clock && let Some(journal) = read(&entry.path(), &place.clock) {
-                all.push(journal);
+            if is_of_clock {
+                all.extend(read(&entry.path(), &place.clock).filter(&is_wanted));
             }
         }
     }
     all
 }
 
-/// Reads a dead command's journal. One of a clock that has gone since has nothing to tell.
-fn read(path: &Path, clock: &str) -> Option<Dead> {
+/// Reads a journal, unless it doesn't count or is of another clock.
+fn read(path: &Path, clock: &Clock) -> Option<Found> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OPEN_FLAGS);
     let file = options.clone().write(true).open(path).or_else(|_| options.open(path)).ok()?;
     let found = file.metadata().ok()?;
     // A second name of another's file is no journal.
-    if !found.is_file() || !is_trusted(found.uid()) || found.nlink() != 1 {
+    let is_alone = found.nlink() == 1 && found.mode() & OTHERS_WRITE == 0;
+    if !found.is_file() || !is_trusted(found.uid()) || !is_alone {
         return None;
     }
-    // Those who only look don't hide it from each other.
-    file.try_lock_shared().ok()?;
+    let is_living = has_writer(&file).ok()?;
     let mut text = Vec::new();
     (&file).take(LONGEST).read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.lines();
-    let is_of_clock = lines.next() == Some(clock);
-    let entries: Vec<_> = lines.take_while(|line| *line != END).filter_map(Entry::of).collect();
-    if !is_of_clock || entries.is_empty() {
-        let _ = fs::remove_file(path);
-        return None;
-    }
+    let first = lines.next().filter(|first| clock.is(first))?;
+    let is_end = |line: &&str| *line == END || *line == LEAVING;
+    let entries: Vec<_> =
+        lines.clone().take_while(|line| !is_end(line)).filter_map(Entry::of).collect();
+    let is_leaving = lines.find(is_end) == Some(LEAVING);
     let age = found.modified().ok().and_then(|then| SystemTime::now().duration_since(then).ok());
     let age = age.map_or(0, |age| i128::try_from(age.as_nanos()).unwrap_or(i128::MAX));
-    Some(Dead { path: path.to_owned(), file, clock: clock.to_owned(), entries, age })
+    let (path, clock) = (path.to_owned(), first.to_owned());
+    Some(Found { path, file, clock, entries, is_living, is_leaving, age })
 }
 
 /// What root or this user has written is taken at its word.
@@ -405,9 +535,16 @@ fn is_trusted(user: u32) -> bool {
     user == 0 || user == geteuid().as_raw()
 }
 
+/// The permissions of those who could write something else.
+const OTHERS_WRITE: u32 = 0o022;
+/// In a folder with this, everybody has only their own files.
+const STICKY: u32 = 0o1000;
+
 fn is_trusted_folder(folder: &Path) -> bool {
-    let found = fs::symlink_metadata(folder);
-    found.is_ok_and(|found| found.is_dir() && is_trusted(found.uid()))
+    fs::symlink_metadata(folder).is_ok_and(|found| {
+        let is_closed = found.mode() & OTHERS_WRITE == 0 || found.mode() & STICKY != 0;
+        found.is_dir() && is_trusted(found.uid()) && is_closed
+    })
 }
 
 /// Where the journals of a clock may be.
@@ -417,8 +554,49 @@ struct Place {
     prefix: String,
     /// Whether the folder is this program's own.
     is_ours: bool,
-    /// Which clock it is: one that comes again under the same name is another.
-    clock: String,
+    clock: Clock,
+}
+
+/// Which clock a journal is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Clock {
+    /// The one whose state is in the file that the journal's name has.
+    Mock,
+    /// A device, by its number, under which boot of the machine, and by its place in sysfs: one that
+    /// comes again there is another. What can't be told is `-`.
+    Device { number: String, boot: String, place: String },
+}
+
+const UNTOLD: &str = "-";
+
+impl Clock {
+    fn of_device(found: &fs::Metadata) -> Self {
+        let device = found.rdev();
+        let number = format!("{}:{}", libc::major(device), libc::minor(device));
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        let boot = boot.map_or(UNTOLD.into(), |boot| boot.trim().to_owned());
+        let place = fs::canonicalize(format!("/sys/dev/char/{number}")).ok().and_then(|path| {
+            Some(format!("{} {}", fs::metadata(&path).ok()?.ino(), path.display()))
+        });
+        Self::Device { number, boot, place: place.unwrap_or(UNTOLD.into()) }
+    }
+
+    fn line(&self) -> String {
+        match self {
+            Self::Mock => "mock".into(),
+            Self::Device { number, boot, place } => format!("clock\t{number}\t{boot}\t{place}"),
+        }
+    }
+
+    /// Whether a journal's first line tells this clock.
+    fn is(&self, line: &str) -> bool {
+        let Self::Device { number, boot, place } = self else { return line == self.line() };
+        let mut fields = line.split('\t');
+        let mut next_is = |own: &str| {
+            fields.next().is_some_and(|told| told == own || [told, own].contains(&UNTOLD))
+        };
+        next_is("clock") && next_is(number) && next_is(boot) && next_is(place)
+    }
 }
 
 fn places(device: &str) -> Vec<Place> {
@@ -426,38 +604,30 @@ fn places(device: &str) -> Vec<Place> {
         // A mock is forgotten unless it has a file.
         let state = device.parse::<Config>().ok().and_then(|config| config.state().cloned());
         let place = state.and_then(|state| {
-            let name = state.file_name()?.to_str()?;
-            let folder = state.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let state = files::resolved(&state).ok()?;
             Some(Place {
-                folder: fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?,
-                prefix: format!("{name}.left-on"),
+                folder: state.parent()?.to_owned(),
+                prefix: format!("{}.left-on", state.file_name()?.to_str()?),
                 is_ours: false,
-                clock: "mock".into(),
+                clock: Clock::Mock,
             })
         });
         return place.into_iter().collect();
     }
-    let Ok(path) = fs::canonicalize(device) else { return Vec::new() };
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
-    let Ok(node) = fs::metadata(&path) else { return Vec::new() };
-    let clock = format!("node {}:{}", node.dev(), node.ino());
+    let Ok(found) = fs::metadata(device) else { return Vec::new() };
+    let clock = Clock::of_device(&found);
+    let number = found.rdev();
+    let prefix = format!("clock-{}-{}", libc::major(number), libc::minor(number));
     run_folders()
-        .map(|folder| Place {
-            folder,
-            prefix: name.to_owned(),
-            is_ours: true,
-            clock: clock.clone(),
-        })
+        .map(|folder| Place { folder, prefix: prefix.clone(), is_ours: true, clock: clock.clone() })
         .collect()
-}
-
-fn is_mock(device: &str) -> bool {
-    device == "mock" || device.starts_with("mock:") || device.starts_with("mock,")
 }
 
 /// The folders of this program among those of what runs: for root, and for others.
 fn run_folders() -> impl Iterator<Item = PathBuf> {
-    folders_with(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from))
+    // What another user's environment names is that one's.
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !runs_for_another());
+    folders_with(own.map(PathBuf::from))
 }
 
 fn folders_with(own: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
@@ -477,5 +647,66 @@ mod tests {
             assert_eq!(all, [PathBuf::from("/run/ptpctl")], "{own:?}");
         }
         assert_eq!(folders_with(Some("/run/user/1".into())).count(), 2);
+    }
+
+    #[test]
+    fn a_clock_is_known_by_number_boot_and_place_as_far_as_they_are_told() {
+        let clock = |number: &str, boot: &str, place: &str| Clock::Device {
+            number: number.into(),
+            boot: boot.into(),
+            place: place.into(),
+        };
+        let here = clock("249:0", "b1", "7 /sys/devices/card/ptp/ptp0");
+        assert!(here.is(&here.line()));
+        for other in [
+            clock("249:1", "b1", "7 /sys/devices/card/ptp/ptp0"),
+            clock("249:0", "b2", "7 /sys/devices/card/ptp/ptp0"),
+            clock("249:0", "b1", "8 /sys/devices/card/ptp/ptp0"),
+            clock("249:0", "b1", "7 /sys/devices/other/ptp/ptp0"),
+        ] {
+            assert!(!here.is(&other.line()), "{other:?}");
+        }
+        assert!(here.is(&clock("249:0", "b1", UNTOLD).line()), "without sysfs");
+        assert!(clock("249:0", UNTOLD, UNTOLD).is(&here.line()));
+        for line in ["", "mock", "node 5:7", "clock", "clock\t249:0"] {
+            assert!(!here.is(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_others_may_write_to_is_not_believed() {
+        let folder = std::env::temp_dir().join(format!("ptpctl-trust-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        make_folder(&folder).expect("made");
+        let mode = |mode| {
+            fs::set_permissions(&folder, Permissions::from_mode(mode)).expect("set");
+            is_trusted_folder(&folder)
+        };
+        assert_eq!([0o755, 0o700, 0o1777].map(mode), [true; 3]);
+        assert_eq!([0o777, 0o775, 0o757].map(mode), [false; 3]);
+        make_folder(&folder).expect("there");
+        assert!(is_trusted_folder(&folder), "one's own folder is closed again");
+        let path = folder.join("mock.left-on.1.0");
+        fs::write(&path, "mock\nextts 0\t\tx may be on\textts --off --channel 0\nend\n")
+            .expect("made");
+        let counts = |mode| {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
+            read(&path, &Clock::Mock).is_some()
+        };
+        assert_eq!([0o600, 0o644].map(counts), [true; 2]);
+        assert_eq!([0o666, 0o620, 0o602].map(counts), [false; 3]);
+        let _ = fs::remove_dir_all(&folder);
+    }
+
+    #[test]
+    fn a_pin_is_told_as_it_was() {
+        let pin = |function, channel| Pin { index: 3, name: "SDP3".into(), function, channel };
+        for (function, channel) in [(PinFunction::None, 0), (PinFunction::Perout, 2)] {
+            let entry = Entry::pin(&pin(function, channel), &[pin(PinFunction::Extts, 1)]);
+            let before = PinBefore { index: 3, function, channel };
+            assert_eq!(Entry::of(entry.line().trim_end()), Some(entry.clone()));
+            assert_eq!(entry.pin_before(), Some(before));
+        }
+        assert_eq!(Entry::extts(0).pin_before(), None);
     }
 }

@@ -2,11 +2,12 @@
 
 use super::failure::Failure;
 use super::{Command, Context, watching};
+use crate::files;
 use crate::report::Report;
 use clap::{Arg, value_parser};
 use clap_mangen::Man;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 pub(super) const COMMAND: Command = Command {
@@ -36,12 +37,18 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let folder: PathBuf = context.required("FOLDER")?;
     let failed = |error: io::Error| Failure::Failed(format!("{}: {error}", folder.display()));
     for section in ["man1", "man7"] {
-        fs::create_dir_all(folder.join(section)).map_err(failed)?;
+        let section = folder.join(section);
+        if !section.is_dir() {
+            files::check_place(&section).map_err(failed)?;
+        }
+        fs::create_dir_all(section).map_err(failed)?;
     }
     let pages = pages().map_err(failed)?;
     let number = pages.len();
+    let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
     for (name, page) in pages {
-        fs::write(folder.join(name), page).map_err(failed)?;
+        let file = files::open(&folder.join(name), &options, 0);
+        file.and_then(|mut file| file.write_all(&page)).map_err(failed)?;
     }
     Ok(Report::new()
         .headline(format!("{number} pages written to {}", folder.display()))

@@ -9,7 +9,7 @@ use crate::watch::{Label, Line, Measurement, Replay, Tick};
 use crate::{Timestamp, Unknown};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 pub(super) const COMMAND: Command = Command {
@@ -99,12 +99,12 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 struct Output {
     live: Option<Live>,
     /// For a picture at the end.
-    picture: Option<(PathBuf, plot::Offsets)>,
+    picture: Option<(picture::Target, plot::Offsets)>,
 }
 
 impl Output {
     fn new(context: &Context<'_>, is_live: bool) -> Result<Self, Failure> {
-        let picture = picture::file(context)?.map(|path| (path, plot::Offsets::default()));
+        let picture = picture::target(context)?.map(|target| (target, plot::Offsets::default()));
         let live = is_live.then(Live::default);
         Ok(Self { live, picture })
     }
@@ -153,8 +153,8 @@ impl Output {
     fn end(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
         self.live = None;
         match self.picture.take() {
-            Some((path, offsets)) => {
-                picture::draw(context, &plot::Picture::Offsets(offsets), &path)
+            Some((target, offsets)) => {
+                picture::draw(context, &plot::Picture::Offsets(offsets), &target)
             }
             None => Ok(()),
         }

@@ -75,7 +75,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let cycles = context.has("cycles");
     let method = method(&context.required::<String>("method")?);
     let mut raw = Vec::new();
-    let picture = picture::file(context)?;
+    let picture = picture::target(context)?;
     let keeps = context.has("raw") || picture.is_some();
     let mut of = None;
     let question = Question { clock, cycles, method, limit: arguments::limit(context) };
@@ -113,10 +113,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     if context.has("raw") {
         report = report.table(raw_table(&raw));
     }
-    let Some(path) = picture else { return Ok(report) };
+    let Some(target) = picture else { return Ok(report) };
     let mut offsets = Offsets::default();
     add_samples(&mut offsets, &format!("{} - {clock}", phc.name()), &raw);
-    picture::finish(context, report, &Picture::Offsets(offsets), &path)
+    picture::finish(context, report, &Picture::Offsets(offsets), &target)
 }
 
 /// Says in a report how an offset was had.

@@ -67,6 +67,10 @@ fn arguments(command: clap::Command) -> clap::Command {
             .value_parser(parse_start)
             .conflicts_with("off"),
         )
+        .arg(
+            arguments::flag("far", "Take a start that is more than a year ahead, too")
+                .conflicts_with("off"),
+        )
         .arg(arguments::flag("one-shot", "A single pulse").conflicts_with("off"))
         .arg(arguments::channel("The output's channel; a channel isn't a pin"))
         .arg(
@@ -81,7 +85,8 @@ fn arguments(command: clap::Command) -> clap::Command {
              a pin must be connected to the channel, before or with --pin.\n\nPulse width, phase \
              and single pulses are up to the driver; what it can't do is refused. A phase that \
              the driver doesn't take is turned into a start time, and the report says so.\n\nA \
-             calendar time for --start is read as the clock's own: nothing is added for TAI.",
+             calendar time for --start is read as the clock's own: nothing is added for TAI. A \
+             start more than a year ahead is mostly a slip, as milliseconds are, and needs --far.",
         )
         .after_help(
             "Examples:\n  \
@@ -163,7 +168,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let journal = match changes {
         Some(pin) => {
             let left = Borrowed::would_leave(&phc, pin, PinFunction::Perout, channel)?;
-            Some(Journal::begin(&phc, &left))
+            Some(context.begin_journal(&phc, &left))
         }
         None => None,
     };
@@ -183,7 +188,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             if let Some(journal) = journal {
                 journal.end(&left);
             }
-            Failure::from(error).tell(context.printer);
+            Failure::from(error).tell(context.printer, None);
             return Err(undone.into());
         }
     };
@@ -193,6 +198,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
     borrowed.keep();
     drop(journal);
+    if !context.is_dry_run() {
+        context.did(format!("{}: periodic output of channel {channel} on", phc.name()));
+    }
     if !context.is_dry_run() {
         // Whoever left it on before, it is meant to be on now.
         journal::settle(&phc, &[&Entry::perout(channel).key]);
@@ -264,6 +272,7 @@ fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, 
         "would be off"
     } else {
         phc.disable_perout(channel)?;
+        context.did(format!("{}: periodic output of channel {channel} off", phc.name()));
         journal::settle(phc, &[&Entry::perout(channel).key]);
         "off"
     };
@@ -273,6 +282,9 @@ fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, 
         .value("enabled", false)
         .value("dry_run", context.is_dry_run()))
 }
+
+/// In nanoseconds: nobody waits for an output for longer without saying so.
+const A_YEAR: i128 = 366 * 86_400 * 1_000_000_000;
 
 fn asked_for(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Perout, Failure> {
     let period = context.get::<Offset>("period").or(context.get("frequency"));
@@ -292,9 +304,22 @@ fn asked_for(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Perout, F
     let beyond = || Failure::Usage("the start is out of range".into());
     let start = match (context.get::<Offset>("phase"), context.get::<Start>("start")) {
         (Some(phase), _) => PeroutStart::Phase(phase),
-        (None, Some(Start::At(time))) => PeroutStart::At(time),
-        (None, Some(Start::In(delay))) => {
-            PeroutStart::At(phc.time()?.plus(delay).ok_or_else(beyond)?)
+        (None, Some(start)) => {
+            let now = phc.time()?;
+            let start = match start {
+                Start::At(time) => time,
+                Start::In(delay) => now.plus(delay).ok_or_else(beyond)?,
+            };
+            let ahead = start.total_nanoseconds() - now.total_nanoseconds();
+            // Beyond that nobody can take it, whatever is said.
+            let is_possible = start.total_nanoseconds() <= i64::MAX.into();
+            if ahead > A_YEAR && is_possible && !context.has("far") {
+                return Err(Failure::Usage(format!(
+                    "the start {start} is more than a year ahead, the clock is at {now}: is it in \
+                     seconds? --far takes it all the same"
+                )));
+            }
+            PeroutStart::At(start)
         }
         (None, None) => {
             let second = phc.time()?.seconds().checked_add(3);

@@ -2,10 +2,14 @@
 
 use super::failure::Failure;
 use super::{Context, arguments};
-use crate::report::plot::Picture;
+use crate::files::{self, Identity};
+use crate::kernel::Interruptible;
+use crate::report::plot::{Form, Picture};
 use crate::report::{Report, terminal_width};
 use clap::Arg;
 use nix::unistd::{AccessFlags, access};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A picture of what was measured.
@@ -13,38 +17,82 @@ pub(super) fn argument() -> Arg {
     arguments::option("plot", "FILE", "Draw it: FILE.svg, FILE.png, or - for the terminal")
 }
 
-/// The file of a picture, whose name tells its form.
-pub(super) fn file(context: &Context<'_>) -> Result<Option<PathBuf>, Failure> {
-    let Some(name) = context.get::<String>("plot") else { return Ok(None) };
-    let path = PathBuf::from(&name);
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    if name != "-" && !matches!(extension, Some("svg" | "png")) {
-        return Err(Failure::Usage(format!(
-            "'{name}' is no picture: name it FILE.svg or FILE.png, or - for the terminal"
-        )));
-    }
-    if name != "-" {
-        check_folder(&path)?;
-    } else if context.printer.is_json() {
-        return Err(Failure::Usage("--json leaves no room for a picture: name a file".into()));
-    }
-    Ok(Some(path))
+/// Where a picture goes.
+pub(super) enum Target {
+    Terminal,
+    /// Into a file, which is none of those that the command reads or writes besides.
+    File {
+        path: PathBuf,
+        form: Form,
+        others: Vec<PathBuf>,
+    },
 }
 
-/// A picture that can't be drawn is told before it is measured, not after a night.
-fn check_folder(path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let checked = if path.exists() { path } else { folder };
-    let is_folder = path.is_dir();
-    match access(checked, AccessFlags::W_OK) {
-        Ok(()) if is_folder => Err(format!("can't draw {}: it is a folder", path.display())),
-        Ok(()) => Ok(()),
-        Err(errno) => Err(format!("can't draw {}: {}: {errno}", path.display(), checked.display())),
+/// Where the picture goes that was asked for; a file's name tells its form.
+pub(super) fn target(context: &Context<'_>) -> Result<Option<Target>, Failure> {
+    let Some(name) = context.get::<String>("plot") else { return Ok(None) };
+    if name == "-" {
+        if context.printer.is_json() {
+            let why = "--json leaves no room for a picture: name a file";
+            return Err(Failure::Usage(why.into()));
+        }
+        return Ok(Some(Target::Terminal));
     }
-    .map_err(Failure::Failed)
+    let path = PathBuf::from(&name);
+    let form = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => Form::Svg,
+        Some("png") => Form::Png,
+        _ => {
+            return Err(Failure::Usage(format!(
+                "'{name}' is no picture: name it FILE.svg or FILE.png, or - for the terminal"
+            )));
+        }
+    };
+    let others = context.other_files();
+    let identity = check(&path).map_err(|why| cant_draw(&path, &why))?;
+    if let Some(other) = others.iter().find(|other| is(other, &identity)) {
+        return Err(would_replace(&path, other));
+    }
+    Ok(Some(Target::File { path, form, others }))
+}
+
+fn cant_draw(path: &Path, why: &dyn std::fmt::Display) -> Failure {
+    Failure::Failed(format!("can't draw {}: {why}", path.display()))
+}
+
+fn would_replace(path: &Path, other: &Path) -> Failure {
+    Failure::Usage(format!(
+        "the picture {} would take the place of {}, which is the same file: name another",
+        path.display(),
+        other.display()
+    ))
+}
+
+fn is(path: &Path, identity: &Identity) -> bool {
+    Identity::of(path).is_ok_and(|other| other == *identity)
+}
+
+/// A picture that can't be drawn is told before it is measured, not after a night. Answers which
+/// file it will be.
+fn check(path: &Path) -> io::Result<Identity> {
+    let identity = Identity::of(path)?;
+    match &identity {
+        Identity::There(..) => {
+            files::check(path)?;
+            access(path, AccessFlags::W_OK)?;
+        }
+        Identity::Missing(path) => {
+            files::check_place(path)?;
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            access(folder, AccessFlags::W_OK).map_err(|errno| {
+                io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    format!("{}: {errno}", folder.display()),
+                )
+            })?;
+        }
+    }
+    Ok(identity)
 }
 
 /// Draws a picture beside a report: below it, where it is drawn into the terminal.
@@ -52,27 +100,48 @@ pub(super) fn finish(
     context: &mut Context<'_>,
     report: Report,
     picture: &Picture,
-    path: &Path,
+    target: &Target,
 ) -> Result<Report, Failure> {
-    if path != Path::new("-") {
-        draw(context, picture, path)?;
+    if let Target::File { .. } = target {
+        draw(context, picture, target)?;
         return Ok(report);
     }
     context.printer.report(&report)?;
-    draw(context, picture, path)?;
+    draw(context, picture, target)?;
     Ok(Report::new())
 }
 
-/// Draws a picture into a file, or with `-` into the terminal.
+/// Draws a picture into its file or into the terminal.
 pub(super) fn draw(
     context: &mut Context<'_>,
     picture: &Picture,
-    path: &Path,
+    target: &Target,
 ) -> Result<(), Failure> {
-    let failed = |why| Failure::Failed(format!("can't draw {}: {why}", path.display()));
-    if path == Path::new("-") {
-        let text = picture.text(terminal_width());
-        return context.printer.bytes(text.as_bytes()).map_err(Failure::Output);
+    match target {
+        Target::Terminal => {
+            let text = picture.text(terminal_width());
+            context.printer.bytes(text.as_bytes()).map_err(Failure::Output)
+        }
+        Target::File { path, form, others } => {
+            let bytes = picture.file(*form).map_err(|why| cant_draw(path, &why))?;
+            write(path, others, &bytes)
+        }
     }
-    picture.draw(path).map_err(failed)
+}
+
+fn write(path: &Path, others: &[PathBuf], bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: io::Error| cant_draw(path, &error);
+    let options = OpenOptions::new().write(true).create(true).clone();
+    let file = files::open(path, &options, 0).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    // Since it was looked at, a link may have come there.
+    let identity = Identity::of_found(&found);
+    if let Some(other) = others.iter().find(|other| is(other, &identity)) {
+        return Err(would_replace(path, other));
+    }
+    if found.is_file() {
+        file.set_len(0).map_err(failed)?;
+    }
+    // A pipe that nobody reads must not keep the command from ending.
+    Interruptible(file).write_all(bytes).map_err(failed)
 }

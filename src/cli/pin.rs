@@ -49,6 +49,12 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         phc.check_pin(&pin, function, channel)?
     } else {
         let assigned = phc.set_pin(&pin, function, channel)?;
+        context.did(format!(
+            "{}: pin {} ({}) has the function {function}",
+            phc.name(),
+            pin.index,
+            pin.name
+        ));
         journal::settle(&phc, &[&journal::pin_key(pin.index)]);
         assigned
     };
@@ -75,11 +81,45 @@ pub(super) struct Borrowed<'a> {
     phc: &'a Phc,
     /// As they were and as they are, in the order in which they were changed.
     changed: Vec<(Pin, Pin)>,
+    /// How many of them, the first ones, others changed.
+    adopted: usize,
 }
 
 impl<'a> Borrowed<'a> {
     pub(super) fn none(phc: &'a Phc) -> Self {
-        Self { phc, changed: Vec::new() }
+        Self { phc, changed: Vec::new(), adopted: 0 }
+    }
+
+    /// Pins that others have borrowed, who leave it to this one to give them back, where they end
+    /// before it does.
+    pub(super) fn together_with(phc: &'a Phc, others: &[Entry]) -> Result<Self, Error> {
+        let mut borrowed = Self::none(phc);
+        let before: Vec<_> = others.iter().filter_map(Entry::pin_before).collect();
+        if before.is_empty() {
+            return Ok(borrowed);
+        }
+        let pins = phc.pins()?;
+        for was in before {
+            for now in pins.iter().filter(|pin| pin.index == was.index) {
+                let was = Pin { function: was.function, channel: was.channel, ..now.clone() };
+                borrowed.changed.push((was, now.clone()));
+            }
+        }
+        borrowed.adopted = borrowed.changed.len();
+        Ok(borrowed)
+    }
+
+    /// Leaves it to others to give back all pins; answers those that they don't know of.
+    pub(super) fn leave_to(&mut self, others: &[Entry]) -> Vec<Entry> {
+        let mut unknown = self.give_up();
+        unknown.retain(|entry| others.iter().all(|other| other.key != entry.key));
+        unknown
+    }
+
+    /// Gives up the pins that were others' before.
+    pub(super) fn disown(&mut self) {
+        self.changed.drain(..self.adopted.min(self.changed.len()));
+        self.adopted = 0;
     }
 
     /// The changes that giving a pin a function makes: as the pins are, and as they will be.

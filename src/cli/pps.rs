@@ -39,6 +39,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         "would be switched"
     } else {
         phc.enable_pps(on)?;
+        context.did(format!(
+            "{}: PPS to the kernel switched {}",
+            phc.name(),
+            if on { "on" } else { "off" }
+        ));
         "switched"
     };
     let switch = if on { "on" } else { "off" };

@@ -11,9 +11,9 @@ use crate::report::statistics::Statistics;
 use crate::report::{Report, Table, json};
 use crate::watch::{Label, Recorder, Tick};
 use clap::Arg;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(super) const COMMAND: Command = Command {
     name: "record",
@@ -23,10 +23,13 @@ pub(super) const COMMAND: Command = Command {
     run,
 };
 
+/// The argument of the recording.
+pub(super) const FILE: &str = "file";
+
 fn arguments(command: clap::Command) -> clap::Command {
     arguments::watching(command, "1s")
         .arg(
-            Arg::new("file")
+            Arg::new(FILE)
                 .value_name("FILE")
                 .required(true)
                 .value_parser(clap::value_parser!(PathBuf))
@@ -39,7 +42,8 @@ fn arguments(command: clap::Command) -> clap::Command {
              JSON objects of monitor --json, which ptpctl-json(7) describes. What is in FILE \
              stays, so that a recording can be gone on with, by one record at a time; two files \
              can be put together with cat, compressed ones as well.\n\nWhat was measured is in the \
-             file within a second, and on the disk when the system writes it there. Where the end of \
+             file within a second (compressed as .zst within ten), and on the disk when the system writes \
+             it there. Where the end of \
              a file was cut off, as by a loss of power, or a part of it is damaged, what can be read \
              is kept and read. It ends with --count, --duration, Ctrl-C or SIGTERM.",
         )
@@ -51,11 +55,8 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
-/// What was measured is in the file after this.
-const SAVED: Duration = Duration::from_secs(1);
-
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
-    let path: PathBuf = context.required("file")?;
+    let path: PathBuf = context.required(FILE)?;
     if path == Path::new("-") {
         let way = "record needs a file: monitor --json prints the same lines";
         return Err(Failure::Usage(way.into()));
@@ -64,10 +65,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         let name = path.display();
         return Err(Failure::Usage(format!("'{name}' is a clock: name a file before it")));
     }
-    let picture = picture::file(context)?;
-    if picture.as_ref() == Some(&path) {
-        return Err(Failure::Usage("the recording and its picture have one name".into()));
-    }
+    let picture = picture::target(context)?;
     let (sources, pace) = watching::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
     let failed = |error: io::Error| match error.kind() {
@@ -76,12 +74,17 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         _ => Failure::Failed(format!("can't write {}: {error}", path.display())),
     };
     let sampler = watching::start(context, sources, pace)?;
-    let (recorder, was_damaged) = Recorder::append(&path).map_err(failed)?;
+    let (recorder, found) = Recorder::append(&path).map_err(failed)?;
     // A pipe that nobody reads is waited for before: a signal ends that.
     let signals = watching::catch()?;
-    if was_damaged {
-        let path = path.display();
-        context.printer.aside(&format!("{path}: it was cut off or damaged: what is there stays"));
+    let name = path.display();
+    if found.was_damaged {
+        context.printer.aside(&format!("{name}: it was cut off or damaged: what is there stays"));
+    }
+    if found.is_unlocked {
+        context.printer.aside(&format!(
+            "{name}: its file system has no locks: let no other record add to it meanwhile"
+        ));
     }
     let mut recording = Recording::new(recorder, labels);
     let take = |ticks: Vec<Tick>| {
@@ -92,18 +95,23 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         Ok(Goes::On)
     };
     let answer = watching::measure(sampler, &signals, take);
-    let report = recording.report(&path);
+    let mut report = recording.report(&path);
     // Also after a signal: a compressed file has an end.
-    let answer = answer.and(recording.recorder.finish().map_err(failed));
-    match answer {
+    let ended = recording.recorder.finish().map_err(failed);
+    match answer.and(ended) {
         Err(Failure::Output(_)) if signals.came().is_some() => {
             return Err(Failure::Signal(signals));
         }
-        answer => answer?,
+        Ok(true) => {}
+        Ok(false) => {
+            report =
+                report.note(format!("{name} was moved meanwhile: the lines are where it is now"));
+        }
+        Err(failure) => return Err(failure),
     }
     let report = match picture {
-        Some(path) => {
-            picture::finish(context, report, &Picture::Offsets(recording.offsets), &path)?
+        Some(target) => {
+            picture::finish(context, report, &Picture::Offsets(recording.offsets), &target)?
         }
         None => report,
     };
@@ -161,8 +169,8 @@ impl Recording {
     }
 
     fn save_now_and_then(&mut self) -> io::Result<()> {
-        if self.lines > self.saved && self.saved_at.elapsed() >= SAVED {
-            self.recorder.flush()?;
+        if self.lines > self.saved && self.saved_at.elapsed() >= self.recorder.is_saved_every() {
+            self.recorder.save()?;
             (self.saved_at, self.saved) = (Instant::now(), self.lines);
         }
         Ok(())

@@ -19,9 +19,7 @@ pub(super) fn format<S: Scale>(time: Timestamp<S>) -> Option<String> {
 /// Reads `2026-01-31T12:00:00.5+01:00`; the offset from UTC, or `Z`, is needed.
 pub(super) fn parse(text: &str) -> Result<Timestamp<Utc>, String> {
     let (local, offset) = split_offset(text)?;
-    if local.len() > "2026-01-31T12:00:00.123456789".len() {
-        return Err("it has more than nine decimals: the kernel takes whole nanoseconds".into());
-    }
+    check_form(local)?;
     if local.get(17..19) == Some("60") {
         return Err("a leap second has no time of its own in Unix time".into());
     }
@@ -32,6 +30,33 @@ pub(super) fn parse(text: &str) -> Result<Timestamp<Utc>, String> {
         .ok()
         .and_then(|seconds| Timestamp::new(seconds.checked_sub(offset)?, since.subsec_nanos()))
         .ok_or_else(|| "it is out of range".into())
+}
+
+/// Refuses what isn't a date, a time and decimals to its last character: who parses it may take
+/// something else for them.
+fn check_form(local: &str) -> Result<(), String> {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let wrong = || Err("it is no calendar time; write it as 2026-01-31T12:00:00Z".to_owned());
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    let Some((whole, decimals)) = local.as_bytes().split_at_checked(FORM.len()) else {
+        return wrong();
+    };
+    let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { is_digit(byte) } else { byte == form };
+    if !whole.iter().zip(FORM).all(fits) {
+        return wrong();
+    }
+    match decimals {
+        [] => Ok(()),
+        [b'.', decimals @ ..] if !decimals.is_empty() && decimals.iter().all(is_digit) => {
+            if decimals.len() > 9 {
+                return Err(
+                    "it has more than nine decimals: the kernel takes whole nanoseconds".into()
+                );
+            }
+            Ok(())
+        }
+        _ => wrong(),
+    }
 }
 
 /// The local time, and its offset from UTC in seconds.
@@ -89,6 +114,19 @@ mod tests {
             "1969-12-31T23:59:59Z",
             "２０２３-11-14T22:13:20Z",
             "é+01:00",
+            "2026-01-31T12:00:00Z-23:59",
+            "2026-01-31T12:00:00Zfoo+01:00",
+            "2026-01-31T12:00:00ZZ",
+            "2026-01-31T12:00:00 Z",
+            " 2026-01-31T12:00:00Z",
+            "2026-01-31T12:00:00Z\n",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T12:00:00.5.5Z",
+            "2026-01-31T12:00:00+01:00Z",
+            "2026-01-31 12:00:00Z",
+            "2026-02-29T12:00:00Z",
+            "2026-01-31T24:00:00Z",
+            "+2026-01-31T12:00:00Z",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
@@ -101,5 +139,73 @@ mod tests {
         assert_eq!(at(-1), None);
         assert_eq!(at(YEAR_10000), None);
         assert_eq!(at(i64::MAX), None);
+    }
+
+    /// What another crate makes of a text, as seconds and nanoseconds.
+    fn by_chrono(text: &str) -> Option<(i64, u32)> {
+        let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+        Some((time.timestamp(), time.timestamp_subsec_nanos()))
+    }
+
+    /// A valid text, or one that is nearly so: each part can be anything of its length.
+    fn texts() -> impl proptest::strategy::Strategy<Value = String> {
+        use proptest::prelude::*;
+        let number = |least: u32, most: u32, width: usize| {
+            prop_oneof![
+                20 => (least..=most).prop_map(move |number| format!("{number:0width$}")),
+                1 => "[0-9a-zA-Z+-]{0,5}",
+            ]
+        };
+        let mark = |usual: &'static str| prop_oneof![30 => Just(usual.to_owned()), 1 => "[TtZz:. +-]{0,2}"];
+        let date =
+            (number(1970, 2262, 4), mark("-"), number(1, 12, 2), mark("-"), number(1, 31, 2));
+        let time = (number(0, 23, 2), mark(":"), number(0, 59, 2), mark(":"), number(0, 59, 2));
+        let decimals =
+            prop_oneof![4 => Just(String::new()), 4 => "\\.[0-9]{1,9}", 1 => "\\.[0-9a]{0,12}"];
+        let offset = prop_oneof![
+            4 => Just("Z".to_owned()),
+            4 => "[+-](0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]",
+            1 => "Z?[+-]?[0-9:Zz+-]{0,7}",
+        ];
+        let rest = prop_oneof![20 => Just(String::new()), 1 => ".{0,3}"];
+        (date, mark("T"), time, decimals, offset, rest).prop_map(
+            |((a, b, c, d, e), t, (f, g, h, i, j), decimals, offset, rest)| {
+                [a, b, c, d, e, t, f, g, h, i, j, decimals, offset, rest].concat()
+            },
+        )
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(4_000))]
+
+        #[test]
+        fn what_is_read_is_what_another_crate_reads(text in texts()) {
+            let ours = parse(&text).ok().map(|time| (time.seconds(), time.nanoseconds()));
+            let others = by_chrono(&text);
+            if ours.is_some() {
+                proptest::prop_assert_eq!(ours, others, "{}", text);
+            }
+            // It takes more: small letters, a blank, leap seconds, more decimals.
+            let is_strict = check_form(text.trim_end_matches(['Z', 'z'])).is_ok()
+                || split_offset(&text).is_ok_and(|(local, _)| check_form(local).is_ok());
+            let is_leap = text.get(17..19) == Some("60");
+            if let Some((seconds, _)) = others
+                && is_strict && !is_leap && seconds >= 86_400
+            {
+                proptest::prop_assert_eq!(ours, others, "{}", text);
+            }
+        }
+
+        #[test]
+        fn what_is_printed_is_read_back(seconds in 0..YEAR_10000, nanoseconds in 0_u32..1_000_000_000) {
+            let time = Timestamp::<Utc>::new(seconds, nanoseconds).expect("in range");
+            let text = format(time).expect("in the calendar");
+            proptest::prop_assert_eq!(parse(&text), Ok(time));
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in ".*") {
+            let _ = parse(&text);
+        }
     }
 }

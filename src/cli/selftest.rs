@@ -1,13 +1,13 @@
 //! `ptpctl selftest`: does a driver keep its word?
 
 use super::failure::Failure;
-use super::journal::{Entry, Journal};
+use super::journal::Entry;
 use super::{Command, Context, arguments};
 use crate::find;
 use crate::kernel::Signals;
 use crate::phc::{Access, Error, Phc};
 use crate::report::ktap::{self, Ktap};
-use crate::report::{Printer, Report, Table, Value};
+use crate::report::{Printer, Report, Table, Value, printable, standard_error};
 use crate::selftest::{self, Change, End, GROUPS, Loop, Options, Outcome, Progress};
 use crate::watch::Measured;
 use clap::ArgAction;
@@ -118,7 +118,7 @@ fn check(context: &mut Context<'_>) -> Result<Report, Failure> {
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
     // By what the time is put right if this program is killed.
     let offset = Measured::from_realtime(&phc).ok().map(|measured| measured.estimate.offset);
-    let mut journal = Journal::begin(&phc, &[]);
+    let mut journal = context.begin_journal(&phc, &[]);
     let json = context.printer.is_json();
     let mut writer =
         if json { Writer::Json(context.printer) } else { Writer::Ktap(Ktap::new(context.printer)) };
@@ -246,14 +246,17 @@ fn list(options: &Options) -> Report {
     Report::new().table(table)
 }
 
+/// What is asked. A clock's name or a pin's is a driver's.
+fn question(what: &str) -> String {
+    format!("ptpctl: {}. Go on? [y/N] ", printable(what))
+}
+
 /// Has a person agree. Where nobody can be asked, it must have been said before.
 fn ask(what: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Failure::Usage(format!("{what}: there is no terminal to ask at, say --yes")));
     }
-    let mut to = io::stderr().lock();
-    write!(to, "ptpctl: {what}. Go on? [y/N] ")?;
-    to.flush()?;
+    standard_error().write_all(question(what).as_bytes())?;
     let mut answer = Vec::new();
     io::stdin().lock().read_until(b'\n', &mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
@@ -345,7 +348,7 @@ impl Screen {
         match progress {
             Progress::Checking(group, check) if self.on => {
                 // What can't be shown is lost.
-                let _ = write!(io::stderr().lock(), "\r\x1b[K{group}: {check} …");
+                let _ = write!(standard_error(), "\r\x1b[K{group}: {check} …");
             }
             Progress::Checked { group, name, outcome, .. } => {
                 self.clear();
@@ -359,7 +362,7 @@ impl Screen {
 
     fn clear(&self) {
         if self.on {
-            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+            let _ = write!(standard_error(), "\r\x1b[K");
         }
     }
 
@@ -368,7 +371,18 @@ impl Screen {
         if self.on {
             let (number, failed) = (self.failed.len(), self.failed.concat());
             let sum = format!("{passed} passed, {skipped} skipped, {number} failed");
-            let _ = writeln!(io::stderr().lock(), "{sum}{failed}");
+            let _ = writeln!(standard_error(), "{sum}{failed}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_a_terminal_would_obey_is_asked_about_as_text() {
+        let asked = question("the checks change pins of mock (\u{1b}[2J\u{202e})");
+        assert!(asked.contains("(\u{fffd}[2J\u{fffd})"), "{asked:?}");
     }
 }

@@ -117,9 +117,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             .ok_or_else(|| Failure::Usage("a clock can't be set before 1970".into()))?,
     };
     let done = if context.is_dry_run() {
+        phc.check_time(time)?;
         "would be set"
     } else {
         phc.set_time(time)?;
+        context.did(format!("{}: set to {time} s", phc.name()));
         journal::settle(&phc, &[journal::TIME]);
         "set"
     };
@@ -155,6 +157,7 @@ fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<R
         let time = target(shift, ahead)?;
         phc.set_time(time)?;
         writings += 1;
+        context.did(format!("{}: set to the system clock in {scale}", phc.name()));
         let measured = Measured::from_realtime(phc)?;
         let offset = measured.estimate.offset.nanoseconds();
         let rest = offset.saturating_sub(shift.nanoseconds());

@@ -88,6 +88,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             .value("dry_run", true));
     }
     phc.step_system(step)?;
+    context.did(format!("the system clock was moved by {step:+}, from {}", phc.name()));
     let measured = Measured::from_realtime(&phc)?;
     let rest = less_shift(measured.estimate.offset);
     let report = report

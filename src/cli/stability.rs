@@ -8,16 +8,18 @@ use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
 use crate::kernel::Signals;
 use crate::measure::stability::{
-    Deviation, Finding, Kind, MASKS, Mask, Noise, Point, Series, Trend, Verdict, deviations,
-    octaves, series, trend,
+    Deviation, Finding, Kind, MASKS, Mask, Noise, Outcome, Point, Series, Trend, Verdict,
+    deviations, octaves, series, trend,
 };
 use crate::phc::SystemClock;
 use crate::report::chart::Unit;
 use crate::report::plot::{self, Curve, Limit, Picture};
+use crate::report::printable;
 use crate::report::{Report, Table, Value};
 use crate::watch::{Label, Measurement, Tick};
 use clap::ArgAction;
 use clap::builder::PossibleValuesParser;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,8 +65,10 @@ fn arguments(command: clap::Command) -> clap::Command {
              between their neighbours, no more than a tenth of all, and of two at one place the first counts; beyond a step or a longer gap the longest stretch counts. \
              Both are said.\n\nWith --mask it judges the clock by limits of ITU-T \
              Recommendations, at ten averaging times a decade and at the mask's corners, up to \
-             where the offsets reach, and exits with 1 where one isn't kept, or nothing of it can be \
-             judged. The reference counts \
+             where the offsets reach. max|TE| is that of all offsets, beyond steps and gaps, too. It \
+             exits with 1 where a limit isn't kept. Where one was kept as far as it was judged, but \
+             offsets were left out or they don't reach over the limit's whole range, nothing is \
+             shown: it says so and exits with 4. The reference counts \
              as true, and the bound of the measurement is no part of the judgement. Where TAI - \
              UTC explains the whole seconds, they are left out. Limits on dTE_L apply behind a \
              low-pass filter of 0.1 Hz.\n\nMasks:\n{}",
@@ -87,7 +91,7 @@ fn masks_text() -> String {
 const USUAL: Duration = Duration::from_secs(30);
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
-    let file = picture::file(context)?;
+    let picture = picture::target(context)?;
     let masks = context.matches.try_get_many::<String>("mask").ok().flatten();
     let masks: Vec<&Mask> =
         masks.into_iter().flatten().filter_map(|name| Mask::by_name(name)).collect();
@@ -109,49 +113,89 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         );
         return Err(ended.map_or(Failure::Failed(too_few), Failure::Signal));
     };
-    let (report, kept) = judge(context, &label, series, tai, &masks, file.as_deref())?;
-    if kept && ended.is_none() {
-        return Ok(report);
-    }
-    // It says it all, before the status does.
-    context.printer.report(&report)?;
-    Err(ended.map_or(Failure::Status(1), Failure::Signal))
-}
-
-/// Tells and draws what there is to know of offsets; and whether every mask is kept.
-fn judge(
-    context: &mut Context<'_>,
-    label: &Label,
-    mut series: Series,
-    tai: Option<i64>,
-    masks: &[&Mask],
-    file: Option<&Path>,
-) -> Result<(Report, bool), Failure> {
-    let whole_seconds = if is_of_utc(label) { explained(&series, tai) } else { 0 };
-    for offset in &mut series.offsets {
-        *offset -= whole_seconds;
-    }
-    let findings: Vec<(&Mask, Vec<Finding>)> =
-        masks.iter().map(|mask| (*mask, mask.judge(&series))).collect();
-    let factors = octaves(series.offsets.len());
-    let all: Deviations =
-        Kind::ALL.map(|kind| (kind, deviations(kind, &series.offsets, series.distance, &factors)));
-    let report = describe(label, &series, whole_seconds, &all, &findings);
-    let report = match file {
-        Some(file) => {
-            let picture = Picture::Deviations(drawn(label, &series, &all, masks));
-            picture::finish(context, report, &picture, file)?
-        }
+    let judged = Judged::of(&label, series, &points, tai, &masks);
+    let verdict = judged.status();
+    let report = judged.report();
+    let picture = picture.map(|target| (Picture::Deviations(judged.drawn(&masks)), target));
+    let report = match picture {
+        Some((picture, target)) => match picture::finish(context, report, &picture, &target) {
+            // A verdict holds also where nobody reads it to its end.
+            Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Report::new()
+            }
+            report => report?,
+        },
         None => report,
     };
-    let is_kept = |findings: &[Finding]| {
-        let judged = |one: &&Finding| matches!(one.verdict, Verdict::Judged { .. });
-        let fails = |one: &Finding| matches!(one.verdict, Verdict::Judged { passed: false, .. });
-        // What nobody could judge isn't kept.
-        findings.iter().filter(judged).count() > 0 && !findings.iter().any(fails)
-    };
-    let kept = findings.iter().all(|(_, findings)| is_kept(findings));
-    Ok((report, kept))
+    match ended {
+        // It says it all, before the signal does.
+        Some(signals) => {
+            context.printer.report(&report)?;
+            Err(Failure::Signal(signals))
+        }
+        None if verdict == 0 => Ok(report),
+        None => Err(Failure::Verdict(Box::new(report), verdict)),
+    }
+}
+
+/// What there is to know of offsets.
+struct Judged<'a> {
+    label: &'a Label,
+    series: Series,
+    /// What TAI - UTC explains of them, in nanoseconds.
+    whole_seconds: i64,
+    deviations: Deviations,
+    findings: Vec<(&'a Mask, Vec<Finding>)>,
+}
+
+/// The status where nothing could be shown, as of a self-test that was skipped.
+const NOT_SHOWN: u8 = 4;
+
+impl<'a> Judged<'a> {
+    fn of(
+        label: &'a Label,
+        mut series: Series,
+        points: &[Point],
+        tai: Option<i64>,
+        masks: &[&'a Mask],
+    ) -> Self {
+        let whole_seconds = if is_of_utc(label) { explained(&series, tai) } else { 0 };
+        let without = |offset: i64| offset.saturating_sub(whole_seconds);
+        for offset in &mut series.offsets {
+            *offset = without(*offset);
+        }
+        let all: Vec<i64> =
+            points.iter().map(|point| without(point.offset.nanoseconds())).collect();
+        let findings = masks.iter().map(|mask| (*mask, mask.judge(&series, &all))).collect();
+        let factors = octaves(series.offsets.len());
+        let deviations = Kind::ALL
+            .map(|kind| (kind, deviations(kind, &series.offsets, series.distance, &factors)));
+        Self { label, series, whole_seconds, deviations, findings }
+    }
+
+    /// The exit status: 0 where every limit is kept, 1 where one isn't, else 4.
+    fn status(&self) -> u8 {
+        let verdicts = || self.findings.iter().flat_map(|(_, findings)| findings);
+        let outcome = |finding: &Finding| match finding.verdict {
+            Verdict::Judged { outcome, .. } => outcome,
+            Verdict::NotJudged(why) => Outcome::NotShown(why),
+        };
+        if verdicts().any(|finding| outcome(finding) == Outcome::Failed) {
+            1
+        } else if verdicts().all(|finding| outcome(finding) == Outcome::Passed) {
+            0
+        } else {
+            NOT_SHOWN
+        }
+    }
+
+    fn report(&self) -> Report {
+        describe(self.label, &self.series, self.whole_seconds, &self.deviations, &self.findings)
+    }
+
+    fn drawn(&self, masks: &[&Mask]) -> plot::Deviations {
+        drawn(self.label, &self.series, &self.deviations, masks)
+    }
 }
 
 fn is_of_utc(label: &Label) -> bool {
@@ -309,9 +353,12 @@ fn describe(
     }
     for (mask, findings) in findings {
         for Finding { quantity, verdict } in findings {
-            if let Verdict::NotJudged(why) = verdict {
-                report = report.note(format!("{} {quantity} isn't judged: {why}", mask.name));
-            }
+            let (Verdict::NotJudged(why) | Verdict::Judged { outcome: Outcome::NotShown(why), .. }) =
+                verdict
+            else {
+                continue;
+            };
+            report = report.note(format!("{} {quantity} isn't shown: {why}", mask.name));
         }
     }
     if whole_seconds != 0 {
@@ -447,8 +494,15 @@ fn verdicts(findings: &[(&Mask, &Finding)]) -> Table {
         let source = (String::new(), mask.source.into());
         let mut reason = Value::Null;
         let mut line = match verdict {
-            Verdict::Judged { passed, tau, value, limit, fails_from, up_to, goes_to } => {
-                let mut line = head(if *passed { "pass" } else { "fail" });
+            Verdict::Judged { outcome, tau, value, limit, fails_from, up_to, goes_to } => {
+                let mut line = head(match outcome {
+                    Outcome::Passed => "pass",
+                    Outcome::Failed => "fail",
+                    Outcome::NotShown(why) => {
+                        reason = (*why).into();
+                        "not shown"
+                    }
+                });
                 line.extend([
                     number(*value, "ns"),
                     number(*limit, "ns"),
@@ -460,7 +514,7 @@ fn verdicts(findings: &[(&Mask, &Finding)]) -> Table {
                 line
             }
             Verdict::NotJudged(why) => {
-                let mut line = head("not judged");
+                let mut line = head("not shown");
                 line.extend(std::array::from_fn::<_, 6, _>(|_| none()));
                 reason = (*why).into();
                 line
@@ -502,7 +556,7 @@ fn drawn(label: &Label, series: &Series, all: &Deviations, masks: &[&Mask]) -> p
     let start = crate::Timestamp::<crate::Unknown>::from_total_nanoseconds(series.start);
     let start = start.and_then(super::rfc3339::format).unwrap_or_default();
     plot::Deviations {
-        title: watching::title(label).replace(char::is_control, "?"),
+        title: printable(&watching::title(label)).into_owned(),
         source: format!(
             "{} offsets, {} s apart, from {start}; bars: 68.3 % intervals",
             series.offsets.len(),

@@ -2,7 +2,6 @@
 
 use super::failure::Failure;
 use super::{Command, Context, arguments};
-use crate::find;
 use crate::phc::{Access, VirtualClocks};
 use crate::report::Report;
 use clap::Arg;
@@ -56,7 +55,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let access = Access::ReadOnly; // The number is written through sysfs.
     let phc = match lone_device {
         Some(name) if context.get::<String>(arguments::DEVICE_OPTION).is_none() => {
-            find::open(&name, access)?
+            context.open_named(&name, access)?
         }
         Some(name) => {
             return Err(Failure::Usage(format!("'{name}' is no number of clocks")));
@@ -83,6 +82,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             .value("dry_run", true));
     }
     phc.set_virtual_clocks(number)?;
+    context.did(format!("{}: the number of virtual clocks set to {number}", phc.name()));
     let after = phc.virtual_clocks()?;
     let names = phc.virtual_clock_names()?;
     let new: Vec<_> = names.iter().filter(|name| !names_before.contains(name)).cloned().collect();

@@ -22,7 +22,7 @@ mod noise;
 mod series;
 mod trend;
 
-pub use masks::{Finding, MASKS, Mask, Requirement, Segment, Verdict, Wants, low_pass};
+pub use masks::{Finding, MASKS, Mask, Outcome, Requirement, Segment, Verdict, Wants, low_pass};
 pub use noise::Noise;
 pub use series::{Point, Series, series};
 pub use trend::{Trend, trend};
@@ -125,7 +125,8 @@ fn rounded(from: f64, step: f64) -> usize {
 /// A deviation of offsets in nanoseconds that are `distance` nanoseconds apart, at the averaging
 /// factors, which ascend; those that are too long for the offsets are left out.
 ///
-/// Offsets count from the first one: they must not be farther than 2^60 ns, 36 years, from it.
+/// Offsets count from the first one: where one is 2^60 ns, 36 years, or farther from it, or
+/// their distance is 0, there are no deviations.
 ///
 /// # Examples
 ///
@@ -139,6 +140,11 @@ fn rounded(from: f64, step: f64) -> usize {
 /// assert_eq!(values, ["91.22945", "85.95287"]);
 /// ```
 pub fn deviations(kind: Kind, offsets: &[i64], distance: u64, factors: &[usize]) -> Vec<Deviation> {
+    let is_far =
+        |offset: &i64| offsets.first().is_some_and(|first| offset.abs_diff(*first) >= FARTHEST);
+    if distance == 0 || offsets.iter().any(is_far) {
+        return Vec::new();
+    }
     let fits = |factor: usize| {
         factor > 0 && factor.checked_mul(kind.spans()).is_some_and(|span| span < offsets.len())
     };
@@ -168,6 +174,9 @@ pub fn deviations(kind: Kind, offsets: &[i64], distance: u64, factors: &[usize])
     };
     factors.into_iter().map(&mut of).collect()
 }
+
+/// Third differences of offsets that are nearer to the first one have room in 64 bits.
+const FARTHEST: u64 = 1 << 60;
 
 /// The deviation from the sum of the squares of its differences.
 #[expect(clippy::float_arithmetic, reason = "a mean of squares and its root")]
@@ -371,5 +380,41 @@ mod tests {
             let value = found.first().map_or(0.0, |one| one.value);
             proptest::prop_assert!((value - expected).abs() <= expected * 1e-12 + 1e-12);
         }
+    }
+
+    #[test]
+    fn deviations_of_very_many_offsets_have_their_intervals() {
+        let mut random = 1_u32;
+        let mut noise = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            i64::from(random >> 24)
+        };
+        let offsets: Vec<i64> = (0..600_000).map(|_| noise()).collect();
+        for kind in [Kind::Allan, Kind::ModifiedAllan, Kind::Hadamard, Kind::Time] {
+            for one in deviations(kind, &offsets, 1_000_000, &[1, 2, 4]) {
+                let (low, high) = one.interval.expect("an interval");
+                assert!(0.0 < low && low < one.value && one.value < high, "{kind:?} {one:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn offsets_that_no_clock_shows_have_no_deviations() {
+        for kind in Kind::ALL {
+            let far = [0, i64::MAX, i64::MIN, 0, 5, i64::MAX, 7, 8, 9, 10];
+            assert_eq!(deviations(kind, &far, 1, &[1, 2]), []);
+            assert_eq!(deviations(kind, &[1; 20], 0, &[1, 2]), []);
+            assert_eq!(deviations(kind, &[], 1, &[1, 2]), []);
+            let most = (1 << 60) - 1;
+            let farthest = [0, most, -most, most, -most, most, -most, 0, most, -most];
+            for one in deviations(kind, &farthest, u64::MAX, &[1, 2, 3, usize::MAX]) {
+                assert!(one.value.is_finite(), "{kind:?}");
+            }
+        }
+        assert!(
+            trend(&[i64::MIN, i64::MAX, i64::MIN, 0], 1)
+                .is_some_and(|t| t.frequency_ppb.is_finite())
+        );
+        assert!(trend(&[1, 2, 3], 0).is_none());
     }
 }

@@ -115,6 +115,17 @@ impl Config {
         self.state.as_ref()
     }
 
+    /// The files that the mock reads or writes: its state and its log.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.state.iter().chain(&self.log)
+    }
+
+    /// The same mock, which doesn't write its log.
+    #[must_use]
+    pub fn without_log(self) -> Self {
+        Self { log: None, ..self }
+    }
+
     fn of(profile: &'static Profile) -> Self {
         Self {
             profile,

@@ -6,12 +6,12 @@ use super::oscillator::{PARTS, Random};
 use super::time::Time;
 use super::{MockError, World};
 use crate::Frequency;
+use crate::files::{self, Identity, Replacement};
 use crate::kernel;
 use nix::errno::Errno;
 use serde_json::{Map, Value, json};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The version of the file's form.
@@ -34,8 +34,9 @@ impl StateFile {
     /// locked against other writers; else that waits until something has to be written.
     pub(super) fn open(path: &Path, write: bool) -> Result<(Self, Option<Value>), MockError> {
         let refuse = |why: Unusable| MockError::State { path: path.to_owned(), why: why.text };
-        // A link is followed now, so that the file behind it is the one that is written.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // A link is followed now, also to where nothing is yet: the file behind it is the one that
+        // is written.
+        let path = files::resolved(path).map_err(|error| refuse(error.into()))?;
         let (lock, found) = if write {
             let (file, found) = lock(&path).map_err(refuse)?;
             (Some(file), found)
@@ -66,14 +67,12 @@ impl StateFile {
             }
             file
         };
-        let new = self.path.with_added_extension(format!("{}.new", std::process::id()));
         let replace = || -> io::Result<File> {
-            let mut file = OpenOptions::new().write(true).create_new(true).open(&new)?;
-            file.lock()?;
-            file.set_permissions(lock.metadata()?.permissions())?;
-            file.write_all(format!("{state:#}\n").as_bytes())?;
-            fs::rename(&new, &self.path).inspect_err(|_| drop(fs::remove_file(&new)))?;
-            Ok(file)
+            let new = Replacement::of(&self.path)?;
+            new.file().lock()?;
+            new.file().write_all(format!("{state:#}\n").as_bytes())?;
+            new.file().set_permissions(lock.metadata()?.permissions())?;
+            new.take_its_place()
         };
         match replace() {
             Ok(file) => {
@@ -102,8 +101,8 @@ impl From<io::Error> for Unusable {
 }
 
 /// Opens a regular file; anything else could block, or be put out of its place by a new file.
-fn open_regular(path: &Path, options: &mut OpenOptions) -> Result<File, Unusable> {
-    let file = options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+fn open_regular(path: &Path, options: &OpenOptions) -> Result<File, Unusable> {
+    let file = files::open(path, options, libc::O_NONBLOCK)?;
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
@@ -127,8 +126,7 @@ fn lock(path: &Path) -> Result<(File, Option<Value>), Unusable> {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         // Another writer may have put a new file in this one's place before the lock.
-        let ours = file.metadata()?;
-        if fs::metadata(path).is_ok_and(|there| there.ino() == ours.ino()) {
+        if Identity::of(path)? == Identity::of_found(&file.metadata()?) {
             let found = parse(&file)?;
             return Ok((file, found));
         }

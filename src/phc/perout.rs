@@ -51,7 +51,8 @@ impl Phc {
     ///
     /// [`Error::Unable`] for a channel that the clock doesn't have, and for a pulse width or a
     /// single pulse that kernel or driver refuse; [`Error::Invalid`] for a period of 0, a width
-    /// beyond it, a phase not below it, a start in the past; `EACCES` on a read-only handle,
+    /// beyond it, a phase not below it, a start in the past or with its period beyond 64 bits of
+    /// nanoseconds, which a driver would wrap; `EACCES` on a read-only handle,
     /// `ENODEV` where the clock has gone.
     #[doc(alias = "PTP_PEROUT_REQUEST2")]
     pub fn enable_perout(&self, perout: Perout) -> Result<PeroutLoss, Error> {
@@ -119,6 +120,13 @@ impl Phc {
                 if start <= now {
                     return invalid(format!(
                         "the start {start} is in the past: the clock is at {now}"
+                    ));
+                }
+                let second = start.total_nanoseconds() + i128::from(period.nanoseconds());
+                if second > i64::MAX.into() {
+                    return invalid(format!(
+                        "the start {start} and a period go beyond 64 bits of nanoseconds, which end \
+                         in the year 2262: a driver would wrap it and start at once"
                     ));
                 }
             }
@@ -192,9 +200,13 @@ impl Phc {
         let period = i128::from(perout.period.nanoseconds());
         let phase = i128::from(phase.nanoseconds());
         let periods = (earliest - phase + period - 1).div_euclid(period);
-        Timestamp::from_total_nanoseconds(periods * period + phase).ok_or_else(|| {
-            self.invalid(&perout_asked(perout), "the start is beyond 64 bits of seconds".into())
-        })
+        let start = periods * period + phase;
+        Timestamp::from_total_nanoseconds(start)
+            .filter(|_| start + period <= i64::MAX.into())
+            .ok_or_else(|| {
+                let why = "its start would be beyond 64 bits of nanoseconds, in the year 2262";
+                self.invalid(&perout_asked(perout), why.into())
+            })
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::float_arithmetic, reason = "places on a chart, and numbers on its axes")]
 
+use super::printable::is_obeyed;
+
 /// How a cell is shown: what comes later is drawn over what comes before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Style {
@@ -56,7 +58,7 @@ impl Canvas {
     pub(crate) fn write(&mut self, column: usize, row: usize, text: &str, style: Style) {
         for (place, c) in text.chars().enumerate() {
             if let Some(cell) = self.cell(column + place, row) {
-                *cell = (if c.is_control() { '\u{fffd}' } else { c }, style);
+                *cell = (if is_obeyed(c) { '\u{fffd}' } else { c }, style);
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Reports as JSON: one object, or one object a line for a stream.
 
+use super::printable::is_obeyed;
 use super::{Report, Value};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::ser::Formatter;
 use std::io::{self, Write};
 
 impl Serialize for Value {
@@ -64,9 +66,34 @@ pub(crate) fn write_object(
     to: &mut impl Write,
     object: &[(&'static str, Value)],
 ) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *to, Plain);
     // An error of `to` comes back as what it was.
-    serde_json::to_writer(&mut *to, &Object(object)).map_err(io::Error::from)?;
+    Object(object).serialize(&mut serializer).map_err(io::Error::from)?;
     writeln!(to)
+}
+
+/// JSON on one line, in which no character stands that a terminal would obey: it is escaped.
+struct Plain;
+
+impl Formatter for Plain {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_obeyed) {
+            let (before, from) = rest.split_at(at);
+            to.write_all(before.as_bytes())?;
+            let mut characters = from.chars();
+            let mut units = [0; 2];
+            for unit in characters.next().unwrap_or_default().encode_utf16(&mut units) {
+                write!(to, "\\u{unit:04x}")?;
+            }
+            rest = characters.as_str();
+        }
+        to.write_all(rest.as_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +116,17 @@ mod tests {
             "\n"
         );
         assert_eq!(String::from_utf8_lossy(&line), expected);
+    }
+
+    #[test]
+    fn a_text_is_escaped_where_a_terminal_would_obey_it_and_read_as_it_was() {
+        let text = "a\u{9b}2J\u{7f}\u{202e}\u{e0041}\u{1b}é";
+        let mut line = Vec::new();
+        write_object(&mut line, &[("name", text.into())]).expect("written");
+        let line = String::from_utf8(line).expect("text");
+        let expected = "{\"name\":\"a\\u009b2J\\u007f\\u202e\\udb40\\udc41\\u001bé\"}\n";
+        assert_eq!(line, expected);
+        let read: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(read["name"], text);
     }
 }

@@ -1,5 +1,6 @@
 //! The kernel's test output, KTAP version 1 (Documentation/dev-tools/ktap.rst of Linux).
 
+use super::printable::is_obeyed;
 use std::io::{self, Write};
 
 /// What came of a test, for its line.
@@ -101,7 +102,7 @@ fn plain(text: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    text.replace(is_obeyed, " ")
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 use std::error::Error;
-use std::path::Path;
 use std::sync::Once;
 
 /// Something to draw.
@@ -32,22 +31,51 @@ const BLUE: RGBColor = RGBColor(0, 90, 160);
 const GREY: RGBColor = RGBColor(110, 110, 110);
 const BAND: RGBColor = RGBColor(190, 212, 232);
 
+/// The form of a picture's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Svg,
+    Png,
+}
+
 impl Picture {
-    /// Draws into a file; its name tells whether as SVG or as PNG.
-    pub(crate) fn draw(&self, path: &Path) -> Result<(), String> {
+    /// The picture as a file has it.
+    pub(crate) fn file(&self, form: Form) -> Result<Vec<u8>, String> {
         static LETTERS: Once = Once::new();
         LETTERS.call_once(|| {
             // A machine in a rack has no fonts.
             let letters = epaint_default_fonts::UBUNTU_LIGHT;
             let _ = register_font(FONT, FontStyle::Normal, letters);
         });
-        let size = (WIDTH, self.height());
-        let drawn = if path.extension().is_some_and(|extension| extension == "svg") {
-            self.draw_on(&SVGBackend::new(path, size).into_drawing_area())
-        } else {
-            self.draw_on(&BitMapBackend::new(path, size).into_drawing_area())
+        let drawn = match form {
+            Form::Svg => self.svg(),
+            Form::Png => self.png(),
         };
         drawn.map_err(|error| error.to_string())
+    }
+
+    fn svg(&self) -> Result<Vec<u8>, Box<dyn Error>> {
+        let mut text = String::new();
+        let area = SVGBackend::with_string(&mut text, (WIDTH, self.height())).into_drawing_area();
+        self.draw_on(&area)?;
+        drop(area);
+        Ok(text.into_bytes())
+    }
+
+    fn png(&self) -> Result<Vec<u8>, Box<dyn Error>> {
+        let (width, height) = (WIDTH, self.height());
+        // Red, green and blue of each point.
+        let mut points = vec![0; usize::try_from(3 * width * height)?];
+        let area = BitMapBackend::with_buffer(&mut points, (width, height)).into_drawing_area();
+        self.draw_on(&area)?;
+        drop(area);
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&points)?;
+        writer.finish()?;
+        Ok(file)
     }
 
     fn height(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! Reports as text for people.
 
+use super::printable::printable;
 use super::{Report, Table};
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -53,20 +53,6 @@ fn write_table(to: &mut impl Write, table: &Table) -> io::Result<()> {
         writeln!(to, "  {}", padded.join("  ").trim_end())?;
     }
     Ok(())
-}
-
-/// A driver's or a process's text can hold anything; a terminal gets nothing that it would obey.
-pub(super) fn printable_lines(text: &str) -> String {
-    text.lines().map(printable).collect::<Vec<_>>().join("\n")
-}
-
-/// As [`printable_lines`], for what is one line.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        text.replace(char::is_control, "\u{fffd}").into()
-    } else {
-        text.into()
-    }
 }
 
 #[cfg(test)]

@@ -68,12 +68,12 @@ mod tests {
     }
 
     fn add(path: &Path, lines: &[String]) -> bool {
-        let (mut recorder, cut) = Recorder::append(path).expect("opened");
+        let (mut recorder, found) = Recorder::append(path).expect("opened");
         for line in lines {
             recorder.write_all(line.as_bytes()).expect("written");
         }
-        recorder.finish().expect("finished");
-        cut
+        assert!(recorder.finish().expect("finished"), "it is where it was");
+        found.was_damaged
     }
 
     #[test]
@@ -277,10 +277,78 @@ mod tests {
         each_form("saved", |path| {
             let (mut recorder, _) = Recorder::append(path).expect("opened");
             recorder.write_all(line(1).as_bytes()).expect("written");
-            recorder.flush().expect("saved");
+            recorder.save().expect("saved");
             std::mem::forget(recorder);
             let (read, _, _) = seconds(path);
             assert_eq!(read, [1]);
         });
+    }
+
+    #[test]
+    fn one_that_had_it_open_before_it_was_restored_adds_to_what_it_is_now() {
+        each_form("late", |path| {
+            add(path, &(1..=50).map(line).collect::<Vec<_>>());
+            let whole = read(path);
+            std::fs::write(path, &whole[..whole.len() - 4]).expect("cut");
+            let (mut first, found) = Recorder::append(path).expect("opened");
+            assert!(found.was_damaged);
+            // The second waits between opening the file and locking it.
+            let late = path.to_owned();
+            let second = std::thread::spawn(move || {
+                loop {
+                    match Recorder::append(&late) {
+                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                        other => return other.expect("opened").0,
+                    }
+                }
+            });
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            first.write_all(line(100).as_bytes()).expect("written");
+            first.finish().expect("finished");
+            let mut second = second.join().expect("well");
+            second.write_all(line(200).as_bytes()).expect("written");
+            assert!(second.finish().expect("finished"), "the name leads to what it wrote");
+            assert!(seconds(path).0.ends_with(&[100, 200]), "{:?}", seconds(path).0);
+        });
+    }
+
+    #[test]
+    fn a_file_that_is_removed_meanwhile_is_no_success() {
+        each_form("removed", |path| {
+            let (mut recorder, _) = Recorder::append(path).expect("opened");
+            recorder.write_all(line(1).as_bytes()).expect("written");
+            recorder.save().expect("saved");
+            std::fs::remove_file(path).expect("removed");
+            recorder.write_all(line(2).as_bytes()).expect("written");
+            let error = recorder.save().expect_err("it has gone");
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+            assert!(recorder.finish().is_err());
+        });
+    }
+
+    #[test]
+    fn a_file_that_is_moved_meanwhile_is_told() {
+        each_form("moved", |path| {
+            let (mut recorder, _) = Recorder::append(path).expect("opened");
+            recorder.write_all(line(1).as_bytes()).expect("written");
+            let moved = beside(path, "moved");
+            std::fs::rename(path, &moved).expect("moved");
+            assert!(!recorder.finish().expect("finished"));
+            assert_eq!(seconds(&moved).0, [1]);
+            let _ = std::fs::remove_file(&moved);
+        });
+    }
+
+    #[test]
+    fn a_file_is_readable_by_its_owner_alone_until_it_is_restored() {
+        let path = std::env::temp_dir().join(format!("ptpctl-private-{}.gz", std::process::id()));
+        add(&path, &(1..=50).map(line).collect::<Vec<_>>());
+        let whole = read(&path);
+        std::fs::write(&path, &whole[..whole.len() - 4]).expect("cut");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("set");
+        add(&path, &[line(60)]);
+        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let _ = std::fs::remove_file(&path);
     }
 }

@@ -709,6 +709,7 @@ fn keys(value: &serde_json::Value, into: &mut Vec<String>) {
 fn every_json_key_is_in_the_manual() {
     let manual = include_str!("../../src/cli/json_keys.txt");
     let words: Vec<_> = manual.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let mut objects = Vec::new();
     for line in [
         "list mock",
         "caps mock",
@@ -720,7 +721,6 @@ fn every_json_key_is_in_the_manual() {
         "monitor --count 1 mock",
         "monitor --count 1 mock,fail=sys_offset_precise:EIO",
         "record --count 1 /dev/null mock",
-        "stability --count 20 --mask g8272-a --interval 1ms mock",
         "set now mock",
         "set @5 mock",
         "set-system mock",
@@ -735,7 +735,23 @@ fn every_json_key_is_in_the_manual() {
         "extts --count 1 mock",
         "extts --count 1 --offset-events mock",
     ] {
-        let object = ptpctl(&format!("{line} --json")).done().json();
+        objects.push((line, ptpctl(&format!("{line} --json")).done().json()));
+    }
+    for (line, status) in [
+        ("stability --count 20 --mask g8272-a --interval 1ms mock", 4),
+        ("stability --count 100 --mask g8272-a mock:igb,time=virtual,freq=1ppm", 1),
+    ] {
+        let run = ptpctl(&format!("{line} --json"));
+        assert_eq!(run.status, Some(status), "{run:?}");
+        objects.push((line, run.json()));
+    }
+    for line in
+        ["set @5 mock:igb,fail=clock_settime:EIO", "adjfreq 1ppm mock,fail=clock_adjtime#2:EIO"]
+    {
+        let failed = ptpctl(&format!("{line} --json"));
+        objects.push((line, serde_json::from_str(&failed.stderr).expect("an object")));
+    }
+    for (line, object) in objects {
         let mut found = Vec::new();
         keys(&object, &mut found);
         for key in found {

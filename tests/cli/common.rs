@@ -33,6 +33,15 @@ pub(crate) fn ptpctl(line: &str) -> Run {
     run(program().args(arguments))
 }
 
+/// The program under a limit that a shell sets.
+pub(crate) fn limited(limit: &str) -> Command {
+    let mut command = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_ptpctl");
+    command.args(["-c", &format!("{limit} && exec {program} \"$@\""), "sh"]);
+    command.env_remove("PTPCTL_DEVICE").stdin(Stdio::null());
+    command
+}
+
 pub(crate) fn run(command: &mut Command) -> Run {
     let Output { status, stdout, stderr } = command.output().expect("the program runs");
     Run {

@@ -1,9 +1,9 @@
 //! However `extts` ends, what it switched on is switched off.
 
-use crate::common::{TemporaryFile, program, ptpctl};
+use crate::common::{TemporaryFile, limited, program, ptpctl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Stdio};
 
@@ -23,15 +23,29 @@ pub(crate) fn watch(file: &TemporaryFile) -> (Child, BufReader<ChildStdout>) {
     (child, events)
 }
 
-/// The signals that end a program, but for those that these tests were told to ignore: under
-/// nohup so do the programs that they start.
-fn ending_signals() -> impl Iterator<Item = Signal> {
+/// The signals that end a program by default, by their numbers, but for those that these tests were
+/// told to ignore: under nohup so do the programs that they start.
+fn ending_signals() -> impl Iterator<Item = i32> {
     let status = std::fs::read_to_string("/proc/self/status").expect("a status");
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");
     let ignored = u64::from_str_radix(ignored.trim(), 16).expect("a mask");
-    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
-        .into_iter()
-        .filter(move |signal| ignored >> (*signal as u32 - 1) & 1 == 0)
+    [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGXCPU,
+        Signal::SIGVTALRM,
+        Signal::SIGPROF,
+        Signal::SIGIO,
+        Signal::SIGPWR,
+    ]
+    .map(|signal| signal as i32)
+    .into_iter()
+    .chain([libc::SIGRTMIN(), libc::SIGRTMAX()])
+    .filter(move |signal| ignored >> (*signal - 1) & 1 == 0)
 }
 
 #[track_caller]
@@ -45,12 +59,15 @@ pub(crate) fn assert_all_is_off(file: &TemporaryFile) {
 #[test]
 fn a_signal_switches_off_and_then_ends_the_program() {
     for signal in ending_signals() {
-        let file = TemporaryFile::new(signal.as_str());
+        let file = TemporaryFile::new(&format!("signal-{signal}"));
         let (mut child, _events) = watch(&file);
-        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-        kill(pid, signal).expect("sent");
+        // Real-time signals have no name.
+        let sent = std::process::Command::new("kill")
+            .args([format!("-{signal}"), child.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "{signal}");
         let status = child.wait().expect("ended");
-        assert_eq!(status.signal(), Some(signal as i32));
+        assert_eq!(status.signal(), Some(signal));
         assert_all_is_off(&file);
     }
 }
@@ -102,6 +119,56 @@ fn a_signal_ends_a_program_whose_reader_has_stopped_reading() {
 }
 
 #[test]
+fn a_signal_ends_a_program_whose_complaints_nobody_reads() {
+    let file = TemporaryFile::new("complaints");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    // Full, so that not a byte more goes into it.
+    let mut filler = writer.try_clone().expect("a second end");
+    nix::fcntl::fcntl(&filler, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))
+        .expect("set");
+    while std::io::Write::write(&mut filler, &[b'x'; 4096]).is_ok() {}
+    while std::io::Write::write(&mut filler, b"x").is_ok() {}
+    nix::fcntl::fcntl(&filler, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::empty()))
+        .expect("set");
+    // An old kernel: a note is told as soon as it is on.
+    let mut child = program()
+        .args(["extts", "--pin", "SDP1", "--device", &file.mock("full,lax,signal=off")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(writer))
+        .spawn()
+        .expect("started");
+    while !std::fs::read_to_string(&file.0).is_ok_and(|state| state.contains("\"0\":")) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    kill(pid, Signal::SIGTERM).expect("sent");
+    let began = std::time::Instant::now();
+    assert_eq!(child.wait().expect("ended").signal(), Some(Signal::SIGTERM as i32));
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    drop((reader, filler));
+    assert_all_is_off(&file);
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_switches_off_and_is_an_error() {
+    let file = TemporaryFile::new("limit");
+    let output = TemporaryFile::new("limit-output");
+    let mut child = limited("ulimit -f 1")
+        .args(["extts", "--pin", "SDP1", "--device", &file.mock("full,signal=100us")])
+        .stdout(Stdio::from(std::fs::File::create(&output.0).expect("made")))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let status = child.wait().expect("ended");
+    let mut told = String::new();
+    child.stderr.take().expect("a pipe").read_to_string(&mut told).expect("text");
+    assert_eq!(status.code(), Some(1), "{told}");
+    assert!(told.contains("File too large"), "{told}");
+    assert_all_is_off(&file);
+}
+
+#[test]
 fn an_error_switches_off() {
     let file = TemporaryFile::new("error");
     let mock = file.mock("full,time=virtual,fail=read:EIO");
@@ -146,7 +213,7 @@ fn a_second_writer_of_a_state_file_is_refused() {
 /// How a run that may be ended at any moment is ended.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    Signal(Signal),
+    Signal(i32),
     /// The reader goes, which is what raises SIGPIPE for those who don't ignore it.
     ClosedPipe,
 }
@@ -165,7 +232,8 @@ fn end_at_random(
     look: fn(&TemporaryFile, bool),
 ) {
     std::thread::scope(|scope| {
-        let ends = ending_signals().map(End::Signal).chain([End::ClosedPipe]);
+        // Others come the same way.
+        let ends = ending_signals().take(3).map(End::Signal).chain([End::ClosedPipe]);
         for (number, end) in ends.enumerate() {
             scope.spawn(move || {
                 // A seed of its own, so that a failure comes again.
@@ -190,6 +258,7 @@ fn end_at_random(
                         End::ClosedPipe => drop(child.stdout.take()),
                         End::Signal(signal) => {
                             let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+                            let signal = Signal::try_from(signal).expect("one with a name");
                             kill(pid, signal).expect("sent");
                         }
                     }
@@ -198,7 +267,7 @@ fn end_at_random(
                     assert!(
                         match end {
                             End::Signal(signal) => {
-                                status.signal() == Some(signal as i32) || status.success()
+                                status.signal() == Some(signal) || status.success()
                             }
                             End::ClosedPipe => {
                                 status.success() || status.code() == Some(unread)

@@ -1,6 +1,6 @@
 //! Clocks that are measured again and again: monitor, record, stability, and their pictures.
 
-use crate::common::{Run, TemporaryFile, program, ptpctl, run};
+use crate::common::{Run, TemporaryFile, limited, program, ptpctl, run};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
@@ -207,20 +207,94 @@ fn a_mask_that_is_not_kept_is_told_with_its_tau_and_ends_with_1() {
     let masks = run.json()["masks"].clone();
     let results: Vec<_> = (0..3).map(|place| masks[place]["result"].clone()).collect();
     // It gains 100 ns in 50 s: too much time error, too much MTIE; its TDEV is 0.
-    assert_eq!(results, ["fail", "fail", "pass"]);
+    assert_eq!(results, ["fail", "fail", "not shown"]);
     let tau = masks[1]["fails_from_s"].as_f64().expect("a number");
     // 2 ns/s τ crosses 25 ns + 0.275 ns/s τ at 14.5 s.
     assert!((14.4..20.0).contains(&tau), "{tau}");
-    let run = ptpctl("stability --json --count 500 --mask g8272-a mock:igb,time=virtual").done();
-    assert!(
-        run.json()["masks"].as_array().expect("a list").iter().all(|one| one["result"] == "pass")
-    );
+}
+
+/// A recording of offsets, 100 ms apart; where they are missing nothing was measured.
+fn recording(name: &str, offsets: impl Iterator<Item = Option<i64>>) -> TemporaryFile {
+    let file = file(name, "jsonl");
+    let mut lines = String::new();
+    for (place, offset) in offsets.enumerate() {
+        let (seconds, part) = (1_700_000_000 + place / 10, place % 10 * 100_000_000);
+        let Some(offset) = offset else { continue };
+        let line = format!(
+            "{{\"device\":\"/dev/ptp0\",\"reference\":\"realtime\",\"at\":{{\"seconds\":{seconds},\
+             \"nanoseconds\":{part}}},\"offset_ns\":{offset},\"bound_ns\":600}}\n"
+        );
+        lines.push_str(&line);
+    }
+    std::fs::write(&file.0, lines).expect("written");
+    file
+}
+
+/// What a mask says of a recording: the exit status and each result.
+fn judged(mask: &str, file: &TemporaryFile) -> (Option<i32>, Vec<String>) {
+    let run = ptpctl(&format!("stability --json --mask {mask} --from {}", file.0.display()));
+    assert_eq!(run.stderr, "", "{run:?}");
+    let masks = run.json()["masks"].clone();
+    let results = masks.as_array().expect("a list").iter();
+    (run.status, results.map(|one| one["result"].as_str().expect("text").to_owned()).collect())
+}
+
+/// The number of offsets that a mask up to 1000 s takes.
+const WHOLE: usize = 30_100;
+
+#[test]
+fn a_mask_is_passed_where_all_of_it_is_kept() {
+    let file = recording("whole", (0..WHOLE).map(|place| Some(i64::from(place % 2 == 0))));
+    assert_eq!(judged("g8262-option1", &file), (Some(0), vec!["pass".into(); 2]));
+}
+
+#[test]
+fn a_mask_is_not_passed_where_a_quarter_of_the_recording_is_a_millisecond_off() {
+    let offsets = (0..20_000).map(|place| Some(if place < 15_000 { 1 } else { 1_000_000 }));
+    let (status, results) = judged("g8272-a", &recording("step", offsets));
+    assert_eq!((status, results[0].as_str()), (Some(1), "fail"), "max|TE|");
+}
+
+#[test]
+fn a_mask_is_not_shown_where_offsets_are_left_out() {
+    // A gap of 30 s, longer than is filled in: the longest stretch goes over the whole range.
+    let gap = |place: usize| !(40_000..40_300).contains(&place);
+    let offsets = (0..WHOLE + 20_000).map(|place| gap(place).then_some(0));
+    let (status, results) = judged("g8262-option1", &recording("gap", offsets));
+    assert_eq!((status, results), (Some(4), vec!["not shown".into(); 2]));
+}
+
+#[test]
+fn a_mask_is_not_shown_by_less_than_its_range() {
+    let (status, results) =
+        judged("g8262-option1", &recording("short", vec![Some(0); 500].into_iter()));
+    assert_eq!((status, results), (Some(4), vec!["not shown".into(); 2]));
+    let run = ptpctl("stability --count 500 --mask g8272-a mock:igb,time=virtual");
+    assert_eq!(run.status, Some(4));
+    assert!(run.stdout.contains("isn't shown: it was measured for less"), "{}", run.stdout);
+}
+
+#[test]
+fn a_verdict_keeps_its_status_when_its_reader_has_gone() {
+    let failing = "stability --count 500 --mask g8272-b mock:igb,time=virtual,freq=2ppb";
+    let too_short = "stability --count 500 --mask g8272-a mock:igb,time=virtual";
+    for (line, status) in [(failing, 1), (too_short, 4)] {
+        for more in ["", " --json", " --plot -"] {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            let arguments = format!("{line}{more}");
+            let run = run(program().args(arguments.split(' ')).stdout(Stdio::from(writer)));
+            assert_eq!((run.status, run.stderr.as_str()), (Some(status), ""), "{arguments}");
+        }
+    }
 }
 
 #[test]
 fn whole_seconds_of_tai_are_no_time_error() {
     let line = "stability --json --count 500 --mask g8272-a mock:igb,time=virtual,offset=37s";
-    let found = ptpctl(line).done().json();
+    let run = ptpctl(line);
+    assert_eq!(run.status, Some(4), "MTIE and TDEV are for longer");
+    let found = run.json();
     assert_eq!(found["whole_seconds_ns"], 37_000_000_000_i64);
     assert_eq!(found["masks"][0]["result"], "pass");
 }
@@ -280,7 +354,7 @@ fn pictures_are_drawn_as_their_names_say() {
         (format!("monitor --count 20 {MOCK}"), "realtime"),
         (format!("monitor --from {recorded}"), "realtime"),
         (format!("record --count 20 /dev/null {MOCK}"), "realtime"),
-        ("stability --count 50 --mask g8272-a mock:igb,time=virtual".into(), "g8272-a MTIE"),
+        ("stability --count 50 mock:igb,time=virtual".into(), "ADEV"),
     ] {
         let (svg, png) = (file("picture", "svg"), file("picture", "png"));
         ptpctl(&format!("{command} --plot {}", svg.0.display())).done();
@@ -294,6 +368,13 @@ fn pictures_are_drawn_as_their_names_say() {
             drawn.contains('┤') && drawn.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c))
         );
     }
+    let masked = file("masked", "svg");
+    let line = format!(
+        "stability --count 50 --mask g8272-a --plot {} mock:igb,time=virtual",
+        masked.0.display()
+    );
+    assert_eq!(ptpctl(&line).status, Some(4));
+    assert!(std::fs::read_to_string(&masked.0).expect("a picture").contains("g8272-a MTIE"));
     ptpctl(&format!("offset --plot offset.jpg {MOCK}")).failed(2, "FILE.svg or FILE.png");
     ptpctl(&format!("offset --json --plot - {MOCK}")).failed(2, "leaves no room");
     ptpctl(&format!("offset --plot /nonexistent/a.png {MOCK}")).failed(1, "can't draw");
@@ -326,7 +407,7 @@ fn wrong_intervals_and_sources_are_told() {
         ("monitor --from - --interval 1s", "cannot be used with"),
         ("monitor --from - mock", "name none"),
         ("monitor mock:igb mock:igb", "is named twice"),
-        ("record --plot same.svg same.svg mock", "have one name"),
+        ("record --plot same.svg same.svg mock", "is the same file"),
         ("stability --mask g9999 mock", "g8262-option1"),
         ("record", "<FILE>"),
     ] {
@@ -659,8 +740,11 @@ fn a_measurement_of_many_samples_delays_no_end() {
 
 #[test]
 fn a_full_disk_is_told_after_a_signal_too() {
-    let child = program()
-        .args(["record", "--interval", "100ms", "/dev/full", "mock:igb"])
+    let recording = file("limited", "jsonl");
+    // What goes beyond `ulimit -f` answers an errno, as what a full disk has no room for does.
+    let child = limited("ulimit -f 0")
+        .args(["record", "--interval", "100ms"])
+        .args([recording.0.as_os_str(), "mock:igb".as_ref()])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -670,7 +754,7 @@ fn a_full_disk_is_told_after_a_signal_too() {
     let output = child.wait_with_output().expect("ended");
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("can't write /dev/full: No space left"), "{told}");
+    assert!(told.contains("File too large"), "{told}");
 }
 
 #[test]

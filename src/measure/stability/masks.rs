@@ -197,8 +197,8 @@ pub struct Finding {
 pub enum Verdict {
     /// It was judged.
     Judged {
-        /// Whether it is kept wherever it was judged.
-        passed: bool,
+        /// What came of it.
+        outcome: Outcome,
         /// The place that is closest to the limit or farthest beyond it: τ in seconds for a
         /// curve, how long it was measured for a time error.
         tau: f64,
@@ -217,14 +217,37 @@ pub enum Verdict {
     NotJudged(&'static str),
 }
 
+/// Whether a limit that was judged is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is.
+    Passed,
+    /// It isn't.
+    Failed,
+    /// It is wherever it was judged, which is too little, and why.
+    NotShown(&'static str),
+}
+
 impl Mask {
     /// The limits of this name.
     pub fn by_name(name: &str) -> Option<&'static Self> {
         MASKS.iter().find(|mask| mask.name == name)
     }
 
-    /// Judges a clock by its offsets from a reference that counts as true.
-    pub fn judge(&self, series: &Series) -> Vec<Finding> {
+    /// Judges a clock by its offsets from a reference that counts as true: `series`, the longest
+    /// stretch of them, and for max|TE| `all` that were measured, in nanoseconds.
+    ///
+    /// A limit is passed only where no offset was left out and it was judged in its whole range.
+    /// Nothing is judged where an offset is 2^60 ns, 36 years, or farther from the first one.
+    pub fn judge(&self, series: &Series, all: &[i64]) -> Vec<Finding> {
+        if let Some(why) = unfit(series, all) {
+            let finding = |requirement: &Requirement| Finding {
+                quantity: requirement.quantity(),
+                verdict: Verdict::NotJudged(why),
+            };
+            return self.requirements.iter().map(finding).collect();
+        }
+        let leaves_out = series.left_out > 0 || series.crowded > 0;
         let raw = Errors::of(series);
         let smooth = self.requirements.iter().any(|one| one.filtered).then(|| low_pass(series));
         let finding = |requirement: &Requirement| {
@@ -233,13 +256,54 @@ impl Mask {
                 _ => Ok(&raw),
             };
             let verdict = match errors {
-                Ok(errors) => requirement.judge(errors),
+                Ok(errors) => requirement.judge(errors, all),
                 Err(why) => Verdict::NotJudged(why),
+            };
+            let sees_all = matches!(requirement.wants, Wants::MaxTimeError(_));
+            let verdict = if leaves_out && (requirement.filtered || !sees_all) {
+                verdict
+                    .unless("offsets beyond a step or a gap, or too close together, are left out")
+            } else {
+                verdict
             };
             Finding { quantity: requirement.quantity(), verdict }
         };
         self.requirements.iter().map(finding).collect()
     }
+}
+
+impl Verdict {
+    /// Not passed, for this reason.
+    fn unless(self, why: &'static str) -> Self {
+        match self {
+            Self::Judged {
+                outcome: Outcome::Passed,
+                tau,
+                value,
+                limit,
+                fails_from,
+                up_to,
+                goes_to,
+            } => {
+                let outcome = Outcome::NotShown(why);
+                Self::Judged { outcome, tau, value, limit, fails_from, up_to, goes_to }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Why nothing can be judged by these offsets.
+fn unfit(series: &Series, all: &[i64]) -> Option<&'static str> {
+    let Some(first) = series.offsets.first() else {
+        return Some("there are no offsets");
+    };
+    if series.distance == 0 {
+        return Some("its offsets have no distance");
+    }
+    let is_far = |offset: &i64| offset.abs_diff(*first) >= super::FARTHEST;
+    let is_far = series.offsets.iter().chain(all).any(is_far);
+    is_far.then_some("its offsets go farther apart than 36 years")
 }
 
 /// Time errors at even distances, exact in a fine unit.
@@ -334,21 +398,30 @@ impl Requirement {
         }
     }
 
-    fn judge(&self, errors: &Errors) -> Verdict {
+    fn judge(&self, errors: &Errors, all: &[i64]) -> Verdict {
         let span = errors.seconds() * float(errors.values.len());
-        let whole = |value: f64, limit: f64| Verdict::Judged {
-            passed: value <= limit,
-            tau: span,
-            value,
-            limit,
-            fails_from: None,
-            up_to: span,
-            goes_to: if self.filtered || self.is_constant() { CONSTANT } else { span },
+        let whole = |value: f64, limit: f64| {
+            let goes_to = if self.filtered || self.is_constant() { CONSTANT } else { span };
+            let outcome = if value <= limit { Outcome::Passed } else { Outcome::Failed };
+            let verdict = Verdict::Judged {
+                outcome,
+                tau: span,
+                value,
+                limit,
+                fails_from: None,
+                up_to: span,
+                goes_to,
+            };
+            if span < goes_to { verdict.unless(TOO_SHORT) } else { verdict }
         };
+        let largest =
+            |errors: &mut dyn Iterator<Item = f64>| errors.map(f64::abs).fold(0.0, f64::max);
         match self.wants {
-            Wants::MaxTimeError(limit) => {
-                whole(errors.errors().map(f64::abs).fold(0.0, f64::max), limit)
+            // Steps and gaps are no excuse.
+            Wants::MaxTimeError(limit) if !self.filtered => {
+                whole(largest(&mut all.iter().map(|offset| float_of_signed(*offset))), limit)
             }
+            Wants::MaxTimeError(limit) => whole(largest(&mut errors.errors()), limit),
             Wants::ConstantTimeError(limit) => whole(constant_error(errors), limit),
             Wants::Mtie(segments) => judge_curve(errors, Kind::Mtie, segments),
             Wants::Tdev(segments) => judge_curve(errors, Kind::Time, segments),
@@ -359,6 +432,8 @@ impl Requirement {
         matches!(self.wants, Wants::ConstantTimeError(_))
     }
 }
+
+const TOO_SHORT: &str = "it was measured for less than the limit's whole range";
 
 /// The largest mean time error of 1000 s in a row, or of all where that is less.
 fn constant_error(errors: &Errors) -> f64 {
@@ -387,7 +462,8 @@ fn judge_curve(errors: &Errors, kind: Kind, segments: &[Segment]) -> Verdict {
     // Ten a decade, and where the curve has its corners.
     let mut factors = spread(errors.values.len(), 10);
     let corners = segments.iter().flat_map(|segment| [segment.from, segment.to]);
-    factors.extend(corners.map(|corner| spread_at(corner / seconds)).filter(|factor| *factor > 0));
+    let beside = |corner: f64| [(corner / seconds).floor(), (corner / seconds).ceil()];
+    factors.extend(corners.flat_map(beside).map(spread_at).filter(|factor| *factor > 0));
     factors.sort_unstable();
     factors.dedup();
     let goes_to = segments.last().map_or(0.0, |segment| segment.to);
@@ -396,7 +472,10 @@ fn judge_curve(errors: &Errors, kind: Kind, segments: &[Segment]) -> Verdict {
     let mut up_to = 0.0;
     for deviation in deviations(kind, &errors.values, errors.distance, &factors) {
         let tau = float(deviation.factor) * seconds;
-        let is_in = |segment: &&Segment| segment.from <= tau && tau <= segment.to;
+        // Seconds are rounded a little.
+        let is_in = |segment: &&Segment| {
+            segment.from <= tau * (1.0 + 1e-9) && tau <= segment.to * (1.0 + 1e-9)
+        };
         let Some(segment) = segments.iter().find(is_in) else { continue };
         let (value, limit) = (deviation.value * errors.unit, segment.at(tau));
         up_to = tau;
@@ -408,15 +487,19 @@ fn judge_curve(errors: &Errors, kind: Kind, segments: &[Segment]) -> Verdict {
         }
     }
     match worst {
-        Some((tau, value, limit)) => Verdict::Judged {
-            passed: fails_from.is_none(),
-            tau,
-            value,
-            limit,
-            fails_from,
-            up_to,
-            goes_to,
-        },
+        Some((tau, value, limit)) => {
+            let outcome = if fails_from.is_none() { Outcome::Passed } else { Outcome::Failed };
+            let verdict =
+                Verdict::Judged { outcome, tau, value, limit, fails_from, up_to, goes_to };
+            let begins = segments.first().map_or(0.0, |segment| segment.from);
+            if up_to + seconds <= goes_to {
+                verdict.unless(TOO_SHORT)
+            } else if seconds > begins * 1.01 {
+                verdict.unless("its offsets are farther apart than the limit's shortest time")
+            } else {
+                verdict
+            }
+        }
         None => Verdict::NotJudged("no averaging time of these offsets is within the limit's"),
     }
 }
@@ -444,49 +527,102 @@ mod tests {
         }
     }
 
+    fn series(distance: u64, offsets: Vec<i64>) -> Series {
+        Series { distance, start: 0, offsets, filled: 0, left_out: 0, crowded: 0 }
+    }
+
+    /// What a mask says of a quantity of this series.
+    fn verdict(name: &str, quantity: &str, series: &Series) -> Verdict {
+        let findings = mask(name).judge(series, &series.offsets);
+        findings.into_iter().find(|one| one.quantity == quantity).expect(quantity).verdict
+    }
+
+    fn outcome(name: &str, quantity: &str, series: &Series) -> Outcome {
+        match verdict(name, quantity, series) {
+            Verdict::Judged { outcome, .. } => outcome,
+            other @ Verdict::NotJudged(_) => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_clock_that_goes_too_fast_fails_from_the_tau_where_its_line_crosses_the_limit() {
         // 0.5 ns a second crosses 25 ns + 0.275 ns/s τ at 111 s.
-        let offsets = (0..4_000).map(|half_second| half_second / 4).collect();
-        let series =
-            Series { distance: 500_000_000, start: 0, offsets, filled: 0, left_out: 0, crowded: 0 };
-        let findings = mask("g8272-a").judge(&series);
-        let mtie = findings.iter().find(|finding| finding.quantity == "MTIE").expect("MTIE");
-        let Verdict::Judged { passed, fails_from: Some(tau), .. } = mtie.verdict else {
+        let series = series(500_000_000, (0..4_000).map(|half_second| half_second / 4).collect());
+        let mtie = verdict("g8272-a", "MTIE", &series);
+        let Verdict::Judged { outcome, fails_from: Some(tau), .. } = mtie else {
             panic!("{mtie:?}")
         };
-        assert!(!passed && (111.0..140.0).contains(&tau), "{mtie:?}");
-        let tdev = findings.iter().find(|finding| finding.quantity == "TDEV").expect("TDEV");
-        assert!(matches!(tdev.verdict, Verdict::Judged { passed: true, .. }), "{tdev:?}");
+        assert!(outcome == Outcome::Failed && (111.0..140.0).contains(&tau), "{mtie:?}");
+        let tdev = verdict("g8272-a", "TDEV", &series);
+        assert!(matches!(tdev, Verdict::Judged { fails_from: None, .. }), "{tdev:?}");
     }
 
     #[test]
     fn the_constant_time_error_is_a_mean_of_a_thousand_seconds() {
         // Half of the time 30 ns off, in turns of one second: 15 ns on average.
-        let offsets = (0..3_000).map(|second| 30 * (second % 2)).collect();
-        let series = Series {
-            distance: 1_000_000_000,
-            start: 0,
-            offsets,
-            filled: 0,
-            left_out: 0,
-            crowded: 0,
-        };
-        let findings = mask("g8273.2-c").judge(&series);
-        let cte = findings.iter().find(|finding| finding.quantity == "cTE").expect("cTE");
-        let Verdict::Judged { passed, value, limit, .. } = cte.verdict else { panic!("{cte:?}") };
-        assert_eq!((passed, format!("{value} of {limit}").as_str()), (false, "15 of 10"));
+        let series = series(1_000_000_000, (0..3_000).map(|second| 30 * (second % 2)).collect());
+        let cte = verdict("g8273.2-c", "cTE", &series);
+        let Verdict::Judged { outcome, value, limit, .. } = cte else { panic!("{cte:?}") };
+        let text = format!("{value} of {limit}");
+        assert_eq!((outcome, text.as_str()), (Outcome::Failed, "15 of 10"));
+    }
+
+    #[test]
+    fn a_curve_is_passed_only_where_it_was_judged_from_its_begin_to_its_end() {
+        let steady = |distance, number| series(distance, vec![0; number]);
+        let of = |series: &Series| outcome("g8262-option1", "MTIE", series);
+        assert_eq!(of(&steady(100_000_000, 10_002)), Outcome::Passed, "1000 s of 1000 s");
+        assert_eq!(of(&steady(33_333_333, 30_002)), Outcome::Passed);
+        assert!(matches!(of(&steady(100_000_000, 5_000)), Outcome::NotShown(_)), "500 s");
+        assert!(matches!(of(&steady(1_000_000_000, 5_000)), Outcome::NotShown(_)), "from 1 s on");
+        let mut broken = steady(100_000_000, 10_002);
+        broken.left_out = 1;
+        assert!(matches!(of(&broken), Outcome::NotShown(_)));
+        let mut crowded = steady(100_000_000, 10_002);
+        crowded.crowded = 1;
+        assert!(matches!(of(&crowded), Outcome::NotShown(_)));
+    }
+
+    #[test]
+    fn a_constant_time_error_is_passed_only_after_a_thousand_seconds() {
+        let of = |number| outcome("g8273.2-c", "cTE", &series(1_000_000_000, vec![0; number]));
+        assert_eq!(of(1_000), Outcome::Passed);
+        assert!(matches!(of(999), Outcome::NotShown(_)));
+    }
+
+    #[test]
+    fn the_largest_time_error_is_that_of_all_offsets_there_are() {
+        let mut stretch = series(100_000_000, vec![0; 10_002]);
+        stretch.left_out = 1;
+        for (beyond, expected) in [(99, Outcome::Passed), (-101, Outcome::Failed)] {
+            let all = [stretch.offsets.as_slice(), &[beyond]].concat();
+            let findings = mask("g8272-a").judge(&stretch, &all);
+            let largest = findings.iter().find(|one| one.quantity == "max|TE|").expect("one");
+            let Verdict::Judged { outcome, .. } = largest.verdict else { panic!("{largest:?}") };
+            assert_eq!(outcome, expected, "{beyond}");
+        }
+    }
+
+    #[test]
+    fn what_no_clock_shows_is_judged_by_nobody() {
+        let far = [0, i64::MAX, i64::MIN, 0, 1 << 61, -(1 << 61), 5, 6, 7, 8];
+        for mask in &MASKS {
+            for (distance, offsets) in
+                [(1, far.to_vec()), (u64::MAX, far.to_vec()), (0, vec![0; 9]), (1, Vec::new())]
+            {
+                for one in mask.judge(&series(distance, offsets), &far) {
+                    assert!(matches!(one.verdict, Verdict::NotJudged(_)), "{one:?}");
+                }
+            }
+            // The longest distance is one like others.
+            let _ = mask.judge(&series(u64::MAX, vec![1 << 59; 40]), &[0]);
+        }
     }
 
     #[test]
     fn the_filter_of_a_tenth_of_a_hertz_wants_an_offset_a_second() {
-        let series = |distance| Series {
-            distance,
-            start: 0,
-            offsets: (0..1_000).map(|place| 10 * (place % 2)).collect(),
-            filled: 0,
-            left_out: 0,
-            crowded: 0,
+        let series = |distance| {
+            super::tests::series(distance, (0..1_000).map(|place| 10 * (place % 2)).collect())
         };
         assert!(low_pass(&series(2_000_000_000)).is_err());
         assert!(low_pass(&series(1_000_000)).is_err());

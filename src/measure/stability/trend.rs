@@ -2,7 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "statistics")]
 
-use super::{float, float_of, float_of_signed};
+use super::{float, float_of, float_of_sum};
 
 /// What a parabola through offsets tells, by least squares.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +19,8 @@ pub struct Trend {
 /// A day in nanoseconds.
 const DAY: f64 = 86_400e9;
 
-/// The trend of offsets that are `distance` nanoseconds apart; `None` for fewer than three.
+/// The trend of offsets that are `distance` nanoseconds apart; `None` for fewer than three, and
+/// where they have no distance.
 ///
 /// # Examples
 ///
@@ -30,7 +31,7 @@ const DAY: f64 = 86_400e9;
 /// ```
 pub fn trend(offsets: &[i64], distance: u64) -> Option<Trend> {
     let number = offsets.len();
-    if number < 3 {
+    if number < 3 || distance == 0 {
         return None;
     }
     let (count, first) = (float(number), offsets.first().copied()?);
@@ -38,7 +39,7 @@ pub fn trend(offsets: &[i64], distance: u64) -> Option<Trend> {
     // From the middle, odd and even powers don't mix.
     let (mut s0, mut s1, mut s2) = (0.0, 0.0, 0.0);
     for (place, offset) in offsets.iter().enumerate() {
-        let (t, x) = (float(place) - middle, float_of_signed(offset.wrapping_sub(first)));
+        let (t, x) = (float(place) - middle, float_of_sum(i128::from(*offset) - i128::from(first)));
         s0 += x;
         s1 += x * t;
         s2 += x * t * t;

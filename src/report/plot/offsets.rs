@@ -3,6 +3,7 @@
 #![expect(clippy::float_arithmetic, reason = "places and numbers of a picture")]
 
 use super::super::chart::{Axis, Canvas, Chart, Style, Unit, base, float, short, span};
+use super::super::printable;
 use super::{BAND, BLUE, Drawn, GREY, letters};
 use crate::Offset;
 use crate::watch::Measurement;
@@ -95,7 +96,7 @@ impl Offsets {
     pub(crate) fn begin(&mut self, title: &str) -> usize {
         self.tracks.push(Track {
             // A picture is a text, too, that not every character may be in.
-            title: title.replace(char::is_control, "?"),
+            title: printable(title).into_owned(),
             points: Vec::new(),
             merged: 1,
             last: 0,

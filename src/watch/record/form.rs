@@ -4,9 +4,11 @@ use super::zstandard;
 use crate::kernel::Interruptible;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,29 +49,37 @@ impl Form {
 
     /// Adds to a file what will be compressed.
     pub(super) fn writer(self, file: File) -> Writer {
-        let file = Interruptible(file);
+        let to = Interruptible(file);
         match self {
-            Self::Plain => Writer::Plain(BufWriter::new(file)),
-            Self::Gzip => Writer::Gzip(GzEncoder::new(file, Compression::default())),
-            Self::Zstandard => Writer::Zstandard(zstandard::Encoder::new(file)),
+            Self::Plain => Writer::Chunks(Chunks::new(to, |text| text.into())),
+            Self::Gzip => Writer::Gzip(GzEncoder::new(to, Compression::default())),
+            Self::Zstandard => {
+                Writer::Chunks(Chunks::new(to, |text| zstandard::frame_of(text).into()))
+            }
+        }
+    }
+
+    /// How often it is saved what was written: a frame of a line or two is no shorter than these.
+    pub(super) fn is_saved_every(self) -> Duration {
+        match self {
+            Self::Plain | Self::Gzip => Duration::from_secs(1),
+            Self::Zstandard => Duration::from_secs(10),
         }
     }
 }
 
 /// Compresses what is written, or doesn't.
 pub(super) enum Writer {
-    Plain(BufWriter<Interruptible<File>>),
+    Chunks(Chunks<Interruptible<File>>),
     Gzip(GzEncoder<Interruptible<File>>),
-    Zstandard(zstandard::Encoder<Interruptible<File>>),
 }
 
 impl Writer {
     /// Ends the file.
     pub(super) fn finish(self) -> io::Result<()> {
         match self {
-            Self::Plain(mut to) => to.flush(),
+            Self::Chunks(mut to) => to.flush(),
             Self::Gzip(to) => to.finish().map(drop),
-            Self::Zstandard(to) => to.finish(),
         }
     }
 }
@@ -77,17 +87,51 @@ impl Writer {
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(to) => to.write(bytes),
+            Self::Chunks(to) => to.write(bytes),
             Self::Gzip(to) => to.write(bytes),
-            Self::Zstandard(to) => to.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Plain(to) => to.flush(),
+            Self::Chunks(to) => to.flush(),
             Self::Gzip(to) => to.flush(),
-            Self::Zstandard(to) => to.flush(),
         }
+    }
+}
+
+/// Hands on whole lines together, each time that it is flushed and where they are many. So the
+/// lines of two that add to one file stay whole, where no lock keeps them apart.
+pub(super) struct Chunks<W> {
+    to: W,
+    form: fn(&[u8]) -> Cow<'_, [u8]>,
+    pending: Vec<u8>,
+}
+
+/// So many bytes are handed on at the end of their line.
+const MANY: usize = 1 << 18;
+
+impl<W: Write> Chunks<W> {
+    fn new(to: W, form: fn(&[u8]) -> Cow<'_, [u8]>) -> Self {
+        Self { to, form, pending: Vec::new() }
+    }
+}
+
+impl<W: Write> Write for Chunks<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= MANY && bytes.ends_with(b"\n") {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.pending.is_empty() {
+            // Where the disk is full it was handed on in part: nothing is written twice.
+            let pending = std::mem::take(&mut self.pending);
+            self.to.write_all(&(self.form)(&pending))?;
+        }
+        self.to.flush()
     }
 }

@@ -2,18 +2,33 @@
 
 use super::decoded::{Decoded, is_damage};
 use super::form::{Form, Writer};
-use super::reader::{Found, LONGEST_LINE, Reader};
+use super::reader::{self, LONGEST_LINE, Reader};
+use crate::files::{self, Identity, Replacement};
 use serde::de::IgnoredAny;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Adds measurements to a file. Nobody else can meanwhile.
 pub(crate) struct Recorder {
     to: Writer,
+    form: Form,
+    path: PathBuf,
+    /// The file itself, where it is a regular one that has names.
+    file: Option<File>,
     /// What the file was before it was restored: it stays locked, for who has it open already.
     _before: Option<File>,
+}
+
+/// What there is to know of a file that is added to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its end was cut off, or something in it is damaged.
+    pub(crate) was_damaged: bool,
+    /// Its file system has no locks: nothing keeps others from adding to it.
+    pub(crate) is_unlocked: bool,
 }
 
 /// How a file ends.
@@ -35,50 +50,107 @@ impl Recorder {
     /// All that is there stays. Where its end was cut off, as by a machine that lost power, behind
     /// a line that is no whole one a new line begins; a compressed file is written anew first
     /// without what is less than a line, so that others can read what is added, too. Where anything
-    /// else is wrong with it, it is added to as it is: a [`Reader`] goes on behind that. Answers
-    /// whether it was damaged.
+    /// else is wrong with it, it is added to as it is: a [`Reader`] goes on behind that.
     ///
     /// # Errors
     ///
     /// What the file's calls answer; `InvalidData` for a file that is something else,
-    /// `WouldBlock` where another process adds to it.
-    pub(crate) fn append(path: &Path) -> io::Result<(Self, bool)> {
+    /// `InvalidInput` for what is written to by nobody, such as a disk, `WouldBlock` where another
+    /// process adds to it.
+    pub(crate) fn append(path: &Path) -> io::Result<(Self, Found)> {
         let form = Form::named(path);
-        match fs::metadata(path) {
+        let of = |to: Writer, file: Option<File>, before: Option<File>| Self {
+            to,
+            form,
+            path: path.to_owned(),
+            // Some file systems don't count names.
+            file: file.filter(|file| file.metadata().is_ok_and(|found| found.nlink() > 0)),
+            _before: before,
+        };
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             // A pipe has no end that could be looked at.
-            Ok(metadata) if !metadata.is_file() => {
-                let file = OpenOptions::new().append(true).open(path)?;
-                return Ok((Self { to: form.writer(file), _before: None }, false));
-            }
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+            let file = files::open(path, OpenOptions::new().append(true), 0)?;
+            return Ok((of(form.writer(file), None, None), Found::default()));
         }
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        lock(&file)?;
+        let (file, is_locked) = open_locked(path)?;
+        let mut found = Found { was_damaged: false, is_unlocked: !is_locked };
         if file.metadata()?.len() == 0 {
-            return Ok((Self { to: form.writer(file), _before: None }, false));
+            return Ok((of(form.writer(file.try_clone()?), Some(file), None), found));
         }
         if !is_recording(&file, form)? {
             let why = "it is there, and no recording of the form that its name says: name another";
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
         let end = end_of(&file, form)?;
+        found.was_damaged = end != End::Line;
+        // Without a lock another may be adding to it.
         if end == End::Cut
+            && is_locked
             && let Some(restored) = restore(&file, path, form)?
         {
-            return Ok((Self { to: form.writer(restored), _before: Some(file) }, true));
+            return Ok((of(form.writer(restored.try_clone()?), Some(restored), Some(file)), found));
         }
-        let mut to = form.writer(file);
+        let mut to = form.writer(file.try_clone()?);
         if end == End::Inside {
             to.write_all(b"\n")?;
         }
-        Ok((Self { to, _before: None }, end != End::Line))
+        Ok((of(to, Some(file), None), found))
     }
 
-    /// Ends the file.
-    pub(crate) fn finish(self) -> io::Result<()> {
-        self.to.finish()
+    /// How often it should be [saved](Self::save).
+    pub(crate) fn is_saved_every(&self) -> Duration {
+        self.form.is_saved_every()
     }
+
+    /// Hands on to the system what was written.
+    ///
+    /// # Errors
+    ///
+    /// What writing answers; `NotFound` where the file was removed, so that nobody could read it.
+    pub(crate) fn save(&mut self) -> io::Result<()> {
+        self.to.flush()?;
+        check_there(self.file.as_ref())
+    }
+
+    /// Ends the file. Answers whether its name leads to it still: it may have been moved.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recorder::save`].
+    pub(crate) fn finish(self) -> io::Result<bool> {
+        let Self { to, path, file, .. } = self;
+        to.finish()?;
+        check_there(file.as_ref())?;
+        file.map_or(Ok(true), |file| names(&path, &file))
+    }
+}
+
+fn check_there(file: Option<&File>) -> io::Result<()> {
+    match file {
+        Some(file) if file.metadata()?.nlink() == 0 => {
+            let why = "it was removed meanwhile, and what was written to it is lost";
+            Err(io::Error::new(io::ErrorKind::NotFound, why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a path leads to this file.
+fn names(path: &Path, file: &File) -> io::Result<bool> {
+    Ok(Identity::of(path)? == Identity::of_found(&file.metadata()?))
+}
+
+/// Opens a regular file, or makes it, and locks it, where its file system has locks.
+fn open_locked(path: &Path) -> io::Result<(File, bool)> {
+    // Who had the lock before may have put another file in this one's place, but not for ever.
+    for _ in 0..100 {
+        let file = files::open(path, OpenOptions::new().read(true).append(true).create(true), 0)?;
+        let is_locked = lock(&file)?;
+        if names(path, &file)? {
+            return Ok((file, is_locked));
+        }
+    }
+    Err(io::Error::other("another file is put in its place again and again"))
 }
 
 impl Write for Recorder {
@@ -91,14 +163,15 @@ impl Write for Recorder {
     }
 }
 
-/// Two that add to one file would destroy what the other writes.
-fn lock(file: &File) -> io::Result<()> {
+/// Keeps others from adding to the file; answers whether its file system can. Two that add to one
+/// file would destroy what the other writes.
+fn lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
+        Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => {
             Err(io::Error::new(io::ErrorKind::WouldBlock, "another process adds to it"))
         }
-        // A file system without locks: nobody can tell.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+        Err(TryLockError::Error(_)) => Ok(false),
     }
 }
 
@@ -129,9 +202,9 @@ fn is_recording(mut file: &File, form: Form) -> io::Result<bool> {
     let mut reader = Reader::of(file)?;
     for _ in 0..SOON {
         match reader.find()? {
-            Found::Line(_) => return Ok(true),
-            Found::Other => {}
-            Found::End => break,
+            reader::Found::Line(_) => return Ok(true),
+            reader::Found::Other => {}
+            reader::Found::End => break,
         }
     }
     Ok(false)
@@ -193,41 +266,25 @@ fn restore(file: &File, path: &Path, form: Form) -> io::Result<Option<File>> {
     if metadata.nlink() > 1 {
         return Ok(None);
     }
-    let beside = beside(&path);
-    // What was left by one that was killed: whoever has the lock is alone.
-    let _ = fs::remove_file(&beside);
     let is_refused = |error: &io::Error| {
         matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM | libc::EROFS))
     };
-    let new = match OpenOptions::new().append(true).read(true).create_new(true).open(&beside) {
-        Err(error) if is_refused(&error) => return Ok(None),
-        new => new?,
-    };
     let written = (|| {
-        lock(&new)?;
-        // Only root can give a file away; to a group of theirs, others can.
-        let _ = fchown(&new, None, Some(metadata.gid()));
-        let _ = fchown(&new, Some(metadata.uid()), None);
-        new.set_permissions(metadata.permissions())?;
-        let mut to = form.writer(new.try_clone()?);
+        let new = Replacement::of(&path)?;
+        lock(new.file())?;
+        let mut to = form.writer(new.file().try_clone()?);
         drain(file, &mut to)?;
         to.finish()?;
-        new.sync_all()?;
-        fs::rename(&beside, &path)
+        // Only root can give a file away; to a group of theirs, others can. Until it is theirs
+        // nobody else may read it.
+        let _ = fchown(new.file(), None, Some(metadata.gid()));
+        let _ = fchown(new.file(), Some(metadata.uid()), None);
+        new.file().set_permissions(metadata.permissions())?;
+        new.file().sync_all()?;
+        new.take_its_place()
     })();
     match written {
-        Ok(()) => Ok(Some(new)),
-        Err(error) => {
-            let _ = fs::remove_file(&beside);
-            if is_refused(&error) { Ok(None) } else { Err(error) }
-        }
+        Err(error) if is_refused(&error) => Ok(None),
+        written => written.map(Some),
     }
-}
-
-/// The name under which a file is written anew.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".ptpctl-restores");
-    path.with_file_name(name)
 }

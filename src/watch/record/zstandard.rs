@@ -3,47 +3,11 @@
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use std::error::Error;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
-/// Compresses what is written: a frame each time that it is flushed.
-pub(super) struct Encoder<W> {
-    to: W,
-    /// What the next frame will have.
-    pending: Vec<u8>,
-}
-
-/// A frame is no longer than this and a line.
-const FRAME: usize = 1 << 20;
-
-impl<W: Write> Encoder<W> {
-    pub(super) fn new(to: W) -> Self {
-        Self { to, pending: Vec::new() }
-    }
-
-    /// Ends the last frame.
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        self.flush()
-    }
-}
-
-impl<W: Write> Write for Encoder<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.pending.extend_from_slice(bytes);
-        if self.pending.len() >= FRAME && bytes.ends_with(b"\n") {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.pending.is_empty() {
-            let frame = compress_to_vec(self.pending.as_slice(), CompressionLevel::Fastest);
-            // It was handed on, even where the disk is full: nothing is written twice.
-            self.pending.clear();
-            self.to.write_all(&frame)?;
-        }
-        self.to.flush()
-    }
+/// One frame of these bytes, with a checksum.
+pub(super) fn frame_of(bytes: &[u8]) -> Vec<u8> {
+    compress_to_vec(bytes, CompressionLevel::Fastest)
 }
 
 /// Decompresses one frame.
@@ -109,14 +73,6 @@ fn of_input(error: impl Error + Send + Sync + 'static) -> io::Error {
 mod tests {
     use super::*;
 
-    fn frame_of(text: &str) -> Vec<u8> {
-        let mut to = Vec::new();
-        let mut encoder = Encoder::new(&mut to);
-        encoder.write_all(text.as_bytes()).expect("written");
-        encoder.finish().expect("ended");
-        to
-    }
-
     fn text_of(frame: &[u8]) -> io::Result<String> {
         let mut text = String::new();
         Decoder::new(frame).read_to_string(&mut text).map(|_| text)
@@ -125,13 +81,13 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         for text in ["a", "one line\n", &"many lines\n".repeat(50_000)] {
-            assert_eq!(text_of(&frame_of(text)).expect("read"), *text);
+            assert_eq!(text_of(&frame_of(text.as_bytes())).expect("read"), *text);
         }
     }
 
     #[test]
     fn a_frame_is_read_to_its_last_byte_and_no_farther() {
-        let both = [frame_of("first"), b"rest".to_vec()].concat();
+        let both = [frame_of(b"first"), b"rest".to_vec()].concat();
         let mut decoder = Decoder::new(both.as_slice());
         let mut text = String::new();
         decoder.read_to_string(&mut text).expect("read");
@@ -140,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_cut_off_ends_too_soon() {
-        let whole = frame_of(&"some line\n".repeat(100));
+        let whole = frame_of("some line\n".repeat(100).as_bytes());
         for length in 1..whole.len() {
             let error = text_of(&whole[..length]).expect_err("cut");
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{length}: {error}");
@@ -149,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_damaged_byte_is_noticed() {
-        let whole = frame_of(&"{\"offset_ns\":17}\n".repeat(20));
+        let whole = frame_of("{\"offset_ns\":17}\n".repeat(20).as_bytes());
         for place in 4..whole.len() {
             let mut damaged = whole.clone();
             damaged[place] ^= 0x10;

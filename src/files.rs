@@ -1,0 +1,394 @@
+//! Files that are written: regular files, pipes, terminals and `/dev/null`, and nothing else.
+//!
+//! Whoever mistypes a name must not lose a disk, and a name from somewhere else must not start a
+//! watchdog. So a path is looked at before it is opened, and what was opened is looked at again.
+
+use nix::sys::statfs::fstatfs;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Opens a file to write to it, as `options` say, with further `flags` of `open`.
+///
+/// # Errors
+///
+/// What the file's calls answer; `InvalidInput` for what isn't written to: a folder, a device
+/// other than a terminal and `/dev/null`, a socket other than standard output, an attribute of
+/// the kernel, a file that isn't there in `/dev`.
+pub(crate) fn open(path: &Path, options: &OpenOptions, flags: i32) -> io::Result<File> {
+    match fs::metadata(path) {
+        Ok(found) if found.file_type().is_socket() => return standard_output(&found),
+        Ok(found) => check_kind(&found)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => check_place(path)?,
+        Err(error) => return Err(error),
+    }
+    let file = options.clone().custom_flags(flags | libc::O_NOCTTY).open(path)?;
+    // Another may have come to its place meanwhile.
+    check_kind(&file.metadata()?)?;
+    if is_of_the_kernel(&file) {
+        return Err(refused("it is an attribute of the kernel"));
+    }
+    Ok(file)
+}
+
+/// Refuses what [`open`] would refuse of something that is there, without opening it.
+///
+/// # Errors
+///
+/// `InvalidInput` for that; what looking at it answers.
+#[cfg(feature = "cli")]
+pub(crate) fn check(path: &Path) -> io::Result<()> {
+    let found = fs::metadata(path)?;
+    if found.file_type().is_socket() {
+        return standard_output(&found).map(drop);
+    }
+    check_kind(&found)
+}
+
+/// Refuses a path to a new file where none is made: in `/dev`, where a missing device would turn
+/// into a file that fills the memory.
+///
+/// # Errors
+///
+/// `InvalidInput` there; what following the path answers.
+pub(crate) fn check_place(path: &Path) -> io::Result<()> {
+    let to = resolved(path)?;
+    if to.starts_with("/dev") && !to.starts_with("/dev/shm") {
+        let why = "there is no such device, and files aren't made in /dev";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    Ok(())
+}
+
+/// Where a path leads, behind all links, whether or not something is there.
+///
+/// # Errors
+///
+/// What following it answers; `InvalidInput` where it has no last name.
+pub(crate) fn resolved(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    // The kernel follows no more links either.
+    for _ in 0..40 {
+        match fs::canonicalize(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+        let folder = folder_of(&path).to_owned();
+        if let Ok(to) = fs::read_link(&path) {
+            path = folder.join(to);
+            continue;
+        }
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        return Ok(resolved(&folder)?.join(name));
+    }
+    Err(io::Error::from_raw_os_error(libc::ELOOP))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Which file a path leads to: the same for each of its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// By its file system and its number there.
+    There(u64, u64),
+    /// It isn't there yet.
+    Missing(PathBuf),
+}
+
+impl Identity {
+    /// # Errors
+    ///
+    /// What following the path answers.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        match fs::metadata(path) {
+            Ok(found) => Ok(Self::of_found(&found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                resolved(path).map(Self::Missing)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn of_found(found: &Metadata) -> Self {
+        Self::There(found.dev(), found.ino())
+    }
+}
+
+/// File systems whose files are the kernel's switches, by their numbers in `linux/magic.h`.
+const OF_THE_KERNEL: [i128; 10] = [
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+    0x6462_6720, // debugfs
+    0x7472_6163, // tracefs
+    0x7363_6673, // securityfs
+    0x6265_6570, // configfs
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0xde5e_81e4, // efivarfs
+    0xcafe_4a11, // bpf
+];
+
+/// Whether a file is a switch of the kernel, which only looks like a file.
+fn is_of_the_kernel(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|found| {
+        // Its width differs from machine to machine.
+        let number = i128::from(found.filesystem_type().0) & 0xffff_ffff;
+        OF_THE_KERNEL.contains(&number)
+    })
+}
+
+fn check_kind(found: &Metadata) -> io::Result<()> {
+    let kind = found.file_type();
+    if kind.is_file() || kind.is_fifo() {
+        Ok(())
+    } else if kind.is_dir() {
+        Err(refused("it is a folder"))
+    } else if kind.is_block_device() {
+        Err(refused("it is a block device, as a disk is"))
+    } else if kind.is_char_device() && (is_null(found) || is_terminal(found)) {
+        Ok(())
+    } else {
+        Err(refused("it is a device"))
+    }
+}
+
+fn refused(what: &str) -> io::Error {
+    let why = format!("{what}: only files, pipes, terminals and /dev/null are written to");
+    io::Error::new(io::ErrorKind::InvalidInput, why)
+}
+
+fn is_null(found: &Metadata) -> bool {
+    found.rdev() == libc::makedev(1, 3)
+}
+
+/// Whether a character device is a terminal, without opening it.
+fn is_terminal(found: &Metadata) -> bool {
+    let number = found.rdev();
+    let (major, minor) = (libc::major(number), libc::minor(number));
+    // Unix98 pseudo-terminals aren't in sysfs.
+    if (136..=143).contains(&major) {
+        return true;
+    }
+    match fs::read_link(format!("/sys/dev/char/{major}:{minor}/subsystem")) {
+        Ok(subsystem) => subsystem.file_name().is_some_and(|name| name == "tty"),
+        Err(_) => (major == 4 || major == 5) && !Path::new("/sys/dev/char").exists(),
+    }
+}
+
+/// Standard output once more, where that is a socket: `/dev/stdout` can't be opened then.
+fn standard_output(found: &Metadata) -> io::Result<File> {
+    let stdout = io::stdout();
+    let again = File::from(stdout.as_fd().try_clone_to_owned()?);
+    if !stdout.is_terminal() && Identity::of_found(&again.metadata()?) == Identity::of_found(found)
+    {
+        return Ok(again);
+    }
+    Err(refused("it is a socket"))
+}
+
+/// A new file beside another, which takes its place whole or not at all.
+///
+/// Whoever makes one must hold a lock of the other file: what a killed program left under the
+/// name is removed.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    file: File,
+    beside: PathBuf,
+    path: PathBuf,
+}
+
+impl Replacement {
+    /// Makes a file that only its owner can read, beside the one at `path`, which is no link.
+    ///
+    /// # Errors
+    ///
+    /// What making it answers.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create_new(true).mode(0o600);
+        let mut number = 0;
+        loop {
+            let beside = beside(path, number);
+            let _ = fs::remove_file(&beside);
+            match options.open(&beside) {
+                Ok(file) => return Ok(Self { file, beside, path: path.to_owned() }),
+                // Somebody else's, in a folder where everybody may make files.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 8 => {
+                    number += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Takes the other file's place.
+    ///
+    /// # Errors
+    ///
+    /// What `rename` answers; the other file is as it was then.
+    pub(crate) fn take_its_place(self) -> io::Result<File> {
+        fs::rename(&self.beside, &self.path)?;
+        self.file.try_clone()
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        // After a rename nothing has this name.
+        let _ = fs::remove_file(&self.beside);
+    }
+}
+
+fn beside(path: &Path, number: u32) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".ptpctl-new");
+    if number > 0 {
+        name.push(number.to_string());
+    }
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+
+    /// A folder of a test's own.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("ptpctl-files-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir(&path).expect("made");
+            Self(fs::canonicalize(path).expect("there"))
+        }
+
+        fn file(&self, name: &str) -> PathBuf {
+            self.0.join(name)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn open_new(path: &Path) -> io::Result<File> {
+        open(path, OpenOptions::new().append(true).create(true), 0)
+    }
+
+    #[test]
+    fn files_pipes_and_the_null_device_are_written_to() {
+        let folder = Folder::new("written");
+        open_new(&folder.file("new")).expect("a new file");
+        open_new(&folder.file("new")).expect("the same");
+        open_new(Path::new("/dev/null")).expect("the null device");
+        nix::unistd::mkfifo(&folder.file("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("made");
+        let both = OpenOptions::new().read(true).write(true).clone();
+        open(&folder.file("pipe"), &both, 0).expect("a pipe");
+    }
+
+    #[cfg_attr(miri, ignore = "Miri has no such files")]
+    #[test]
+    fn nothing_else_is_written_to() {
+        let folder = Folder::new("refused");
+        let (_socket, name) = (
+            std::os::unix::net::UnixListener::bind(folder.file("socket")).expect("bound"),
+            folder.file("socket"),
+        );
+        for path in [Path::new("/dev/zero"), Path::new("/dev/full"), &folder.0, &name] {
+            let error = open_new(path).expect_err("refused");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{}", path.display());
+        }
+        let attribute = Path::new("/proc/self/comm");
+        let error = open(attribute, OpenOptions::new().write(true), 0).expect_err("refused");
+        assert!(error.to_string().contains("attribute of the kernel"), "{error}");
+    }
+
+    #[cfg_attr(miri, ignore = "Miri makes no devices")]
+    #[test]
+    fn a_disk_is_not_written_to() {
+        use nix::sys::stat::{Mode, SFlag, mknod};
+        let folder = Folder::new("disk");
+        let disk = folder.file("disk");
+        // Only root may make one; no block device has this number.
+        match mknod(&disk, SFlag::S_IFBLK, Mode::S_IRWXU, libc::makedev(240, 1)) {
+            Ok(()) => {
+                let error = open_new(&disk).expect_err("refused");
+                assert!(error.to_string().contains("block device"), "{error}");
+            }
+            Err(errno) => assert_eq!(errno, nix::errno::Errno::EPERM),
+        }
+    }
+
+    #[test]
+    fn a_missing_device_does_not_become_a_file() {
+        let folder = Folder::new("missing");
+        let link = folder.file("link");
+        symlink("/dev/there-is-none", &link).expect("linked");
+        for path in ["/dev/there-is-none", "/dev/no/such/folder", "/dev/shm/../there-is-none"] {
+            assert!(check_place(Path::new(path)).is_err(), "{path}");
+        }
+        assert!(open_new(&link).is_err(), "through a link");
+        assert!(check_place(Path::new("/dev/shm/a-file")).is_ok());
+        assert!(check_place(&folder.file("a-file")).is_ok());
+        assert!(!Path::new("/dev/there-is-none").exists());
+    }
+
+    #[test]
+    fn a_link_to_nothing_leads_to_where_the_file_would_be() {
+        let folder = Folder::new("dangling");
+        symlink("second", folder.file("first")).expect("linked");
+        symlink("there", folder.file("second")).expect("linked");
+        assert_eq!(resolved(&folder.file("first")).expect("followed"), folder.file("there"));
+        symlink("round", folder.file("round")).expect("linked");
+        assert!(resolved(&folder.file("round")).is_err());
+    }
+
+    #[test]
+    fn all_names_of_a_file_are_one() {
+        let folder = Folder::new("names");
+        symlink("file", folder.file("link")).expect("linked");
+        let of = |name: &str| Identity::of(&folder.file(name)).expect("told");
+        assert_eq!(of("file"), of("./link"), "before it is there");
+        assert_ne!(of("file"), of("other"));
+        fs::write(folder.file("file"), "").expect("made");
+        fs::hard_link(folder.file("file"), folder.file("hard")).expect("linked");
+        assert!(of("file") == of("link") && of("file") == of("hard"));
+    }
+
+    #[test]
+    fn a_replacement_takes_the_place_whole_or_not_at_all() {
+        let folder = Folder::new("replaced");
+        let path = folder.file("file");
+        fs::write(&path, "old").expect("made");
+        // As a killed program leaves it.
+        fs::write(beside(&path, 0), "half").expect("made");
+        let given_up = Replacement::of(&path).expect("made");
+        given_up.file().write_all(b"new").expect("written");
+        drop(given_up);
+        assert_eq!(fs::read_to_string(&path).expect("read"), "old");
+        let new = Replacement::of(&path).expect("made");
+        assert_eq!(new.file().metadata().expect("told").mode() & 0o777, 0o600);
+        new.file().write_all(b"new").expect("written");
+        new.take_its_place().expect("renamed");
+        assert_eq!(fs::read_to_string(&path).expect("read"), "new");
+        assert_eq!(fs::read_dir(&folder.0).expect("listed").count(), 1, "nothing stays behind");
+    }
+}
