@@ -22,7 +22,6 @@ mod pin;
 mod pins;
 mod pps;
 mod record;
-mod rfc3339;
 mod selftest;
 mod set;
 mod set_system;
@@ -254,7 +253,7 @@ pub(crate) fn read_everything(text: &str) {
     arguments::read_everything(text);
     perout::read_everything(text);
     let _ = set::parse(text);
-    let _ = rfc3339::parse(text);
+    let _ = crate::rfc3339::parse(text);
     let _ = command().try_get_matches_from(text.split('\0'));
 }
 

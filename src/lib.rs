@@ -41,6 +41,8 @@ mod offset;
 pub mod phc;
 #[cfg(feature = "cli")]
 mod report;
+#[cfg(feature = "cli")]
+mod rfc3339;
 pub mod selftest;
 mod timestamp;
 #[cfg(feature = "cli")]

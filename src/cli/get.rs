@@ -1,11 +1,11 @@
 //! `ptpctl get`: a clock's time.
 
 use super::failure::Failure;
-use super::rfc3339;
 use super::{Command, Context, arguments};
 use crate::find::tai_offset;
 use crate::phc::{Access, Phc};
 use crate::report::{Report, Value};
+use crate::rfc3339;
 use crate::{Tai, TaiOffset, Timestamp, Unknown, Utc};
 
 pub(super) const COMMAND: Command =

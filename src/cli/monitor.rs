@@ -2,9 +2,10 @@
 
 use super::failure::Failure;
 use super::watching::{self, Goes};
-use super::{Command, Context, arguments, picture, rfc3339};
+use super::{Command, Context, arguments, picture};
 use crate::report::live::{FRAME, Live, Point};
 use crate::report::{Report, plot};
+use crate::rfc3339;
 use crate::watch::{Label, Line, Measurement, Replay, Tick};
 use crate::{Timestamp, Unknown};
 use std::collections::HashMap;

@@ -3,11 +3,12 @@
 use super::failure::Failure;
 use super::journal;
 use super::offset::Rows;
-use super::{Command, Context, arguments, rfc3339};
+use super::{Command, Context, arguments};
 use crate::decimal::Decimal;
 use crate::find::tai_offset;
 use crate::phc::Phc;
 use crate::report::Report;
+use crate::rfc3339;
 use crate::watch::Measured;
 use crate::{Offset, TaiOffset, Timestamp, Unknown, Utc};
 use clap::Arg;

@@ -554,7 +554,7 @@ fn drawn(label: &Label, series: &Series, all: &Deviations, masks: &[&Mask]) -> p
         }
     }
     let start = crate::Timestamp::<crate::Unknown>::from_total_nanoseconds(series.start);
-    let start = start.and_then(super::rfc3339::format).unwrap_or_default();
+    let start = start.and_then(crate::rfc3339::format).unwrap_or_default();
     plot::Deviations {
         title: printable(&watching::title(label)).into_owned(),
         source: format!(

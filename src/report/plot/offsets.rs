@@ -5,8 +5,8 @@
 use super::super::chart::{Axis, Canvas, Chart, Style, Unit, base, float, short, span};
 use super::super::printable;
 use super::{BAND, BLUE, Drawn, GREY, letters};
-use crate::Offset;
 use crate::watch::Measurement;
+use crate::{Offset, Timestamp, Unknown, rfc3339};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::collections::BTreeMap;
@@ -87,7 +87,7 @@ const LONG: i128 = 5;
 /// More sources are left out.
 const MOST_TRACKS: usize = 20;
 /// When this century began, on UTC.
-const CENTURY: std::time::Duration = std::time::Duration::from_hours(262_968);
+const CENTURY: i64 = 946_684_800;
 /// How many lines a chart of characters has.
 const ROWS: usize = 18;
 
@@ -241,13 +241,11 @@ impl Track {
 
     /// From when the time counts. What is no time of this century is one since the machine's start.
     fn start(&self) -> String {
-        let first = u64::try_from(self.start_at()).unwrap_or(0);
-        let first = std::time::Duration::from_nanos(first);
-        if first < CENTURY {
-            return "time from the first sample".into();
+        let first = Timestamp::<Unknown>::from_total_nanoseconds(self.start_at());
+        match first.filter(|first| first.seconds() >= CENTURY).and_then(rfc3339::format_millis) {
+            Some(first) => format!("time from {first}"),
+            None => "time from the first sample".into(),
         }
-        let first = humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + first);
-        format!("time from {first}")
     }
 
     /// What the marks mean that are there.

@@ -1,34 +1,43 @@
 //! Calendar times, as RFC 3339 writes them.
 
 use crate::{Scale, Timestamp, Utc};
-use std::time::{Duration, UNIX_EPOCH};
+use chrono::{DateTime, SecondsFormat};
 
 /// The first second of the year 10000, which RFC 3339 can't write.
 const YEAR_10000: i64 = 253_402_300_800;
 
 /// A time with all nine decimals, as if on the scale of UTC; `None` outside the years 1970 to 9999.
-pub(super) fn format<S: Scale>(time: Timestamp<S>) -> Option<String> {
-    if !(0..YEAR_10000).contains(&time.seconds()) {
-        return None;
-    }
-    let seconds = u64::try_from(time.seconds()).ok()?;
-    let since = Duration::new(seconds, time.nanoseconds());
-    Some(humantime::format_rfc3339_nanos(UNIX_EPOCH + since).to_string())
+pub(crate) fn format<S: Scale>(time: Timestamp<S>) -> Option<String> {
+    Some(calendar(time)?.to_rfc3339_opts(SecondsFormat::Nanos, true))
+}
+
+/// The same with three decimals.
+pub(crate) fn format_millis<S: Scale>(time: Timestamp<S>) -> Option<String> {
+    Some(calendar(time)?.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+fn calendar<S: Scale>(time: Timestamp<S>) -> Option<DateTime<chrono::Utc>> {
+    // It has other limits of its own.
+    let is_written = (0..YEAR_10000).contains(&time.seconds());
+    DateTime::from_timestamp(time.seconds(), time.nanoseconds()).filter(|_| is_written)
 }
 
 /// Reads `2026-01-31T12:00:00.5+01:00`; the offset from UTC, or `Z`, is needed.
-pub(super) fn parse(text: &str) -> Result<Timestamp<Utc>, String> {
+pub(crate) fn parse(text: &str) -> Result<Timestamp<Utc>, String> {
     let (local, offset) = split_offset(text)?;
     check_form(local)?;
     if local.get(17..19) == Some("60") {
         return Err("a leap second has no time of its own in Unix time".into());
     }
-    let time = humantime::parse_rfc3339(&format!("{local}Z"))
+    let time = DateTime::parse_from_rfc3339(&format!("{local}Z"))
         .map_err(|error| format!("{error}; write it as 2026-01-31T12:00:00Z"))?;
-    let since = time.duration_since(UNIX_EPOCH).map_err(|_| "it is before 1970".to_owned())?;
-    i64::try_from(since.as_secs())
-        .ok()
-        .and_then(|seconds| Timestamp::new(seconds.checked_sub(offset)?, since.subsec_nanos()))
+    let (seconds, nanoseconds) = (time.timestamp(), time.timestamp_subsec_nanos());
+    if seconds < 0 {
+        return Err("it is before 1970".into());
+    }
+    seconds
+        .checked_sub(offset)
+        .and_then(|seconds| Timestamp::new(seconds, nanoseconds))
         .ok_or_else(|| "it is out of range".into())
 }
 
@@ -142,9 +151,10 @@ mod tests {
     }
 
     /// What another crate makes of a text, as seconds and nanoseconds.
-    fn by_chrono(text: &str) -> Option<(i64, u32)> {
-        let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
-        Some((time.timestamp(), time.timestamp_subsec_nanos()))
+    fn by_another_crate(text: &str) -> Option<(i64, u32)> {
+        let form = &time::format_description::well_known::Rfc3339;
+        let time = time::OffsetDateTime::parse(text, form).ok()?;
+        Some((time.unix_timestamp(), time.nanosecond()))
     }
 
     /// A valid text, or one that is nearly so: each part can be anything of its length.
@@ -181,7 +191,7 @@ mod tests {
         #[test]
         fn what_is_read_is_what_another_crate_reads(text in texts()) {
             let ours = parse(&text).ok().map(|time| (time.seconds(), time.nanoseconds()));
-            let others = by_chrono(&text);
+            let others = by_another_crate(&text);
             if ours.is_some() {
                 proptest::prop_assert_eq!(ours, others, "{}", text);
             }
