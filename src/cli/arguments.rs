@@ -19,7 +19,8 @@ Each command has a page: ptpctl COMMAND --help, man ptpctl-COMMAND";
 
 pub(super) const ENVIRONMENT: &str = "\
 Environment:
-  PTPCTL_DEVICE  the clock where none is named, instead of /dev/ptp0";
+  PTPCTL_DEVICE  the clock where none is named, instead of /dev/ptp0; a mock with a file is refused
+                 under sudo and with another user's rights";
 
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
@@ -32,9 +33,16 @@ Exit status:
 
 selftest has kselftest's: 1 for all that goes wrong.
 
-Ctrl-C, SIGTERM, SIGHUP and SIGQUIT end it by the signal, after what was switched on is off. What
-a command that was killed has left on the next one tells: from a file in /run/ptpctl or, for people who
-aren't root, in $XDG_RUNTIME_DIR/ptpctl; of a mock with state=FILE from one beside FILE.";
+A failure after something was changed tells that first, and ends with 1. What should have been
+printed and wasn't is a failure, but for a reader that closed a pipe: a verdict keeps its status then.
+
+Ctrl-C, SIGTERM and every other signal that ends a program end it by the signal, after what was
+switched on is off. What a command that was killed has left on the next one tells: from a file in
+/run/ptpctl or, for people who aren't root, in $XDG_RUNTIME_DIR/ptpctl; of a mock with state=FILE from
+one beside FILE.
+
+Files that are named are written to where they are regular files, pipes, terminals or /dev/null, and
+nothing else is.";
 
 /// The options of every command.
 pub(super) fn for_every_command() -> [Arg; 2] {

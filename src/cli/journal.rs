@@ -709,4 +709,60 @@ mod tests {
         }
         assert_eq!(Entry::extts(0).pin_before(), None);
     }
+
+    /// A clock with a place for journals, and the folder that it is in.
+    fn clock(name: &str) -> (Phc, PathBuf) {
+        let folder = std::env::temp_dir().join(format!("ptpctl-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        make_folder(&folder).expect("made");
+        let device = format!("mock:full,state={}", folder.join("clock").display());
+        (crate::find::open(&device, crate::phc::Access::ReadOnly).expect("a mock"), folder)
+    }
+
+    #[test]
+    fn who_ends_leaves_to_those_who_stay_what_they_have_on_too() {
+        let (phc, folder) = clock("stay");
+        let (first, second) = ([Entry::extts(0)], [Entry::extts(0), Entry::extts(1)]);
+        let key = &first[0].key;
+        let mut one = Journal::begin(&phc, &first);
+        assert_eq!(of_the_living(&phc, key), first);
+        assert_eq!(of_the_living(&phc, "extts 7"), []);
+        let mut other = Journal::begin(&phc, &second);
+        assert_eq!(one.is_missing().or(other.is_missing()), None);
+        assert!(left_behind(&phc, true).is_empty(), "both live");
+        assert_eq!(one.leave(&first, key), second);
+        assert_eq!(other.leave(&second, key), [], "the last one");
+        assert_eq!(one.leave(&first, key), [], "two that leave at once don't wait for each other");
+        one.end(&[]);
+        other.end(&second[1..]);
+        assert_eq!(left_behind(&phc, true), second[1..], "what couldn't be put back");
+        settle(&phc, &[&second[1].key]);
+        assert!(left_behind(&phc, true).is_empty());
+        fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn a_dry_run_forgets_nothing_that_was_put_right() {
+        let (phc, folder) = clock("forget");
+        let pin = |function| Pin { index: 1, name: "SDP1".into(), function, channel: 0 };
+        // The pin isn't as it would be if nobody had put it right.
+        let asked = Pin { channel: 1, ..pin(PinFunction::Extts) };
+        let entry = Entry { seen: seen_pin(&asked), ..Entry::pin(&pin(PinFunction::Perout), &[]) };
+        Journal::begin(&phc, &[]).end(&[entry]);
+        let journals = || fs::read_dir(&folder).expect("listed").flatten().count();
+        assert!(left_behind(&phc, false).is_empty() && journals() == 1);
+        assert!(left_behind(&phc, true).is_empty() && journals() == 0);
+        fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn where_there_is_no_place_for_a_journal_it_says_why() {
+        let (phc, folder) = clock("place");
+        fs::set_permissions(&folder, Permissions::from_mode(0o777)).expect("set");
+        let journal = Journal::begin(&phc, &[Entry::extts(0)]);
+        assert!(journal.is_missing().is_some_and(|why| why.contains("others may write to it")));
+        let forgotten = crate::find::open("mock", crate::phc::Access::ReadOnly).expect("a mock");
+        assert_eq!(Journal::begin(&forgotten, &[]).is_missing(), None, "nothing is left of it");
+        fs::remove_dir_all(folder).expect("removed");
+    }
 }

@@ -12,10 +12,21 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
+/// The words that start the program: of another processor's, behind what runs it here.
+fn start() -> Vec<String> {
+    let runner = std::env::var("PTPCTL_RUNNER").unwrap_or_default();
+    let words = runner.split_whitespace().map(str::to_owned);
+    words.chain([env!("CARGO_BIN_EXE_ptpctl").to_owned()]).collect()
+}
+
 /// The program, with nothing of this machine's environment that it would look at.
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ptpctl"));
-    command.env_remove("PTPCTL_DEVICE").stdin(Stdio::null());
+    let start = start();
+    let mut command = Command::new(&start[0]);
+    command.args(&start[1..]).stdin(Stdio::null());
+    for variable in ["PTPCTL_DEVICE", "SUDO_UID", "DOAS_USER", "PKEXEC_UID"] {
+        command.env_remove(variable);
+    }
     command
 }
 
@@ -36,7 +47,7 @@ pub(crate) fn ptpctl(line: &str) -> Run {
 /// The program under a limit that a shell sets.
 pub(crate) fn limited(limit: &str) -> Command {
     let mut command = Command::new("sh");
-    let program = env!("CARGO_BIN_EXE_ptpctl");
+    let program = start().join(" ");
     command.args(["-c", &format!("{limit} && exec {program} \"$@\""), "sh"]);
     command.env_remove("PTPCTL_DEVICE").stdin(Stdio::null());
     command
