@@ -302,7 +302,7 @@ fn begin_in(place: &Place, entries: &[Entry]) -> io::Result<(PathBuf, File)> {
     if place.is_ours {
         make_folder(&place.folder)?;
     }
-    if !is_trusted_folder(&place.folder) {
+    if !is_trusted_place(place) {
         return Err(io::Error::other("others may write to it"));
     }
     let mut answer = Err(io::ErrorKind::AlreadyExists.into());
@@ -485,7 +485,7 @@ fn found(device: &str, is_wanted: impl Fn(&Found) -> bool) -> Vec<Found> {
         return all;
     }
     for place in places(device) {
-        if !is_trusted_folder(&place.folder) {
+        if !is_trusted_place(&place) {
             continue;
         }
         let Ok(folder) = fs::read_dir(&place.folder) else { continue };
@@ -540,9 +540,12 @@ const OTHERS_WRITE: u32 = 0o022;
 /// In a folder with this, everybody has only their own files.
 const STICKY: u32 = 0o1000;
 
-fn is_trusted_folder(folder: &Path) -> bool {
-    fs::symlink_metadata(folder).is_ok_and(|found| {
-        let is_closed = found.mode() & OTHERS_WRITE == 0 || found.mode() & STICKY != 0;
+/// Whether nobody else can put a journal into a place, or take one away.
+fn is_trusted_place(place: &Place) -> bool {
+    fs::symlink_metadata(&place.folder).is_ok_and(|found| {
+        // A mock's state may be in a folder where everybody has files.
+        let is_shared = !place.is_ours && found.mode() & STICKY != 0;
+        let is_closed = found.mode() & OTHERS_WRITE == 0 || is_shared;
         found.is_dir() && is_trusted(found.uid()) && is_closed
     })
 }
@@ -678,14 +681,21 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("ptpctl-trust-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         make_folder(&folder).expect("made");
+        let place = |is_ours| Place {
+            folder: folder.clone(),
+            prefix: "mock.left-on".into(),
+            is_ours,
+            clock: Clock::Mock,
+        };
         let mode = |mode| {
             fs::set_permissions(&folder, Permissions::from_mode(mode)).expect("set");
-            is_trusted_folder(&folder)
+            [true, false].map(|is_ours| is_trusted_place(&place(is_ours)))
         };
-        assert_eq!([0o755, 0o700, 0o1777].map(mode), [true; 3]);
-        assert_eq!([0o777, 0o775, 0o757].map(mode), [false; 3]);
+        assert_eq!([0o755, 0o700].map(mode), [[true; 2]; 2]);
+        assert_eq!([0o777, 0o775, 0o757].map(mode), [[false; 2]; 3]);
+        assert_eq!(mode(0o1777), [false, true], "of a mock, in a folder like /tmp");
         make_folder(&folder).expect("there");
-        assert!(is_trusted_folder(&folder), "one's own folder is closed again");
+        assert!(is_trusted_place(&place(true)), "one's own folder is closed again");
         let path = folder.join("mock.left-on.1.0");
         fs::write(&path, "mock\nextts 0\t\tx may be on\textts --off --channel 0\nend\n")
             .expect("made");

@@ -170,6 +170,7 @@ pub fn deviations(kind: Kind, offsets: &[i64], distance: u64, factors: &[usize])
         let noise = noises.at(factor);
         let interval =
             noise.map(|noise| freedom::interval(kind, noise, factor, offsets.len(), value));
+        let interval = interval.filter(|(low, high)| *low >= 0.0 && high.is_finite());
         Deviation { factor, terms, value, interval, noise }
     };
     factors.into_iter().map(&mut of).collect()

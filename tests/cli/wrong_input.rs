@@ -59,6 +59,71 @@ fn frequencies_that_arent_clear_are_refused() {
 }
 
 #[test]
+fn starts_that_a_driver_would_wrap_or_nobody_waits_for_are_refused() {
+    for (arguments, why) in [
+        ("--start @18446744074", "64 bits"),
+        ("--start @9223372037", "64 bits"),
+        ("--start @9223372036 --far", "64 bits"),
+        ("--start @1700000000000", "64 bits"),
+        ("--start @4102444800", "--far"),
+        ("--start 2100-01-01T00:00:00Z", "--far"),
+        ("--start +40000000s", "--far"),
+        ("--start 2026-01-31T12:00:00ZZ", "calendar time"),
+        ("--start 2099-01-31T12:00:00Z-23:59", "calendar time"),
+    ] {
+        for more in ["", " --dry-run"] {
+            let line = format!("perout --period 1s {arguments}{more} mock:full,time=virtual");
+            ptpctl(&line).failed(2, why);
+        }
+    }
+    ptpctl("perout --period 9223372036s mock:full").failed(2, "64 bits");
+    ptpctl("perout --period 1s --start @4102444800 --far mock:full,time=virtual").done();
+    ptpctl("perout --period 1s --start +31000000s mock:full,time=virtual").done();
+}
+
+#[test]
+fn steps_to_where_no_clock_goes_are_refused() {
+    for (step, why) in [
+        ("9223372036s", "64 bits"),
+        ("9223372036.854775807s", "64 bits"),
+        ("-9223372036.854775808s", "before 1970"),
+        ("-1700001000s", "before 1970"),
+        ("7600000000s", "64 bits"),
+    ] {
+        for more in ["", " --dry-run"] {
+            ptpctl(&format!("adjtime {step}{more} mock:full,time=virtual,kernel=6.1.20"))
+                .failed(2, why);
+        }
+    }
+}
+
+#[test]
+fn the_largest_values_of_each_request_are_refused() {
+    for (line, status) in [
+        ("set @9223372036.854775808 mock", 2),
+        ("adjfreq 9223372036854ppb mock", 3),
+        ("adjfreq -9223372036854ppb mock", 3),
+        ("adjphase 9223372036s mock", 2),
+        ("adjphase -2147483648ns mock", 2),
+        ("extts --channel 4294967295 mock", 3),
+        ("extts --only --channel 2048 mock", 3),
+        ("extts --off --channel 4294967295 mock", 3),
+        ("perout --period 1s --channel 4294967295 mock", 3),
+        ("perout --off --channel 4294967295 mock", 3),
+        ("perout --period 9223372036.854775807s --phase 9223372036.854775807s mock", 2),
+        ("perout --period 1s --pulse-width 9223372036s mock", 2),
+        ("pin 4294967295 extts mock", 3),
+        ("pin 0 extts --channel 4294967295 mock", 3),
+        ("pin 0 perout --channel 4294967295 mock", 3),
+        ("vclocks 4294967295 -d mock", 3),
+        ("offset --samples 4294967295 mock", 2),
+        ("offset --clock aux8 mock", 2),
+    ] {
+        ptpctl(line).failed(status, "");
+    }
+}
+
+#[test]
 fn times_that_no_clock_can_have_are_refused() {
     for (time, status, why) in [
         ("1700000000", 2, "write @1700000000"),
