@@ -164,7 +164,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let mut left = undo.give_up();
     left.extend(untold);
     drop(undo);
-    journal.end(&left);
+    journal.end(&phc, &left);
     if left.is_empty() && was_on && !is_shared {
         journal::settle(&phc, &[&Entry::extts(request.channel).key]);
     }

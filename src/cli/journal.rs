@@ -17,6 +17,7 @@ use crate::phc::{Phc, Pin, PinFunction};
 use crate::selftest::Change;
 use crate::watch::Measured;
 use crate::{Frequency, Offset};
+use nix::errno::Errno;
 use nix::unistd::geteuid;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -269,9 +270,11 @@ impl Journal {
         with_key(key, found(&self.device, |found| found.path != *own && found.stays()))
     }
 
-    /// Ends it; what couldn't be put back is left for the next command to tell.
-    pub(super) fn end(mut self, left: &[Entry]) {
-        if !left.is_empty() {
+    /// Ends it; what couldn't be put back is left for the next command to tell. A clock that has
+    /// gone has nothing left on: it is another when it comes back.
+    pub(super) fn end(mut self, phc: &Phc, left: &[Entry]) {
+        let has_gone = || phc.time().is_err_and(|error| error.errno() == Some(Errno::ENODEV));
+        if !left.is_empty() && !has_gone() {
             self.now(left);
             self.kept = None;
         }
@@ -743,8 +746,8 @@ mod tests {
         assert_eq!(one.leave(&first, key), second);
         assert_eq!(other.leave(&second, key), [], "the last one");
         assert_eq!(one.leave(&first, key), [], "two that leave at once don't wait for each other");
-        one.end(&[]);
-        other.end(&second[1..]);
+        one.end(&phc, &[]);
+        other.end(&phc, &second[1..]);
         assert_eq!(left_behind(&phc, true), second[1..], "what couldn't be put back");
         settle(&phc, &[&second[1].key]);
         assert!(left_behind(&phc, true).is_empty());
@@ -758,7 +761,7 @@ mod tests {
         // The pin isn't as it would be if nobody had put it right.
         let asked = Pin { channel: 1, ..pin(PinFunction::Extts) };
         let entry = Entry { seen: seen_pin(&asked), ..Entry::pin(&pin(PinFunction::Perout), &[]) };
-        Journal::begin(&phc, &[]).end(&[entry]);
+        Journal::begin(&phc, &[]).end(&phc, &[entry]);
         let journals = || fs::read_dir(&folder).expect("listed").flatten().count();
         assert!(left_behind(&phc, false).is_empty() && journals() == 1);
         assert!(left_behind(&phc, true).is_empty() && journals() == 0);

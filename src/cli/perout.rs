@@ -186,7 +186,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             let Err(undone) = borrowed.put_back() else { return Err(error.into()) };
             let left = borrowed.give_up();
             if let Some(journal) = journal {
-                journal.end(&left);
+                journal.end(&phc, &left);
             }
             Failure::from(error).tell(context.printer, None);
             return Err(undone.into());
@@ -262,7 +262,7 @@ fn take_back(
     let on = off.is_err().then(|| Entry::perout(channel));
     let undone = off.and(borrowed.put_back());
     let left: Vec<_> = on.into_iter().chain(borrowed.give_up()).collect();
-    journal.unwrap_or_else(|| Journal::begin(phc, &[])).end(&left);
+    journal.unwrap_or_else(|| Journal::begin(phc, &[])).end(phc, &left);
     Ok(undone?)
 }
 

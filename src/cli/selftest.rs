@@ -134,7 +134,7 @@ fn check(context: &mut Context<'_>) -> Result<Report, Failure> {
             writer.write(&progress)
         });
     screen.clear();
-    journal.end(&left);
+    journal.end(&phc, &left);
     let put_back = if is_as_before { "all is put back" } else { "not all could be put back" };
     match end {
         Ok(End::Complete { passed, failed, skipped, all_skipped }) => {
