@@ -127,26 +127,15 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
     let own = Entry::extts(request.channel);
-    // What others that watch the channel will put back is put back by the last of all.
     let shared = journal::of_the_living(&phc, &own.key);
-    let pins = Borrowed::together_with(&phc, &shared)?;
-    let mut left = vec![own.clone()];
-    left.extend(shared.into_iter().filter(|entry| entry.pin_before().is_some()));
-    if let Some(pin) = &pin {
-        let changes = Borrowed::would_leave(&phc, pin, PinFunction::Extts, request.channel)?;
-        let is_new = |entry: &Entry| left.iter().all(|known| known.key != entry.key);
-        let new: Vec<_> = changes.into_iter().filter(is_new).collect();
-        left.extend(new);
-    }
+    let left = would_leave(&phc, &own, &shared, request.channel, pin.as_ref())?;
     let mut journal = context.begin_journal(&phc, &left);
+    let pins = Borrowed::together_with(&phc, &shared)?;
     let mut undo = Undo { phc: &phc, channel: None, pins };
     let watched = watch(context, &phc, &signals, request, pin, &mut undo);
     let was_on = undo.channel.is_some();
     let others = journal.leave(&left, &own.key);
-    let mut untold = Vec::new();
-    if !others.is_empty() {
-        untold = undo.leave_to(&others);
-    }
+    let untold = if others.is_empty() { Vec::new() } else { undo.leave_to(&others) };
     let is_shared = was_on && !others.is_empty();
     if is_shared {
         context.printer.aside(&format!(
@@ -166,7 +155,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     drop(undo);
     journal.end(&phc, &left);
     if left.is_empty() && was_on && !is_shared {
-        journal::settle(&phc, &[&Entry::extts(request.channel).key]);
+        journal::settle(&phc, &[&own.key]);
     }
     match (watched, undone) {
         // A signal makes a blocked writing fail, too.
@@ -182,6 +171,27 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             Err(error.into())
         }
     }
+}
+
+/// What a watch leaves on if it is killed: its channel, its pin, and the pins of others that watch the
+/// channel already, for whom the last of all puts them back.
+fn would_leave(
+    phc: &Phc,
+    own: &Entry,
+    shared: &[Entry],
+    channel: u32,
+    pin: Option<&Pin>,
+) -> Result<Vec<Entry>, Error> {
+    let of_pins = shared.iter().filter(|entry| entry.pin_before().is_some());
+    let mut left: Vec<_> = std::iter::once(own).chain(of_pins).cloned().collect();
+    if let Some(pin) = pin {
+        for change in Borrowed::would_leave(phc, pin, PinFunction::Extts, channel)? {
+            if left.iter().all(|known| known.key != change.key) {
+                left.push(change);
+            }
+        }
+    }
+    Ok(left)
 }
 
 fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, Failure> {

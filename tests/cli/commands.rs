@@ -738,7 +738,7 @@ fn every_json_key_is_in_the_manual() {
         objects.push((line, ptpctl(&format!("{line} --json")).done().json()));
     }
     for (line, status) in [
-        ("stability --count 20 --mask g8272-a --interval 1ms mock", 4),
+        ("stability --count 20 --mask g8272-a mock:full,time=virtual", 4),
         ("stability --count 100 --mask g8272-a mock:igb,time=virtual,freq=1ppm", 1),
     ] {
         let run = ptpctl(&format!("{line} --json"));
