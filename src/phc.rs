@@ -152,7 +152,7 @@ impl Phc {
             "that is before 1970, and the clock would show another time"
         } else if nanoseconds > i64::MAX.into() {
             "that is beyond 64 bits of nanoseconds, which end in the year 2262, and the clock would \
-             show another time"
+             show another time (is it in seconds?)"
         } else {
             return Ok(());
         };

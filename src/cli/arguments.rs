@@ -28,21 +28,22 @@ Exit status:
   1  failed
   2  wrong usage: no clock could do what was asked
   3  this clock can't do it
-  4  nothing could be shown: every check of selftest was skipped, or there was too little for a mask
+  4  nothing could be shown: every check of selftest was skipped, or there was too little
+     for a mask
   5  waited in vain
 
 selftest has kselftest's: 1 for all that goes wrong.
 
-A failure after something was changed tells that first, and ends with 1. What should have been
-printed and wasn't is a failure, but for a reader that closed a pipe: a verdict keeps its status then.
+A command that fails after it changed something says first what it changed, and ends with 1. A
+result that can't be printed is a failure. A reader that closes a pipe is none: the status is then
+that of the result.
 
 Ctrl-C, SIGTERM and every other signal that ends a program end it by the signal, after what was
-switched on is off. What a command that was killed has left on the next one tells: from a file in
-/run/ptpctl or, for people who aren't root, in $XDG_RUNTIME_DIR/ptpctl; of a mock with state=FILE from
-one beside FILE.
+switched on is off. A limit on the size of files is an error like a full disk. The next command on
+the clock tells what a killed one left on. It knows from a file in /run/ptpctl, for people who
+aren't root in $XDG_RUNTIME_DIR/ptpctl, and for a mock with state=FILE beside FILE.
 
-Files that are named are written to where they are regular files, pipes, terminals or /dev/null, and
-nothing else is.";
+Only regular files, pipes, terminals and /dev/null are written to.";
 
 /// The options of every command.
 pub(super) fn for_every_command() -> [Arg; 2] {

@@ -9,6 +9,9 @@ use nix::errno::Errno;
 use std::io;
 use std::process::ExitCode;
 
+/// The status where nothing could be shown, as kselftest has it of a test that was skipped.
+pub(super) const NOT_SHOWN: u8 = 4;
+
 /// Why a command didn't do what was asked.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -24,6 +27,8 @@ pub(super) enum Failure {
     Failed(String),
     /// It waited for something that didn't come.
     InVain(String),
+    /// There is too little to tell what was asked.
+    NotShown(String),
     /// The result can't be written.
     Output(io::Error),
     /// It has a result, which is a verdict, and ends with this status.
@@ -103,9 +108,11 @@ impl Failure {
 
     fn tell_with(self, status: u8, printer: &mut Printer, done: Option<&str>) -> ExitCode {
         let (text, advice) = match &self {
-            Self::Usage(text) | Self::Unable(text) | Self::Failed(text) | Self::InVain(text) => {
-                (text.clone(), None)
-            }
+            Self::Usage(text)
+            | Self::Unable(text)
+            | Self::Failed(text)
+            | Self::InVain(text)
+            | Self::NotShown(text) => (text.clone(), None),
             Self::Find(error) => (error.to_string(), None),
             Self::Clock(error) => (error.to_string(), error.advice()),
             Self::Output(error) => (format!("can't write the output: {error}"), None),
@@ -147,6 +154,7 @@ impl Failure {
             Self::Clock(_) | Self::Find(_) | Self::Failed(_) | Self::Output(_) => 1,
             Self::Signal(_) | Self::Test(_) => 1,
             Self::Status(status) | Self::Verdict(_, status) => *status,
+            Self::NotShown(_) => NOT_SHOWN,
             Self::InVain(_) => 5,
         }
     }

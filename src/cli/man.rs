@@ -87,6 +87,7 @@ fn render(command: clap::Command, title: String) -> io::Result<Vec<u8>> {
         // Its long text has the statuses.
         "ptpctl" => (".SH NOTES\n", ""),
         "ptpctl-selftest" => (".SH EXAMPLES\n", SELFTEST_STATUS),
+        "ptpctl-stability" => (".SH EXAMPLES\n", STABILITY_STATUS),
         _ => (".SH EXAMPLES\n", STATUS),
     };
     let mut page = Vec::new();
@@ -111,6 +112,12 @@ fn finished(page: &[u8], heading: &str, status: &str) -> Vec<u8> {
 const STATUS: &str = "\
 .SH \"EXIT STATUS\"
 0 done, 1 failed, 2 wrong usage, 3 this clock can't do it, 5 waited in vain; see ptpctl(1).
+";
+
+/// A mask is a verdict.
+const STABILITY_STATUS: &str = "\
+.SH \"EXIT STATUS\"
+0 done, and every mask is kept, 1 failed, or a limit isn't kept, 2 wrong usage, 3 this clock can't do it, 4 nothing could be shown: there was too little for a mask; see ptpctl(1).
 ";
 
 /// The kernel's self-tests have statuses of their own.

@@ -1,6 +1,7 @@
 //! `ptpctl perout`: a periodic output.
 
 use super::failure::Failure;
+use super::get::is_unset;
 use super::journal::{self, Entry, Journal};
 use super::pin::{Borrowed, note_changes};
 use super::set::{self, Time};
@@ -114,6 +115,9 @@ fn parse_start(text: &str) -> Result<Start, String> {
         } else {
             Err("the start must be in the future".into())
         };
+    }
+    if text.parse::<Offset>().is_ok_and(|delay| delay > Offset::ZERO) {
+        return Err(format!("write +{text} to start so long from now"));
     }
     match set::parse(text)? {
         Time::Now => Err("the start must be in the future: +2s".into()),
@@ -314,6 +318,12 @@ fn asked_for(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Perout, F
             // Beyond that nobody can take it, whatever is said.
             let is_possible = start.total_nanoseconds() <= i64::MAX.into();
             if ahead > A_YEAR && is_possible && !context.has("far") {
+                if is_unset(now) {
+                    return Err(Failure::Usage(format!(
+                        "the start {start} is more than a year ahead: the clock is unset, at {now}; \
+                         'ptpctl set now' sets it, --far takes the start all the same"
+                    )));
+                }
                 return Err(Failure::Usage(format!(
                     "the start {start} is more than a year ahead, the clock is at {now}: is it in \
                      seconds? --far takes it all the same"

@@ -79,7 +79,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let signals = watching::catch()?;
     let name = path.display();
     if found.was_damaged {
-        context.printer.aside(&format!("{name}: it was cut off or damaged: what is there stays"));
+        context
+            .printer
+            .aside(&format!("{name}: it was cut off or damaged: what can be read of it stays"));
     }
     if found.is_unlocked {
         context.printer.aside(&format!(

@@ -1,6 +1,6 @@
 //! `ptpctl selftest`: does a driver keep its word?
 
-use super::failure::Failure;
+use super::failure::{Failure, NOT_SHOWN};
 use super::journal::Entry;
 use super::{Command, Context, arguments};
 use crate::find;
@@ -79,9 +79,6 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
-/// The exit status of a run of which every check was skipped, as kselftest has it.
-const ALL_SKIPPED: u8 = 4;
-
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     check(context).map_err(|failure| match failure {
         Failure::Signal(_) | Failure::Status(_) => failure,
@@ -144,7 +141,7 @@ fn check(context: &mut Context<'_>) -> Result<Report, Failure> {
                 0 if !is_as_before => {
                     Err(Failure::Failed(format!("{put_back}: the next call tells what is left")))
                 }
-                0 if all_skipped => Err(Failure::Status(ALL_SKIPPED)),
+                0 if all_skipped => Err(Failure::Status(NOT_SHOWN)),
                 0 => Ok(Report::new()),
                 _ => Err(Failure::Status(1)),
             }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "τ in seconds, and limits for a picture")]
 
-use super::failure::Failure;
+use super::failure::{Failure, NOT_SHOWN};
 use super::watching::{self, Goes};
 use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
@@ -111,7 +111,9 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             "{number} offsets of {label} are too few: it takes {FEWEST} at even distances, without a \
              step or a gap between them"
         );
-        return Err(ended.map_or(Failure::Failed(too_few), Failure::Signal));
+        let too_few =
+            if masks.is_empty() { Failure::Failed(too_few) } else { Failure::NotShown(too_few) };
+        return Err(ended.map_or(too_few, Failure::Signal));
     };
     let judged = Judged::of(&label, series, &points, tai, &masks);
     let verdict = judged.status();
@@ -147,9 +149,6 @@ struct Judged<'a> {
     deviations: Deviations,
     findings: Vec<(&'a Mask, Vec<Finding>)>,
 }
-
-/// The status where nothing could be shown, as of a self-test that was skipped.
-const NOT_SHOWN: u8 = 4;
 
 impl<'a> Judged<'a> {
     fn of(

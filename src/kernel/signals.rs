@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// The signals that end a process which does nothing about them, but for SIGKILL, for those that
-/// a defect of the process itself raises, and for the real-time ones. SIGALRM is the timer's here.
+/// a defect of the process itself raises, and for the real-time ones.
 const ENDING: [libc::c_int; 12] = [
     libc::SIGINT,
     libc::SIGTERM,
@@ -38,9 +38,11 @@ static CAME: AtomicI32 = AtomicI32::new(0);
 /// The pipe's end that the handler writes to; -1 for none.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
-extern "C" fn handle(signal: libc::c_int) {
-    if signal == libc::SIGALRM {
-        return; // It has interrupted what waited; that is all.
+extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the kernel hands a valid struct to a handler with SA_SIGINFO.
+    let is_from_the_kernel = unsafe { info.as_ref() }.is_some_and(|info| info.si_code > 0);
+    if signal == libc::SIGALRM && is_from_the_kernel {
+        return; // The timer's: it has interrupted what waited; that is all.
     }
     let errno = Errno::last_raw();
     CAME.store(signal, Ordering::SeqCst);
@@ -172,8 +174,9 @@ impl Drop for Signals {
 fn ours() -> libc::sigaction {
     // SAFETY: `sigaction` is integers and a pointer that may all be 0.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    let handler: extern "C" fn(libc::c_int) = handle;
+    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = handle;
     action.sa_sigaction = handler as libc::sighandler_t;
+    action.sa_flags = libc::SA_SIGINFO;
     action
 }
 

@@ -41,6 +41,7 @@ fn ending_signals() -> impl Iterator<Item = i32> {
         Signal::SIGPROF,
         Signal::SIGIO,
         Signal::SIGPWR,
+        Signal::SIGALRM,
     ]
     .map(|signal| signal as i32)
     .into_iter()

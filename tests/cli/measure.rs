@@ -337,6 +337,7 @@ fn what_cannot_be_measured_is_refused_at_once() {
 #[test]
 fn stability_of_too_little_is_an_error() {
     ptpctl(&format!("stability --count 3 {MOCK}")).failed(1, "too few");
+    ptpctl(&format!("stability --count 3 --mask g8272-a {MOCK}")).failed(4, "too few");
     let empty = file("empty", "jsonl");
     File::create(&empty.0).expect("made");
     ptpctl(&format!("stability --from {}", empty.0.display())).failed(1, "has no measurement");

@@ -68,6 +68,7 @@ fn starts_that_a_driver_would_wrap_or_nobody_waits_for_are_refused() {
         ("--start @4102444800", "--far"),
         ("--start 2100-01-01T00:00:00Z", "--far"),
         ("--start +40000000s", "--far"),
+        ("--start 2s", "write +2s"),
         ("--start 2026-01-31T12:00:00ZZ", "calendar time"),
         ("--start 2099-01-31T12:00:00Z-23:59", "calendar time"),
     ] {
@@ -76,6 +77,7 @@ fn starts_that_a_driver_would_wrap_or_nobody_waits_for_are_refused() {
             ptpctl(&line).failed(2, why);
         }
     }
+    ptpctl("perout --period 1s --start 2026-11-25T23:59:00Z mock:full,unset").failed(2, "is unset");
     ptpctl("perout --period 9223372036s mock:full").failed(2, "64 bits");
     ptpctl("perout --period 1s --start @4102444800 --far mock:full,time=virtual").done();
     ptpctl("perout --period 1s --start +31000000s mock:full,time=virtual").done();
