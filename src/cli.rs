@@ -203,6 +203,13 @@ impl Context<'_> {
         // Standard input may be a file, too.
         let from = from.map(|from| if from == Path::new("-") { "/dev/stdin".into() } else { from });
         let recording = self.get::<PathBuf>(record::FILE);
+        let of_clocks = self.files_of_clocks();
+        let standard = ["/dev/stdout", "/dev/stderr"].map(PathBuf::from);
+        from.into_iter().chain(recording).chain(of_clocks).chain(standard).collect()
+    }
+
+    /// The files of the mocks among the clocks that are named.
+    fn files_of_clocks(&self) -> Vec<PathBuf> {
         let names = [
             arguments::POSITIONAL_DEVICE,
             arguments::DEVICE_OPTION,
@@ -214,8 +221,7 @@ impl Context<'_> {
             self.matches.try_get_many::<String>(name).ok().flatten().into_iter().flatten().cloned()
         });
         let clocks: Vec<String> = given.chain(std::env::var(DEVICE_VARIABLE).ok()).collect();
-        let of_mocks = clocks.iter().flat_map(|name| find::files_of(name));
-        from.into_iter().chain(recording).chain(of_mocks).collect()
+        clocks.iter().flat_map(|name| find::files_of(name)).collect()
     }
 
     fn is_dry_run(&self) -> bool {

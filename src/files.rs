@@ -3,7 +3,7 @@
 //! Whoever mistypes a name must not lose a disk, and a name from somewhere else must not start a
 //! watchdog. So a path is looked at before it is opened, and what was opened is looked at again.
 
-use nix::sys::statfs::fstatfs;
+use nix::sys::statfs::{Statfs, fstatfs, statfs};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -27,7 +27,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions, flags: i32) -> io::Result
     let file = options.clone().custom_flags(flags | libc::O_NOCTTY).open(path)?;
     // Another may have come to its place meanwhile.
     check_kind(&file.metadata()?)?;
-    if is_of_the_kernel(&file) {
+    if fstatfs(&file).is_ok_and(|found| is_of_the_kernel(&found)) {
         return Err(refused("it is an attribute of the kernel"));
     }
     Ok(file)
@@ -55,11 +55,23 @@ pub(crate) fn check(path: &Path) -> io::Result<()> {
 /// `InvalidInput` there; what following the path answers.
 pub(crate) fn check_place(path: &Path) -> io::Result<()> {
     let to = resolved(path)?;
-    if to.starts_with("/dev") && !to.starts_with("/dev/shm") {
+    let folder = to.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(&to);
+    let is_below_dev = to.starts_with("/dev") || is_on_dev(folder);
+    if is_below_dev && !to.starts_with("/dev/shm") {
         let why = "there is no such device, and files aren't made in /dev";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
+    if statfs(folder).is_ok_and(|found| is_of_the_kernel(&found)) {
+        return Err(refused("its folder is the kernel's"));
+    }
     Ok(())
+}
+
+/// Whether a folder is on the file system of `/dev`, under whatever name that is mounted.
+fn is_on_dev(folder: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
+    let dev = device(Path::new("/dev"));
+    dev.is_some() && dev != device(Path::new("/")) && dev == device(folder)
 }
 
 /// Where a path leads, behind all links, whether or not something is there.
@@ -122,7 +134,7 @@ impl Identity {
 }
 
 /// File systems whose files are the kernel's switches, by their numbers in `linux/magic.h`.
-const OF_THE_KERNEL: [i128; 10] = [
+const OF_THE_KERNEL: [i128; 18] = [
     0x9fa0,      // proc
     0x6265_6572, // sysfs
     0x6462_6720, // debugfs
@@ -133,15 +145,21 @@ const OF_THE_KERNEL: [i128; 10] = [
     0x6367_7270, // cgroup2
     0xde5e_81e4, // efivarfs
     0xcafe_4a11, // bpf
+    0x6573_5543, // fusectl
+    0x4249_4e4d, // binfmt_misc
+    0x1980_0202, // mqueue
+    0xf97c_ff8c, // selinux
+    0x4341_5d53, // smack
+    0x6165_676c, // pstore
+    0x0765_5821, // resctrl
+    0xabba_1974, // xenfs
 ];
 
 /// Whether a file is a switch of the kernel, which only looks like a file.
-fn is_of_the_kernel(file: &File) -> bool {
-    fstatfs(file).is_ok_and(|found| {
-        // Its width differs from machine to machine.
-        let number = i128::from(found.filesystem_type().0) & 0xffff_ffff;
-        OF_THE_KERNEL.contains(&number)
-    })
+fn is_of_the_kernel(found: &Statfs) -> bool {
+    // Its width differs from machine to machine.
+    let number = i128::from(found.filesystem_type().0) & 0xffff_ffff;
+    OF_THE_KERNEL.contains(&number)
 }
 
 fn check_kind(found: &Metadata) -> io::Result<()> {
@@ -211,6 +229,7 @@ impl Replacement {
     ///
     /// What making it answers.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        check_place(&beside(path, 0))?;
         let mut options = OpenOptions::new();
         options.read(true).append(true).create_new(true).mode(0o600);
         let mut number = 0;
@@ -349,6 +368,15 @@ mod tests {
         assert!(check_place(Path::new("/dev/shm/a-file")).is_ok());
         assert!(check_place(&folder.file("a-file")).is_ok());
         assert!(!Path::new("/dev/there-is-none").exists());
+    }
+
+    #[cfg_attr(miri, ignore = "Miri has no such files")]
+    #[test]
+    fn nothing_is_made_among_the_kernels_switches() {
+        for path in ["/proc/there-is-none", "/proc/no/such/folder"] {
+            let error = check_place(Path::new(path)).expect_err("refused");
+            assert!(error.to_string().contains("the kernel's"), "{path}: {error}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::Time;
 
@@ -220,6 +220,11 @@ impl Drop for Mock {
     }
 }
 
+fn is_one_file(one: &Path, other: Option<&PathBuf>) -> bool {
+    let identity = |path: &Path| files::Identity::of(path).ok();
+    other.is_some_and(|other| identity(one).is_some() && identity(one) == identity(other))
+}
+
 /// The failures that are still to come when a clock has been opened.
 fn after_the_first_open(failures: &[Failure]) -> Vec<Failure> {
     let mut failures = failures.to_vec();
@@ -239,6 +244,10 @@ impl World {
             None => (None, None),
         };
         let log = match &config.log {
+            Some(path) if is_one_file(path, config.state.as_ref()) => {
+                let why = "it is the mock's state, too".into();
+                return Err(MockError::Log { path: path.clone(), why });
+            }
             Some(path) => {
                 let options = OpenOptions::new().append(true).create(true).clone();
                 Some(files::open(path, &options, 0).map_err(|error| MockError::Log {

@@ -304,6 +304,8 @@ fn with_key(key: &str, all: Vec<Found>) -> Vec<Entry> {
 fn begin_in(place: &Place, entries: &[Entry]) -> io::Result<(PathBuf, File)> {
     if place.is_ours {
         make_folder(&place.folder)?;
+    } else {
+        files::check_place(&place.folder.join(&place.prefix))?;
     }
     if !is_trusted_place(place) {
         return Err(io::Error::other("others may write to it"));

@@ -50,6 +50,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         let file = files::open(&folder.join(name), &options, 0);
         file.and_then(|mut file| file.write_all(&page)).map_err(failed)?;
     }
+    context.did(format!("{number} pages written to {}", folder.display()));
     Ok(Report::new()
         .headline(format!("{number} pages written to {}", folder.display()))
         .value("pages", number))

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::watching::{self, Goes};
 use super::{Command, Context, arguments, picture};
+use crate::files::Identity;
 use crate::find;
 use crate::kernel::Signals;
 use crate::phc::Access;
@@ -65,6 +66,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         let name = path.display();
         return Err(Failure::Usage(format!("'{name}' is a clock: name a file before it")));
     }
+    check_mocks(context, &path)?;
     let picture = picture::target(context)?;
     let (sources, pace) = watching::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
@@ -111,6 +113,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
         Err(failure) => return Err(failure),
     }
+    context.did(format!("{} lines added to {name}", recording.lines));
     let report = match picture {
         Some(target) => {
             picture::finish(context, report, &Picture::Offsets(recording.offsets), &target)?
@@ -122,6 +125,19 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         return Err(Failure::Signal(signals));
     }
     Ok(report)
+}
+
+/// Refuses a recording that is a mock's state or its log.
+fn check_mocks(context: &Context<'_>, path: &Path) -> Result<(), Failure> {
+    let Ok(identity) = Identity::of(path) else { return Ok(()) };
+    let same = |other: &PathBuf| Identity::of(other).is_ok_and(|other| other == identity);
+    match context.files_of_clocks().into_iter().find(same) {
+        Some(_) => {
+            let name = path.display();
+            Err(Failure::Usage(format!("'{name}' is a mock's state or log: name another file")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether a clock was named where the file belongs.

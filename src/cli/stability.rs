@@ -16,7 +16,7 @@ use crate::report::chart::Unit;
 use crate::report::plot::{self, Curve, Limit, Picture};
 use crate::report::printable;
 use crate::report::{Report, Table, Value};
-use crate::watch::{Label, Measurement, Tick};
+use crate::watch::{Damage, Label, Measurement, Tick};
 use clap::ArgAction;
 use clap::builder::PossibleValuesParser;
 use std::io;
@@ -95,11 +95,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let masks = context.matches.try_get_many::<String>("mask").ok().flatten();
     let masks: Vec<&Mask> =
         masks.into_iter().flatten().filter_map(|name| Mask::by_name(name)).collect();
-    let (label, points, tai, signals) = match context.get::<String>("from") {
-        Some(from) => {
-            let (label, points) = read(context, Path::new(&from))?;
-            (label, points, None, None)
-        }
+    let Taken { label, points, is_whole, tai, signals } = match context.get::<String>("from") {
+        Some(from) => read(context, Path::new(&from))?,
         None => measure(context)?,
     };
     // What was measured until a signal came is told; then it ends the program.
@@ -115,7 +112,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             if masks.is_empty() { Failure::Failed(too_few) } else { Failure::NotShown(too_few) };
         return Err(ended.map_or(too_few, Failure::Signal));
     };
-    let judged = Judged::of(&label, series, &points, tai, &masks);
+    let mut judged = Judged::of(&label, series, &points, tai, &masks);
+    if !is_whole {
+        judged.unless("parts of the file can't be read");
+    }
     let verdict = judged.status();
     let report = judged.report();
     let picture = picture.map(|target| (Picture::Deviations(judged.drawn(&masks)), target));
@@ -172,6 +172,13 @@ impl<'a> Judged<'a> {
         Self { label, series, whole_seconds, deviations, findings }
     }
 
+    /// Has nothing passed, for this reason.
+    fn unless(&mut self, why: &'static str) {
+        for finding in self.findings.iter_mut().flat_map(|(_, findings)| findings) {
+            finding.verdict = finding.verdict.clone().unless(why);
+        }
+    }
+
     /// The exit status: 0 where every limit is kept, 1 where one isn't, else 4.
     fn status(&self) -> u8 {
         let verdicts = || self.findings.iter().flat_map(|(_, findings)| findings);
@@ -207,11 +214,20 @@ type Deviations = [(Kind, Vec<Deviation>); 5];
 /// Fewer offsets tell nothing of a clock.
 const FEWEST: usize = 8;
 
-/// A clock's label and offsets, TAI - UTC, and the signals that can have ended it.
-type Found = (Label, Vec<Point>, Option<i64>, Option<Signals>);
+/// A clock's offsets, measured or from a file.
+struct Taken {
+    label: Label,
+    points: Vec<Point>,
+    /// Whether all of a file could be read.
+    is_whole: bool,
+    /// TAI - UTC, in seconds, where it is known.
+    tai: Option<i64>,
+    /// What can have ended the measuring.
+    signals: Option<Signals>,
+}
 
 /// Measures a clock for a while.
-fn measure(context: &mut Context<'_>) -> Result<Found, Failure> {
+fn measure(context: &mut Context<'_>) -> Result<Taken, Failure> {
     let mut pace = arguments::pace(context)?;
     if pace.count.is_none() && pace.duration.is_none() {
         pace.duration = Some(USUAL);
@@ -235,7 +251,8 @@ fn measure(context: &mut Context<'_>) -> Result<Found, Failure> {
         Ok(Goes::On)
     };
     watching::measure(sampler, &signals, take)?;
-    Ok((label, measured.points, tai.map(|tai| i64::from(tai.0)), Some(signals)))
+    let tai = tai.map(|tai| i64::from(tai.0));
+    Ok(Taken { label, points: measured.points, is_whole: true, tai, signals: Some(signals) })
 }
 
 /// Offsets as they come, from a clock or from a file.
@@ -260,7 +277,7 @@ impl Measured {
 }
 
 /// Takes one clock's offsets from a file.
-fn read(context: &mut Context<'_>, from: &Path) -> Result<(Label, Vec<Point>), Failure> {
+fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Failure> {
     let wanted = context.named_device()?;
     let mut reader = watching::open(from)?;
     let mut found: Vec<Label> = Vec::new();
@@ -277,7 +294,13 @@ fn read(context: &mut Context<'_>, from: &Path) -> Result<(Label, Vec<Point>), F
     }
     watching::tell_damage(context, reader.damage(), from);
     match found.as_slice() {
-        [label] => Ok((label.clone(), measured.points)),
+        [label] => Ok(Taken {
+            label: label.clone(),
+            points: measured.points,
+            is_whole: reader.damage() == Damage::default(),
+            tai: None,
+            signals: None,
+        }),
         [] => Err(Failure::Failed(format!(
             "{} has no measurement{}",
             from.display(),

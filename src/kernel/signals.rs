@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// The signals that end a process which does nothing about them, but for SIGKILL, for those that
-/// a defect of the process itself raises, and for the real-time ones.
-const ENDING: [libc::c_int; 12] = [
+/// a fault of the processor raises, and for the real-time ones.
+const ENDING: [libc::c_int; 13] = [
     libc::SIGINT,
     libc::SIGTERM,
     libc::SIGHUP,
@@ -26,11 +26,17 @@ const ENDING: [libc::c_int; 12] = [
     libc::SIGPROF,
     libc::SIGIO,
     libc::SIGPWR,
+    libc::SIGABRT,
     libc::SIGALRM,
 ];
 
 fn caught() -> impl Iterator<Item = libc::c_int> {
-    ENDING.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX())
+    // A number that some processors don't have; nothing in the kernel sends it.
+    #[cfg(not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64")))]
+    let more = [libc::SIGSTKFLT];
+    #[cfg(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64"))]
+    let more = [];
+    ENDING.into_iter().chain(more).chain(libc::SIGRTMIN()..=libc::SIGRTMAX())
 }
 
 /// The signal that came; 0 for none.

@@ -327,6 +327,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_cut_off_meanwhile_is_no_success() {
+        each_form("truncated", |path| {
+            let (mut recorder, _) = Recorder::append(path).expect("opened");
+            for second in 1..50 {
+                recorder.write_all(line(second).as_bytes()).expect("written");
+            }
+            recorder.save().expect("saved");
+            std::fs::OpenOptions::new().write(true).truncate(true).open(path).expect("cut");
+            assert_eq!(recorder.save().expect_err("cut").kind(), std::io::ErrorKind::InvalidData);
+        });
+    }
+
+    #[test]
     fn a_file_that_is_moved_meanwhile_is_told() {
         each_form("moved", |path| {
             let (mut recorder, _) = Recorder::append(path).expect("opened");

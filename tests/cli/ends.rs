@@ -41,6 +41,8 @@ fn ending_signals() -> impl Iterator<Item = i32> {
         Signal::SIGPROF,
         Signal::SIGIO,
         Signal::SIGPWR,
+        Signal::SIGSTKFLT,
+        Signal::SIGABRT,
         Signal::SIGALRM,
     ]
     .map(|signal| signal as i32)

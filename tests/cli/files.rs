@@ -160,6 +160,35 @@ fn a_picture_does_not_replace_a_mocks_state() {
 }
 
 #[test]
+fn a_picture_does_not_replace_what_is_printed() {
+    let folder = Folder::new("printed");
+    let picture = folder.file("p.svg");
+    for command in ["monitor --json --count 3", "stability --count 20"] {
+        let output = fs::File::create(&picture).expect("made");
+        let mut command_line = program();
+        command_line.args(command.split(' ')).args(["--plot", &picture, MOCK]);
+        let failed = run(command_line.stdout(Stdio::from(output)));
+        assert_eq!(failed.status, Some(2), "{failed:?}");
+        assert!(failed.stderr.contains("is the same file"), "{failed:?}");
+    }
+}
+
+#[test]
+fn a_log_is_neither_the_state_nor_a_recording() {
+    let folder = Folder::new("log");
+    let (state, recording) = (folder.file("state"), folder.file("r.jsonl"));
+    let mock = format!("mock:igb,state={state}");
+    ptpctl(&format!("set @5 {mock}")).done();
+    let before = fs::read(&state).expect("read");
+    ptpctl(&format!("get {mock},log={state}")).failed(1, "it is the mock's state, too");
+    assert_eq!(fs::read(&state).expect("read"), before);
+    ptpctl(&format!("record --count 3 {recording} {MOCK},log={recording}"))
+        .failed(2, "a mock's state or log");
+    ptpctl(&format!("record --count 3 {state} {mock}")).failed(2, "a mock's state or log");
+    assert_eq!(fs::read(&state).expect("read"), before);
+}
+
+#[test]
 fn a_recording_that_is_removed_meanwhile_is_no_success() {
     let folder = Folder::new("removed");
     let recording = folder.file("r.jsonl");

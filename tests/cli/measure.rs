@@ -265,6 +265,25 @@ fn a_mask_is_not_shown_where_offsets_are_left_out() {
 }
 
 #[test]
+fn a_mask_is_not_shown_where_a_file_cannot_be_read_whole() {
+    let offsets = (0..WHOLE).map(|place| Some(i64::from(place % 2 == 0)));
+    let file = recording("damaged", offsets);
+    let whole = std::fs::read_to_string(&file.0).expect("read");
+    let damage: [fn(&str) -> String; 3] = [
+        |text| text.replacen("\"offset_ns\":1,", "\"offset_ns\":1e3,", 1),
+        |text| text.to_owned() + "garbage\n",
+        |text| text.trim_end_matches("}\n").to_owned(),
+    ];
+    for damage in damage {
+        std::fs::write(&file.0, damage(&whole)).expect("written");
+        let path = file.0.display();
+        let run = ptpctl(&format!("stability --json --mask g8262-option1 --from {path}"));
+        assert_eq!(run.status, Some(4), "{run:?}");
+        assert!(run.stdout.contains("parts of the file can't be read"), "{}", run.stdout);
+    }
+}
+
+#[test]
 fn a_mask_is_not_shown_by_less_than_its_range() {
     let (status, results) =
         judged("g8262-option1", &recording("short", vec![Some(0); 500].into_iter()));

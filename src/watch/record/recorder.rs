@@ -18,6 +18,8 @@ pub(crate) struct Recorder {
     path: PathBuf,
     /// The file itself, where it is a regular one that has names.
     file: Option<File>,
+    /// How long it was when it was looked at last.
+    length: u64,
     /// What the file was before it was restored: it stays locked, for who has it open already.
     _before: Option<File>,
 }
@@ -65,6 +67,7 @@ impl Recorder {
             path: path.to_owned(),
             // Some file systems don't count names.
             file: file.filter(|file| file.metadata().is_ok_and(|found| found.nlink() > 0)),
+            length: 0,
             _before: before,
         };
         if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
@@ -106,10 +109,12 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// What writing answers; `NotFound` where the file was removed, so that nobody could read it.
+    /// What writing answers; `NotFound` where the file was removed, so that nobody could read it,
+    /// and `InvalidData` where others have cut it off.
     pub(crate) fn save(&mut self) -> io::Result<()> {
         self.to.flush()?;
-        check_there(self.file.as_ref())
+        self.length = check_there(self.file.as_ref(), self.length)?;
+        Ok(())
     }
 
     /// Ends the file. Answers whether its name leads to it still: it may have been moved.
@@ -118,21 +123,26 @@ impl Recorder {
     ///
     /// As [`Recorder::save`].
     pub(crate) fn finish(self) -> io::Result<bool> {
-        let Self { to, path, file, .. } = self;
+        let Self { to, path, file, length, .. } = self;
         to.finish()?;
-        check_there(file.as_ref())?;
+        check_there(file.as_ref(), length)?;
         file.map_or(Ok(true), |file| names(&path, &file))
     }
 }
 
-fn check_there(file: Option<&File>) -> io::Result<()> {
-    match file {
-        Some(file) if file.metadata()?.nlink() == 0 => {
-            let why = "it was removed meanwhile, and what was written to it is lost";
-            Err(io::Error::new(io::ErrorKind::NotFound, why))
-        }
-        _ => Ok(()),
+/// Looks whether all is there that was there before; answers how long the file is.
+fn check_there(file: Option<&File>, length: u64) -> io::Result<u64> {
+    let Some(file) = file else { return Ok(0) };
+    let found = file.metadata()?;
+    if found.nlink() == 0 {
+        let why = "it was removed meanwhile, and what was written to it is lost";
+        return Err(io::Error::new(io::ErrorKind::NotFound, why));
     }
+    if found.len() < length {
+        let why = "it was cut off meanwhile, and what was written to it before is lost";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    Ok(found.len())
 }
 
 /// Whether a path leads to this file.
@@ -284,7 +294,7 @@ fn restore(file: &File, path: &Path, form: Form) -> io::Result<Option<File>> {
         new.take_its_place()
     })();
     match written {
-        Err(error) if is_refused(&error) => Ok(None),
+        Err(error) if is_refused(&error) || error.kind() == io::ErrorKind::InvalidInput => Ok(None),
         written => written.map(Some),
     }
 }
