@@ -64,8 +64,9 @@ pub fn record(bytes: &[u8]) {
             let _ = deviations(kind, &series.offsets, series.distance, &factors);
         }
         let _ = trend(&series.offsets, series.distance);
+        let all: Vec<i64> = points.iter().map(|point| point.offset.nanoseconds()).collect();
         for mask in &MASKS {
-            let _ = mask.judge(&series);
+            let _ = mask.judge(&series, &all);
         }
     }
 }

@@ -78,9 +78,9 @@ fn arguments(command: clap::Command) -> clap::Command {
              before on that channel. Events from before the start are dropped. Where the \
              intervals show that events are missing in between (a reader that is too slow loses \
              the oldest without a sign), the line says how many.\n\nAt the end, also after \
-             Ctrl-C, SIGTERM, SIGHUP, a closed pipe or an error, what was switched on is switched off \
-             again, and a pin gets its function back. Where several watch one channel, the last one to \
-             end does that. (A periodic output that was on that pin has \
+             Ctrl-C, SIGTERM or another signal, a closed pipe or an error, what was switched on is \
+             switched off again, and a pin gets its function back. Where several watch one \
+             channel, the last one to end does that. (A periodic output that was on that pin has \
              been switched off by the kernel and stays off.)\n\nOther programs can have other \
              channels switched on; --only keeps their events away. Without --count and --duration \
              it goes on until it is stopped. When nothing came at all in --duration, or for \
@@ -173,8 +173,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
 }
 
-/// What a watch leaves on if it is killed: its channel, its pin, and the pins of others that watch the
-/// channel already, for whom the last of all puts them back.
+/// What a watch leaves on if it is killed: its channel, its pin, and the pins of others that watch
+/// the channel already, for whom the last of all puts them back.
 fn would_leave(
     phc: &Phc,
     own: &Entry,

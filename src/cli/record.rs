@@ -43,10 +43,9 @@ fn arguments(command: clap::Command) -> clap::Command {
              JSON objects of monitor --json, which ptpctl-json(7) describes. What is in FILE \
              stays, so that a recording can be gone on with, by one record at a time; two files \
              can be put together with cat, compressed ones as well.\n\nWhat was measured is in the \
-             file within a second (compressed as .zst within ten), and on the disk when the system writes \
-             it there. Where the end of \
-             a file was cut off, as by a loss of power, or a part of it is damaged, what can be read \
-             is kept and read. It ends with --count, --duration, Ctrl-C or SIGTERM.",
+             file within a second (compressed as .zst within ten), and on the disk when the system \
+             writes it there. Where the end of a file was cut off, as by a loss of power, or a part \
+             of it is damaged, what can be read is kept and read. It ends with --count, --duration, Ctrl-C or SIGTERM.",
         )
         .after_help(
             "Examples:\n  \

@@ -126,7 +126,8 @@ impl Phc {
                 if second > i64::MAX.into() {
                     return invalid(format!(
                         "the start {start} and a period go beyond 64 bits of nanoseconds, which end \
-                         in the year 2262: a driver would wrap it and start at once (is it in seconds?)"
+                         in the year 2262: a driver would wrap it and start at once (is it in \
+                         seconds?)"
                     ));
                 }
             }
