@@ -250,14 +250,15 @@ pub struct Difference {
 /// The first clock's offset at the moment of the second's, between an estimate of the first
 /// before and one after, minus the second's. The bounds add up.
 ///
-/// `None` where the difference doesn't fit 64 bits of nanoseconds.
+/// `None` where the difference doesn't fit 64 bits of nanoseconds, or the moments are so far apart
+/// that 128 bits don't do on the way.
 pub fn difference(before: &Estimate, second: &Estimate, after: &Estimate) -> Option<Difference> {
     let (from, to) = (before.offset.nanoseconds(), after.offset.nanoseconds());
-    let span = after.at - before.at;
-    let gone = (second.at - before.at).clamp(0, span.max(0));
-    let moved = i128::from(to) - i128::from(from);
+    let span = after.at.checked_sub(before.at)?;
+    let gone = second.at.checked_sub(before.at)?.clamp(0, span.max(0));
+    let moved = (i128::from(to) - i128::from(from)).checked_mul(gone)?;
     let (share, rounded) = match span {
-        1.. => ((moved * gone).div_euclid(span), i64::from((moved * gone) % span != 0)),
+        1.. => (moved.div_euclid(span), i64::from(moved % span != 0)),
         _ => (0, 0),
     };
     let first = i128::from(from) + share;
@@ -266,9 +267,9 @@ pub fn difference(before: &Estimate, second: &Estimate, after: &Estimate) -> Opt
     Some(Difference {
         offset: Offset::from_nanoseconds(offset),
         bound: Offset::from_nanoseconds(bound.checked_add(second.bound.nanoseconds())?),
-        pace: first_pace(before, after).zip(second.pace).map(|(first, second)| Pace {
-            micro_ppb: first.micro_ppb - second.micro_ppb,
-            bound: first.bound + second.bound,
+        pace: first_pace(before, after).zip(second.pace).and_then(|(first, second)| {
+            let micro_ppb = first.micro_ppb.checked_sub(second.micro_ppb)?;
+            Some(Pace { micro_ppb, bound: first.bound.checked_add(second.bound)? })
         }),
     })
 }
@@ -276,7 +277,7 @@ pub fn difference(before: &Estimate, second: &Estimate, after: &Estimate) -> Opt
 /// The pace of a clock between two estimates of it: the best of what either tells, and of how far
 /// the offset has moved from one to the other.
 fn first_pace(before: &Estimate, after: &Estimate) -> Option<Pace> {
-    let span = after.at - before.at;
+    let span = after.at.checked_sub(before.at)?;
     let per = |nanoseconds: i64| i128::from(nanoseconds).checked_mul(1_000_000_000_000_000);
     let between = (span > 0).then(|| {
         let moved = after.offset.nanoseconds().checked_sub(before.offset.nanoseconds())?;
@@ -369,5 +370,18 @@ mod tests {
             let error = estimate.offset.nanoseconds().abs_diff(truth);
             proptest::prop_assert!(error <= estimate.bound.nanoseconds().unsigned_abs());
         }
+    }
+
+    #[test]
+    fn estimates_that_are_farther_apart_than_any_clocks_have_no_difference() {
+        let estimate = |offset, at| Estimate {
+            offset: Offset::from_nanoseconds(offset),
+            at,
+            ..estimate(&[sample(0, 0, 0), sample(10, 10, 10)]).expect("one")
+        };
+        let (early, late) = (estimate(i64::MIN, i128::MIN), estimate(i64::MAX, i128::MAX));
+        assert_eq!(difference(&early, &late, &late), None);
+        let (early, late) = (estimate(i64::MIN, -(1 << 93)), estimate(i64::MAX, 1 << 93));
+        assert_eq!(difference(&early, &late, &late), None);
     }
 }

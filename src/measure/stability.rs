@@ -111,7 +111,10 @@ pub fn spread(most: usize, a_decade: u32) -> Vec<usize> {
     let mut next = 1_usize;
     while next <= most {
         factors.push(next);
-        next = (next + 1).max(rounded(float(next), step));
+        match next.checked_add(1) {
+            Some(least) => next = least.max(rounded(float(next), step)),
+            None => break,
+        }
     }
     factors
 }
@@ -417,5 +420,7 @@ mod tests {
                 .is_some_and(|t| t.frequency_ppb.is_finite())
         );
         assert!(trend(&[1, 2, 3], 0).is_none());
+        assert_eq!(spread(usize::MAX, 10).last(), Some(&usize::MAX));
+        assert_eq!(spread(100, 0), [1], "none a decade");
     }
 }

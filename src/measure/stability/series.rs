@@ -44,8 +44,12 @@ const FARTHEST: i64 = 1 << 60;
 /// tenth of all: where more are missing a gap ends a stretch. Of two that fall on one place the
 /// first counts.
 ///
-/// `None` where no stretch has two points.
+/// `None` where no stretch has two points, and where one was measured more than 2^90 ns from 1970:
+/// no clock shows that.
 pub fn series(points: &[Point]) -> Option<Series> {
+    if points.iter().any(|point| point.at.unsigned_abs() > 1 << 90) {
+        return None;
+    }
     let usual = usual_distance(points)?;
     let longest = |gap| longest_stretch(points, usual, gap);
     let with_gaps = longest(LONGEST_GAP);
@@ -289,6 +293,15 @@ mod tests {
     fn a_clock_that_is_set_back_begins_a_new_stretch() {
         let all: Vec<_> = (0..20).map(|n| (n % 10 * 1_000, 0)).collect();
         assert_eq!(series(&points(&all)).expect("one").offsets.len(), 10);
+    }
+
+    #[test]
+    fn moments_that_no_clock_shows_are_no_series() {
+        let most = 1_i128 << 90;
+        assert_eq!(series(&points(&[(i128::MIN, 0), (i128::MAX, 0), (0, 0)])), None);
+        assert_eq!(series(&points(&[(0, 0), (most + 1, 0)])), None);
+        // The farthest that are taken don't overflow.
+        let _ = series(&points(&[(-most, i64::MIN), (0, i64::MAX), (most, 0), (most, 5)]));
     }
 
     #[test]

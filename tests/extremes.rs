@@ -1,0 +1,87 @@
+//! What the library makes of the largest values: an answer or none, never a panic or an overflow,
+//! whose checks are on in these tests.
+
+#![cfg(feature = "stability")]
+#![expect(clippy::expect_used, reason = "a test that can't run has failed")]
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use ptpctl::measure::stability::{MASKS, Point, low_pass, series, trend};
+use ptpctl::measure::{Estimator, Gaps, difference, estimate};
+use ptpctl::phc::Sample;
+use ptpctl::{Frequency, Offset, Timestamp, Unknown};
+
+/// Numbers at the ends of their range, around what clocks show, and any others.
+fn numbers() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        Just(i64::MIN),
+        Just(i64::MAX),
+        Just(i64::MAX / 1_000_000_000),
+        -5_i64..5,
+        1_700_000_000_i64..1_700_000_005,
+        any::<i64>(),
+    ]
+}
+
+fn times() -> impl Strategy<Value = Timestamp<Unknown>> {
+    (numbers(), 0_u32..1_000_000_000)
+        .prop_map(|(seconds, part)| Timestamp::new(seconds, part).expect("in range"))
+}
+
+fn samples() -> impl Strategy<Value = Vec<Sample>> {
+    let sample = (times(), times(), times());
+    vec(sample.prop_map(|(before, phc, after)| Sample { before, phc, after }), 1..8)
+}
+
+proptest! {
+    #[test]
+    fn of_samples(first in samples(), second in samples(), third in samples()) {
+        let mut estimator = Estimator::default();
+        for sample in &first {
+            estimator.add(*sample);
+        }
+        let all = [estimator.estimate(), estimate(&second), estimate(&third)];
+        for one in all.iter().flatten() {
+            let _ = one.asymmetry();
+            let _ = one.pace.map(|pace| (pace.ppb(), pace.bound_ppb()));
+        }
+        if let [Some(before), Some(other), Some(after)] = &all {
+            let _ = difference(before, other, after);
+        }
+    }
+
+    #[test]
+    fn of_offsets(points in vec((numbers(), numbers(), any::<bool>()), 0..30)) {
+        let point = |&(at, offset, stepped): &(i64, i64, bool)| Point {
+            at: i128::from(at) * 1_000_000_000,
+            offset: Offset::from_nanoseconds(offset),
+            stepped,
+        };
+        let points: Vec<_> = points.iter().map(point).collect();
+        let all: Vec<_> = points.iter().map(|point| point.offset.nanoseconds()).collect();
+        if let Some(series) = series(&points) {
+            let _ = low_pass(&series);
+            let _ = trend(&series.offsets, series.distance);
+            for mask in &MASKS {
+                let _ = mask.judge(&series, &all);
+            }
+        }
+    }
+
+    #[test]
+    fn of_times(one in times(), other in times(), number in numbers()) {
+        let offset = Offset::from_nanoseconds(number);
+        let _ = (one.since(other), one.plus(offset), one.to_string());
+        let _ = (offset.seconds_and_nanoseconds(), offset.to_string());
+        let frequency = Frequency::from_scaled_ppm(number);
+        let _ = (frequency.ppb(), frequency.ppm(), frequency.kernel_ppb(), frequency.to_string());
+    }
+
+    #[test]
+    fn of_events(times: Vec<i128>) {
+        let mut gaps = Gaps::default();
+        for time in times {
+            gaps.next(time);
+        }
+    }
+}
