@@ -128,6 +128,11 @@ impl Identity {
         }
     }
 
+    /// Whether a path leads to it; one that can't be followed doesn't.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        Self::of(path).is_ok_and(|other| other == *self)
+    }
+
     pub(crate) fn of_found(found: &Metadata) -> Self {
         Self::There(found.dev(), found.ino())
     }

@@ -19,7 +19,7 @@ pub use config::Config;
 pub use fault::faults;
 pub use linux::{Feature, Linux};
 
-use crate::files;
+use crate::files::{self, Identity};
 use crate::kernel::{self, uapi::ptp_pin_desc};
 use chip::{Chip, Output, Signal, Source};
 use fault::Fault;
@@ -221,8 +221,8 @@ impl Drop for Mock {
 }
 
 fn is_one_file(one: &Path, other: Option<&PathBuf>) -> bool {
-    let identity = |path: &Path| files::Identity::of(path).ok();
-    other.is_some_and(|other| identity(one).is_some() && identity(one) == identity(other))
+    let identity = Identity::of(one);
+    other.is_some_and(|other| identity.is_ok_and(|identity| identity.is_at(other)))
 }
 
 /// The failures that are still to come when a clock has been opened.

@@ -50,7 +50,7 @@ pub(super) fn target(context: &Context<'_>) -> Result<Option<Target>, Failure> {
     };
     let others = context.other_files();
     let identity = check(&path).map_err(|why| cant_draw(&path, &why))?;
-    if let Some(other) = others.iter().find(|other| is(other, &identity)) {
+    if let Some(other) = others.iter().find(|other| identity.is_at(other)) {
         return Err(would_replace(&path, other));
     }
     Ok(Some(Target::File { path, form, others }))
@@ -66,10 +66,6 @@ fn would_replace(path: &Path, other: &Path) -> Failure {
         path.display(),
         other.display()
     ))
-}
-
-fn is(path: &Path, identity: &Identity) -> bool {
-    Identity::of(path).is_ok_and(|other| other == *identity)
 }
 
 /// A picture that can't be drawn is told before it is measured, not after a night. Answers which
@@ -136,7 +132,7 @@ fn write(path: &Path, others: &[PathBuf], bytes: &[u8]) -> Result<(), Failure> {
     let found = file.metadata().map_err(failed)?;
     // Since it was looked at, a link may have come there.
     let identity = Identity::of_found(&found);
-    if let Some(other) = others.iter().find(|other| is(other, &identity)) {
+    if let Some(other) = others.iter().find(|other| identity.is_at(other)) {
         return Err(would_replace(path, other));
     }
     if found.is_file() {

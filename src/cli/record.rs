@@ -129,14 +129,13 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 /// Refuses a recording that is a mock's state or its log.
 fn check_mocks(context: &Context<'_>, path: &Path) -> Result<(), Failure> {
     let Ok(identity) = Identity::of(path) else { return Ok(()) };
-    let same = |other: &PathBuf| Identity::of(other).is_ok_and(|other| other == identity);
-    match context.files_of_clocks().into_iter().find(same) {
-        Some(_) => {
-            let name = path.display();
-            Err(Failure::Usage(format!("'{name}' is a mock's state or log: name another file")))
-        }
-        None => Ok(()),
+    if context.files_of_clocks().iter().any(|other| identity.is_at(other)) {
+        let name = path.display();
+        return Err(Failure::Usage(format!(
+            "'{name}' is a mock's state or log: name another file"
+        )));
     }
+    Ok(())
 }
 
 /// Whether a clock was named where the file belongs.
