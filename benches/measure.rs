@@ -10,10 +10,9 @@
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use ptpctl::Timestamp;
 use ptpctl::measure::stability::{Kind, deviations, octaves};
 use ptpctl::measure::{Estimator, stability};
-use ptpctl::phc::Sample;
+use ptpctl::{Sample, Scale, Timestamp};
 use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,11 +43,14 @@ fn noise(most: i64) -> impl FnMut() -> i64 {
     }
 }
 
+fn at<S: Scale>(time: i128) -> Timestamp<S> {
+    Timestamp::from_total_nanoseconds(time).expect("in range")
+}
+
 /// Samples as a card gives them: 600 ns each way, and up to so much more.
 fn samples(number: usize, jitter: i64) -> Vec<Sample> {
     let mut noise = noise(jitter);
     let mut now = 1_700_000_000_000_000_000_i128;
-    let at = |time| Timestamp::from_total_nanoseconds(time).expect("in range");
     let sample = |_| {
         let (there, back) = (600 + i128::from(noise()), 600 + i128::from(noise()));
         let before = now;

@@ -3,6 +3,7 @@
 mod adjfreq;
 mod adjphase;
 mod adjtime;
+mod advice;
 mod arguments;
 mod caps;
 mod completions;

@@ -129,6 +129,7 @@ impl Identity {
     }
 
     /// Whether a path leads to it; one that can't be followed doesn't.
+    #[cfg(feature = "mock")]
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         Self::of(path).is_ok_and(|other| other == *self)
     }

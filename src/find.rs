@@ -68,7 +68,7 @@ fn open_mock(name: &str, config: &crate::mock::Config, access: Access) -> Result
         Err(MockError::Open(errno)) => Err(FindError::Clock(Error::Call {
             asked: "open the clock".into(),
             name: crate::phc::DeviceName { device: name.to_owned(), clock_name: None },
-            call: "open",
+            call: crate::kernel::Call::Open,
             errno,
         })),
         Err(error) => Err(error.into()),

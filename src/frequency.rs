@@ -51,13 +51,26 @@ impl Frequency {
         divide_to_nearest(i128::from(self.0) * 1_000_000_000, 65_536)
     }
 
+    /// Parts per billion.
+    #[expect(clippy::cast_precision_loss, clippy::float_arithmetic, reason = "for programs")]
+    pub fn ppb(self) -> f64 {
+        self.micro_ppb() as f64 / 1e6
+    }
+
+    /// Parts per million.
+    #[expect(clippy::cast_precision_loss, clippy::float_arithmetic, reason = "for programs")]
+    pub fn ppm(self) -> f64 {
+        self.micro_ppb() as f64 / 1e9
+    }
+
     /// Parts per billion, written with six decimals at most.
-    pub fn ppb(self) -> String {
+    pub(crate) fn ppb_text(self) -> String {
         fixed(self.micro_ppb(), 6)
     }
 
     /// Parts per million, written with nine decimals at most.
-    pub fn ppm(self) -> String {
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn ppm_text(self) -> String {
         fixed(self.micro_ppb(), 9)
     }
 }
@@ -110,7 +123,7 @@ impl fmt::Display for Frequency {
     /// Writes parts per billion with six decimals at most. With `+`, positive ones carry a sign.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if f.sign_plus() && self.0 > 0 { "+" } else { "" };
-        write!(f, "{sign}{} ppb", self.ppb())
+        write!(f, "{sign}{} ppb", self.ppb_text())
     }
 }
 
@@ -159,8 +172,8 @@ mod tests {
 
     #[test]
     fn ppb_and_ppm_print_exactly_enough_to_tell_steps_apart() {
-        assert_eq!(Frequency(1).ppb(), "0.015259");
-        assert_eq!(Frequency(-1).ppm(), "-0.000015259");
+        assert_eq!(Frequency(1).ppb_text(), "0.015259");
+        assert_eq!(Frequency(-1).ppm_text(), "-0.000015259");
         assert_eq!(Frequency(65_536).to_string(), "1000 ppb");
         assert_eq!(format!("{:+}", Frequency(65_536)), "+1000 ppb");
     }
@@ -169,8 +182,8 @@ mod tests {
         #[test]
         fn what_is_printed_is_read_back(steps in -(1_i64 << 46)..(1_i64 << 46)) {
             let frequency = Frequency(steps);
-            proptest::prop_assert_eq!(format!("{}ppb", frequency.ppb()).parse(), Ok(frequency));
-            proptest::prop_assert_eq!(format!("{}ppm", frequency.ppm()).parse(), Ok(frequency));
+            proptest::prop_assert_eq!(format!("{}ppb", frequency.ppb_text()).parse(), Ok(frequency));
+            proptest::prop_assert_eq!(format!("{}ppm", frequency.ppm_text()).parse(), Ok(frequency));
         }
     }
 }

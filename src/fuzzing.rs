@@ -2,13 +2,13 @@
 
 use crate::kernel::uapi::{self, *};
 use crate::kernel::{Calls, Result, Version, Wait};
-use crate::measure::Gaps;
 use crate::measure::stability::{Kind, MASKS, Point, deviations, octaves, series, trend};
+use crate::measure::{Gaps, Statistics};
 use crate::phc::EventKind;
-use crate::report::live::{self, View};
+use crate::report::live::View;
 use crate::report::plot;
 use crate::report::terminal::Key;
-use crate::watch::Reader;
+use crate::watch::record::Reader;
 use crate::{Frequency, Offset, Phc};
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -23,7 +23,7 @@ pub fn people(text: &str) {
         assert_eq!(printed.parse(), Ok(offset), "what is printed is read again");
     }
     if let Ok(frequency) = text.parse::<Frequency>() {
-        let again = format!("{}ppb", frequency.ppb()).parse::<Frequency>();
+        let again = format!("{}ppb", frequency.ppb_text()).parse::<Frequency>();
         assert_eq!(again, Ok(frequency), "what is printed is read again");
     }
     crate::cli::read_everything(text);
@@ -47,12 +47,25 @@ pub fn record(bytes: &[u8]) {
     picture.begin("a");
     view.begin("a".into(), Some(Duration::from_millis(1)));
     let mut points = Vec::new();
-    while let Ok(Some(line)) = reader.next() {
-        view.add(0, live::Point::of(line.at, &line.outcome));
-        picture.add(0, line.at, &line.outcome);
-        let Ok(one) = line.outcome else { continue };
-        points.push(Point { at: line.at, offset: one.offset, stepped: one.stepped });
+    let mut statistics = Statistics::default();
+    while let Ok(Some(reading)) = reader.read() {
+        view.take(0, &reading);
+        picture.take(0, &reading);
+        reading.enter(&mut statistics);
+        let Some(one) = reading.outcome.measured() else { continue };
+        let at = reading.at.total_nanoseconds();
+        points.push(Point { at, offset: one.offset, stepped: one.stepped });
+        // What is written is read again.
+        let mut line = Vec::new();
+        crate::watch::record::write(&mut line, &reading, true).expect("written");
+        let again = Reader::of(std::io::Cursor::new(line)).expect("opened").read();
+        let again = again.expect("read").expect("a reading");
+        assert_eq!(
+            (again.at, again.outcome.measured().map(|one| one.offset)),
+            (reading.at, Some(one.offset))
+        );
     }
+    let _ = (statistics.mean(), statistics.deviation(), statistics.rate());
     for _ in 0..3 {
         let _ = view.draw(80, 24).lines(true);
         view.press(Key::Character('-'), 136);

@@ -6,6 +6,7 @@
 //!
 //! This is the only room with `unsafe`, with an ioctl number, with a file descriptor.
 
+mod call;
 mod clock;
 mod device;
 mod ethtool;
@@ -19,6 +20,7 @@ mod standard_output;
 mod system;
 pub mod uapi;
 
+pub use call::{Call, NoSuchCall};
 pub use device::Device;
 pub(crate) use device::{CLASS, phc_major};
 pub use ethtool::{PhcOfInterface, phc_of_interface};
@@ -31,7 +33,7 @@ pub use signals::{Interruptible, Signals, ignore_file_size_limit, notice_going_o
 pub use standard_output::standard_output_was_closed;
 pub use system::{system_adjtime, system_gettime};
 
-use nix::errno::Errno;
+pub use nix::errno::Errno;
 use nix::poll::PollFd;
 use std::time::Duration;
 use uapi::{

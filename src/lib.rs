@@ -26,29 +26,36 @@
 #[doc(hidden)]
 pub mod cli;
 mod decimal;
-#[cfg(feature = "mock")]
+#[cfg(any(feature = "mock", feature = "recordings"))]
 mod files;
 pub mod find;
 mod frequency;
 #[cfg(all(fuzzing, feature = "cli"))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "recordings")]
+mod json;
 pub mod kernel;
 pub mod measure;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod offset;
 pub mod phc;
+#[cfg(feature = "recordings")]
+mod printable;
+mod rate;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]
 mod rfc3339;
+mod sample;
 pub mod selftest;
 mod timestamp;
-#[cfg(feature = "cli")]
-mod watch;
+pub mod watch;
 
 pub use frequency::Frequency;
 pub use offset::{Offset, ParseQuantityError};
 pub use phc::{Error, Phc};
-pub use timestamp::{Scale, Tai, TaiOffset, Timestamp, Unknown, Utc};
+pub use rate::{Rate, RateInterval};
+pub use sample::Sample;
+pub use timestamp::{FittingScale, Scale, System, Tai, TaiOffset, Timestamp, Unknown, Utc};

@@ -4,6 +4,7 @@
 //! that runs, phase control that acts, outputs that can be wired to inputs. The sources are
 //! `drivers/ptp/ptp_chardev.c`, `ptp_clock.c` and `ptp_sysfs.c` of Linux.
 
+mod bus;
 mod chip;
 mod config;
 mod core;
@@ -19,12 +20,14 @@ pub use config::Config;
 pub use fault::faults;
 pub use linux::{Feature, Linux};
 
+use crate::Offset;
 use crate::files::{self, Identity};
-use crate::kernel::{self, uapi::ptp_pin_desc};
+use crate::kernel::{self, Call, uapi::ptp_pin_desc};
+use bus::{Limit, Way};
 use chip::{Chip, Output, Signal, Source};
 use fault::Fault;
 use nix::errno::Errno;
-use oscillator::{Oscillator, Random};
+use oscillator::{Oscillator, Random, Wandered};
 use queue::Queue;
 use state::StateFile;
 use std::collections::BTreeMap;
@@ -34,36 +37,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::Time;
-
-/// The names of the calls, for [`Mock::fail_next`] and the setting `fail`.
-pub const CALLS: [&str; 26] = [
-    "clock_gettime",
-    "clock_settime",
-    "clock_adjtime",
-    "clock_getres",
-    "getcaps",
-    "extts_request",
-    "perout_request",
-    "enable_pps",
-    "sys_offset",
-    "sys_offset_extended",
-    "sys_offset_precise",
-    "pin_getfunc",
-    "pin_setfunc",
-    "mask_clear_all",
-    "mask_en_single",
-    "sys_offset_precise_cycles",
-    "sys_offset_extended_cycles",
-    "read",
-    "wait",
-    "attribute",
-    "set_attribute",
-    "virtual_clocks",
-    "system_gettime",
-    "system_nanosleep",
-    "system_adjtime",
-    "open",
-];
 
 /// One open handle of a mock clock. Dropping it closes the handle.
 pub struct Mock {
@@ -75,10 +48,20 @@ pub struct Mock {
 /// A failure that was ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Failure {
-    call: String,
-    /// How many calls of this name go well first.
-    after: u32,
+    call: Call,
     errno: Errno,
+    when: When,
+}
+
+/// Which calls fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// The one after so many that go well; then it is over.
+    Once(u32),
+    /// Every so many, the last of them; so many went well since.
+    Every(u32, u32),
+    /// So many of a million, at random.
+    Random(u32),
 }
 
 /// A mock clock and all around it.
@@ -97,6 +80,8 @@ struct World {
     /// How many readings there were, and events: some faults come now and then.
     readings: u32,
     events: u32,
+    /// How often the clock may be read.
+    limit: Option<Limit>,
     /// An event that comes after the next.
     held: Option<kernel::uapi::ExttsEvent>,
     failures: Vec<Failure>,
@@ -122,7 +107,8 @@ impl Mock {
     ///
     /// [`MockError`] where the state file can't be used or the profile may not be written.
     pub fn open(config: &Config, write: bool) -> Result<Self, MockError> {
-        let fails = |failure: &&Failure| failure.call == "open" && failure.after == 0;
+        let fails =
+            |failure: &&Failure| failure.call == Call::Open && failure.when == When::Once(0);
         if let Some(failure) = config.fail.iter().find(fails) {
             return Err(MockError::Open(failure.errno));
         }
@@ -148,9 +134,9 @@ impl Mock {
         Self { world: Arc::clone(&self.world), handle, write }
     }
 
-    /// Has the next call of this name fail; see [`CALLS`].
-    pub fn fail_next(&self, call: &str, errno: Errno) {
-        self.lock().failures.push(Failure { call: call.to_owned(), after: 0, errno });
+    /// Has the next call of this method fail.
+    pub fn fail_next(&self, call: Call, errno: Errno) {
+        self.lock().failures.push(Failure { call, errno, when: When::Once(0) });
     }
 
     /// Takes the clock away: whatever is called from now on answers `ENODEV`.
@@ -225,11 +211,31 @@ fn is_one_file(one: &Path, other: Option<&PathBuf>) -> bool {
     other.is_some_and(|other| identity.is_ok_and(|identity| identity.is_at(other)))
 }
 
+impl When {
+    /// Whether this call fails.
+    fn fails(&mut self, random: &mut Random) -> bool {
+        match self {
+            Self::Once(0) => true,
+            Self::Once(after) => {
+                *after -= 1;
+                false
+            }
+            Self::Every(number, passed) => {
+                *passed = (*passed + 1) % *number;
+                *passed == 0
+            }
+            Self::Random(share) => random.up_to(999_999) < i128::from(*share),
+        }
+    }
+}
+
 /// The failures that are still to come when a clock has been opened.
 fn after_the_first_open(failures: &[Failure]) -> Vec<Failure> {
     let mut failures = failures.to_vec();
-    for failure in failures.iter_mut().filter(|failure| failure.call == "open") {
-        failure.after = failure.after.saturating_sub(1);
+    for failure in failures.iter_mut().filter(|failure| failure.call == Call::Open) {
+        if let When::Once(after) = &mut failure.when {
+            *after = after.saturating_sub(1);
+        }
     }
     failures
 }
@@ -264,11 +270,17 @@ impl World {
         };
         let now = time.now();
         let fast = if config.faults.has(Fault::Fast) { 10_000 << 16 } else { 0 };
+        let after = |(by, after): (i64, Offset)| (by, i128::from(after.nanoseconds()));
         let oscillator = Oscillator {
             frequency: config.frequency.scaled_ppm() + fast,
             drift: config.drift.scaled_ppm(),
             noise: config.noise.nanoseconds(),
+            walk: config.walk.scaled_ppm(),
+            steered: config.steered.scaled_ppm(),
+            frequency_step: config.frequency_step.map(|(by, at)| after((by.scaled_ppm(), at))),
+            step: config.step.map(|(by, at)| after((by.nanoseconds(), at))),
             seed: config.seed,
+            wandered: Wandered::default(),
         };
         let first = if config.unset { 0 } else { now };
         let first = first + i128::from(config.offset.nanoseconds());
@@ -285,6 +297,7 @@ impl World {
             emitted: (now, first),
             readings: 0,
             events: 0,
+            limit: config.limit.map(|allowed| Limit::new(allowed, config.others, now)),
             held: None,
             failures: after_the_first_open(&config.fail),
             removal: None,
@@ -306,21 +319,23 @@ impl World {
     }
 
     /// Notes a call, which may have been ordered to fail.
-    fn failure(&mut self, call: &str) -> kernel::Result<()> {
+    fn failure(&mut self, call: Call) -> kernel::Result<()> {
         if let Some(log) = &mut self.log {
             // Like a disk that is full: the clock goes on.
-            let _ = writeln!(log, "{call}");
+            let _ = writeln!(log, "{}", call.method());
         }
-        let Some(found) = self.failures.iter().position(|failure| failure.call == call) else {
-            return Ok(());
-        };
-        match self.failures.get_mut(found) {
-            Some(failure) if failure.after > 0 => {
-                failure.after -= 1;
-                Ok(())
+        let mut failed = None;
+        for (place, failure) in self.failures.iter_mut().enumerate() {
+            if failure.call == call && failure.when.fails(&mut self.random) {
+                failed = Some((place, failure.errno, failure.when));
+                break;
             }
-            _ => Err(self.failures.remove(found).errno),
         }
+        let Some((place, errno, when)) = failed else { return Ok(()) };
+        if let When::Once(_) = when {
+            self.failures.remove(place);
+        }
+        Err(errno)
     }
 
     fn is_gone(&mut self) -> bool {
@@ -330,8 +345,27 @@ impl World {
 
     /// Lets the time pass that one way of a reading takes.
     fn pass_a_reading(&mut self) -> i128 {
-        let random = self.random.up_to(self.config.jitter.nanoseconds());
-        self.time.pass(i128::from(self.config.read.nanoseconds()) + random)
+        let way = Way {
+            least: self.config.read.nanoseconds(),
+            jitter: self.config.jitter.nanoseconds(),
+            shape: self.config.shape,
+            edge: self.config.edge.nanoseconds(),
+            late: self.config.late.nanoseconds(),
+        };
+        let time = way.time(&mut self.random);
+        self.time.pass(time)
+    }
+
+    /// Counts a reading, which the card may not allow.
+    fn count_a_reading(&mut self) -> kernel::Result<()> {
+        let now = self.time.now();
+        self.limit.as_mut().map_or(Ok(()), |limit| limit.take(now))
+    }
+
+    /// What the clock shows, as finely as it does.
+    fn resolved(&self, shown: i128) -> i128 {
+        let step = i128::from(self.config.resolution.nanoseconds().max(1));
+        shown.div_euclid(step) * step
     }
 
     /// Where the edges at an input channel come from.

@@ -46,6 +46,46 @@ impl Offset {
         self.0
     }
 
+    /// This offset without its sign.
+    #[must_use]
+    pub const fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
+    /// The sum, or `None` where it doesn't fit 64 bits.
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        match self.0.checked_add(other.0) {
+            Some(sum) => Some(Self(sum)),
+            None => None,
+        }
+    }
+
+    /// The difference, or `None` where it doesn't fit 64 bits.
+    pub const fn checked_sub(self, other: Self) -> Option<Self> {
+        match self.0.checked_sub(other.0) {
+            Some(difference) => Some(Self(difference)),
+            None => None,
+        }
+    }
+
+    /// The sum; the largest or smallest offset where it doesn't fit.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The difference; the largest or smallest offset where it doesn't fit.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// Half of it, rounded away from zero: what a delay leaves open.
+    #[must_use]
+    pub const fn half(self) -> Self {
+        Self(self.0 / 2 + self.0 % 2)
+    }
+
     /// Whole seconds, rounded down, and the 0…999 999 999 nanoseconds that remain: −1 ns is
     /// (−1, 999 999 999), as the kernel wants it.
     pub const fn seconds_and_nanoseconds(self) -> (i64, u32) {

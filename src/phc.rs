@@ -18,11 +18,11 @@ pub use error::{DeviceName, Error};
 pub use extts::{Edges, Event, EventKind, ExttsRequest};
 pub use perout::{Perout, PeroutLoss, PeroutStart};
 pub use pins::{Pin, PinFunction};
-pub use samples::{Method, Sample, SystemClock};
+pub use samples::{Method, SystemClock};
 pub use vclocks::VirtualClocks;
 
 use crate::kernel::uapi::{self, timespec};
-use crate::kernel::{self, Calls, Device};
+use crate::kernel::{self, Call, Calls, Device};
 use crate::{Frequency, Offset, TaiOffset, Timestamp, Unknown, Utc};
 use nix::errno::Errno;
 use std::cell::OnceCell;
@@ -57,6 +57,12 @@ pub enum Access {
     ReadWrite,
 }
 
+impl fmt::Debug for Phc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Phc").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Phc {
     /// Opens the character device at `path`.
     ///
@@ -66,7 +72,7 @@ impl Phc {
     pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
         let device = Device::open(path, access == Access::ReadWrite).map_err(|errno| {
             let name = DeviceName { device: path.display().to_string(), clock_name: None };
-            Error::Call { asked: "open the clock".into(), name, call: "open", errno }
+            Error::Call { asked: "open the clock".into(), name, call: Call::Open, errno }
         })?;
         Ok(Self::over(Box::new(device), &path.display().to_string()))
     }
@@ -85,13 +91,32 @@ impl Phc {
     /// What `open` answers; `ENODEV` where the clock has gone.
     pub fn reopen(&self, access: Access) -> Result<Self, Error> {
         let write = access == Access::ReadWrite;
-        let calls = self.call("open the clock", "open", || self.calls.reopen(write))?;
+        let calls = self.call("open the clock", Call::Open, || self.calls.reopen(write))?;
         Ok(Self { calls, name: self.name.clone(), caps: OnceCell::new() })
     }
 
     /// How the clock is called.
     pub fn name(&self) -> &DeviceName {
         &self.name
+    }
+
+    /// Reads something, and tries it again where that fails in a way that may pass, five times in some
+    /// milliseconds: a bus that was busy, a card that is read too often.
+    ///
+    /// # Errors
+    ///
+    /// The last failure.
+    pub fn patiently<T>(&self, read: impl Fn(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        for attempt in 0..4_u32 {
+            let error = match read(self) {
+                Err(error) if error.is_passing() => error,
+                answer => return answer,
+            };
+            let is_busy = error.errno() == Some(Errno::EBUSY);
+            let pause = Duration::from_millis(if is_busy { 10 } else { 1 }) * 2_u32.pow(attempt);
+            self.sleep_until(self.monotonic()?.saturating_add(pause))?;
+        }
+        read(self)
     }
 
     /// The seam below.
@@ -107,8 +132,8 @@ impl Phc {
     #[doc(alias = "clock_gettime")]
     pub fn time(&self) -> Result<Timestamp<Unknown>, Error> {
         let asked = "read the time";
-        let time = self.call(asked, "clock_gettime", || self.calls.clock_gettime())?;
-        self.timestamp(asked, "clock_gettime", time)
+        let time = self.call(asked, Call::ClockGettime, || self.calls.clock_gettime())?;
+        self.timestamp(asked, Call::ClockGettime, time)
     }
 
     /// Sets the clock's time. Wraps `clock_settime`.
@@ -124,7 +149,7 @@ impl Phc {
         self.check_time(time)?;
         let asked = format!("set the time to {time}");
         let time = timespec { tv_sec: time.seconds(), tv_nsec: time.nanoseconds().into() };
-        self.call(&asked, "clock_settime", || self.calls.clock_settime(&time))
+        self.call(&asked, Call::ClockSettime, || self.calls.clock_settime(&time))
     }
 
     /// Refuses a time that [`Phc::set_time`] refuses.
@@ -169,7 +194,7 @@ impl Phc {
         self.check_step(offset)?;
         let asked = format!("step by {offset:+}");
         let mut timex = setoffset(offset);
-        self.adjtime(&asked, "clock_adjtime(ADJ_SETOFFSET)", &mut timex)
+        self.adjtime(&asked, Call::AdjtimeStep, &mut timex)
     }
 
     /// The frequency offset dialled last, 0 at first. Wraps `clock_adjtime` without modes.
@@ -180,7 +205,7 @@ impl Phc {
     #[doc(alias = "clock_adjtime")]
     pub fn frequency(&self) -> Result<Frequency, Error> {
         let mut timex = uapi::timex();
-        self.adjtime("read the frequency", "clock_adjtime", &mut timex)?;
+        self.adjtime("read the frequency", Call::ClockAdjtime, &mut timex)?;
         Ok(Frequency::from_scaled_ppm(timex.freq))
     }
 
@@ -197,7 +222,7 @@ impl Phc {
         let mut timex = uapi::timex();
         timex.modes = libc::ADJ_FREQUENCY;
         timex.freq = frequency.scaled_ppm();
-        self.adjtime(&asked, "clock_adjtime(ADJ_FREQUENCY)", &mut timex)
+        self.adjtime(&asked, Call::AdjtimeFrequency, &mut timex)
     }
 
     /// Refuses a frequency beyond the clock's limit, rounding as the kernel does.
@@ -234,7 +259,7 @@ impl Phc {
         let mut timex = uapi::timex();
         timex.modes = libc::ADJ_OFFSET | libc::ADJ_NANO;
         timex.offset = offset.nanoseconds();
-        self.adjtime(&asked, "clock_adjtime(ADJ_OFFSET)", &mut timex)?;
+        self.adjtime(&asked, Call::AdjtimePhase, &mut timex)?;
         Ok(limit)
     }
 
@@ -283,8 +308,8 @@ impl Phc {
     pub fn system_time(&self) -> Result<Timestamp<Utc>, Error> {
         let asked = "read the system clock";
         let realtime = || self.calls.system_gettime(libc::CLOCK_REALTIME);
-        let time = self.call(asked, "clock_gettime(CLOCK_REALTIME)", realtime)?;
-        Ok(self.timestamp(asked, "clock_gettime(CLOCK_REALTIME)", time)?.assume())
+        let time = self.call(asked, Call::SystemGettime, realtime)?;
+        Ok(self.timestamp(asked, Call::SystemGettime, time)?.assume())
     }
 
     /// What one of the system's clocks shows, on the machine that this clock is in.
@@ -293,7 +318,7 @@ impl Phc {
     ///
     /// `EINVAL` for a clock that the kernel lacks, `ENODEV` for one that is switched off.
     pub fn shown_by(&self, clock: SystemClock) -> Result<Timestamp<Unknown>, Error> {
-        let (asked, call) = ("read a system clock", "clock_gettime");
+        let (asked, call) = ("read a system clock", Call::SystemGettime);
         let time = self.call(asked, call, || self.calls.system_gettime(clock.id()))?;
         self.timestamp(asked, call, time)
     }
@@ -304,7 +329,7 @@ impl Phc {
     ///
     /// None that are known.
     pub fn monotonic(&self) -> Result<Duration, Error> {
-        let (asked, call) = ("read the monotonic clock", "clock_gettime(CLOCK_MONOTONIC)");
+        let (asked, call) = ("read the monotonic clock", Call::SystemGettime);
         let time = self.call(asked, call, || self.calls.system_gettime(libc::CLOCK_MONOTONIC))?;
         let time = self.timestamp(asked, call, time)?;
         Ok(Duration::new(u64::try_from(time.seconds()).unwrap_or(0), time.nanoseconds()))
@@ -322,7 +347,7 @@ impl Phc {
             tv_sec: i64::try_from(uptime.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: uptime.subsec_nanos().into(),
         };
-        self.call(asked, "clock_nanosleep(CLOCK_MONOTONIC)", || self.calls.system_nanosleep(&until))
+        self.call(asked, Call::SystemNanosleep, || self.calls.system_nanosleep(&until))
     }
 
     /// Steps the system's UTC clock, exactly: the kernel adds the offset itself.
@@ -334,7 +359,7 @@ impl Phc {
     pub fn step_system(&self, offset: Offset) -> Result<(), Error> {
         let asked = format!("step the system clock by {offset:+}");
         let mut timex = setoffset(offset);
-        let call = "clock_adjtime(CLOCK_REALTIME, ADJ_SETOFFSET)";
+        let call = Call::SystemAdjtime;
         self.call(&asked, call, || self.calls.system_adjtime(&mut timex))
     }
 
@@ -348,6 +373,12 @@ impl Phc {
         Some(Offset::from_nanoseconds(nanoseconds))
     }
 
+    /// The driver of the device that the clock is in, where sysfs tells it: `igb`.
+    pub fn driver(&self) -> Option<String> {
+        let text = self.calls.attribute("device/uevent").ok()?;
+        text.lines().find_map(|line| line.strip_prefix("DRIVER=")).map(str::to_owned)
+    }
+
     /// TAI − UTC as the system's kernel has it, `None` where nobody set it.
     pub fn tai_offset(&self) -> Option<TaiOffset> {
         let mut timex = uapi::timex();
@@ -359,7 +390,7 @@ impl Phc {
     fn call<T>(
         &self,
         asked: impl fmt::Display,
-        call: &'static str,
+        call: Call,
         mut make: impl FnMut() -> kernel::Result<T>,
     ) -> Result<T, Error> {
         loop {
@@ -371,16 +402,11 @@ impl Phc {
         }
     }
 
-    fn adjtime(
-        &self,
-        asked: &str,
-        call: &'static str,
-        timex: &mut uapi::timex,
-    ) -> Result<(), Error> {
+    fn adjtime(&self, asked: &str, call: Call, timex: &mut uapi::timex) -> Result<(), Error> {
         self.call(asked, call, || self.calls.clock_adjtime(timex))
     }
 
-    fn failed(&self, asked: &str, call: &'static str, errno: Errno) -> Error {
+    fn failed(&self, asked: &str, call: Call, errno: Errno) -> Error {
         Error::Call { asked: asked.to_owned(), name: self.name.clone(), call, errno }
     }
 
@@ -395,7 +421,7 @@ impl Phc {
     fn timestamp(
         &self,
         asked: &str,
-        call: &'static str,
+        call: Call,
         time: timespec,
     ) -> Result<Timestamp<Unknown>, Error> {
         u32::try_from(time.tv_nsec)

@@ -7,15 +7,17 @@ pub(crate) mod json;
 pub(crate) mod ktap;
 pub(crate) mod live;
 pub(crate) mod plot;
-mod printable;
-pub(crate) mod statistics;
+pub(crate) mod rates;
 pub(crate) mod terminal;
 mod text;
+mod track;
 
-pub(crate) use printable::printable;
+pub(crate) use crate::printable::printable;
 
+use crate::json::SCHEMA;
 use crate::kernel::{Interruptible, standard_output_was_closed};
 use crate::phc::DeviceName;
+use crate::printable::printable_lines;
 use crate::{Offset, Scale, Timestamp};
 use std::io::{self, BufWriter, Stdout, Write};
 
@@ -220,6 +222,8 @@ impl Report {
 #[derive(Debug)]
 pub(crate) struct Printer {
     json: bool,
+    /// Whether a line of a stream was printed: the first one tells the version of the keys.
+    has_begun: bool,
     to: BufWriter<StandardOutput>,
 }
 
@@ -253,7 +257,11 @@ impl Write for Printer {
 
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, to: BufWriter::new(StandardOutput(Interruptible(io::stdout()))) }
+        Self {
+            json,
+            has_begun: false,
+            to: BufWriter::new(StandardOutput(Interruptible(io::stdout()))),
+        }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -275,11 +283,15 @@ impl Printer {
 
     /// Prints one line of a stream; it is seen after [`Printer::flush`].
     pub(crate) fn line(&mut self, text: &str, object: &[(&'static str, Value)]) -> io::Result<()> {
-        if self.json {
-            json::write_object(&mut self.to, object)
-        } else {
-            writeln!(self.to, "{}", printable(text))
+        if !self.json {
+            return writeln!(self.to, "{}", printable(text));
         }
+        if std::mem::replace(&mut self.has_begun, true) {
+            return json::write_object(&mut self.to, object);
+        }
+        let schema = [("schema", SCHEMA.into())];
+        let object: Vec<_> = schema.into_iter().chain(object.iter().cloned()).collect();
+        json::write_object(&mut self.to, &object)
     }
 
     /// Prints bytes as they are: a completion script.
@@ -303,7 +315,7 @@ impl Printer {
         let _ = if self.json {
             json::write_object(&mut message, object)
         } else {
-            writeln!(message, "ptpctl: {}", printable::printable_lines(text))
+            writeln!(message, "ptpctl: {}", printable_lines(text))
         };
         let _ = standard_error().write_all(&message);
     }

@@ -18,20 +18,89 @@ pub enum Tai {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unknown {}
 
+/// What a system clock shows, whichever is read: UTC, or the time since the machine's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum System {}
+
 impl Scale for Utc {}
 impl Scale for Tai {}
 impl Scale for Unknown {}
+impl Scale for System {}
 
 mod private {
     pub trait Sealed {}
     impl Sealed for super::Utc {}
     impl Sealed for super::Tai {}
     impl Sealed for super::Unknown {}
+    impl Sealed for super::System {}
 }
 
 /// TAI − UTC in seconds: 37 since 2017.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaiOffset(pub i32);
+
+impl TaiOffset {
+    /// What it is since 2017.
+    pub const SINCE_2017: Self = Self(37);
+
+    /// What remains of a clock's offset from UTC if it keeps TAI; `None` where TAI − UTC doesn't
+    /// explain it to half a second.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ptpctl::{Offset, TaiOffset};
+    ///
+    /// let rest = |offset: &str| TaiOffset::SINCE_2017.explains(offset.parse().expect("an offset"));
+    /// assert_eq!(rest("37.000000012s"), Some(Offset::from_nanoseconds(12)));
+    /// assert_eq!(rest("36s"), None);
+    /// ```
+    pub fn explains(self, offset: Offset) -> Option<Offset> {
+        let rest = offset.checked_sub(self.offset())?;
+        (rest.abs() < Offset::from_nanoseconds(500_000_000)).then_some(rest)
+    }
+
+    /// The same as an offset.
+    pub const fn offset(self) -> Offset {
+        Offset::from_nanoseconds(self.0 as i64 * 1_000_000_000)
+    }
+
+    /// The scale that a clock keeps by what it shows: UTC or TAI where that is within a second of
+    /// the system's UTC clock, else `None`.
+    pub fn fitting(
+        shown: Timestamp<Unknown>,
+        system: Timestamp<Utc>,
+        tai: Option<Self>,
+    ) -> Option<FittingScale> {
+        let fits = |utc: Option<Timestamp<Utc>>| {
+            utc.and_then(|utc| utc.since(system))
+                .is_some_and(|offset| offset.abs() <= Offset::from_nanoseconds(1_000_000_000))
+        };
+        if fits(Some(shown.assume())) {
+            Some(FittingScale::Utc)
+        } else {
+            tai.filter(|tai| fits(shown.assume::<Tai>().to_utc(*tai))).map(|_| FittingScale::Tai)
+        }
+    }
+}
+
+/// A scale that a clock's time fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FittingScale {
+    /// UTC.
+    Utc,
+    /// TAI.
+    Tai,
+}
+
+impl fmt::Display for FittingScale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Utc => "UTC",
+            Self::Tai => "TAI",
+        })
+    }
+}
 
 /// A time: seconds since 1970-01-01 00:00:00 on its scale, and nanoseconds.
 ///
@@ -50,6 +119,13 @@ pub struct Timestamp<S: Scale> {
     seconds: i64,
     nanoseconds: u32,
     scale: PhantomData<S>,
+}
+
+impl<S: Scale> Default for Timestamp<S> {
+    /// The beginning of 1970.
+    fn default() -> Self {
+        Self { seconds: 0, nanoseconds: 0, scale: PhantomData }
+    }
 }
 
 const BILLION: i128 = 1_000_000_000;
@@ -107,6 +183,14 @@ impl<S: Scale> Timestamp<S> {
     /// `self + offset`, or `None` beyond 64 bits of seconds.
     pub fn plus(self, offset: Offset) -> Option<Self> {
         Self::from_total_nanoseconds(self.total_nanoseconds() + i128::from(offset.nanoseconds()))
+    }
+}
+
+impl Timestamp<Unknown> {
+    /// Whether a clock that shows this was never set: before the GPS epoch, 1980-01-06, no PHC shows a
+    /// time that somebody set.
+    pub const fn is_unset(self) -> bool {
+        self.seconds < 315_964_800
     }
 }
 

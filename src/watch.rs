@@ -1,14 +1,29 @@
-//! Clocks measured: once, or again and again on a schedule; measurements in files.
+//! Clocks measured: once, or again and again on a schedule; readings in files.
+//!
+//! A [`Source`] is a clock beside a system clock, or beside another clock. Each [`Reading`] of it is a
+//! measurement, a miss (a reading that failed; the next one may work) or the clock's absence. A
+//! [`Sampler`] reads sources on a [`Schedule`], in a thread of its own.
 
-mod measured;
-mod record;
+mod allowance;
+mod meter;
+mod reading;
+#[cfg(feature = "recordings")]
+pub mod record;
+#[cfg(feature = "recordings")]
 mod replay;
 mod sampler;
+mod schedule;
 mod source;
 mod step;
 
-pub(crate) use measured::{Limit, Measured, Question, Unmeasured};
-pub(crate) use record::{Damage, Line, Reader, Recorder};
-pub(crate) use replay::Replay;
-pub(crate) use sampler::{Isolation, Pace, Sampler, Tick};
-pub(crate) use source::{Label, Measurement, Source, Unopened};
+pub use meter::{Effort, Measured};
+#[cfg(feature = "cli")]
+pub(crate) use meter::{Meter, Question};
+pub use reading::{Cause, Comparison, Label, Measurement, Outcome, PassedOver, Reading, Recorded};
+#[cfg(feature = "recordings")]
+pub use replay::Replay;
+pub use sampler::{Isolation, Privilege, Refusal, Sampler, SamplerError};
+pub use schedule::Schedule;
+pub use source::Source;
+#[cfg(feature = "cli")]
+pub(crate) use source::objection;

@@ -309,7 +309,7 @@ fn pps_needs_the_capability_and_the_hardware() {
 #[test]
 fn a_failure_that_was_ordered_comes_once() {
     let mock = mock("full");
-    mock.fail_next("clock_gettime", Errno::EIO);
+    mock.fail_next(ptpctl::kernel::Call::ClockGettime, Errno::EIO);
     assert_eq!(errno(mock.clock_gettime()), Some(Errno::EIO));
     assert_eq!(errno(mock.clock_gettime()), None);
 }

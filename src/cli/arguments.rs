@@ -3,7 +3,7 @@
 use super::Context;
 use super::failure::Failure;
 use crate::phc::SystemClock;
-use crate::watch::{Isolation, Limit, Pace};
+use crate::watch::{Effort, Isolation, Schedule};
 use crate::{Frequency, Offset, ParseQuantityError};
 use clap::{Arg, ArgAction, value_parser};
 use std::str::FromStr;
@@ -122,14 +122,26 @@ pub(super) fn measuring(command: clap::Command) -> clap::Command {
     let samples = option("samples", "N", "Take so many samples, however long that is")
         .short('s')
         .value_parser(value_parser!(u32).range(1..=10_000_000));
-    let time = option("duration", "TIME", "Measure for so long: 100ms [default: 30ms]");
+    let time = option(
+        "duration",
+        "TIME",
+        "Measure for so long: 100ms [default: until it is exact, some 6ms]",
+    );
     isolating(command.arg(samples).arg(duration(time)))
 }
 
 /// What [`measuring`] asks for.
-pub(super) fn limit(context: &Context<'_>) -> Limit {
-    let samples = context.get::<u32>("samples").map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-    Limit::new(samples, context.get("duration"))
+pub(super) fn effort(context: &Context<'_>) -> Effort {
+    let samples = samples(context);
+    match (samples, context.get("duration")) {
+        (None, None) => Effort::once(),
+        (Some(samples), None) => Effort::samples(samples),
+        (samples, Some(duration)) => Effort::duration(duration, samples),
+    }
+}
+
+fn samples(context: &Context<'_>) -> Option<usize> {
+    context.get::<u32>("samples").map(|number| usize::try_from(number).unwrap_or(usize::MAX))
 }
 
 /// How the thread that measures is treated.
@@ -147,8 +159,8 @@ pub(super) fn isolation(context: &Context<'_>) -> Isolation {
 
 /// Treats this thread as [`isolating`] asks for; tells what isn't permitted.
 pub(super) fn isolate(context: &Context<'_>) -> Result<(), Failure> {
-    for refusal in isolation(context).apply().map_err(Failure::Failed)? {
-        context.printer.aside(&refusal);
+    for refusal in isolation(context).apply()? {
+        context.printer.aside(&refusal.to_string());
     }
     Ok(())
 }
@@ -180,29 +192,18 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 }
 
 /// What [`watching`] asks for.
-pub(super) fn pace(context: &Context<'_>) -> Result<Pace, Failure> {
-    Ok(Pace {
+pub(super) fn schedule(context: &Context<'_>) -> Result<Schedule, Failure> {
+    Ok(Schedule {
         interval: context.required("interval")?,
         count: context.get("count"),
         duration: context.get("duration"),
     })
 }
 
-/// How long one measurement of a schedule takes: a hundredth of the interval.
-pub(super) fn limit_in(context: &Context<'_>, interval: Duration) -> Limit {
-    if let Some(samples) = context.get::<u32>("samples") {
-        return Limit::samples(usize::try_from(samples).unwrap_or(usize::MAX));
-    }
-    if interval < Duration::from_millis(10) {
-        return Limit::samples(FEW);
-    }
-    let usual = Limit::new(None, None);
-    let duration = usual.duration.map(|usual| usual.min(interval / 100));
-    Limit { duration, ..usual }
+/// How much is read for one measurement of a schedule.
+pub(super) fn effort_every(context: &Context<'_>, interval: Duration) -> Effort {
+    samples(context).map_or_else(|| Effort::every(interval), Effort::samples)
 }
-
-/// Samples of a fast schedule: about a hundredth of a millisecond.
-const FEW: usize = 4;
 
 #[cfg(fuzzing)]
 pub(super) fn read_everything(text: &str) {

@@ -1,15 +1,14 @@
 //! `ptpctl diff`: one clock − another.
 
 use super::failure::Failure;
-use super::offset::{Rows, add_samples, rate_text, rate_values};
+use super::offset::{SamplesDrawing, uncertainty_text};
 use super::{Command, Context, arguments, picture};
-use crate::Offset;
-use crate::find;
-use crate::measure::{Difference, difference};
-use crate::phc::{Access, Phc, Sample, SystemClock};
-use crate::report::Report;
-use crate::report::plot::{Offsets, Picture};
-use crate::watch::{Measured, Question};
+use crate::phc::{DeviceName, SystemClock};
+use crate::report::plot::Picture;
+use crate::report::rates::{rate_values, told_rate};
+use crate::report::{Report, Value};
+use crate::rfc3339;
+use crate::watch::{Comparison, Outcome, Source};
 use clap::Arg;
 
 pub(super) const COMMAND: Command = Command {
@@ -24,10 +23,6 @@ pub(super) const COMMAND: Command = Command {
 pub(super) const FIRST: &str = "first";
 pub(super) const SECOND: &str = "second";
 
-/// What slewing and the time between two readings can make of the system clock meanwhile, in
-/// nanoseconds; what is more is a step.
-const MOST_SLEWED: u128 = 10_000_000;
-
 fn arguments(command: clap::Command) -> clap::Command {
     arguments::measuring(command)
         .arg(Arg::new(FIRST).value_name("DEVICE").required(true).help("The first clock"))
@@ -35,8 +30,11 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(picture::argument())
         .long_about(
             "Measures first clock - second clock, through CLOCK_MONOTONIC_RAW where both clocks \
-             can be read against it, else through CLOCK_REALTIME: the first before and after the \
-             second, so that both are had at one moment. The bounds of both measurements add up.",
+             can be read against it, else through CLOCK_REALTIME. Both are read in turns, a few \
+             samples each, and neighbours are compared: what both leave open adds up. In the \
+             microseconds between two neighbours the first clock may gain on the system clock; the \
+             bound holds as long as it does so by no more than 1000 ppm besides what is dialled, \
+             which is said. The offset is the best guess within that, as offset has it.",
         )
         .after_help(
             "Examples:\n  \
@@ -47,7 +45,6 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
-    let open = |name: String| find::open(&name, Access::ReadOnly);
     let one: String = context.required(FIRST)?;
     let named: Option<String> = context.get(arguments::DEVICE_OPTION);
     let (first, second) = match (named, context.get::<String>(SECOND)) {
@@ -58,83 +55,88 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
         (None, None) => return Err(Failure::Usage("a second clock is missing".into())),
     };
-    let (first, second) = (open(first)?, open(second)?);
     arguments::isolate(context)?;
-    let limit = arguments::limit(context).share(3);
-    // Nobody steps the raw clock, but old kernels and drivers don't read samples against it.
-    let raw = SystemClock::MonotonicRaw;
-    let clock = if first.takes_clock(raw)? && second.takes_clock(raw)? {
-        raw
-    } else {
-        SystemClock::Realtime
-    };
     let picture = picture::target(context)?;
-    let mut seen: Vec<(String, Vec<Sample>)> = Vec::new();
-    let mut measure = |phc: &Phc| {
-        let mut samples = Vec::new();
-        let measured = Measured::thoroughly(phc, Question::of(clock, limit), &mut |_, batch| {
-            if picture.is_some() {
-                samples.extend_from_slice(batch);
-            }
-        });
-        let title = format!("{} - {clock}", phc.name());
-        match seen.iter_mut().find(|(other, _)| *other == title) {
-            Some((_, all)) => all.extend(samples),
-            None => seen.push((title, samples)),
+    let effort = arguments::effort(context);
+    let mut source = Source::open(&first, Some(&second), SystemClock::MonotonicRaw, effort)?;
+    let both = [source.phc(), source.other()].map(|phc| phc.map(|phc| phc.name().clone()));
+    let [Some(first), Some(second)] = both else {
+        return Err(Failure::Failed("a clock has gone".into()));
+    };
+    let through = source.system_clock();
+    let title = |name: &DeviceName| format!("{name} - {through}");
+    let mut drawing = SamplesDrawing::new(&title(&first)).and(&title(&second));
+    let reading = source.read_and_see(&mut |which, samples| {
+        if picture.is_some() {
+            drawing.take_of(which, samples);
         }
-        measured
+    });
+    let measured = match reading.outcome {
+        Outcome::Measured(measured) => measured,
+        Outcome::Missed(cause) | Outcome::Absent(cause) => return Err(cause.into()),
     };
-    // Across a step of the system clock the two clocks' offsets from it don't compare.
-    let epoch = |phc: &Phc| -> Result<i128, Failure> {
-        let monotonic = i128::try_from(phc.monotonic()?.as_nanos()).unwrap_or(i128::MAX);
-        Ok(phc.system_time()?.total_nanoseconds() - monotonic)
+    let Some(Comparison { reference_method, rate_limit }) = measured.comparison else {
+        return Err(Failure::Failed("the clocks weren't compared".into()));
     };
-    let epoch_before = epoch(&first)?;
-    let before = measure(&first)?;
-    let middle = measure(&second)?;
-    let after = measure(&first)?;
-    let moved = epoch(&first)? - epoch_before;
-    if clock == SystemClock::Realtime && moved.unsigned_abs() > MOST_SLEWED {
-        return Err(Failure::Failed(
-            "the system clock was stepped while both clocks were measured: try again".into(),
-        ));
-    }
-    let difference = difference(&before.estimate, &middle.estimate, &after.estimate)
-        .ok_or_else(|| Failure::Failed("the clocks are more than 292 years apart".into()))?;
-    let methods = format!("{} and {}", before.method, middle.method);
-    let told = before.bound().and(middle.bound()).is_some();
-    // What the drivers claim of their clocks adds up, too.
-    let claims = [before.claimed, middle.claimed].into_iter().flatten().map(Offset::nanoseconds);
-    let bound = claims.fold(difference.bound.nanoseconds(), i64::saturating_add);
-    let difference = Difference { bound: Offset::from_nanoseconds(bound), ..difference };
-    let bound = if told { format!("±{}", difference.bound) } else { "not told".into() };
-    let report = Report::new()
-        .headline(format!("{} - {}", first.name(), second.name()))
-        .value("device", first.name().device.as_str())
-        .value("clock_name", first.name().clock_name.clone())
-        .value("other_device", second.name().device.as_str())
-        .value("other_clock_name", second.name().clock_name.clone())
-        .row("offset", format!("{:+}", difference.offset), "offset_ns", difference.offset)
-        .row("bound", bound, "bound_ns", told.then_some(difference.bound))
-        .rows("rate", rate_text(difference.pace), rate_values(difference.pace))
+    let method = measured.method.map(|method| method.to_string());
+    let methods = format!("{} and {reference_method}", method.as_deref().unwrap_or("?"));
+    let bound = measured.bound.map_or("not told".into(), |bound| {
+        format!("±{bound}, if the first clock's rate is within {rate_limit:.0}")
+    });
+    let offset = format!("{:+}{}", measured.offset, uncertainty_text(measured.uncertainty));
+    let mut report = Report::new()
+        .headline(format!("{first} - {second}"))
+        .value("device", first.device.as_str())
+        .value("clock_name", first.clock_name.clone())
+        .value("reference", second.device.as_str())
+        .value("reference_clock_name", second.clock_name.clone())
+        .rows(
+            "offset",
+            offset,
+            vec![
+                ("offset_ns", measured.offset.into()),
+                ("uncertainty_ns", measured.uncertainty.into()),
+            ],
+        )
+        .row("at", rfc3339::format(reading.at).unwrap_or_default(), "at", reading.at)
+        .rows(
+            "bound",
+            bound,
+            vec![
+                ("bound_ns", measured.bound.into()),
+                ("rate_limit_ppb", Value::Decimal(rate_limit.ppb().to_string())),
+            ],
+        )
+        .rows(
+            "rate",
+            measured.rate.and_then(told_rate).unwrap_or_default(),
+            rate_values(measured.rate),
+        )
         .rows(
             "method",
             methods,
             vec![
-                ("method", before.method.to_string().into()),
-                ("other_method", middle.method.to_string().into()),
+                ("method", method.into()),
+                ("reference_method", reference_method.to_string().into()),
             ],
         )
-        .row("through", clock.to_string(), "clock", clock.to_string());
-    let all = [&before, &middle, &after];
-    let report = all.into_iter().fold(report, |report, one| one.tell_failed(report));
+        .row("through", through.to_string(), "through", through.to_string())
+        .value("curved", measured.curved);
+    if measured.curved {
+        report = report.note("the clocks curve: the offset comes from a piece around its moment");
+    }
+    if measured.stepped {
+        report = report.note("a clock was stepped meanwhile: what was before doesn't count");
+    }
+    for why in source.objections() {
+        report = report.note(why.clone());
+    }
+    for why in &measured.passed_over {
+        report = report.note(why.to_string());
+    }
     match picture {
         Some(target) => {
-            let mut offsets = Offsets::default();
-            for (title, samples) in &seen {
-                add_samples(&mut offsets, title, samples);
-            }
-            picture::finish(context, report, &Picture::Offsets(offsets), &target)
+            picture::finish(context, report, &Picture::Offsets(drawing.offsets), &target)
         }
         None => Ok(report),
     }

@@ -1,11 +1,11 @@
 //! How a command fails: what is told, and the exit status.
 
+use super::advice::advice;
 use crate::find::FindError;
-use crate::kernel::Signals;
+use crate::kernel::{Call, Errno, Signals};
 use crate::phc::Error;
 use crate::report::{Printer, Report, Value};
-use crate::watch::{Unmeasured, Unopened};
-use nix::errno::Errno;
+use crate::watch::{Cause, SamplerError};
 use std::io;
 use std::process::ExitCode;
 
@@ -57,21 +57,19 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<Unmeasured> for Failure {
-    fn from(error: Unmeasured) -> Self {
-        match error {
-            Unmeasured::Clock(error) => Self::Clock(error),
-            useless @ Unmeasured::Useless(_) => Self::Failed(useless.to_string()),
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Clock(error) => Self::Clock(error),
+            Cause::Find(error) => error.into(),
+            other => Self::Failed(other.to_string()),
         }
     }
 }
 
-impl From<Unopened> for Failure {
-    fn from(error: Unopened) -> Self {
-        match error {
-            Unopened::Find(error) => error.into(),
-            Unopened::Measure(error) => error.into(),
-        }
+impl From<SamplerError> for Failure {
+    fn from(error: SamplerError) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 
@@ -114,7 +112,7 @@ impl Failure {
             | Self::InVain(text)
             | Self::NotShown(text) => (text.clone(), None),
             Self::Find(error) => (error.to_string(), None),
-            Self::Clock(error) => (error.to_string(), error.advice()),
+            Self::Clock(error) => (error.to_string(), advice(error)),
             Self::Output(error) => (format!("can't write the output: {error}"), None),
             Self::Signal(_) | Self::Status(_) | Self::Test(_) | Self::Verdict(..) => {
                 return self.tell(printer, done);
@@ -129,7 +127,7 @@ impl Failure {
                 ("asked", error.asked().into()),
                 ("device", error.name().device.as_str().into()),
                 ("clock_name", error.name().clock_name.clone().into()),
-                ("call", error.call().into()),
+                ("call", error.call().map(Call::name).into()),
                 ("errno", error.errno().map(|errno: Errno| format!("{errno:?}")).into()),
             ]);
         }

@@ -45,13 +45,13 @@ pub(super) fn rows(report: Report, frequency: Frequency) -> Report {
             "frequency offset",
             format!("{frequency:+}"),
             "frequency_ppb",
-            Value::Decimal(frequency.ppb()),
+            Value::Decimal(frequency.ppb_text()),
         )
         .row(
             "",
-            format!("{sign}{} ppm", frequency.ppm()),
+            format!("{sign}{} ppm", frequency.ppm_text()),
             "frequency_ppm",
-            Value::Decimal(frequency.ppm()),
+            Value::Decimal(frequency.ppm_text()),
         )
         .row(
             "",

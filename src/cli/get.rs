@@ -27,34 +27,9 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
-/// Before the GPS epoch, 1980-01-06, no PHC shows a time that somebody set.
-const GPS_EPOCH: i64 = 315_964_800;
-
-/// Whether a clock was never set.
-pub(super) fn is_unset(time: Timestamp<Unknown>) -> bool {
-    time.seconds() < GPS_EPOCH
-}
-
-/// The scale on which a time fits the system clock within a second.
-pub(super) fn fitting_scale(
-    time: Timestamp<Unknown>,
-    system: Timestamp<Utc>,
-    tai: Option<TaiOffset>,
-) -> Option<&'static str> {
-    let fits = |utc: Option<Timestamp<Utc>>| {
-        utc.and_then(|utc| utc.since(system))
-            .is_some_and(|offset| offset.nanoseconds().unsigned_abs() <= 1_000_000_000)
-    };
-    if fits(Some(time.assume::<Utc>())) {
-        Some("UTC")
-    } else {
-        tai.filter(|tai| fits(time.assume::<Tai>().to_utc(*tai))).map(|_| "TAI")
-    }
-}
-
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let phc = context.open(Access::ReadOnly)?;
-    let time = phc.time()?;
+    let time = phc.patiently(Phc::time)?;
     let system = phc.system_time()?;
     Ok(report(&phc, time, system, tai_offset(&phc)))
 }
@@ -92,14 +67,19 @@ fn report(
             vec![("utc_if_tai", Value::Null), ("tai_offset_s", Value::Null)],
         ),
     };
-    let unset = is_unset(time);
-    let scale = fitting_scale(time, system, tai).filter(|_| !unset);
+    let unset = time.is_unset();
+    let scale = TaiOffset::fitting(time, system, tai).filter(|_| !unset);
     let fits = match (unset, scale) {
         (true, _) => "neither: the clock is unset".to_owned(),
         (false, Some(scale)) => format!("as {scale}"),
         (false, None) => "neither, within a second".to_owned(),
     };
     report
-        .row("fits the system clock", fits, "fits", scale.map(str::to_lowercase))
+        .row(
+            "fits the system clock",
+            fits,
+            "fits",
+            scale.map(|scale| scale.to_string().to_lowercase()),
+        )
         .value("unset", unset)
 }

@@ -13,9 +13,9 @@ use crate::files;
 use crate::find::is_mock;
 use crate::kernel::{has_writer, lock_as_writer};
 use crate::mock::Config;
+use crate::phc::SystemClock;
 use crate::phc::{Phc, Pin, PinFunction};
 use crate::selftest::Change;
-use crate::watch::Measured;
 use crate::{Frequency, Offset};
 use nix::errno::Errno;
 use nix::unistd::geteuid;
@@ -109,7 +109,7 @@ impl Entry {
             key: FREQUENCY.into(),
             seen: seen.join("|"),
             what: format!("the frequency was {was:+}"),
-            how: format!("adjfreq {}ppb", was.ppb()),
+            how: format!("adjfreq {}ppb", was.ppb_text()),
         }
     }
 
@@ -161,7 +161,7 @@ impl Entry {
             return is_so.then_some(self);
         }
         let was: i64 = self.seen.parse().ok()?;
-        let Ok(measured) = Measured::from_realtime(phc) else { return Some(self) };
+        let Ok(measured) = phc.offset(SystemClock::Realtime) else { return Some(self) };
         let offset = measured.estimate.offset.nanoseconds();
         let off = offset.saturating_sub(was);
         // Both clocks went on meanwhile, each at its own pace.

@@ -1,16 +1,17 @@
 //! `ptpctl monitor`: clocks measured again and again, live in a terminal or a line each.
 
 use super::failure::Failure;
-use super::watching::{self, Goes};
+use super::offset::uncertainty_text;
+use super::watching::{self, Goes, Places};
 use super::{Command, Context, arguments, picture};
-use crate::report::live::{FRAME, Live, Point};
+use crate::report::live::{FRAME, Live};
+use crate::report::rates::told_rate;
 use crate::report::{Report, plot};
 use crate::rfc3339;
-use crate::watch::{Label, Line, Measurement, Replay, Tick};
-use crate::{Timestamp, Unknown};
-use std::collections::HashMap;
+use crate::watch::{Label, Outcome, Reading, Replay, record};
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const COMMAND: Command = Command {
@@ -73,18 +74,16 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     if let Some(from) = context.get::<String>("from") {
         return replay(context, Path::new(&from), output);
     }
-    let (sources, pace) = watching::sources(context)?;
+    let (sources, schedule) = watching::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
     let signals = watching::catch()?;
-    let sampler = watching::start(context, sources, pace)?;
+    let sampler = watching::start(context, sources, schedule)?;
     for label in &labels {
-        output.begin(label, Some(pace.interval))?;
+        output.begin(label, Some(schedule.interval))?;
     }
-    let take = |ticks: Vec<Tick>| {
-        for tick in ticks {
-            if let Some(label) = labels.get(tick.source) {
-                output.take(context, label, &tick)?;
-            }
+    let take = |readings: Vec<Reading>| {
+        for reading in readings {
+            output.take(context, &reading, Some(schedule.interval))?;
         }
         output.show(context)
     };
@@ -96,47 +95,54 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
 }
 
-/// Where measurements go.
+/// Where readings go.
 struct Output {
     live: Option<Live>,
     /// For a picture at the end.
     picture: Option<(picture::Target, plot::Offsets)>,
+    places: Places,
+    has_printed: bool,
 }
 
 impl Output {
     fn new(context: &Context<'_>, is_live: bool) -> Result<Self, Failure> {
         let picture = picture::target(context)?.map(|target| (target, plot::Offsets::default()));
         let live = is_live.then(Live::default);
-        Ok(Self { live, picture })
+        Ok(Self { live, picture, places: Places::default(), has_printed: false })
     }
 
-    /// Makes room for one more source.
-    fn begin(&mut self, label: &Label, interval: Option<Duration>) -> Result<(), Failure> {
-        let title = watching::title(label);
-        if let Some((_, picture)) = &mut self.picture {
-            picture.begin(&title);
+    /// Makes room for a source, where it is new; answers its place.
+    fn begin(&mut self, label: &Arc<Label>, interval: Option<Duration>) -> Result<usize, Failure> {
+        let (place, is_new) = self.places.of(label);
+        if is_new {
+            let title = watching::title(label);
+            if let Some((_, picture)) = &mut self.picture {
+                picture.begin(&title);
+            }
+            if let Some(live) = &mut self.live {
+                live.begin(title, interval)?;
+            }
         }
-        if let Some(live) = &mut self.live {
-            live.begin(title, interval)?;
-        }
-        Ok(())
+        Ok(place)
     }
 
     fn take(
         &mut self,
         context: &mut Context<'_>,
-        label: &Label,
-        tick: &Tick,
+        reading: &Reading,
+        interval: Option<Duration>,
     ) -> Result<(), Failure> {
+        let place = self.begin(&reading.source, interval)?;
         if let Some((_, picture)) = &mut self.picture {
-            picture.add(tick.source, tick.at, &tick.outcome);
+            picture.take(place, reading);
         }
         // A live view has no room for why a better method failed.
         if let Some(live) = &mut self.live {
-            live.add(tick.source, Point::of(tick.at, &tick.outcome));
+            live.take(place, reading);
         } else {
-            watching::tell_failed(context, label, tick);
-            print(context, label, tick)?;
+            watching::tell_passed_over(context, reading);
+            let is_first = !std::mem::replace(&mut self.has_printed, true);
+            print(context, reading, is_first)?;
         }
         Ok(())
     }
@@ -150,9 +156,14 @@ impl Output {
         Ok(Goes::On)
     }
 
-    /// Leaves the terminal as it was, and draws the picture.
+    /// Leaves the terminal as it was, with the figures below, and draws the picture.
     fn end(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
-        self.live = None;
+        if let Some(live) = self.live.take() {
+            for line in live.end() {
+                context.printer.line(&line, &[])?;
+            }
+            context.printer.flush()?;
+        }
         match self.picture.take() {
             Some((target, offsets)) => {
                 picture::draw(context, &plot::Picture::Offsets(offsets), &target)
@@ -162,27 +173,33 @@ impl Output {
     }
 }
 
-/// Prints a measurement.
-fn print(context: &mut Context<'_>, label: &Label, tick: &Tick) -> io::Result<()> {
+/// Prints a reading.
+fn print(context: &mut Context<'_>, reading: &Reading, is_first: bool) -> io::Result<()> {
     // Only what is asked for is written out: a fast schedule has thousands of lines a second.
     if context.printer.is_json() {
-        context.printer.line("", &watching::object(label, tick.at, &tick.outcome))
+        record::write(context.printer, reading, is_first)
     } else {
-        context.printer.line(&text(label, tick.at, &tick.outcome), &[])
+        context.printer.line(&text(reading), &[])
     }
 }
 
-/// A measurement as people read it.
-fn text(label: &Label, at: i128, outcome: &Result<Measurement, String>) -> String {
-    let time = Timestamp::<Unknown>::from_total_nanoseconds(at);
-    let time = time.and_then(rfc3339::format).unwrap_or_else(|| "-".into());
+/// A reading as people read it.
+fn text(reading: &Reading) -> String {
+    let Reading { source, at, outcome } = reading;
+    let time = rfc3339::format(*at).unwrap_or_else(|| "-".into());
+    let one_line = |why: &dyn std::fmt::Display| why.to_string().replace('\n', " ");
     match outcome {
-        Ok(measurement) => {
-            let bound = measurement.bound.map_or(String::new(), |bound| format!(" ±{bound}"));
-            let stepped = if measurement.stepped { "  (stepped)" } else { "" };
-            format!("{time}  {label}  {:+}{bound}{stepped}", measurement.offset)
+        Outcome::Measured(one) => {
+            let uncertainty = uncertainty_text(one.uncertainty);
+            let bound = one.bound.map_or(String::new(), |bound| format!(", within {bound}"));
+            let rate =
+                one.rate.and_then(told_rate).map_or(String::new(), |rate| format!("  {rate}"));
+            let curved = if one.curved { "  (curved)" } else { "" };
+            let stepped = if one.stepped { "  (stepped)" } else { "" };
+            format!("{time}  {source}  {:+}{uncertainty}{bound}{rate}{curved}{stepped}", one.offset)
         }
-        Err(why) => format!("{time}  {label}  lost: {}", why.replace('\n', " ")),
+        Outcome::Missed(why) => format!("{time}  {source}  missed: {}", one_line(why)),
+        Outcome::Absent(why) => format!("{time}  {source}  absent: {}", one_line(why)),
     }
 }
 
@@ -197,16 +214,10 @@ fn replay(context: &mut Context<'_>, from: &Path, mut output: Output) -> Result<
     let mut replay = Replay::start(watching::open(from)?).map_err(failed)?;
     // A pipe that nobody opens is waited for before: a signal ends that.
     let signals = watching::catch()?;
-    let mut places: HashMap<Label, usize> = HashMap::new();
     let mut had_enough = false;
-    let take = |lines: Vec<Line>| {
-        for Line { label, at, outcome } in lines {
-            let next = places.len();
-            let source = *places.entry(label.clone()).or_insert(next);
-            if source == next {
-                output.begin(&label, None)?;
-            }
-            output.take(context, &label, &Tick { source, at, outcome })?;
+    let take = |readings: Vec<Reading>| {
+        for reading in readings {
+            output.take(context, &reading, None)?;
         }
         let goes = output.show(context)?;
         had_enough = goes == Goes::End;
@@ -214,15 +225,15 @@ fn replay(context: &mut Context<'_>, from: &Path, mut output: Output) -> Result<
     };
     watching::follow(|within| replay.next(within), &signals, take)?;
     // A live view stays until whoever looks has had enough.
-    let is_shown = output.live.is_some() && !places.is_empty();
-    while is_shown && !had_enough && signals.came().is_none() {
+    let is_empty = output.places.is_empty();
+    while output.live.is_some() && !is_empty && !had_enough && signals.came().is_none() {
         std::thread::sleep(FRAME);
         had_enough = output.show(context)? == Goes::End;
     }
     output.end(context)?;
     if let Some(damage) = replay.end().map_err(failed)? {
         watching::tell_damage(context, damage, from);
-        if places.is_empty() && signals.came().is_none() {
+        if is_empty && signals.came().is_none() {
             return Err(Failure::Failed(format!("{} has no measurement", from.display())));
         }
     }

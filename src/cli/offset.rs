@@ -3,13 +3,17 @@
 use super::failure::Failure;
 use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
-use crate::measure::{Estimate, Pace, Way};
-use crate::phc::{Access, Method, Sample, SystemClock};
+use crate::kernel::Call;
+use crate::measure::{Basis, Estimate};
+use crate::phc::{Access, Method, SystemClock};
 use crate::report::plot::{Offsets, Picture};
-use crate::report::{Report, Table, Value};
-use crate::watch::{Measured, Question};
-use crate::{Offset, TaiOffset, Timestamp, Unknown};
+use crate::report::rates::{rate_values, told_rate};
+use crate::report::{Report, Value};
+use crate::rfc3339;
+use crate::watch::{Measured, Measurement, Meter, PassedOver, Question, objection};
+use crate::{Offset, Sample, System, Timestamp, Utc};
 use clap::builder::PossibleValuesParser;
+use std::io;
 
 pub(super) const COMMAND: Command = Command {
     name: "offset",
@@ -29,29 +33,36 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
         .arg(arguments::system_clock())
         .arg(arguments::flag("cycles", "Measure the clock's free-running counter instead"))
-        .arg(arguments::flag("raw", "Show every sample"))
+        .arg(arguments::flag("raw", "Print every sample as it comes"))
         .arg(picture::argument())
         .arg(arguments::device())
         .long_about(
             "Measures PHC - system clock: positive means that the PHC is ahead.\n\nA sample is the \
-             PHC's time between two system times; it was read somewhere between them. Two clocks \
-             that go evenly lie on a straight line. All lines that pass through every sample tell \
-             the rate, and the offset at the moment where they are closest together: the middle \
-             of what they leave open, and half of that as its bound. Readings that an \
-             interruption made long add nothing and cost nothing. Half of the shortest delay is \
-             what no number of samples improves: nobody can tell how much of it is on the way \
-             there and how much on the way back. Where no line passes through all samples, as \
-             while a clock is being slewed, the sample with the shortest delay counts, and that \
-             is said; so is a step of either clock, and what was before it doesn't count.\n\n\
+             PHC's time between two system times; it was read somewhere between them. Two answers \
+             come of that. The bound is proven, whatever the clocks do: half of the delay of the best \
+             sample, for the moment of that sample, which is shown (of the four shortest delays it \
+             is the one in the middle of the time), and what the offset lies off its middle. What \
+             the driver claims that its clock is off by (phc_error_bound, as the ENA driver tells \
+             it) is added. The offset itself is the best guess within that, by all samples that lie \
+             on a straight line with it, and ± is its standard deviation; it supposes that readings \
+             take equally long on the way there and back at their quickest. Where the clocks curve \
+             meanwhile, as while one is slewed, that is said, and the guess comes from the piece \
+             around the moment that is straight. A rate is rounded to its standard deviation, and \
+             left out where it says nothing. A step of either clock is said; what was before it \
+             doesn't count.\n\nIt reads until the offset is exact to the nanosecond, 4000 samples or \
+             some 6 ms at most, and at least 25 samples where they take less than 30 ms. A reading \
+             that fails is tried again. A card that limits readings is read seldom: at most 31 times \
+             a second where its driver is ena or tells phc_error_bound, and half as often as before \
+             each time that it answers EBUSY.\n\n\
              auto takes the best method that the clock turns \
              out to have: precise (hardware reads both clocks at one instant; the kernel tells no \
              delay and no bound), extended (the driver reads the \
              system clock right around the register), basic (the kernel does so around the \
-             driver). A precise offset is checked against a few samples of another method, and said \
-             to be contradicted where it lies beyond their bound. What the driver claims that its \
-             clock is off by (phc_error_bound, as the ENA driver tells it) is a part of the \
-             bound.\n\nIf TAI - UTC explains the whole seconds of the offset, that is said and \
-             the rest is shown.",
+             driver). One that fails again and again, or has the system times the wrong way round, is \
+             passed over, and that is said. A precise offset is checked against a few samples of \
+             another method, and said to be contradicted where it lies beyond their bound.\n\nIf TAI - \
+             UTC explains the whole seconds of the offset, that is said and the rest is shown. With \
+             --raw samples are printed as they come.",
         )
         .after_help(
             "Examples:\n  \
@@ -74,33 +85,34 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let clock: SystemClock = context.required("clock")?;
     let cycles = context.has("cycles");
     let method = method(&context.required::<String>("method")?);
-    let mut raw = Vec::new();
     let picture = picture::target(context)?;
-    let keeps = context.has("raw") || picture.is_some();
-    let mut of = None;
-    let question = Question { clock, cycles, method, limit: arguments::limit(context) };
-    let measured = Measured::thoroughly(&phc, question, &mut |method, batch| {
-        if keeps {
-            if of.replace(method) != Some(method) {
-                raw.clear();
-            }
-            raw.extend_from_slice(batch);
+    let effort = arguments::effort(context);
+    let title = format!("{} - {clock}", phc.name());
+    let mut drawing = SamplesDrawing::new(&title);
+    let mut raw = Raw::new(context);
+    let question = Question { clock, cycles, method, effort };
+    let measured = Meter::of(&phc).measure_and_check(&phc, &question, &mut |method, batch| {
+        if picture.is_some() {
+            drawing.take(method, batch);
         }
-    })?;
-    let Estimate { offset, samples, .. } = measured.estimate;
+        raw.take(context, batch);
+    });
+    raw.end(context)?;
+    let measured = measured?;
+    let Estimate { offset, samples, uncertainty, .. } = measured.estimate;
     let tai = (clock == SystemClock::Realtime && !cycles).then(|| tai_offset(&phc)).flatten();
-    let rest = tai.and_then(|tai| explained_by(tai, offset));
-    let report = Report::on(phc.name()).row(
-        "offset",
-        format!("{offset:+} (PHC - {clock})"),
-        "offset_ns",
-        offset,
-    );
+    let rest = tai.and_then(|tai| tai.explains(offset));
+    let report = Report::on(phc.name())
+        .rows(
+            "offset",
+            format!("{offset:+}{} (PHC - {clock})", uncertainty_text(uncertainty)),
+            vec![("offset_ns", offset.into()), ("uncertainty_ns", uncertainty.into())],
+        )
+        .row("at", moment(clock, measured.estimate.at), "at", measured.estimate.at);
     let mut report = measured
         .rows(report)
         .row("samples", samples.to_string(), "samples", samples)
-        .value("at", Timestamp::<Unknown>::from_total_nanoseconds(measured.estimate.at))
-        .value("clock", clock.to_string())
+        .value("reference", clock.to_string())
         .value("cycles", cycles)
         .value("tai_offset_s", rest.and(tai).map(|tai| tai.0))
         .value("offset_from_tai_ns", rest);
@@ -110,83 +122,82 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             tai.0
         ));
     }
-    if context.has("raw") {
-        report = report.table(raw_table(&raw));
-    }
     let Some(target) = picture else { return Ok(report) };
-    let mut offsets = Offsets::default();
-    add_samples(&mut offsets, &format!("{} - {clock}", phc.name()), &raw);
-    picture::finish(context, report, &Picture::Offsets(offsets), &target)
+    picture::finish(context, report, &Picture::Offsets(drawing.offsets), &target)
+}
+
+/// A standard deviation behind what it is of.
+pub(super) fn uncertainty_text(uncertainty: Option<Offset>) -> String {
+    uncertainty.map_or(String::new(), |uncertainty| format!(" ±{uncertainty}"))
+}
+
+/// A moment on a system clock, as people read it.
+pub(super) fn moment(clock: SystemClock, at: Timestamp<System>) -> String {
+    let time =
+        (clock == SystemClock::Realtime).then(|| rfc3339::format(at.assume::<Utc>())).flatten();
+    time.unwrap_or_else(|| format!("{at} s of {clock}"))
 }
 
 /// Says in a report how an offset was had.
 pub(super) trait Rows {
-    /// Adds rate, delay, bound and method, and what there is to know about them.
+    /// Adds bound, rate, delay and method, and what there is to know about them.
     fn rows(&self, report: Report) -> Report;
-    /// Adds what failed, though there is a result.
-    fn tell_failed(&self, report: Report) -> Report;
 }
 
 impl Rows for Measured {
     fn rows(&self, report: Report) -> Report {
-        let Estimate { pace, delay, way, useless, steps, .. } = self.estimate;
+        let Estimate { rate, delay, basis, reversed, steps, .. } = self.estimate;
         let delay = self.bound().and(Some(delay));
-        let asymmetry = self.bound().and(Some(self.estimate.asymmetry()));
         let told = |offset: Option<Offset>, sign: &str| {
             offset.map_or("not told".into(), |offset| format!("{sign}{offset}"))
         };
-        let bounds = vec![
-            ("bound_ns", self.bound().into()),
-            ("asymmetry_ns", asymmetry.into()),
-            ("claimed_error_ns", self.claimed.into()),
-        ];
-        let mut parts = Vec::new();
-        if let (Some(_), Some(claimed)) = (self.bound(), self.claimed) {
-            parts.push(format!("the driver claims {claimed}"));
-        }
-        if let (Some(bound), Some(part)) = (self.bound(), asymmetry)
-            && part < bound
-        {
-            parts.push(format!("more samples can't improve {part}"));
-        }
-        let bound = match parts.as_slice() {
-            [] => told(self.bound(), "±"),
-            _ => format!("{}, of which {}", told(self.bound(), "±"), parts.join(" and ")),
+        let bound = match (self.bound(), self.claimed) {
+            (Some(bound), Some(claimed)) => {
+                format!("±{bound}, of which the driver claims {claimed}")
+            }
+            (bound, _) => told(bound, "±"),
         };
+        let bounds =
+            vec![("bound_ns", self.bound().into()), ("claimed_error_ns", self.claimed.into())];
         let mut report = report
             .rows("bound", bound, bounds)
-            .rows("rate", rate_text(pace), rate_values(pace))
+            .rows("rate", rate.and_then(told_rate).unwrap_or_default(), rate_values(rate))
             .row("delay", told(delay, ""), "delay_ns", delay)
             .row("method", self.method.to_string(), "method", self.method.to_string())
+            .value("curved", self.estimate.curved)
             .value("steps", steps)
-            .value("contradiction_ns", self.contradiction());
+            .value("contradiction_ns", self.contradiction())
+            .value("passed_over", passed_over(&self.passed_over));
         if steps > 0 {
             report = report.note(format!(
                 "one of the clocks was stepped meanwhile, {steps} times: what was before doesn't count"
             ));
         }
-        if way == Way::BestSample && self.method != Method::Precise {
-            report = report.note(
-                "no straight line passes through all samples, as if one of the clocks was being \
-                 slewed: the sample with the shortest delay counts, and no rate is told",
-            );
+        match basis {
+            Basis::Piece(samples) if self.estimate.curved => {
+                report = report.note(format!(
+                    "the clocks curve: the offset comes from the {samples} samples around its moment"
+                ));
+            }
+            Basis::BestSample if self.method != Method::Precise => {
+                report = report.note(
+                    "the clocks curve, or one of them is being slewed: the offset comes from one \
+                     sample, and no rate is told",
+                );
+            }
+            _ => {}
         }
-        if let Some(objection) = self.objection() {
-            report = report.note(objection);
+        if let Some((beyond, (method, check))) = self.contradiction().zip(self.check) {
+            report = report.note(objection(method, &check, beyond));
         }
-        if useless > 0 {
+        if reversed > 0 {
             report = report.note(format!(
-                "in {useless} samples the system clock was stepped back: they don't count"
+                "in {reversed} samples the system times are the wrong way round: they don't count"
             ));
         }
-        self.tell_failed(report)
-    }
-
-    fn tell_failed(&self, report: Report) -> Report {
-        let report = match &self.failed {
-            Some(error) => report.note(format!("a better method failed: {error}")),
-            None => report,
-        };
+        for why in &self.passed_over {
+            report = report.note(why.to_string());
+        }
         match &self.unchecked {
             Some(error) => {
                 report.note(format!("it couldn't be checked by another method: {error}"))
@@ -196,74 +207,132 @@ impl Rows for Measured {
     }
 }
 
-/// A rate with its doubt, as people read it.
-pub(super) fn rate_text(pace: Option<Pace>) -> String {
-    pace.map_or("not told".into(), |pace| {
-        let ppb = pace.ppb();
-        let sign = if ppb == "0" || ppb.starts_with('-') { "" } else { "+" };
-        format!("{sign}{ppb} ppb, ±{} ppb", pace.bound_ppb())
-    })
-}
-
-/// The same for programs.
-pub(super) fn rate_values(pace: Option<Pace>) -> Vec<(&'static str, Value)> {
-    let decimal = |text: Option<String>| text.map_or(Value::Null, Value::Decimal);
-    vec![
-        ("rate_ppb", decimal(pace.map(|pace| pace.ppb()))),
-        ("rate_bound_ppb", decimal(pace.map(|pace| pace.bound_ppb()))),
-    ]
-}
-
-/// What remains of an offset that is TAI − UTC within half a second.
-fn explained_by(tai: TaiOffset, offset: Offset) -> Option<Offset> {
-    let rest = offset.nanoseconds().checked_sub(i64::from(tai.0) * 1_000_000_000)?;
-    (rest.unsigned_abs() < 500_000_000).then(|| Offset::from_nanoseconds(rest))
-}
-
-/// Adds samples to a picture: the middle of what each leaves open. What an interruption made long
-/// adds nothing, and is only told.
-pub(super) fn add_samples(picture: &mut Offsets, title: &str, samples: &[Sample]) {
-    let delay_of = |sample: &Sample| sample.after.since(sample.before).map(Offset::nanoseconds);
-    let mut delays: Vec<_> = samples.iter().filter_map(delay_of).collect();
-    let middle = delays.len() / 2;
-    let usual = if delays.is_empty() { 0 } else { *delays.select_nth_unstable(middle).1 };
-    let counts = |sample: &&Sample| {
-        delay_of(sample).is_some_and(|delay| (0..=usual.saturating_mul(10)).contains(&delay))
+/// The methods that didn't do, for programs.
+fn passed_over(all: &[PassedOver]) -> Vec<Value> {
+    let value = |why: &PassedOver| {
+        let error = why.error();
+        Value::Object(vec![
+            ("why", why.to_string().into()),
+            ("call", error.and_then(crate::Error::call).map(Call::name).into()),
+            ("errno", error.and_then(crate::Error::errno).map(|errno| format!("{errno:?}")).into()),
+        ])
     };
-    let shown: Vec<_> = samples.iter().filter(counts).collect();
-    let title = match samples.len() - shown.len() {
-        0 => title.to_owned(),
-        long => format!("{title} (without {long} interrupted samples)"),
-    };
-    let source = picture.begin(&title);
-    for sample in shown {
-        let (before, after) = (sample.before.total_nanoseconds(), sample.after.total_nanoseconds());
-        let at = i128::midpoint(before, after);
-        let half = i64::try_from((after - before + 1) / 2).unwrap_or(i64::MAX);
-        let Ok(offset) = i64::try_from(sample.phc.total_nanoseconds() - at) else { continue };
-        let [offset, half, delay] =
-            [offset, half, half.saturating_mul(2)].map(Offset::from_nanoseconds);
-        let told = sample.before != sample.after;
-        picture.add_sample(source, at, offset, told.then_some(half), told.then_some(delay));
+    all.iter().map(value).collect()
+}
+
+/// Samples as they come, printed for `--raw`: however many they are, none is kept.
+struct Raw {
+    is_on: bool,
+    has_begun: bool,
+    answer: io::Result<()>,
+}
+
+impl Raw {
+    fn new(context: &Context<'_>) -> Self {
+        Self { is_on: context.has("raw"), has_begun: false, answer: Ok(()) }
+    }
+
+    fn take(&mut self, context: &mut Context<'_>, samples: &[Sample]) {
+        if self.is_on && self.answer.is_ok() {
+            self.answer = self.print(context, samples);
+        }
+    }
+
+    fn print(&mut self, context: &mut Context<'_>, samples: &[Sample]) -> io::Result<()> {
+        let printer = &mut *context.printer;
+        if !std::mem::replace(&mut self.has_begun, true) && !printer.is_json() {
+            printer.line(
+                "  SYSTEM BEFORE         PHC                   SYSTEM AFTER          DELAY",
+                &[],
+            )?;
+        }
+        for sample in samples {
+            let Sample { before, phc, after } = sample;
+            let delay = sample.delay();
+            if printer.is_json() {
+                let object = [
+                    ("before", (*before).into()),
+                    ("phc", (*phc).into()),
+                    ("after", (*after).into()),
+                    ("delay_ns", delay.into()),
+                ];
+                printer.line("", &object)?;
+            } else {
+                let delay = delay.map_or("-".into(), |delay| delay.to_string());
+                printer.line(&format!("  {before}  {phc}  {after}  {delay}"), &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What printing answered.
+    fn end(self, context: &mut Context<'_>) -> Result<(), Failure> {
+        self.answer.and_then(|()| context.printer.flush()).map_err(Failure::Output)
     }
 }
 
-fn raw_table(samples: &[Sample]) -> Table {
-    let columns = [
-        ("before", "SYSTEM BEFORE"),
-        ("phc", "PHC"),
-        ("after", "SYSTEM AFTER"),
-        ("delay_ns", "DELAY"),
-    ];
-    let mut table = Table::new("raw", &columns);
-    for sample in samples {
-        let delay = sample.after.since(sample.before);
-        table.line(vec![
-            (sample.before.to_string(), sample.before.into()),
-            (sample.phc.to_string(), sample.phc.into()),
-            (sample.after.to_string(), sample.after.into()),
-            (delay.map_or("-".into(), |delay| delay.to_string()), delay.into()),
-        ]);
+/// A picture of samples: the middle of what each leaves open.
+pub(super) struct SamplesDrawing {
+    pub(super) offsets: Offsets,
+    of: Option<Method>,
+    titles: Vec<String>,
+    /// The delays of the first ones: what takes ten times as long as they mostly do was interrupted.
+    first: Vec<i64>,
+}
+
+/// So many delays tell what is usual.
+const USUAL_OF: usize = 101;
+
+impl SamplesDrawing {
+    pub(super) fn new(title: &str) -> Self {
+        let mut offsets = Offsets::default();
+        offsets.begin(title);
+        Self { offsets, of: None, titles: vec![title.to_owned()], first: Vec::new() }
     }
-    table
+
+    /// Makes room for samples of one more clock.
+    pub(super) fn and(mut self, title: &str) -> Self {
+        self.offsets.begin(title);
+        self.titles.push(title.to_owned());
+        self
+    }
+
+    /// Takes samples by a method: those of one that was given up are no part of the picture.
+    fn take(&mut self, method: Method, samples: &[Sample]) {
+        if self.of.replace(method).is_some_and(|before| before != method) {
+            self.offsets = Offsets::default();
+            for title in &self.titles {
+                self.offsets.begin(title);
+            }
+        }
+        self.take_of(0, samples);
+    }
+
+    /// Takes samples of one of the clocks.
+    pub(super) fn take_of(&mut self, which: usize, samples: &[Sample]) {
+        for sample in samples {
+            let Some(delay) = sample.delay().filter(|delay| *delay >= Offset::ZERO) else {
+                continue;
+            };
+            if self.first.len() < USUAL_OF {
+                self.first.push(delay.nanoseconds());
+                self.first.sort_unstable();
+            }
+            let usual = self.first.get(self.first.len() / 2).copied().unwrap_or(0);
+            if delay.nanoseconds() > usual.saturating_mul(10).max(1) {
+                continue;
+            }
+            let half = delay.half();
+            let at = sample.before.total_nanoseconds() + i128::from(half.nanoseconds());
+            let Ok(offset) = i64::try_from(sample.phc.total_nanoseconds() - at) else { continue };
+            let told = sample.before != sample.after;
+            let one = Measurement {
+                offset: Offset::from_nanoseconds(offset),
+                bound: told.then_some(half),
+                delay: told.then_some(delay),
+                ..Measurement::default()
+            };
+            self.offsets.take_sample(which, at, &one);
+        }
+    }
 }

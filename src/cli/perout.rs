@@ -1,7 +1,6 @@
 //! `ptpctl perout`: a periodic output.
 
 use super::failure::Failure;
-use super::get::is_unset;
 use super::journal::{self, Entry, Journal};
 use super::pin::{Borrowed, note_changes};
 use super::set::{self, Time};
@@ -318,7 +317,7 @@ fn asked_for(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Perout, F
             // Beyond that nobody can take it, whatever is said.
             let is_possible = start.total_nanoseconds() <= i64::MAX.into();
             if ahead > A_YEAR && is_possible && !context.has("far") {
-                if is_unset(now) {
+                if now.is_unset() {
                     return Err(Failure::Usage(format!(
                         "the start {start} is more than a year ahead: the clock is unset, at {now}; \
                          'ptpctl set now' sets it, --far takes the start all the same"

@@ -1,19 +1,22 @@
 //! `ptpctl record`: measurements into a file.
 
 use super::failure::Failure;
-use super::watching::{self, Goes};
+use super::watching::{self, Goes, Places};
 use super::{Command, Context, arguments, picture};
 use crate::files::Identity;
 use crate::find;
 use crate::kernel::Signals;
+use crate::measure::Statistics;
 use crate::phc::Access;
+use crate::report::chart::{Unit, float};
 use crate::report::plot::{Offsets, Picture};
-use crate::report::statistics::Statistics;
-use crate::report::{Report, Table, json};
-use crate::watch::{Label, Recorder, Tick};
+use crate::report::{Cell, Report, Table, Value};
+use crate::watch::record::{self, Recorder};
+use crate::watch::{Label, Reading};
 use clap::Arg;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 pub(super) const COMMAND: Command = Command {
@@ -67,14 +70,14 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
     check_mocks(context, &path)?;
     let picture = picture::target(context)?;
-    let (sources, pace) = watching::sources(context)?;
+    let (sources, schedule) = watching::sources(context)?;
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
     let failed = |error: io::Error| match error.kind() {
         // Who reads a pipe had stopped reading when a signal came.
         io::ErrorKind::Other if Signals::any_came() => Failure::Output(error),
         _ => Failure::Failed(format!("can't write {}: {error}", path.display())),
     };
-    let sampler = watching::start(context, sources, pace)?;
+    let sampler = watching::start(context, sources, schedule)?;
     let (recorder, found) = Recorder::append(&path).map_err(failed)?;
     // A pipe that nobody reads is waited for before: a signal ends that.
     let signals = watching::catch()?;
@@ -89,10 +92,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             "{name}: its file system has no locks: let no other record add to it meanwhile"
         ));
     }
-    let mut recording = Recording::new(recorder, labels);
-    let take = |ticks: Vec<Tick>| {
-        for tick in ticks {
-            recording.take(context, &tick).map_err(failed)?;
+    let mut recording = Recording::new(recorder, &labels);
+    let take = |readings: Vec<Reading>| {
+        for reading in readings {
+            recording.take(context, &reading).map_err(failed)?;
         }
         recording.save_now_and_then().map_err(failed)?;
         Ok(Goes::On)
@@ -145,11 +148,11 @@ fn is_clock(path: &Path) -> bool {
     may_be_one && find::open(&name, Access::ReadOnly).is_ok()
 }
 
-/// Measurements on their way into a file, and what is told of them at the end.
+/// Readings on their way into a file, and what is told of them at the end.
 struct Recording {
     recorder: Recorder,
-    labels: Vec<Label>,
-    statistics: Vec<Statistics>,
+    places: Places,
+    sources: Vec<(Arc<Label>, Statistics)>,
     offsets: Offsets,
     lines: u64,
     saved: u64,
@@ -157,29 +160,35 @@ struct Recording {
 }
 
 impl Recording {
-    fn new(recorder: Recorder, labels: Vec<Label>) -> Self {
-        let mut offsets = Offsets::default();
-        for label in &labels {
-            offsets.begin(&watching::title(label));
-        }
-        let statistics = vec![Statistics::default(); labels.len()];
+    fn new(recorder: Recorder, labels: &[Arc<Label>]) -> Self {
+        let (sources, offsets, places) = (Vec::new(), Offsets::default(), Places::default());
         let saved_at = Instant::now();
-        Self { recorder, labels, statistics, offsets, lines: 0, saved: 0, saved_at }
+        let mut recording =
+            Self { recorder, places, sources, offsets, lines: 0, saved: 0, saved_at };
+        for label in labels {
+            recording.place(label);
+        }
+        recording
     }
 
-    fn take(&mut self, context: &Context<'_>, tick: &Tick) -> io::Result<()> {
-        let both = self.labels.get(tick.source).zip(self.statistics.get_mut(tick.source));
-        let Some((label, statistics)) = both else { return Ok(()) };
-        json::write_object(&mut self.recorder, &watching::object(label, tick.at, &tick.outcome))?;
+    fn place(&mut self, label: &Arc<Label>) -> usize {
+        let (place, is_new) = self.places.of(label);
+        if is_new {
+            self.offsets.begin(&watching::title(label));
+            self.sources.push((Arc::clone(label), Statistics::default()));
+        }
+        place
+    }
+
+    fn take(&mut self, context: &Context<'_>, reading: &Reading) -> io::Result<()> {
+        record::write(&mut self.recorder, reading, self.lines == 0)?;
         self.lines += 1;
-        watching::tell_failed(context, label, tick);
-        self.offsets.add(tick.source, tick.at, &tick.outcome);
-        match &tick.outcome {
-            Ok(one) => statistics.add(tick.at, one.offset, one.stepped),
-            Err(why) => {
-                statistics.lose();
-                context.printer.aside(&format!("{label} is lost: {why}"));
-            }
+        watching::tell_passed_over(context, reading);
+        watching::tell_cause(context, reading);
+        let place = self.place(&reading.source);
+        self.offsets.take(place, reading);
+        if let Some((_, statistics)) = self.sources.get_mut(place) {
+            reading.enter(statistics);
         }
         Ok(())
     }
@@ -204,20 +213,43 @@ impl Recording {
                 ("deviation_ns", "STANDARD DEVIATION"),
                 ("peak_to_peak_ns", "PEAK TO PEAK"),
                 ("steps", "STEPS"),
-                ("losses", "LOSSES"),
+                ("misses", "MISSES"),
+                ("absences", "ABSENCES"),
             ],
         );
-        for (label, statistics) in self.labels.iter().zip(&self.statistics) {
-            table.line(statistics.cells(&label.device, &label.reference));
+        for (label, statistics) in &self.sources {
+            table.line(cells(label, statistics));
         }
         let report = Report::new()
             .headline(format!("{} lines added to {}", self.lines, path.display()))
             .value("file", path.display().to_string())
             .value("lines", self.lines)
             .table(table);
-        if self.statistics.iter().all(|one| one.count == one.all) {
+        if self.sources.iter().all(|(_, one)| one.count == one.all) {
             return report;
         }
-        report.note("a step or a loss begins the figures anew: COUNTED came after it")
+        report.note("a step or an absence begins the figures anew: COUNTED came after it")
     }
+}
+
+/// What is told of a source.
+fn cells(label: &Label, statistics: &Statistics) -> Vec<Cell> {
+    let told = |value: Option<f64>| {
+        let text = value.map_or("-".into(), |value| Unit::Fitting.write(value));
+        (text, value.map_or(Value::Null, |value| Value::Decimal(format!("{value:.3}"))))
+    };
+    let number = |number: u64| (number.to_string(), number.into());
+    let range = statistics.peak_to_peak();
+    vec![
+        (label.device.clone(), label.device.as_str().into()),
+        (label.reference.clone(), label.reference.as_str().into()),
+        number(statistics.all),
+        number(statistics.count),
+        told(statistics.mean()),
+        told(statistics.deviation()),
+        (range.map_or("-".into(), |range| Unit::Fitting.write(float(range.into()))), range.into()),
+        number(statistics.steps),
+        number(statistics.misses),
+        number(statistics.absences),
+    ]
 }

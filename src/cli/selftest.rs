@@ -5,11 +5,11 @@ use super::journal::Entry;
 use super::{Command, Context, arguments};
 use crate::find;
 use crate::kernel::Signals;
+use crate::phc::SystemClock;
 use crate::phc::{Access, Error, Phc};
 use crate::report::ktap::{self, Ktap};
 use crate::report::{Printer, Report, Table, Value, printable, standard_error};
 use crate::selftest::{self, Change, End, GROUPS, Loop, Options, Outcome, Progress};
-use crate::watch::Measured;
 use clap::ArgAction;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -114,7 +114,7 @@ fn check(context: &mut Context<'_>) -> Result<Report, Failure> {
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
     // By what the time is put right if this program is killed.
-    let offset = Measured::from_realtime(&phc).ok().map(|measured| measured.estimate.offset);
+    let offset = phc.offset(SystemClock::Realtime).ok().map(|measured| measured.estimate.offset);
     let mut journal = context.begin_journal(&phc, &[]);
     let json = context.printer.is_json();
     let mut writer =

@@ -6,10 +6,10 @@ use super::offset::Rows;
 use super::{Command, Context, arguments};
 use crate::decimal::Decimal;
 use crate::find::tai_offset;
-use crate::phc::Phc;
+use crate::phc::{Phc, SystemClock};
 use crate::report::Report;
 use crate::rfc3339;
-use crate::watch::Measured;
+use crate::watch::{Effort, Meter, Question};
 use crate::{Offset, TaiOffset, Timestamp, Unknown, Utc};
 use clap::Arg;
 
@@ -44,10 +44,18 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
-/// What may remain when a clock is set to the system clock, in nanoseconds, …
-const GOOD_ENOUGH: u64 = 500;
+/// What may remain when a clock is set to the system clock, …
+const GOOD_ENOUGH: Offset = Offset::from_nanoseconds(500);
 /// … or else it is set again, so often at most.
 const MOST_WRITINGS: u32 = 8;
+
+/// How the clock is compared with the system clock.
+pub(super) const MEASURING: Question = Question {
+    clock: SystemClock::Realtime,
+    cycles: false,
+    method: None,
+    effort: Effort::samples(15),
+};
 
 /// A time as people write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +141,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 }
 
 fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<Report, Failure> {
-    let shift = Offset::from_nanoseconds(i64::from(shift.0) * 1_000_000_000);
+    let shift = shift.offset();
     let scale = if shift == Offset::ZERO { "UTC" } else { "TAI" };
     let target = |shift: Offset, ahead: Offset| -> Result<Timestamp<Unknown>, Failure> {
         let shown = phc.system_time()?.assume().plus(shift);
@@ -151,23 +159,26 @@ fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<R
     }
     // A writing comes late by what it takes. The next one sets out ahead by the least lateness so
     // far: more than that was an interruption, which doesn't come again.
-    let mut least: Option<i64> = None;
+    let mut least: Option<Offset> = None;
     let mut writings = 0;
-    let (time, measured, rest) = loop {
-        let ahead = Offset::from_nanoseconds(least.unwrap_or(0));
+    let mut meter = Meter::of(phc);
+    let mut passed_over = Vec::new();
+    let (time, mut measured, rest) = loop {
+        let ahead = least.unwrap_or(Offset::ZERO);
         let time = target(shift, ahead)?;
         phc.set_time(time)?;
         writings += 1;
         context.did(format!("{}: set to the system clock in {scale}", phc.name()));
-        let measured = Measured::from_realtime(phc)?;
-        let offset = measured.estimate.offset.nanoseconds();
-        let rest = offset.saturating_sub(shift.nanoseconds());
-        if rest.unsigned_abs() <= GOOD_ENOUGH || writings == MOST_WRITINGS {
-            break (time, measured, Offset::from_nanoseconds(rest));
+        let measured = meter.measure_and_check(phc, &MEASURING, &mut |_, _| {})?;
+        passed_over.extend(measured.passed_over.iter().cloned());
+        let rest = measured.estimate.offset.saturating_sub(shift);
+        if rest.abs() <= GOOD_ENOUGH || writings == MOST_WRITINGS {
+            break (time, measured, rest);
         }
-        let late = ahead.nanoseconds().saturating_sub(rest);
+        let late = ahead.saturating_sub(rest);
         least = Some(least.map_or(late, |least| least.min(late)));
     };
+    measured.passed_over = passed_over;
     journal::settle(phc, &[journal::TIME]);
     let report = report.headline(format!("set to the system clock in {scale}")).row(
         "remaining offset",

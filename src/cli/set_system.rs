@@ -1,15 +1,15 @@
 //! `ptpctl set-system`: set the system clock from a clock.
 
 use super::failure::Failure;
-use super::get::{fitting_scale, is_unset};
 use super::offset::Rows;
-use super::set::known_tai_offset;
+use super::set::{MEASURING, known_tai_offset};
 use super::{Command, Context, arguments};
 use crate::find::tai_offset;
 use crate::phc::Access;
+use crate::phc::Phc;
 use crate::report::Report;
-use crate::watch::Measured;
-use crate::{Offset, TaiOffset};
+use crate::watch::Meter;
+use crate::{FittingScale, Offset, TaiOffset};
 
 pub(super) const COMMAND: Command = Command {
     name: "set-system",
@@ -49,8 +49,8 @@ fn arguments(command: clap::Command) -> clap::Command {
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let phc = context.open(Access::ReadOnly)?;
-    let shown = phc.time()?;
-    if is_unset(shown) && !context.has("force") {
+    let shown = phc.patiently(Phc::time)?;
+    if shown.is_unset() && !context.has("force") {
         return Err(Failure::Failed(format!(
             "{} is unset (it shows {shown} s): the system clock is left alone; --force sets it all \
              the same",
@@ -58,10 +58,12 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         )));
     }
     let wants_tai = context.has("tai");
-    let fits = fitting_scale(shown, phc.system_time()?, tai_offset(&phc));
+    let fits = TaiOffset::fitting(shown, phc.system_time()?, tai_offset(&phc));
     let mistaken = match fits {
-        Some("UTC") if !wants_tai || context.has("force") => None,
-        Some("UTC") => Some("looks as if it keeps UTC, not TAI: leave out --tai, or add --force"),
+        Some(FittingScale::Utc) if !wants_tai || context.has("force") => None,
+        Some(FittingScale::Utc) => {
+            Some("looks as if it keeps UTC, not TAI: leave out --tai, or add --force")
+        }
         _ if wants_tai || context.has("utc") => None,
         Some(_) => Some(
             "looks as if it keeps TAI: say --tai to subtract TAI - UTC, or --utc if it really \
@@ -76,10 +78,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         return Err(Failure::Failed(format!("{name} {mistaken}; the system clock is left alone")));
     }
     let shift = if wants_tai { known_tai_offset(&phc)? } else { TaiOffset(0) };
-    let shift = i64::from(shift.0) * 1_000_000_000;
-    let less_shift =
-        |offset: Offset| Offset::from_nanoseconds(offset.nanoseconds().saturating_sub(shift));
-    let step = less_shift(Measured::from_realtime(&phc)?.estimate.offset);
+    let mut meter = Meter::of(&phc);
+    let mut measure = || meter.measure_and_check(&phc, &MEASURING, &mut |_, _| {});
+    let less_shift = |offset: Offset| offset.saturating_sub(shift.offset());
+    let before = measure()?;
+    let step = less_shift(before.estimate.offset);
     let report = Report::on(phc.name());
     if context.is_dry_run() {
         return Ok(report
@@ -89,7 +92,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
     phc.step_system(step)?;
     context.did(format!("the system clock was moved by {step:+}, from {}", phc.name()));
-    let measured = Measured::from_realtime(&phc)?;
+    let mut measured = measure()?;
+    measured.passed_over.splice(0..0, before.passed_over);
     let rest = less_shift(measured.estimate.offset);
     let report = report
         .headline("the system clock is set from it".into())

@@ -8,19 +8,22 @@ use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
 use crate::kernel::Signals;
 use crate::measure::stability::{
-    Deviation, Finding, Kind, MASKS, Mask, Noise, Outcome, Point, Series, Trend, Verdict,
-    deviations, octaves, series, trend,
+    self, Deviation, Finding, Kind, MASKS, Mask, Noise, Point, Series, Trend, Verdict, deviations,
+    octaves, overall, series, trend,
 };
 use crate::phc::SystemClock;
 use crate::report::chart::Unit;
 use crate::report::plot::{self, Curve, Limit, Picture};
 use crate::report::printable;
 use crate::report::{Report, Table, Value};
-use crate::watch::{Damage, Label, Measurement, Tick};
+use crate::watch::record::Damage;
+use crate::watch::{Label, Outcome, Reading};
+use crate::{Offset, TaiOffset};
 use clap::ArgAction;
 use clap::builder::PossibleValuesParser;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const COMMAND: Command = Command {
@@ -144,8 +147,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 struct Judged<'a> {
     label: &'a Label,
     series: Series,
-    /// What TAI - UTC explains of them, in nanoseconds.
-    whole_seconds: i64,
+    /// What TAI - UTC explains of them.
+    whole_seconds: Offset,
     deviations: Deviations,
     findings: Vec<(&'a Mask, Vec<Finding>)>,
 }
@@ -155,11 +158,11 @@ impl<'a> Judged<'a> {
         label: &'a Label,
         mut series: Series,
         points: &[Point],
-        tai: Option<i64>,
+        tai: Option<TaiOffset>,
         masks: &[&'a Mask],
     ) -> Self {
-        let whole_seconds = if is_of_utc(label) { explained(&series, tai) } else { 0 };
-        let without = |offset: i64| offset.saturating_sub(whole_seconds);
+        let whole_seconds = if is_of_utc(label) { explained(&series, tai) } else { Offset::ZERO };
+        let without = |offset: i64| offset.saturating_sub(whole_seconds.nanoseconds());
         for offset in &mut series.offsets {
             *offset = without(*offset);
         }
@@ -181,17 +184,10 @@ impl<'a> Judged<'a> {
 
     /// The exit status: 0 where every limit is kept, 1 where one isn't, else 4.
     fn status(&self) -> u8 {
-        let verdicts = || self.findings.iter().flat_map(|(_, findings)| findings);
-        let outcome = |finding: &Finding| match finding.verdict {
-            Verdict::Judged { outcome, .. } => outcome,
-            Verdict::NotJudged(why) => Outcome::NotShown(why),
-        };
-        if verdicts().any(|finding| outcome(finding) == Outcome::Failed) {
-            1
-        } else if verdicts().all(|finding| outcome(finding) == Outcome::Passed) {
-            0
-        } else {
-            NOT_SHOWN
+        match overall(self.findings.iter().flat_map(|(_, findings)| findings)) {
+            stability::Outcome::Passed => 0,
+            stability::Outcome::Failed => 1,
+            stability::Outcome::NotShown(_) => NOT_SHOWN,
         }
     }
 
@@ -216,42 +212,39 @@ const FEWEST: usize = 8;
 
 /// A clock's offsets, measured or from a file.
 struct Taken {
-    label: Label,
+    label: Arc<Label>,
     points: Vec<Point>,
     /// Whether all of a file could be read.
     is_whole: bool,
-    /// TAI - UTC, in seconds, where it is known.
-    tai: Option<i64>,
+    /// TAI - UTC, where it is known.
+    tai: Option<TaiOffset>,
     /// What can have ended the measuring.
     signals: Option<Signals>,
 }
 
 /// Measures a clock for a while.
 fn measure(context: &mut Context<'_>) -> Result<Taken, Failure> {
-    let mut pace = arguments::pace(context)?;
-    if pace.count.is_none() && pace.duration.is_none() {
-        pace.duration = Some(USUAL);
+    let mut schedule = arguments::schedule(context)?;
+    if schedule.count.is_none() && schedule.duration.is_none() {
+        schedule.duration = Some(USUAL);
     }
     let clock: SystemClock = context.required("clock")?;
-    let limit = arguments::limit_in(context, pace.interval);
-    let source = watching::source(context, &context.device()?, clock, limit)?;
-    let label = source.label().clone();
+    let effort = arguments::effort_every(context, schedule.interval);
+    let source = watching::source(context, &context.device()?, clock, effort)?;
+    let label = Arc::clone(source.label());
     let tai = source.phc().filter(|_| is_of_utc(&label)).and_then(tai_offset);
     let signals = watching::catch()?;
-    let sampler = watching::start(context, vec![source], pace)?;
+    let sampler = watching::start(context, vec![source], schedule)?;
     let mut measured = Measured::default();
-    let take = |ticks: Vec<Tick>| {
-        for tick in ticks {
-            watching::tell_failed(context, &label, &tick);
-            if let Err(why) = &tick.outcome {
-                context.printer.aside(&format!("{label} is lost: {why}"));
-            }
-            measured.take(tick.outcome);
+    let take = |readings: Vec<Reading>| {
+        for reading in readings {
+            watching::tell_passed_over(context, &reading);
+            watching::tell_cause(context, &reading);
+            measured.take(&reading);
         }
         Ok(Goes::On)
     };
     watching::measure(sampler, &signals, take)?;
-    let tai = tai.map(|tai| i64::from(tai.0));
     Ok(Taken { label, points: measured.points, is_whole: true, tai, signals: Some(signals) })
 }
 
@@ -263,15 +256,18 @@ struct Measured {
 }
 
 impl Measured {
-    fn take(&mut self, outcome: Result<Measurement, String>) {
-        match outcome {
-            Ok(one) => {
+    fn take(&mut self, reading: &Reading) {
+        match &reading.outcome {
+            Outcome::Measured(one) => {
                 // What it was before it went away has nothing to do with what comes after.
                 let stepped = one.stepped || self.is_lost;
                 self.is_lost = false;
-                self.points.push(Point { at: one.at, offset: one.offset, stepped });
+                let at = reading.at.total_nanoseconds();
+                self.points.push(Point { at, offset: one.offset, stepped });
             }
-            Err(_) => self.is_lost = true,
+            // One offset is missing.
+            Outcome::Missed(_) => {}
+            Outcome::Absent(_) => self.is_lost = true,
         }
     }
 }
@@ -280,22 +276,22 @@ impl Measured {
 fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Failure> {
     let wanted = context.named_device()?;
     let mut reader = watching::open(from)?;
-    let mut found: Vec<Label> = Vec::new();
+    let mut found: Vec<Arc<Label>> = Vec::new();
     let mut measured = Measured::default();
     let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
-    while let Some(line) = reader.next().map_err(failed)? {
-        if !wanted.as_ref().is_none_or(|wanted| line.label.is_called(wanted)) {
+    while let Some(reading) = reader.read().map_err(failed)? {
+        if !wanted.as_ref().is_none_or(|wanted| reading.source.is_called(wanted)) {
             continue;
         }
-        if !found.contains(&line.label) {
-            found.push(line.label);
+        if !found.contains(&reading.source) {
+            found.push(Arc::clone(&reading.source));
         }
-        measured.take(line.outcome);
+        measured.take(&reading);
     }
     watching::tell_damage(context, reader.damage(), from);
     match found.as_slice() {
         [label] => Ok(Taken {
-            label: label.clone(),
+            label: Arc::clone(label),
             points: measured.points,
             is_whole: reader.damage() == Damage::default(),
             tai: None,
@@ -309,25 +305,22 @@ fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Failure> {
         several => Err(Failure::Usage(format!(
             "{} has several: {}; name one as DEVICE",
             from.display(),
-            several.iter().map(Label::name).collect::<Vec<_>>().join(", ")
+            several.iter().map(|label| label.name()).collect::<Vec<_>>().join(", ")
         ))),
     }
 }
 
-/// TAI - UTC, where nobody told it, since 2017.
-const TAI: i64 = 37;
-
-/// The whole seconds of the offsets that TAI - UTC explains, in nanoseconds.
-fn explained(series: &Series, tai: Option<i64>) -> i64 {
-    let first = series.offsets.first().copied().unwrap_or(0);
-    let tai = tai.unwrap_or(TAI) * 1_000_000_000;
-    if first.abs_diff(tai) < 500_000_000 { tai } else { 0 }
+/// The whole seconds of the offsets that TAI - UTC explains.
+fn explained(series: &Series, tai: Option<TaiOffset>) -> Offset {
+    let first = Offset::from_nanoseconds(series.offsets.first().copied().unwrap_or(0));
+    let tai = tai.unwrap_or(TaiOffset::SINCE_2017);
+    tai.explains(first).map_or(Offset::ZERO, |_| tai.offset())
 }
 
 fn describe(
     label: &Label,
     series: &Series,
-    whole_seconds: i64,
+    whole_seconds: Offset,
     all: &Deviations,
     findings: &[(&Mask, Vec<Finding>)],
 ) -> Report {
@@ -360,7 +353,7 @@ fn describe(
                 ("whole_seconds_ns", whole_seconds.into()),
             ],
         )
-        .row("frequency", ppb(frequency, "ppb"), "frequency_ppb", decimal(frequency))
+        .row("rate", ppb(frequency, "ppb"), "rate_ppb", decimal(frequency))
         .row("drift", ppb(drift, "ppb a day"), "drift_ppb_per_day", decimal(drift));
     if let Some((_, allan)) = all.first() {
         report = report.row("noise", noises(allan, distance), "noise", noise(allan.first()));
@@ -375,17 +368,16 @@ fn describe(
     }
     for (mask, findings) in findings {
         for Finding { quantity, verdict } in findings {
-            let (Verdict::NotJudged(why) | Verdict::Judged { outcome: Outcome::NotShown(why), .. }) =
-                verdict
+            let (Verdict::NotJudged(why)
+            | Verdict::Judged { outcome: stability::Outcome::NotShown(why), .. }) = verdict
             else {
                 continue;
             };
             report = report.note(format!("{} {quantity} isn't shown: {why}", mask.name));
         }
     }
-    if whole_seconds != 0 {
-        report = report
-            .note(format!("the clock keeps TAI: {} s are left out", whole_seconds / 1_000_000_000));
+    if whole_seconds != Offset::ZERO {
+        report = report.note(format!("the clock keeps TAI: {whole_seconds} are left out"));
     }
     if series.filled > 0 {
         report = report.note(format!("{} missing offsets are filled in", series.filled));
@@ -518,9 +510,9 @@ fn verdicts(findings: &[(&Mask, &Finding)]) -> Table {
         let mut line = match verdict {
             Verdict::Judged { outcome, tau, value, limit, fails_from, up_to, goes_to } => {
                 let mut line = head(match outcome {
-                    Outcome::Passed => "pass",
-                    Outcome::Failed => "fail",
-                    Outcome::NotShown(why) => {
+                    stability::Outcome::Passed => "pass",
+                    stability::Outcome::Failed => "fail",
+                    stability::Outcome::NotShown(why) => {
                         reason = (*why).into();
                         "not shown"
                     }

@@ -4,14 +4,13 @@ use super::failure::Failure;
 use super::{Context, arguments};
 use crate::kernel::Signals;
 use crate::phc::SystemClock;
-use crate::report::Value;
 use crate::report::live::FRAME;
-use crate::watch::{
-    Damage, Label, Limit, Measurement, Pace, Reader, Sampler, Source, Tick, Unopened,
-};
-use crate::{Timestamp, Unknown};
+use crate::watch::record::{Damage, Reader};
+use crate::watch::{Cause, Effort, Label, Outcome, Reading, Sampler, Schedule, Source};
 use clap::{Arg, ArgAction};
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The argument of [`sources_argument`].
@@ -49,12 +48,11 @@ pub(super) fn follow<T>(
 pub(super) fn start(
     context: &Context<'_>,
     sources: Vec<Source>,
-    pace: Pace,
+    schedule: Schedule,
 ) -> Result<Sampler, Failure> {
-    let sampler =
-        Sampler::start(sources, pace, arguments::isolation(context)).map_err(Failure::Failed)?;
+    let sampler = Sampler::start(sources, schedule, arguments::isolation(context))?;
     for refusal in &sampler.refusals {
-        context.printer.aside(refusal);
+        context.printer.aside(&refusal.to_string());
     }
     Ok(sampler)
 }
@@ -63,10 +61,10 @@ pub(super) fn start(
 pub(super) fn measure(
     sampler: Sampler,
     signals: &Signals,
-    mut take: impl FnMut(Vec<Tick>) -> Result<Goes, Failure>,
+    mut take: impl FnMut(Vec<Reading>) -> Result<Goes, Failure>,
 ) -> Result<(), Failure> {
     let answer = follow(|within| sampler.next(within), signals, &mut take);
-    let ended = sampler.end().map_err(Failure::Failed);
+    let ended = sampler.end().map_err(Failure::from);
     answer.and_then(|()| take(ended?).map(drop))
 }
 
@@ -78,9 +76,9 @@ pub(super) enum Goes {
 }
 
 /// The clocks that the command line names, and how often they are measured.
-pub(super) fn sources(context: &Context<'_>) -> Result<(Vec<Source>, Pace), Failure> {
-    let pace = arguments::pace(context)?;
-    let limit = arguments::limit_in(context, pace.interval);
+pub(super) fn sources(context: &Context<'_>) -> Result<(Vec<Source>, Schedule), Failure> {
+    let schedule = arguments::schedule(context)?;
+    let effort = arguments::effort_every(context, schedule.interval);
     let clock: SystemClock = context.required("clock")?;
     let given = context.matches.try_get_many::<String>(SOURCES).ok().flatten();
     let mut names: Vec<String> = given.into_iter().flatten().cloned().collect();
@@ -90,14 +88,14 @@ pub(super) fn sources(context: &Context<'_>) -> Result<(Vec<Source>, Pace), Fail
     }
     let mut sources: Vec<Source> = Vec::new();
     for name in &names {
-        let source = source(context, name, clock, limit)?;
+        let source = source(context, name, clock, effort)?;
         if sources.iter().any(|other| other.label() == source.label()) {
             // Nobody could tell their lines apart.
             return Err(Failure::Usage(format!("'{name}' is named twice, maybe by another name")));
         }
         sources.push(source);
     }
-    Ok((sources, pace))
+    Ok((sources, schedule))
 }
 
 /// The clock of a name beside a system clock, or the two that it names.
@@ -105,20 +103,20 @@ pub(super) fn source(
     context: &Context<'_>,
     name: &str,
     clock: SystemClock,
-    limit: Limit,
+    effort: Effort,
 ) -> Result<Source, Failure> {
-    let source = match Source::open(name, None, clock, limit) {
+    let source = match Source::open(name, None, clock, effort) {
         // What is no clock can be two.
-        Err(Unopened::Find(error)) => {
+        Err(Cause::Find(error)) => {
             let Some((first, second)) = pair(name) else { return Err(error.into()) };
-            Source::open(first, Some(second), clock, limit)?
+            Source::open(first, Some(second), clock, effort)?
         }
         source => source?,
     };
     if let Some(phc) = source.phc() {
         context.tell_what_is_left(phc);
     }
-    for objection in &source.objections {
+    for objection in source.objections() {
         context.printer.aside(objection);
     }
     Ok(source)
@@ -143,35 +141,41 @@ pub(super) fn title(label: &Label) -> String {
     }
 }
 
-/// A measurement as a line of a file.
-pub(super) fn object(
-    label: &Label,
-    at: i128,
-    outcome: &Result<Measurement, String>,
-) -> Vec<(&'static str, Value)> {
-    let mut object = vec![
-        ("device", Value::from(label.device.as_str())),
-        ("clock_name", label.clock_name.clone().into()),
-        ("reference", label.reference.as_str().into()),
-        ("at", Timestamp::<Unknown>::from_total_nanoseconds(at).into()),
-    ];
-    match outcome {
-        Ok(measurement) => object.extend([
-            ("offset_ns", measurement.offset.into()),
-            ("bound_ns", measurement.bound.into()),
-            ("delay_ns", measurement.delay.into()),
-            ("method", measurement.method.map(|method| method.to_string()).into()),
-            ("stepped", measurement.stepped.into()),
-        ]),
-        Err(why) => object.push(("lost", why.as_str().into())),
+/// Tells why better methods didn't do.
+pub(super) fn tell_passed_over(context: &Context<'_>, reading: &Reading) {
+    for why in reading.outcome.measured().into_iter().flat_map(|one| &one.passed_over) {
+        context.printer.aside(&format!("{}: {why}", reading.source));
     }
-    object
 }
 
-/// Tells that a better method didn't do.
-pub(super) fn tell_failed(context: &Context<'_>, label: &Label, tick: &Tick) {
-    if let Ok(Measurement { failed: Some(why), .. }) = &tick.outcome {
-        context.printer.aside(&format!("{label}: a better method failed: {why}"));
+/// Tells on standard error why there is no measurement.
+pub(super) fn tell_cause(context: &Context<'_>, reading: &Reading) {
+    match &reading.outcome {
+        Outcome::Measured(_) => {}
+        Outcome::Missed(why) => context.printer.aside(&format!("{} missed: {why}", reading.source)),
+        Outcome::Absent(why) => {
+            context.printer.aside(&format!("{} is absent: {why}", reading.source));
+        }
+    }
+}
+
+/// The sources that readings are of, in the order in which they come first.
+#[derive(Default)]
+pub(super) struct Places(HashMap<Arc<Label>, usize>);
+
+impl Places {
+    /// The place of a source, and whether it is new.
+    pub(super) fn of(&mut self, source: &Arc<Label>) -> (usize, bool) {
+        if let Some(place) = self.0.get(source) {
+            return (*place, false);
+        }
+        let place = self.0.len();
+        self.0.insert(Arc::clone(source), place);
+        (place, true)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

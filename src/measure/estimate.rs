@@ -1,80 +1,52 @@
 //! The offset and the rate of a clock from readings between two readings of a system clock.
 
-use super::line::{FARTHEST, Line};
-use crate::decimal::divide_to_nearest;
-use crate::frequency::fixed;
-use crate::phc::Sample;
-use crate::{Offset, Timestamp, Unknown};
+use super::curve::{self, Basis, Found};
+use super::line::FARTHEST_POINT;
+use super::straight::{CUT, Guess, Opening};
+use crate::{Offset, Rate, Sample, Scale, System, Timestamp};
 
-/// What samples say of a clock's offset, at the moment for which they say the most.
+/// What samples say of a clock's offset, at the moment of the best of them.
 ///
-/// The clock was read somewhere between the two system times of a sample. Where both clocks go
-/// evenly, one straight line passes through all samples; what all lines that do have in common
-/// holds the truth. It is proven as far as each sample's times are, and as the two clocks were
-/// steady meanwhile.
+/// Two questions, two answers. The *bound* is proven, whatever the clocks do: the clock was read
+/// somewhere between the two system times of its best sample. The *offset* is the best guess within
+/// that, by all samples that lie on a straight line with it; how sure it is, is statistics, and
+/// supposes that readings take equally long on the way there and back at their quickest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Estimate {
     /// Clock − system clock.
     pub offset: Offset,
-    /// The offset is off by this at most.
+    /// The offset is off by this at most: half of the best sample's delay, and how far the guess lies
+    /// from its middle.
     pub bound: Offset,
+    /// The standard deviation of the guess; `None` of too few samples.
+    pub uncertainty: Option<Offset>,
     /// From the system time before the reading to the one after it, in the best sample.
-    ///
-    /// Half of it is what no number of samples improves: nobody can tell how much of it is on the
-    /// way there and how much on the way back.
     pub delay: Offset,
-    /// When, on the system clock, in nanoseconds.
-    pub at: i128,
-    /// How the offset was found.
-    pub way: Way,
-    /// How fast the clock goes beside the system clock; `None` where a line doesn't tell.
-    pub pace: Option<Pace>,
+    /// When, on the system clock: in the middle of the best sample.
+    pub at: Timestamp<System>,
+    /// How fast the clock goes beside the system clock; `None` of too few samples.
+    pub rate: Option<UncertainRate>,
+    /// What the guess was made from.
+    pub basis: Basis,
+    /// Whether the clocks curved meanwhile.
+    pub curved: bool,
     /// How many samples there were.
     pub samples: usize,
-    /// How many of them were useless: the system clock went backwards in between.
-    pub useless: usize,
+    /// How many of them were the wrong way round: the system clock went backwards in between, or
+    /// the driver has its times the wrong way round. They don't count.
+    pub reversed: usize,
     /// How often one of the clocks was stepped in between: what was before a step doesn't count.
     pub steps: usize,
 }
 
-/// How an offset was found.
+/// A measured rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// By all straight lines through all samples.
-    Line,
-    /// No straight line passes through all samples, because one of the clocks wanders or is being
-    /// slewed: by the sample with the shortest delay alone, at its own moment.
-    BestSample,
-}
-
-/// How much faster one clock goes than another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// In millionths of a ppb.
-    pub micro_ppb: i128,
-    /// It is off by this at most, in millionths of a ppb.
-    pub bound: i128,
-}
-
-impl Pace {
-    /// In ppb, written with three decimals at most.
-    pub fn ppb(&self) -> String {
-        fixed(divide_to_nearest(self.micro_ppb, 1_000), 3)
-    }
-
-    /// The bound in ppb, rounded up to three decimals.
-    pub fn bound_ppb(&self) -> String {
-        fixed(-(-self.bound).div_euclid(1_000), 3)
-    }
-}
-
-impl Estimate {
-    /// The part of the bound that no number of samples improves, as far as that can be told: half
-    /// of the shortest delay at most.
-    pub fn asymmetry(&self) -> Offset {
-        let delay = self.delay.nanoseconds();
-        self.bound.min(Offset::from_nanoseconds(delay / 2 + delay % 2))
-    }
+pub struct UncertainRate {
+    /// How fast the clock goes.
+    pub rate: Rate,
+    /// Its standard deviation.
+    pub uncertainty: Rate,
 }
 
 /// Finds the offset of a clock from the samples that it is given, one by one. However many they
@@ -83,129 +55,308 @@ impl Estimate {
 pub struct Estimator {
     /// The first sample since the last step.
     first: Option<Sample>,
-    last: Reading,
-    /// The shortest delay, and its reading.
-    best: (i64, Reading),
-    line: Line,
-    samples: usize,
-    useless: usize,
-    steps: usize,
+    gathered: Gathered,
 }
 
-/// A sample, in nanoseconds from the first one's clock and the first one's system time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Reading {
-    clock: i64,
-    before: i64,
-    after: i64,
+impl Estimator {
+    /// Takes one more sample.
+    pub fn add(&mut self, sample: Sample) {
+        self.gathered.samples += 1;
+        if sample.after < sample.before {
+            self.gathered.reversed += 1;
+            return;
+        }
+        // What is too far away for a line was stepped, too.
+        let goes_on = self.first.and_then(|first| opening(&sample, &first));
+        if self.gathered.goes_on(goes_on) {
+            return;
+        }
+        self.first = Some(sample);
+        self.gathered.begin(opening(&sample, &sample));
+    }
+
+    /// What the samples so far say.
+    ///
+    /// `None` where no sample is of use: there are none, all were the wrong way round, or the offset
+    /// doesn't fit 64 bits of nanoseconds.
+    pub fn estimate(&self) -> Option<Estimate> {
+        let first = self.first?;
+        let base = first.phc.total_nanoseconds() - first.before.total_nanoseconds();
+        self.gathered.estimate(base, first.before)
+    }
+}
+
+/// Finds the offset of one clock from another, by samples of both against the same system clock.
+///
+/// No two clocks are read at one moment. A sample of the first and one of the second leave open what
+/// each of them leaves open, and how far the first clock can have gone in between: that takes a limit
+/// on its rate.
+#[derive(Clone, Debug)]
+pub struct DifferenceEstimator {
+    limit: Rate,
+    /// The first samples since the last step.
+    first: Option<(Sample, Sample)>,
+    gathered: Gathered,
+}
+
+impl DifferenceEstimator {
+    /// For a first clock that goes no more than so much faster or slower than the system clock.
+    pub fn new(limit: Rate) -> Self {
+        Self { limit: limit.abs(), first: None, gathered: Gathered::default() }
+    }
+
+    /// Takes a sample of each clock, one soon after the other.
+    pub fn add(&mut self, one: Sample, other: Sample) {
+        self.gathered.samples += 1;
+        if one.after < one.before || other.after < other.before {
+            self.gathered.reversed += 1;
+            return;
+        }
+        let of = |first: &(Sample, Sample)| opening_of_two(&one, &other, first, self.limit);
+        let goes_on = self.first.as_ref().and_then(of);
+        if self.gathered.goes_on(goes_on) {
+            return;
+        }
+        let begin = of(&(one, other));
+        self.first = Some((one, other));
+        self.gathered.begin(begin);
+    }
+
+    /// First clock − second clock, at a moment of the second; the delay is that of both together.
+    ///
+    /// `None` as for [`Estimator::estimate`].
+    pub fn estimate(&self) -> Option<Estimate> {
+        let (one, other) = self.first?;
+        let base = one.phc.total_nanoseconds() - other.phc.total_nanoseconds();
+        self.gathered.estimate(base, other.before)
+    }
+}
+
+/// What samples have left open since the last step.
+#[derive(Clone, Debug, Default)]
+struct Gathered {
+    last: Option<Opening>,
+    kept: Kept,
+    samples: usize,
+    reversed: usize,
+    steps: usize,
 }
 
 /// A clock that goes by another hundredth than the system's from one sample to the next was
 /// stepped.
 const FASTEST: i64 = 100;
+/// Fewer samples tell nothing of how sure a guess is.
+const FEWEST_FOR_UNCERTAINTY: usize = 4;
 
-/// Times are cut to whole nanoseconds: a moment is up to this later than its time.
-const CUT: i64 = 1;
-
-impl Estimator {
-    /// Takes one more sample.
-    pub fn add(&mut self, sample: Sample) {
-        self.samples += 1;
-        if sample.after < sample.before {
-            self.useless += 1;
-            return;
+impl Gathered {
+    /// Takes what comes next, unless a step is before it.
+    fn goes_on(&mut self, next: Option<Opening>) -> bool {
+        let Some(next) = next else { return false };
+        let goes_on = self.last.is_some_and(|last| !is_step(&last, &next));
+        if goes_on {
+            self.last = Some(next);
+            self.kept.push(next);
         }
-        let reading = match self.first {
-            // What is as far away as that was stepped, too.
-            Some(first) => Reading::of(&sample, &first).filter(|next| !self.last.is_step(next)),
-            None => None,
-        };
-        let reading = if let Some(reading) = reading {
-            if reading.delay() < self.best.0 {
-                self.best = (reading.delay(), reading);
-            }
-            reading
-        } else {
-            self.steps += usize::from(self.first.is_some());
-            let Some(reading) = Reading::of(&sample, &sample) else {
-                self.useless += 1;
-                return;
-            };
-            (self.first, self.line) = (Some(sample), Line::default());
-            self.best = (reading.delay(), reading);
-            reading
-        };
-        self.last = reading;
-        self.line.push(reading.clock, reading.before - CUT, reading.after + CUT);
+        goes_on
     }
 
-    /// What the samples so far say.
-    ///
-    /// `None` where no sample is of use: there are none, the system clock went backwards in each,
-    /// or the offset doesn't fit 64 bits of nanoseconds.
-    pub fn estimate(&self) -> Option<Estimate> {
-        let first = self.first?;
-        let (delay, best) = self.best;
-        let feasible = self.line.feasible();
-        // The system's time when the clock showed its own, between two bounds.
-        let (clock, (low, high)) = match feasible {
-            Some(feasible) => (feasible.clock, feasible.system),
-            None => (best.clock, ((best.before - CUT).into(), (best.after + CUT).into())),
+    /// Begins anew with what comes after a step, or first.
+    fn begin(&mut self, first: Option<Opening>) {
+        self.steps += usize::from(self.last.is_some());
+        (self.last, self.kept) = (first, Kept::default());
+        match first {
+            Some(first) => self.kept.push(first),
+            None => self.reversed += 1,
+        }
+    }
+
+    /// What it says, of offsets from a base and moments from an origin.
+    fn estimate(&self, base: i128, origin: Timestamp<System>) -> Option<Estimate> {
+        let samples = self.kept.all();
+        let place = best_of(&samples)?;
+        let best = *samples.get(place)?;
+        let Found { guess, basis, curved } = curve::guess(&samples, place);
+        let (low, high) = (best.low - CUT, best.high + CUT);
+        let offset = match guess {
+            // What is read at one instant leaves nothing open, as far as anybody tells.
+            Some(guess) if best.low == best.high => whole(guess.offset),
+            Some(guess) => whole(guess.offset).clamp(low, high),
+            None => i64::midpoint(best.low, best.high),
         };
-        let clock = first.phc.total_nanoseconds() + i128::from(clock);
-        let start = first.before.total_nanoseconds();
-        let (low, high) = (start + low, start + high);
-        // Twice the middle is a whole number; the offset from the middle is rounded down.
-        let twice_the_offset = 2 * clock - low - high;
-        let pace = feasible.and_then(|feasible| feasible.pace);
+        let bound = high.saturating_sub(offset).max(offset.saturating_sub(low));
+        let bound = Offset::from_nanoseconds(bound);
+        let known = guess.filter(|_| samples.len() >= FEWEST_FOR_UNCERTAINTY);
         Some(Estimate {
-            offset: Offset::from_nanoseconds(i64::try_from(twice_the_offset.div_euclid(2)).ok()?),
-            bound: Offset::from_nanoseconds(i64::try_from((high - low + 1) / 2).ok()?),
-            delay: Offset::from_nanoseconds(delay),
-            at: (low + high).div_euclid(2),
-            way: if feasible.is_some() { Way::Line } else { Way::BestSample },
-            pace: pace.map(|(slow, fast)| Pace {
-                micro_ppb: i128::midpoint(slow, fast),
-                bound: (fast - slow + 1) / 2,
-            }),
+            offset: Offset::from_nanoseconds(i64::try_from(base + i128::from(offset)).ok()?),
+            bound,
+            uncertainty: known.map(|guess| uncertainty(&guess).min(bound)),
+            delay: Offset::from_nanoseconds(best.high - best.low),
+            at: origin.plus(Offset::from_nanoseconds(best.moment))?,
+            rate: known.map(|guess| rate(&guess)),
+            basis,
+            curved,
             samples: self.samples,
-            useless: self.useless,
+            reversed: self.reversed,
             steps: self.steps,
         })
     }
 }
 
-impl Reading {
-    /// A sample beside the first one; `None` where it is farther away than a line can be.
-    fn of(sample: &Sample, first: &Sample) -> Option<Self> {
-        let from = |time: Timestamp<Unknown>, first: Timestamp<Unknown>| {
-            let seconds = time.seconds().saturating_sub(first.seconds());
-            let part = i64::from(time.nanoseconds()) - i64::from(first.nanoseconds());
-            let most = FARTHEST / 1_000_000_000;
-            (-most < seconds && seconds < most).then(|| seconds * 1_000_000_000 + part)
-        };
-        Some(Self {
-            clock: from(sample.phc, first.phc)?,
-            before: from(sample.before, first.before)?,
-            after: from(sample.after, first.before)?,
-        })
-    }
+/// The guess at one of a few samples, as if the clock went straight: for the benchmark that compares
+/// pieces of fixed lengths.
+#[doc(hidden)]
+#[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "simulated, and small")]
+pub fn straight_guess(samples: &[Sample], place: usize) -> Option<f64> {
+    let first = samples.first()?;
+    let base = first.phc.total_nanoseconds() - first.before.total_nanoseconds();
+    let openings: Option<Vec<_>> = samples.iter().map(|sample| opening(sample, first)).collect();
+    let openings = openings?;
+    let at = super::line::float(openings.get(place)?.clock);
+    Some(super::straight::straight(&openings, at)?.offset + base as f64)
+}
 
-    fn delay(&self) -> i64 {
-        self.after - self.before
+/// Whether one of the clocks was stepped between a sample and the next.
+fn is_step(last: &Opening, next: &Opening) -> bool {
+    if next.clock < last.clock || next.moment < last.moment {
+        return true;
     }
+    let apart = (next.low - last.high).max(last.low - next.high);
+    let delays = next.high - next.low + last.high - last.low;
+    apart > 2 * CUT && apart > (next.moment - last.moment + delays) / FASTEST + 2 * CUT
+}
 
-    /// Whether one of the clocks was stepped between this one and the next.
-    fn is_step(&self, next: &Self) -> bool {
-        if next.clock < self.clock || next.before < self.before {
-            return true;
+/// What a sample leaves open beside the first one: from the first clock's time and the first system
+/// time. `None` where it is farther away than a line can be.
+fn opening(sample: &Sample, first: &Sample) -> Option<Opening> {
+    let clock = from(sample.phc, first.phc)?;
+    let (before, after) = (from(sample.before, first.before)?, from(sample.after, first.before)?);
+    let moment = i64::midpoint(before, after);
+    Some(Opening { clock, low: clock - after, high: clock - before, moment })
+}
+
+/// What two samples leave open of the difference of their clocks, seen from the second clock.
+fn opening_of_two(
+    one: &Sample,
+    other: &Sample,
+    (first, second): &(Sample, Sample),
+    limit: Rate,
+) -> Option<Opening> {
+    let clock = from(other.phc, second.phc)?;
+    let apart = from(one.phc, first.phc)? - clock;
+    let [before, after] = [one.before, one.after].map(|time| from(time, second.before));
+    let [other_before, other_after] =
+        [other.before, other.after].map(|time| from(time, second.before));
+    // The first clock was read between so long after the second.
+    let (least, most) = (before? - other_after?, after? - other_before?);
+    let farthest = Offset::from_nanoseconds(least.abs().max(most.abs()));
+    // Rounded up.
+    let gone = limit.over(farthest)?.nanoseconds() + CUT;
+    let moment = i64::midpoint(other_before?, other_after?);
+    Some(Opening { clock, low: apart - most - gone, high: apart - least + gone, moment })
+}
+
+/// Of so many of the shortest delays, the one in the middle of the time counts as the best sample:
+/// its bound is hardly wider, and the guess is surest there.
+const SHORTEST: usize = 4;
+/// With fewer samples than this for each of them, the shortest alone does.
+const SAMPLES_A_CANDIDATE: usize = 16;
+
+/// The place of the best sample.
+fn best_of(samples: &[Opening]) -> Option<usize> {
+    let candidates = (samples.len() / SAMPLES_A_CANDIDATE).clamp(1, SHORTEST);
+    let delay = |place: &usize| samples.get(*place).map_or(i64::MAX, |one| one.high - one.low);
+    let mut shortest: Vec<usize> = Vec::with_capacity(candidates + 1);
+    for place in 0..samples.len() {
+        if shortest.len() == candidates
+            && shortest.last().is_some_and(|last| delay(last) <= delay(&place))
+        {
+            continue;
         }
-        let offsets = |one: &Self| (one.clock - one.after, one.clock - one.before);
-        let (low, high) = offsets(self);
-        let (next_low, next_high) = offsets(next);
-        let apart = (next_low - high).max(low - next_high);
-        apart > 2 * CUT && apart > (next.after - self.before) / FASTEST + 2 * CUT
+        let after = shortest.partition_point(|other| delay(other) <= delay(&place));
+        shortest.insert(after, place);
+        shortest.truncate(candidates);
     }
+    let middle = samples.len() / 2;
+    shortest.into_iter().min_by_key(|place| place.abs_diff(middle))
+}
+
+/// The nearest whole nanosecond.
+#[expect(clippy::cast_possible_truncation, reason = "what is beyond 64 bits becomes their end")]
+fn whole(nanoseconds: f64) -> i64 {
+    nanoseconds.round() as i64
+}
+
+/// A guess is no surer than the nanosecond that it is rounded to.
+#[expect(clippy::cast_possible_truncation, reason = "what is beyond 64 bits becomes their end")]
+fn uncertainty(guess: &Guess) -> Offset {
+    Offset::from_nanoseconds((guess.uncertainty.ceil() as i64).max(1))
+}
+
+#[expect(clippy::float_arithmetic, reason = "from the clock's own time to the system clock's")]
+#[expect(clippy::cast_possible_truncation, reason = "what is beyond 128 bits becomes their end")]
+fn rate(guess: &Guess) -> UncertainRate {
+    // A clock that goes on goes slower than time without end.
+    let slower = (1.0 - guess.rate).max(1e-9);
+    let of = |rate: f64| Rate::from_micro_ppb((rate * 1e15).round() as i128);
+    UncertainRate {
+        rate: of(guess.rate / slower),
+        uncertainty: of((guess.rate_uncertainty / slower / slower).max(1e-15)),
+    }
+}
+
+/// What samples leave open, thinned to as many as are needed: of neighbours the one with the
+/// shortest delay is kept, which tells the most.
+#[derive(Clone, Debug)]
+struct Kept {
+    openings: Vec<Opening>,
+    /// Each stands for so many samples.
+    thinned: usize,
+    /// The best of those that come next, and how many they are.
+    next: Option<(Opening, usize)>,
+}
+
+/// So many are kept, and half of them when they become more.
+const MOST_KEPT: usize = 8_192;
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { openings: Vec::new(), thinned: 1, next: None }
+    }
+}
+
+impl Kept {
+    fn push(&mut self, opening: Opening) {
+        let (best, number) = match self.next.take() {
+            Some((best, number)) => (shorter(best, opening), number + 1),
+            None => (opening, 1),
+        };
+        if number < self.thinned {
+            self.next = Some((best, number));
+            return;
+        }
+        if self.openings.len() == MOST_KEPT {
+            let pairs = self.openings.chunks(2);
+            self.openings = pairs.filter_map(|pair| pair.iter().copied().reduce(shorter)).collect();
+            self.thinned *= 2;
+        }
+        self.openings.push(best);
+    }
+
+    fn all(&self) -> Vec<Opening> {
+        self.openings.iter().copied().chain(self.next.map(|(best, _)| best)).collect()
+    }
+}
+
+fn shorter(one: Opening, other: Opening) -> Opening {
+    if other.high - other.low < one.high - one.low { other } else { one }
+}
+
+/// A time in nanoseconds from another; `None` where it is farther than a line can be.
+fn from<S: Scale>(time: Timestamp<S>, first: Timestamp<S>) -> Option<i64> {
+    let seconds = time.seconds().saturating_sub(first.seconds());
+    let part = i64::from(time.nanoseconds()) - i64::from(first.nanoseconds());
+    let most = FARTHEST_POINT / 1_000_000_000;
+    (-most < seconds && seconds < most).then(|| seconds * 1_000_000_000 + part)
 }
 
 /// What samples say, by an [`Estimator`].
@@ -213,9 +364,11 @@ impl Reading {
 /// # Examples
 ///
 /// ```
-/// use ptpctl::{Timestamp, measure::estimate, phc::Sample};
+/// use ptpctl::{Sample, Scale, Timestamp, measure::estimate};
 ///
-/// let at = |nanoseconds| Timestamp::new(1_700_000_000, nanoseconds).expect("in range");
+/// fn at<S: Scale>(nanoseconds: u32) -> Timestamp<S> {
+///     Timestamp::new(1_700_000_000, nanoseconds).expect("in range")
+/// }
 /// // The clock is 4 us ahead. Two samples were quick on the way back, the one between on the way
 /// // there: neither way alone says where the clock was read.
 /// let samples = [
@@ -225,8 +378,8 @@ impl Reading {
 /// ];
 /// let estimate = estimate(&samples).expect("a sample is of use");
 /// assert_eq!(estimate.offset.to_string(), "4 us");
-/// assert_eq!(estimate.bound.to_string(), "101 ns");
 /// assert_eq!(estimate.delay.to_string(), "1.5 us");
+/// assert!(estimate.bound.nanoseconds() >= 751, "half of the delay: that is proven");
 /// ```
 pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
     let mut estimator = Estimator::default();
@@ -236,64 +389,15 @@ pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
     estimator.estimate()
 }
 
-/// One clock − another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// First clock − second clock.
-    pub offset: Offset,
-    /// The offset is off by this at most.
-    pub bound: Offset,
-    /// How much faster the first clock goes than the second, where that is told.
-    pub pace: Option<Pace>,
-}
-
-/// The first clock's offset at the moment of the second's, between an estimate of the first
-/// before and one after, minus the second's. The bounds add up.
-///
-/// `None` where the difference doesn't fit 64 bits of nanoseconds, or the moments are so far apart
-/// that 128 bits don't do on the way.
-pub fn difference(before: &Estimate, second: &Estimate, after: &Estimate) -> Option<Difference> {
-    let (from, to) = (before.offset.nanoseconds(), after.offset.nanoseconds());
-    let span = after.at.checked_sub(before.at)?;
-    let gone = second.at.checked_sub(before.at)?.clamp(0, span.max(0));
-    let moved = (i128::from(to) - i128::from(from)).checked_mul(gone)?;
-    let (share, rounded) = match span {
-        1.. => (moved.div_euclid(span), i64::from(moved % span != 0)),
-        _ => (0, 0),
-    };
-    let first = i128::from(from) + share;
-    let offset = i64::try_from(first - i128::from(second.offset.nanoseconds())).ok()?;
-    let bound = before.bound.max(after.bound).nanoseconds().checked_add(rounded)?;
-    Some(Difference {
-        offset: Offset::from_nanoseconds(offset),
-        bound: Offset::from_nanoseconds(bound.checked_add(second.bound.nanoseconds())?),
-        pace: first_pace(before, after).zip(second.pace).and_then(|(first, second)| {
-            let micro_ppb = first.micro_ppb.checked_sub(second.micro_ppb)?;
-            Some(Pace { micro_ppb, bound: first.bound.checked_add(second.bound)? })
-        }),
-    })
-}
-
-/// The pace of a clock between two estimates of it: the best of what either tells, and of how far
-/// the offset has moved from one to the other.
-fn first_pace(before: &Estimate, after: &Estimate) -> Option<Pace> {
-    let span = after.at.checked_sub(before.at)?;
-    let per = |nanoseconds: i64| i128::from(nanoseconds).checked_mul(1_000_000_000_000_000);
-    let between = (span > 0).then(|| {
-        let moved = after.offset.nanoseconds().checked_sub(before.offset.nanoseconds())?;
-        let doubt = before.bound.nanoseconds().checked_add(after.bound.nanoseconds())?;
-        Some(Pace { micro_ppb: per(moved)? / span, bound: per(doubt)? / span + 2 })
-    });
-    [before.pace, after.pace, between.flatten()].into_iter().flatten().min_by_key(|pace| pace.bound)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timestamp;
+
+    fn at<S: Scale>(time: i128) -> Timestamp<S> {
+        Timestamp::from_total_nanoseconds(time).expect("in range")
+    }
 
     fn sample(before: i128, phc: i128, after: i128) -> Sample {
-        let at = |time| Timestamp::from_total_nanoseconds(time).expect("in range");
         Sample { before: at(before), phc: at(phc), after: at(after) }
     }
 
@@ -302,9 +406,15 @@ mod tests {
         let samples =
             [sample(0, 950, 1_000), sample(2_000, 2_050, 3_000), sample(5_000, 5_950, 6_000)];
         let estimate = estimate(&samples).expect("an estimate");
-        assert_eq!((estimate.offset.nanoseconds(), estimate.bound.nanoseconds()), (0, 51));
-        assert_eq!((estimate.way, estimate.delay.nanoseconds()), (Way::Line, 1_000));
-        assert_eq!((estimate.samples, estimate.useless, estimate.steps), (3, 0, 0));
+        assert_eq!((estimate.offset.nanoseconds(), estimate.delay.nanoseconds()), (0, 1_000));
+        assert_eq!((estimate.samples, estimate.reversed, estimate.steps), (3, 0, 0));
+    }
+
+    #[test]
+    fn the_bound_is_that_of_one_sample_whatever_the_others_say() {
+        let estimate = estimate(&[sample(0, 950, 1_000)]).expect("an estimate");
+        assert_eq!((estimate.offset.nanoseconds(), estimate.bound.nanoseconds()), (450, 501));
+        assert_eq!((estimate.at, estimate.rate, estimate.uncertainty), (at(500), None, None));
     }
 
     #[test]
@@ -330,28 +440,27 @@ mod tests {
             sample(200_000, 200_030, 200_060),
         ];
         let estimate = estimate(&samples).expect("an estimate");
-        assert_eq!((estimate.way, estimate.pace), (Way::BestSample, None));
+        assert_eq!((estimate.basis, estimate.rate), (Basis::BestSample, None));
         assert_eq!((estimate.offset.nanoseconds(), estimate.bound.nanoseconds()), (0, 31));
     }
 
     #[test]
-    fn samples_in_which_the_system_clock_went_backwards_are_of_no_use() {
-        let backwards = sample(1_000, 600, 900);
-        let best = estimate(&[backwards, sample(2_000, 2_200, 2_300)]).expect("an estimate");
-        assert_eq!((best.offset.nanoseconds(), best.useless), (50, 1));
-        assert_eq!(estimate(&[backwards]), None);
+    fn samples_the_wrong_way_round_are_of_no_use() {
+        let reversed = sample(1_000, 600, 900);
+        let best = estimate(&[reversed, sample(2_000, 2_200, 2_300)]).expect("an estimate");
+        assert_eq!((best.offset.nanoseconds(), best.reversed), (50, 1));
+        assert_eq!(estimate(&[reversed]), None);
         assert_eq!(estimate(&[]), None);
     }
 
     #[test]
-    fn the_difference_is_taken_at_the_second_clocks_moment() {
-        let at = |sample| estimate(&[sample]).expect("an estimate");
-        let first = at(sample(0, 1_005, 10)); // +1000 at 5
-        let second = at(sample(100, 305, 110)); // +200 at 105
-        let later = at(sample(200, 1_215, 210)); // +1010 at 205
-        let difference = difference(&first, &second, &later).expect("a difference");
-        assert_eq!(difference.offset.nanoseconds(), 805);
-        assert_eq!(difference.bound.nanoseconds(), 12);
+    fn a_difference_leaves_open_what_both_samples_do_and_the_first_clocks_way_between() {
+        let mut both = DifferenceEstimator::new(Rate::from_ppb(1_000_000));
+        // +1000 at 5, and +200 at 10 005: the first clock may have gone 10 ns by then.
+        both.add(sample(0, 1_005, 10), sample(10_000, 10_205, 10_010));
+        let estimate = both.estimate().expect("a difference");
+        assert_eq!((estimate.offset.nanoseconds(), estimate.at), (800, at(10_005)));
+        assert_eq!((estimate.delay.nanoseconds(), estimate.bound.nanoseconds()), (42, 22));
     }
 
     proptest::proptest! {
@@ -370,18 +479,34 @@ mod tests {
             let error = estimate.offset.nanoseconds().abs_diff(truth);
             proptest::prop_assert!(error <= estimate.bound.nanoseconds().unsigned_abs());
         }
-    }
 
-    #[test]
-    fn estimates_that_are_farther_apart_than_any_clocks_have_no_difference() {
-        let estimate = |offset, at| Estimate {
-            offset: Offset::from_nanoseconds(offset),
-            at,
-            ..estimate(&[sample(0, 0, 0), sample(10, 10, 10)]).expect("one")
-        };
-        let (early, late) = (estimate(i64::MIN, i128::MIN), estimate(i64::MAX, i128::MAX));
-        assert_eq!(difference(&early, &late, &late), None);
-        let (early, late) = (estimate(i64::MIN, -(1 << 93)), estimate(i64::MAX, 1 << 93));
-        assert_eq!(difference(&early, &late, &late), None);
+        #[test]
+        fn the_bound_of_a_difference_holds_the_truth_at_any_rate_within_the_limit(
+            truth in -1_000_000_000_i64..1_000_000_000,
+            rate in -1_000_000_i128..1_000_000,
+            delays in proptest::collection::vec((0_i128..20_000, 0_i128..20_000), 1..50),
+        ) {
+            let start = 1_700_000_000_000_000_000;
+            let mut now = start;
+            let gained = |time: i128| ((time - start) * rate).div_euclid(1_000_000_000);
+            let mut both = DifferenceEstimator::new(Rate::from_ppb(1_000_000));
+            let mut read = |offset: &dyn Fn(i128) -> i128, (there, back): &(i128, i128)| {
+                let (before, moment) = (now, now + there);
+                now = moment + back;
+                sample(before, moment + offset(moment), now)
+            };
+            for delay in &delays {
+                let one = read(&|moment| i128::from(truth) + gained(moment), delay);
+                let other = read(&|_| 0, delay);
+                both.add(one, other);
+            }
+            let estimate = both.estimate().expect("an estimate");
+            let then = i128::from(truth) + gained(estimate.at.total_nanoseconds());
+            let error = (i128::from(estimate.offset.nanoseconds()) - then).unsigned_abs();
+            // The second was read somewhere in its sample, in which the first went on.
+            let moved = estimate.delay.nanoseconds().unsigned_abs() / 1_000 + 2;
+            let bound = estimate.bound.nanoseconds().unsigned_abs() + moved;
+            proptest::prop_assert!(error <= bound.into(), "{estimate:?} {then}");
+        }
     }
 }

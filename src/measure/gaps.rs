@@ -17,7 +17,7 @@ pub struct Gaps {
 }
 
 /// Ten times a distance below this has room in 128 bits.
-const FARTHEST: i128 = 1 << 120;
+const FARTHEST_EVENT: i128 = 1 << 120;
 
 impl Gaps {
     /// Takes the time of the next event in nanoseconds; returns how many are missing before it.
@@ -28,7 +28,7 @@ impl Gaps {
             return 0;
         };
         let distance = time.saturating_sub(last);
-        if !(1..FARTHEST).contains(&distance) {
+        if !(1..FARTHEST_EVENT).contains(&distance) {
             // The clock was stepped: start over.
             (self.distance, self.period) = (None, None);
             return 0;

@@ -22,7 +22,9 @@ mod noise;
 mod series;
 mod trend;
 
-pub use masks::{Finding, MASKS, Mask, Outcome, Requirement, Segment, Verdict, Wants, low_pass};
+pub use masks::{
+    Finding, Limited, MASKS, Mask, Outcome, Requirement, Segment, Verdict, low_pass, overall,
+};
 pub use noise::Noise;
 pub use series::{Point, Series, series};
 pub use trend::{Trend, trend};
@@ -143,8 +145,9 @@ fn rounded(from: f64, step: f64) -> usize {
 /// assert_eq!(values, ["91.22945", "85.95287"]);
 /// ```
 pub fn deviations(kind: Kind, offsets: &[i64], distance: u64, factors: &[usize]) -> Vec<Deviation> {
-    let is_far =
-        |offset: &i64| offsets.first().is_some_and(|first| offset.abs_diff(*first) >= FARTHEST);
+    let is_far = |offset: &i64| {
+        offsets.first().is_some_and(|first| offset.abs_diff(*first) >= FARTHEST_OFFSET)
+    };
     if distance == 0 || offsets.iter().any(is_far) {
         return Vec::new();
     }
@@ -180,7 +183,7 @@ pub fn deviations(kind: Kind, offsets: &[i64], distance: u64, factors: &[usize])
 }
 
 /// Third differences of offsets that are nearer to the first one have room in 64 bits.
-const FARTHEST: u64 = 1 << 60;
+const FARTHEST_OFFSET: u64 = 1 << 60;
 
 /// The deviation from the sum of the squares of its differences.
 #[expect(clippy::float_arithmetic, reason = "a mean of squares and its root")]

@@ -1,9 +1,12 @@
 //! `mock:PROFILE,KEY=VALUE,…`: which clock the mock is and how its world behaves.
 
+use super::bus::Shape;
 use super::fault::Faults;
 use super::linux::Linux;
 use super::profile::{PROFILES, Profile};
-use super::{Failure, MockError};
+use super::{Failure, MockError, When};
+use crate::decimal::Decimal;
+use crate::kernel::NoSuchCall;
 use crate::{Frequency, Offset};
 use nix::errno::Errno;
 use std::path::PathBuf;
@@ -24,7 +27,18 @@ use std::str::FromStr;
 /// | `freq=12ppb` | the oscillator's frequency offset | 0 |
 /// | `drift=1ppb` | its change in a second | 0 |
 /// | `noise=20ns` | its phase wanders so far at most | 0 |
+/// | `walk=10ppb` | its frequency walks at random; this is its ADEV at 1 s | 0 |
+/// | `steered=100ppb` | a servo dials another frequency each second, of this standard deviation | 0 |
+/// | `freq-step=10ppm@5s` | its frequency changes so much, so long after the start | none |
+/// | `step=1ms@5s` | the clock is stepped so far, so long after the start | none |
 /// | `read=600ns`, `jitter=400ns` | each way of a reading takes so long, and up to so much more | 600 ns, 400 ns |
+/// | `shape=uniform` | how the jitter is spread: `uniform`, `exponential` (of this mean), `pareto`, `bimodal` (all of it or nothing), `bell` (of this standard deviation) | `uniform` |
+/// | `edge=20ns` | the standard deviation of what every way takes more or less: a soft edge | 0 |
+/// | `late=20us` | three of ten ways take up to so much longer | 0 |
+/// | `resolution=8ns` | the clock shows multiples of this | 1 ns |
+/// | `limit=125`, `others=50` | the card allows so many readings a second, of which other programs take so many; past that it answers EBUSY for 1 ms | no limit, 0 |
+/// | `driver=ena` | the driver's name in sysfs | none |
+/// | `reversed` | the system times of extended samples are the wrong way round | |
 /// | `signal=1s`, `off` | the period of the signal at every timestamp input | 1 s |
 /// | `signal-phase=5ns` | its edges come so long after each multiple of it | 0 |
 /// | `signal-width=1ms` | and fall so much later | a tenth of the period |
@@ -36,7 +50,7 @@ use std::str::FromStr;
 /// | `unprivileged` | the caller has no `CAP_SYS_TIME` | it has |
 /// | `lax` | the driver refuses every strict request, as old ones do | |
 /// | `fault=stuck-time` | the driver doesn't keep its word: one of [`faults`](super::faults) | it does |
-/// | `fail=CALL:ERRNO` | the next call of this name fails; `CALL#2`: the one after that | |
+/// | `fail=CALL:ERRNO` | the next call of this name fails; `CALL#2`: the one after that; `CALL/20`: every 20th; `CALL~2.5%`: so many, at random | |
 /// | `log=FILE` | append the name of each call that is made, a line each | |
 /// | `remove=2s` | the clock goes away so long after it was opened | it stays |
 ///
@@ -62,6 +76,18 @@ pub struct Config {
     pub(super) noise: Offset,
     pub(super) read: Offset,
     pub(super) jitter: Offset,
+    pub(super) walk: Frequency,
+    pub(super) steered: Frequency,
+    pub(super) frequency_step: Option<(Frequency, Offset)>,
+    pub(super) step: Option<(Offset, Offset)>,
+    pub(super) shape: Shape,
+    pub(super) edge: Offset,
+    pub(super) late: Offset,
+    pub(super) resolution: Offset,
+    pub(super) limit: Option<i64>,
+    pub(super) others: i64,
+    pub(super) reversed: bool,
+    pub(super) driver: String,
     pub(super) signal: Option<Offset>,
     pub(super) signal_phase: Offset,
     pub(super) signal_width: Option<Offset>,
@@ -105,6 +131,11 @@ impl FromStr for Config {
             let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
             config.set(key, value).map_err(|why| refuse(format!("{setting}: {why}")))?;
         }
+        if config.limit.is_some_and(|limit| config.others >= limit) {
+            return Err(refuse(
+                "other programs take all readings: others must be below limit".into(),
+            ));
+        }
         Ok(config)
     }
 }
@@ -140,6 +171,18 @@ impl Config {
             noise: Offset::ZERO,
             read: Offset::from_nanoseconds(600),
             jitter: Offset::from_nanoseconds(400),
+            walk: Frequency::ZERO,
+            steered: Frequency::ZERO,
+            frequency_step: None,
+            step: None,
+            shape: Shape::default(),
+            edge: Offset::ZERO,
+            late: Offset::ZERO,
+            resolution: Offset::from_nanoseconds(1),
+            limit: None,
+            others: 0,
+            reversed: false,
+            driver: String::new(),
             signal: Some(Offset::from_nanoseconds(1_000_000_000)),
             signal_phase: Offset::ZERO,
             signal_width: None,
@@ -176,6 +219,24 @@ impl Config {
             "noise" => self.noise = within(value, 0, MOST_NOISE)?,
             "read" => self.read = within(value, 0, MOST_DELAY)?,
             "jitter" => self.jitter = within(value, 0, MOST_DELAY)?,
+            "walk" => self.walk = slow(value, 1_000)?,
+            "steered" => self.steered = slow(value, 10_000)?,
+            "freq-step" => {
+                let (by, at) = then(value)?;
+                self.frequency_step = Some((slow(by, 1_000_000)?, at));
+            }
+            "step" => {
+                let (by, at) = then(value)?;
+                self.step = Some((quantity(by)?, at));
+            }
+            "shape" => self.shape = value.parse()?,
+            "edge" => self.edge = within(value, 0, MOST_DELAY)?,
+            "late" => self.late = within(value, 0, MOST_DELAY)?,
+            "resolution" => self.resolution = within(value, 1, 1_000_000_000)?,
+            "limit" => self.limit = Some(number(value, 1, 1_000_000)?),
+            "others" => self.others = number(value, 0, 1_000_000)?,
+            "driver" => value.clone_into(&mut self.driver),
+            "reversed" if value.is_empty() => self.reversed = true,
             "signal" if value == "off" => self.signal = None,
             "signal" => self.signal = Some(within(value, SHORTEST_SIGNAL, i64::MAX)?),
             "signal-phase" => self.signal_phase = within(value, 0, i64::MAX)?,
@@ -203,21 +264,17 @@ impl Config {
             }
             "unprivileged" if value.is_empty() => self.unprivileged = true,
             "lax" if value.is_empty() => self.strict = false,
-            "unset" | "unprivileged" | "lax" => return Err("it takes no value".into()),
+            "unset" | "unprivileged" | "lax" | "reversed" => return Err("it takes no value".into()),
             "log" if !value.is_empty() => self.log = Some(value.into()),
             "log" => return Err("it takes a file: log=FILE".into()),
             "state" => return Err("it takes a file: state=FILE".into()),
             "fault" => self.faults.add(value.parse()?),
             "fail" => {
                 let (call, errno) = value.split_once(':').ok_or("use CALL:ERRNO")?;
-                let (call, number) = call.split_once('#').unwrap_or((call, "1"));
-                if !super::CALLS.contains(&call) {
-                    return Err(format!("the calls are {}", super::CALLS.join(", ")));
-                }
-                let number: u32 = number.parse().map_err(|_| "use CALL#N:ERRNO".to_owned())?;
-                let after = number.checked_sub(1).ok_or("the first call is number 1")?;
+                let (call, when) = when(call)?;
+                let call = call.parse().map_err(|error: NoSuchCall| error.to_string())?;
                 let errno = errno_named(errno).ok_or("use the name of an errno, as EIO")?;
-                self.fail.push(Failure { call: call.to_owned(), after, errno });
+                self.fail.push(Failure { call, errno, when });
             }
             "remove" => self.remove = Some(within(value, 0, i64::MAX)?),
             _ => return Err("there is no such setting: ptpctl-mock(7) has them all".into()),
@@ -243,6 +300,17 @@ where
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
+/// What happens so long after the start: `WHAT@TIME`.
+fn then(text: &str) -> Result<(&str, Offset), String> {
+    let (what, after) = text.split_once('@').ok_or("use WHAT@TIME, as 1ms@5s")?;
+    Ok((what, within(after, 0, i64::MAX)?))
+}
+
+fn number(text: &str, least: i64, most: i64) -> Result<i64, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("use {least} to {most}"))
+}
+
 fn within(text: &str, least: i64, most: i64) -> Result<Offset, String> {
     let offset: Offset = quantity(text)?;
     if (least..=most).contains(&offset.nanoseconds()) {
@@ -250,6 +318,30 @@ fn within(text: &str, least: i64, most: i64) -> Result<Offset, String> {
     } else {
         Err(format!("use {least} to {most} ns"))
     }
+}
+
+/// Splits a call from which of them fail: `CALL`, `CALL#N`, `CALL/N`, `CALL~P%`.
+fn when(text: &str) -> Result<(&str, When), String> {
+    let number = |text: &str| text.parse().ok().filter(|number: &u32| *number > 0);
+    if let Some((call, place)) = text.split_once('#') {
+        let place = number(place).ok_or("use CALL#N:ERRNO; the first call is number 1")?;
+        return Ok((call, When::Once(place - 1)));
+    }
+    if let Some((call, every)) = text.split_once('/') {
+        return Ok((
+            call,
+            When::Every(number(every).ok_or("use CALL/N:ERRNO, as read/20:EIO")?, 0),
+        ));
+    }
+    if let Some((call, share)) = text.split_once('~') {
+        let (share, unit) = Decimal::split(share).map_err(|why| why.to_string())?;
+        let millionths = share.scaled_exactly(10_000).and_then(|share| u32::try_from(share).ok());
+        return match millionths.filter(|share| unit == "%" && *share <= 1_000_000) {
+            Some(share) => Ok((call, When::Random(share))),
+            None => Err("use CALL~P%:ERRNO, as read~2.5%:EIO".into()),
+        };
+    }
+    Ok((text, When::Once(0)))
 }
 
 /// The errno of a name such as `EIO`.
@@ -267,7 +359,8 @@ mod tests {
             "mock:igb,kernel=5.4,seed=7,freq=-3ppm,fail=read#2:EIO".parse().expect("a mock");
         assert_eq!((config.profile.name, config.seed), ("igb", 7));
         assert_eq!(config.frequency.scaled_ppm(), -196_608);
-        let failure = Failure { call: "read".into(), after: 1, errno: Errno::EIO };
+        let when = When::Once(1);
+        let failure = Failure { call: crate::kernel::Call::Read, errno: Errno::EIO, when };
         assert_eq!(config.fail, [failure]);
     }
 

@@ -15,7 +15,7 @@ use crate::kernel::uapi::{
     ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc, ptp_sys_offset,
     ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
 };
-use crate::kernel::{Calls, Result, Version, Wait};
+use crate::kernel::{Call, Calls, Result, Version, Wait};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollTimeout, poll};
 use readings::sampled;
@@ -43,7 +43,7 @@ pub(super) fn pins_at_first(profile: &Profile) -> Vec<ptp_pin_desc> {
 
 impl Mock {
     /// Makes one call: it may fail by order, finds the clock gone, or is made.
-    fn call<T>(&self, name: &str, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
+    fn call<T>(&self, name: Call, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let mut world = self.lock();
         world.failure(name)?;
         if world.is_gone() {
@@ -53,7 +53,7 @@ impl Mock {
     }
 
     /// As [`Mock::call`], for calls that change the clock.
-    fn change<T>(&self, name: &str, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
+    fn change<T>(&self, name: Call, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         self.call(name, |world| {
             // What came before the change came to the clock as it was.
             world.emit();
@@ -123,38 +123,39 @@ impl World {
         self.virtual_clocks > 0 && !self.config.profile.cycles
     }
 
-    fn read_clock(&mut self) -> i128 {
+    fn read_clock(&mut self) -> Result<i128> {
+        self.count_a_reading()?;
         let now = self.pass_a_reading();
         self.readings += 1;
-        let shows = self.chip.shows(now);
+        let shows = self.resolved(self.chip.shows(now));
         let has = |fault| self.config.faults.has(fault);
-        if has(Fault::Backwards) && self.readings.is_multiple_of(100) {
+        Ok(if has(Fault::Backwards) && self.readings.is_multiple_of(100) {
             shows - 1_000_000
         } else if has(Fault::Torn) && shows.rem_euclid(SECOND) < 20_000 {
             shows - SECOND
         } else {
             shows
-        }
+        })
     }
 }
 
 impl Calls for Mock {
     fn reopen(&self, write: bool) -> Result<Box<dyn Calls>> {
-        self.call("open", |world| {
+        self.call(Call::Open, |world| {
             if write && world.config.profile.read_only { Err(Errno::EACCES) } else { Ok(()) }
         })?;
         Ok(Box::new(self.again(write)))
     }
 
     fn clock_gettime(&self) -> Result<timespec> {
-        self.call("clock_gettime", |world| to_timespec(world.read_clock()))
+        self.call(Call::ClockGettime, |world| to_timespec(world.read_clock()?))
     }
 
     fn clock_settime(&self, time: &timespec) -> Result<()> {
         let seconds = i128::from(time.tv_sec);
         let is_time = (0..SECOND).contains(&i128::from(time.tv_nsec))
             && (0..KTIME_SECONDS).contains(&seconds);
-        self.change("clock_settime", |world| {
+        self.change(Call::ClockSettime, |world| {
             // The timekeeping core looks at the time first, the PTP core last.
             if !is_time && world.has(Feature::TimeChecks) {
                 return Err(Errno::EINVAL);
@@ -176,9 +177,9 @@ impl Calls for Mock {
 
     fn clock_adjtime(&self, timex: &mut timex) -> Result<()> {
         if timex.modes == 0 {
-            return self.call("clock_adjtime", |world| world.adjtime(timex));
+            return self.call(Call::ClockAdjtime, |world| world.adjtime(timex));
         }
-        self.change("clock_adjtime", |world| {
+        self.change(Call::ClockAdjtime, |world| {
             if !world.config.faults.has(Fault::ReadOnly) {
                 self.may_write(world, true)?;
             }
@@ -187,11 +188,11 @@ impl Calls for Mock {
     }
 
     fn clock_getres(&self) -> Result<timespec> {
-        self.call("clock_getres", |_| to_timespec(1))
+        self.call(Call::ClockGetres, |_| to_timespec(1))
     }
 
     fn getcaps(&self, version: Version) -> Result<ptp_clock_caps> {
-        self.call("getcaps", |world| {
+        self.call(Call::GetCaps, |world| {
             world.knows(version)?;
             let profile = world.config.profile;
             let count = |number: u32| libc::c_int::try_from(number).unwrap_or(libc::c_int::MAX);
@@ -215,7 +216,7 @@ impl Calls for Mock {
     }
 
     fn extts_request(&self, version: Version, request: &ptp_extts_request) -> Result<()> {
-        self.change("extts_request", |world| {
+        self.change(Call::ExttsRequest, |world| {
             world.knows(version)?;
             self.may_write(world, false)?;
             world.extts(version, request)
@@ -223,7 +224,7 @@ impl Calls for Mock {
     }
 
     fn perout_request(&self, version: Version, request: &ptp_perout_request) -> Result<()> {
-        self.change("perout_request", |world| {
+        self.change(Call::PeroutRequest, |world| {
             world.knows(version)?;
             self.may_write(world, false)?;
             world.perout(version, request)
@@ -231,7 +232,7 @@ impl Calls for Mock {
     }
 
     fn enable_pps(&self, version: Version, enable: bool) -> Result<()> {
-        self.change("enable_pps", |world| {
+        self.change(Call::EnablePps, |world| {
             world.knows(version)?;
             self.may_write(world, false)?;
             if world.config.unprivileged {
@@ -246,7 +247,7 @@ impl Calls for Mock {
     }
 
     fn sys_offset(&self, version: Version, samples: &mut ptp_sys_offset) -> Result<()> {
-        self.call("sys_offset", |world| {
+        self.call(Call::SysOffset, |world| {
             world.knows(version)?;
             if samples.n_samples > PTP_MAX_SAMPLES {
                 return Err(Errno::EINVAL);
@@ -259,7 +260,7 @@ impl Calls for Mock {
                     world.shown(libc::CLOCK_REALTIME, now)?
                 } else {
                     let late = world.config.faults.has(Fault::BasicLate);
-                    let shown = world.read_clock() - if late { 10_000_000 } else { 0 };
+                    let shown = world.read_clock()? - if late { 10_000_000 } else { 0 };
                     world.pass_a_reading();
                     shown
                 };
@@ -274,7 +275,7 @@ impl Calls for Mock {
         version: Version,
         samples: &mut ptp_sys_offset_extended,
     ) -> Result<()> {
-        self.call("sys_offset_extended", |world| {
+        self.call(Call::SysOffsetExtended, |world| {
             world.knows(version)?;
             if !world.has(Feature::Extended) {
                 return Err(Errno::ENOTTY);
@@ -287,7 +288,7 @@ impl Calls for Mock {
     }
 
     fn sys_offset_precise(&self, version: Version) -> Result<ptp_sys_offset_precise> {
-        self.call("sys_offset_precise", |world| {
+        self.call(Call::SysOffsetPrecise, |world| {
             world.knows(version)?;
             if !world.has(Feature::Precise) {
                 return Err(Errno::ENOTTY);
@@ -300,7 +301,7 @@ impl Calls for Mock {
     }
 
     fn pin_getfunc(&self, version: Version, pin: &mut ptp_pin_desc) -> Result<()> {
-        self.call("pin_getfunc", |world| {
+        self.call(Call::PinGetFunc, |world| {
             world.knows(version)?;
             if version == Version::V2 && pin.rsv != [0; 5] {
                 return Err(Errno::EINVAL);
@@ -311,7 +312,7 @@ impl Calls for Mock {
     }
 
     fn pin_setfunc(&self, version: Version, pin: &ptp_pin_desc) -> Result<()> {
-        self.change("pin_setfunc", |world| {
+        self.change(Call::PinSetFunc, |world| {
             world.knows(version)?;
             self.may_write(world, false)?;
             let reserved = version == Version::V2 && pin.rsv != [0; 5];
@@ -323,7 +324,7 @@ impl Calls for Mock {
     }
 
     fn mask_clear_all(&self) -> Result<()> {
-        self.call("mask_clear_all", |world| {
+        self.call(Call::MaskClearAll, |world| {
             if !world.has(Feature::QueuePerHandle) {
                 return Err(Errno::ENOTTY);
             }
@@ -334,7 +335,7 @@ impl Calls for Mock {
     }
 
     fn mask_en_single(&self, channel: u32) -> Result<()> {
-        self.call("mask_en_single", |world| {
+        self.call(Call::MaskEnSingle, |world| {
             if !world.has(Feature::QueuePerHandle) {
                 return Err(Errno::ENOTTY);
             }
@@ -345,7 +346,7 @@ impl Calls for Mock {
     }
 
     fn sys_offset_precise_cycles(&self) -> Result<ptp_sys_offset_precise> {
-        self.call("sys_offset_precise_cycles", |world| {
+        self.call(Call::SysOffsetPreciseCycles, |world| {
             if !world.has(Feature::Cycles) {
                 return Err(Errno::ENOTTY);
             }
@@ -357,7 +358,7 @@ impl Calls for Mock {
     }
 
     fn sys_offset_extended_cycles(&self, samples: &mut ptp_sys_offset_extended) -> Result<()> {
-        self.call("sys_offset_extended_cycles", |world| {
+        self.call(Call::SysOffsetExtendedCycles, |world| {
             if !world.has(Feature::Cycles) {
                 return Err(Errno::ENOTTY);
             }
@@ -369,7 +370,7 @@ impl Calls for Mock {
     }
 
     fn read(&self, events: &mut [ExttsEvent]) -> Result<usize> {
-        self.call("read", |_| Ok(()))?;
+        self.call(Call::Read, |_| Ok(()))?;
         loop {
             {
                 let mut world = self.lock();
@@ -397,7 +398,7 @@ impl Calls for Mock {
     }
 
     fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait> {
-        self.lock().failure("wait")?;
+        self.lock().failure(Call::Wait)?;
         let timeout = i128::try_from(timeout.as_nanos()).unwrap_or(i128::MAX);
         let deadline = {
             let mut world = self.lock();
@@ -429,11 +430,11 @@ impl Calls for Mock {
     }
 
     fn attribute(&self, name: &str) -> Result<String> {
-        self.call("attribute", |world| world.attribute(name))
+        self.call(Call::Attribute, |world| world.attribute(name))
     }
 
     fn set_attribute(&self, name: &str, value: &str) -> Result<()> {
-        self.change("set_attribute", |world| {
+        self.change(Call::SetAttribute, |world| {
             if world.config.unprivileged {
                 return Err(Errno::EACCES);
             }
@@ -442,14 +443,14 @@ impl Calls for Mock {
     }
 
     fn virtual_clocks(&self) -> Result<Vec<String>> {
-        self.call("virtual_clocks", |world| {
+        self.call(Call::VirtualClocks, |world| {
             Ok((1..=world.virtual_clocks).map(|number| format!("ptp{number}")).collect())
         })
     }
 
     fn system_gettime(&self, clock: libc::clockid_t) -> Result<timespec> {
         let mut world = self.lock();
-        world.failure("system_gettime")?;
+        world.failure(Call::SystemGettime)?;
         let now = world.time.now();
         let is_auxiliary = (CLOCK_AUX..CLOCK_AUX + MAX_AUX_CLOCKS).contains(&clock);
         if is_auxiliary && world.has(Feature::AuxiliaryClocks) && !world.aux_is_on(clock) {
@@ -461,7 +462,7 @@ impl Calls for Mock {
     fn system_nanosleep(&self, until: &timespec) -> Result<()> {
         let left = {
             let mut world = self.lock();
-            world.failure("system_nanosleep")?;
+            world.failure(Call::SystemNanosleep)?;
             let now = world.time.now();
             let left = nanoseconds(*until) - world.shown(libc::CLOCK_MONOTONIC, now)?;
             if world.time.is_virtual() && left > 0 {
@@ -476,7 +477,7 @@ impl Calls for Mock {
 
     fn system_adjtime(&self, timex: &mut timex) -> Result<()> {
         let mut world = self.lock();
-        world.failure("system_adjtime")?;
+        world.failure(Call::SystemAdjtime)?;
         timex.tai = world.config.tai;
         if timex.modes == 0 {
             return Ok(());

@@ -1,6 +1,8 @@
 //! The mock's oscillator: how far a free-running clock has gone astray, as a pure function of
 //! time, so that a seed gives the same clock again.
 
+use std::cell::RefCell;
+
 /// Parts of a nanosecond that phases are kept in: 2^20 to the nanosecond.
 pub(super) const PARTS: i128 = 1 << 20;
 
@@ -8,7 +10,7 @@ pub(super) const PARTS: i128 = 1 << 20;
 const NOISE_STEP: i128 = 10_000_000;
 
 /// An oscillator's faults.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Oscillator {
     /// Frequency offset at the start, in scaled ppm.
     pub(super) frequency: i64,
@@ -16,9 +18,30 @@ pub(super) struct Oscillator {
     pub(super) drift: i64,
     /// The phase wanders by so many nanoseconds at most.
     pub(super) noise: i64,
+    /// The frequency walks at random: its ADEV at 1 s, in scaled ppm.
+    pub(super) walk: i64,
+    /// A servo dials another frequency each second, of this standard deviation, in scaled ppm.
+    pub(super) steered: i64,
+    /// A change of the frequency, in scaled ppm, after so many nanoseconds.
+    pub(super) frequency_step: Option<(i64, i128)>,
+    /// A step of the clock, in nanoseconds, after so many nanoseconds.
+    pub(super) step: Option<(i64, i128)>,
     /// What the noise is made of.
     pub(super) seed: u64,
+    pub(super) wandered: Wandered,
 }
+
+/// A frequency that wanders has another value every so many nanoseconds, …
+const WANDER_STEP: i128 = 100_000_000;
+/// … and a servo's another every so many of these.
+const STEERED_EVERY: usize = 10;
+/// After so many, a year, it wanders no more.
+const MOST_WANDERED: usize = 316_000_000;
+
+/// How far a frequency has wandered, as far as anybody has looked: the frequency in scaled ppm and
+/// the phase in [`PARTS`] at each step.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wandered(RefCell<Vec<(i64, i128)>>);
 
 impl Oscillator {
     /// The phase error in [`PARTS`] after so many nanoseconds.
@@ -26,7 +49,57 @@ impl Oscillator {
         // Microseconds keep the square within 128 bits for a century.
         let micros = elapsed / 1_000;
         let drifted = micros * micros / 1_000 * i128::from(self.drift) * 16 / 2_000_000;
-        slewed(elapsed, self.frequency) + drifted + self.wander(elapsed)
+        let since = |at: i128| (elapsed - at).max(0);
+        let changed = self.frequency_step.map_or(0, |(by, at)| slewed(since(at), by));
+        let stepped = self.step.filter(|(_, at)| elapsed >= *at);
+        let stepped = stepped.map_or(0, |(by, _)| i128::from(by) * PARTS);
+        slewed(elapsed, self.frequency)
+            + drifted
+            + changed
+            + stepped
+            + self.wander(elapsed)
+            + self.wandered(elapsed)
+    }
+
+    /// What a frequency that walks or is steered has made of so many nanoseconds.
+    fn wandered(&self, elapsed: i128) -> i128 {
+        if self.walk == 0 && self.steered == 0 || elapsed < 0 {
+            return 0;
+        }
+        let place = usize::try_from(elapsed / WANDER_STEP).unwrap_or(MOST_WANDERED);
+        let place = place.min(MOST_WANDERED);
+        let mut steps = self.wandered.0.borrow_mut();
+        while steps.len() <= place {
+            let number = steps.len();
+            let next = match steps.last() {
+                None => (self.wandering(0, 0), 0),
+                Some((frequency, phase)) => {
+                    (self.wandering(number, *frequency), phase + slewed(WANDER_STEP, *frequency))
+                }
+            };
+            steps.push(next);
+        }
+        let (frequency, phase) = steps.get(place).copied().unwrap_or_default();
+        let within = elapsed - i128::try_from(place).unwrap_or(0) * WANDER_STEP;
+        phase + slewed(within, frequency)
+    }
+
+    /// The frequency of a step after that of the one before.
+    #[expect(clippy::float_arithmetic, reason = "a random walk")]
+    fn wandering(&self, number: usize, before: i64) -> i64 {
+        let random = |number: usize, of: u64| {
+            let number = u64::try_from(number).unwrap_or(u64::MAX);
+            Random(mix(self.seed ^ of) ^ mix(number.wrapping_add(1)))
+        };
+        let second = number / STEERED_EVERY;
+        let steered = |second: usize| scaled(self.steered, random(second, 0x5e12).normal());
+        // An ADEV of a at 1 s is a walk of a·√3 in a second.
+        let walked = scaled(self.walk, random(number, 0x3a1c).normal() * (3.0_f64 / 10.0).sqrt());
+        let unsteered = match number.checked_sub(1) {
+            Some(last) => before - steered(last / STEERED_EVERY) + walked,
+            None => 0,
+        };
+        unsteered + steered(second)
     }
 
     fn wander(&self, elapsed: i128) -> i128 {
@@ -46,6 +119,12 @@ impl Oscillator {
     }
 }
 
+#[expect(clippy::float_arithmetic, reason = "a random frequency")]
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a small one")]
+fn scaled(scaled_ppm: i64, by: f64) -> i64 {
+    (scaled_ppm as f64 * by).round() as i64
+}
+
 /// What a frequency offset in scaled ppm makes of so many nanoseconds, in [`PARTS`].
 pub(super) fn slewed(elapsed: i128, scaled_ppm: i64) -> i128 {
     // 2^20 parts / (2^16 × 10^6) = 16 / 10^6.
@@ -61,6 +140,19 @@ impl Random {
     pub(super) fn up_to(&mut self, most: i64) -> i128 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         i128::from(mix(self.0)) % (i128::from(most.max(0)) + 1)
+    }
+
+    /// A number between 0 and 1, without either.
+    #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "53 bits of one")]
+    pub(super) fn between(&mut self) -> f64 {
+        (self.up_to((1 << 53) - 1) as f64 + 0.5) / (1_u64 << 53) as f64
+    }
+
+    /// A number of a normal distribution (Box and Muller 1958).
+    #[expect(clippy::float_arithmetic, reason = "a random number")]
+    pub(super) fn normal(&mut self) -> f64 {
+        let length = (-2.0 * self.between().ln()).sqrt();
+        length * (std::f64::consts::TAU * self.between()).cos()
     }
 }
 
@@ -88,6 +180,38 @@ mod tests {
         let oscillator = Oscillator { drift: 65_536, ..Oscillator::default() }; // 1 ppm a second
         assert_eq!(oscillator.phase_error(SECOND) / PARTS, 500);
         assert_eq!(oscillator.phase_error(10 * SECOND) / PARTS, 50_000);
+    }
+
+    #[test]
+    fn a_change_of_the_frequency_and_a_step_come_when_they_are_due() {
+        let oscillator = Oscillator {
+            frequency_step: Some((65_536, 2 * SECOND)), // 1 ppm
+            step: Some((-5_000, 3 * SECOND)),
+            ..Oscillator::default()
+        };
+        let error = |seconds| oscillator.phase_error(seconds * SECOND) / PARTS;
+        assert_eq!([error(1), error(2), error(3), error(4)], [0, 0, -4_000, -3_000]);
+    }
+
+    /// The Allan deviation at 1 s of phases a second apart, in parts of a billion.
+    #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "a deviation")]
+    fn deviation(oscillator: &Oscillator) -> f64 {
+        let phases: Vec<i128> =
+            (0..2_000).map(|second| oscillator.phase_error(second * SECOND)).collect();
+        let squares: f64 = phases
+            .windows(3)
+            .map(|three| ((three[2] - 2 * three[1] + three[0]) as f64 / PARTS as f64).powi(2))
+            .sum();
+        (squares / 1_998.0 / 2.0).sqrt()
+    }
+
+    #[test]
+    fn a_walk_has_its_deviation_and_a_servo_too() {
+        let walk = Oscillator { walk: 655, seed: 3, ..Oscillator::default() }; // 10 ppb
+        assert!((8.5..11.5).contains(&deviation(&walk)), "{}", deviation(&walk));
+        let servo = Oscillator { steered: 6_554, seed: 3, ..Oscillator::default() }; // 100 ppb
+        assert!((92.0..108.0).contains(&deviation(&servo)), "{}", deviation(&servo));
+        assert_eq!(walk.phase_error(77), walk.clone().phase_error(77));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Error, Phc};
 use crate::Offset;
-use crate::kernel::Version;
+use crate::kernel::{Call, Version};
 
 /// The kernel's answer to `PTP_CLOCK_GETCAPS`.
 #[doc(alias = "PTP_CLOCK_GETCAPS")]
@@ -69,7 +69,7 @@ impl Phc {
 
     fn ask_for_caps(&self) -> Result<Caps, Error> {
         let call = || self.calls.getcaps(Version::V1);
-        let caps = self.call("ask for its caps", "PTP_CLOCK_GETCAPS", call)?;
+        let caps = self.call("ask for its caps", Call::GetCaps, call)?;
         let count = |number: libc::c_int| u32::try_from(number).unwrap_or(0);
         let phase_control = match (caps.adjust_phase, caps.max_phase_adj) {
             (0, _) => PhaseControl::NotOffered,

@@ -1,6 +1,6 @@
 //! What can go wrong with a clock, and what to do about it.
 
-use nix::errno::Errno;
+use crate::kernel::{Call, Errno};
 use std::fmt;
 
 /// How a clock is called: as people named it, and as it calls itself.
@@ -23,6 +23,7 @@ impl fmt::Display for DeviceName {
 
 /// Why a clock didn't do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Error {
     /// A call failed.
     Call {
@@ -30,8 +31,8 @@ pub enum Error {
         asked: String,
         /// Of which clock.
         name: DeviceName,
-        /// The kernel's name of the call.
-        call: &'static str,
+        /// The call.
+        call: Call,
         /// Its answer.
         errno: Errno,
     },
@@ -78,10 +79,15 @@ impl Error {
         }
     }
 
+    /// The number of the kernel's answer, as [`std::io::Error`] has it.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        self.errno().map(|errno| errno as i32)
+    }
+
     /// The call that failed.
-    pub fn call(&self) -> Option<&'static str> {
+    pub fn call(&self) -> Option<Call> {
         match self {
-            Self::Call { call, .. } => Some(call),
+            Self::Call { call, .. } => Some(*call),
             _ => None,
         }
     }
@@ -91,86 +97,48 @@ impl Error {
         match self {
             Self::Call { errno, call, .. } => {
                 matches!(errno, Errno::EOPNOTSUPP | Errno::ERANGE)
-                    || (*errno == Errno::ENOTTY && *call != "open")
+                    || (*errno == Errno::ENOTTY && *call != Call::Open)
             }
             Self::Unable { .. } => true,
             Self::Invalid { .. } => false,
         }
     }
 
-    /// What to do about it, where there is something.
-    pub fn advice(&self) -> Option<String> {
-        let Self::Call { name, call, errno, .. } = self else {
-            return None;
-        };
-        let device = &name.device;
-        Some(match errno {
-            // Of a mock nobody can.
-            Errno::EACCES if *call == "open" && device.starts_with('/') => format!(
-                "give yourself access to {device}: join its group (ls -l {device}), or have an \
-                 administrator add a udev rule such as SUBSYSTEM==\"ptp\", GROUP=\"ptp\", \
-                 MODE=\"0660\". Commands that only look need read access alone"
-            ),
-            Errno::EACCES if call.starts_with("sysfs") => {
-                "this needs root: run it with sudo".into()
+    /// Whether this says that the clock has gone: `ENODEV` from reading its time, or `ENOENT`,
+    /// `ENODEV` or `ENXIO` from opening it. Other calls may answer these for other reasons: a cross
+    /// timestamp for want of a partner.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Call { errno, call: Call::ClockGettime, .. } => *errno == Errno::ENODEV,
+            Self::Call { errno, call: Call::Open, .. } => {
+                matches!(errno, Errno::ENOENT | Errno::ENODEV | Errno::ENXIO)
             }
-            Errno::EACCES if *call == "open" => {
-                "this clock may be opened for reading only, as by commands that only look".into()
-            }
-            Errno::EACCES => {
-                "the clock is open read-only: write access to the device is needed".into()
-            }
-            Errno::EPERM => "the capability CAP_SYS_TIME is needed: run it with sudo".into(),
-            Errno::EBUSY if call.starts_with("clock_") && !call.contains("REALTIME") => format!(
-                "a clock with virtual clocks runs freely: control those instead, or remove them \
-                 with 'ptpctl vclocks 0 {device}'"
-            ),
-            Errno::EBUSY if call.contains("EXTTS") || call.contains("PEROUT") => format!(
-                "this clock wants a pin for the channel first: 'ptpctl pins {device}' lists them, \
-                 --pin assigns one"
-            ),
-            Errno::EBUSY => {
-                "something else uses it: 'ptpctl list' shows who has the clock open".into()
-            }
-            Errno::ENODEV => {
-                "the clock has gone: was the card or its driver removed? 'ptpctl list' shows what \
-                 is there"
-                    .into()
-            }
-            Errno::ENOENT if *call == "open" => {
-                "there is no such device: 'ptpctl list' shows what is there".into()
-            }
-            Errno::ENODATA if *call == "open" => "mount -t sysfs sysfs /sys".into(),
-            Errno::ENOTTY if *call == "open" => {
-                "'ptpctl list' shows the clocks that there are".into()
-            }
-            Errno::ENOTTY => "this kernel is older than the call; 'ptpctl caps' shows what the \
-                clock offers"
-                .into(),
-            Errno::EOPNOTSUPP => {
-                format!("the driver can't do this; 'ptpctl caps {device}' shows what it can")
-            }
-            Errno::EINVAL if call.starts_with("clock_") => {
-                "the kernel takes no time before 1970 and none after the year 2232".into()
-            }
-            Errno::ERANGE if call.contains("PEROUT") => {
-                "this driver makes fewer outputs than the interface has: some have one pulse a \
-                 second, on the second, and nothing else"
-                    .into()
-            }
-            Errno::ERANGE => format!(
-                "the value is beyond what the driver takes; 'ptpctl caps {device}' shows the \
-                 limits"
-            ),
-            _ => return None,
-        })
+            _ => false,
+        }
+    }
+
+    /// Whether it is the machine's own clock that failed.
+    pub(crate) fn is_of_system(&self) -> bool {
+        matches!(
+            self.call(),
+            Some(Call::SystemGettime | Call::SystemNanosleep | Call::SystemAdjtime)
+        )
+    }
+
+    /// Whether the same call may work the next time: the clock is there, and can do it.
+    pub fn is_passing(&self) -> bool {
+        let is_refusal = |errno: Errno| matches!(errno, Errno::EACCES | Errno::EPERM);
+        !self.is_unsupported()
+            && !self.is_absence()
+            && !self.is_of_system()
+            && self.errno().is_some_and(|errno| !is_refusal(errno))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call { name, call: "open", errno, .. } => {
+            Self::Call { name, call: Call::Open, errno, .. } => {
                 let words = match errno {
                     Errno::ENOTTY => "it is no PTP hardware clock",
                     Errno::ENODATA => {
@@ -202,4 +170,12 @@ fn words(errno: Errno) -> &'static str {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    /// The kernel's answer, where a call failed.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Call { errno, .. } => Some(errno),
+            _ => None,
+        }
+    }
+}

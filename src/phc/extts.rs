@@ -6,7 +6,7 @@ use crate::kernel::uapi::{
     PTP_FALLING_EDGE, PTP_MAX_CHANNELS, PTP_MAX_TIMESTAMPS, PTP_RISING_EDGE, PTP_STRICT_FLAGS,
     ptp_extts_request,
 };
-use crate::kernel::{Version, Wait};
+use crate::kernel::{Call, Version, Wait};
 use crate::{Offset, Timestamp, Unknown};
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -90,7 +90,7 @@ impl Phc {
                     6.9) has none at all";
                 return Err(self.unable(&asked, why.into()));
             }
-            errno => return Err(self.failed(&asked, "PTP_EXTTS_REQUEST2", errno)),
+            errno => return Err(self.failed(&asked, Call::ExttsRequest2, errno)),
         }
         match self.request_extts(Version::V1, request.channel, flags) {
             Ok(_) => Ok(false),
@@ -102,7 +102,7 @@ impl Phc {
                 };
                 Err(self.unable(&asked, format!("the driver refuses to stamp {what}")))
             }
-            Err(errno) => Err(self.failed(&asked, "PTP_EXTTS_REQUEST", errno)),
+            Err(errno) => Err(self.failed(&asked, Call::ExttsRequest, errno)),
         }
     }
 
@@ -116,7 +116,7 @@ impl Phc {
         // Version 1 says all that there is to say, to every kernel and every driver.
         self.request_extts(Version::V1, channel, 0)
             .map(drop)
-            .map_err(|errno| self.failed(&extts_asked(channel, false), "PTP_EXTTS_REQUEST", errno))
+            .map_err(|errno| self.failed(&extts_asked(channel, false), Call::ExttsRequest, errno))
     }
 
     /// Refuses a channel that this clock doesn't have.
@@ -163,9 +163,9 @@ impl Phc {
             let why = format!("channels go up to {}", PTP_MAX_CHANNELS - 1);
             return Err(self.invalid(asked, why));
         }
-        self.call(asked, "PTP_MASK_CLEAR_ALL", || self.calls.mask_clear_all())?;
+        self.call(asked, Call::MaskClearAll, || self.calls.mask_clear_all())?;
         for channel in channels {
-            self.call(asked, "PTP_MASK_EN_SINGLE", || self.calls.mask_en_single(*channel))?;
+            self.call(asked, Call::MaskEnSingle, || self.calls.mask_en_single(*channel))?;
         }
         Ok(())
     }
@@ -178,10 +178,10 @@ impl Phc {
     pub fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait, Error> {
         let asked = "wait for events";
         match self.calls.wait(wake, timeout) {
-            Ok(Wait::Gone) => Err(self.failed(asked, "poll", Errno::ENODEV)),
+            Ok(Wait::Gone) => Err(self.failed(asked, Call::Wait, Errno::ENODEV)),
             Ok(wait) => Ok(wait),
             Err(Errno::EINTR) => Ok(Wait::Woken),
-            Err(errno) => Err(self.failed(asked, "poll", errno)),
+            Err(errno) => Err(self.failed(asked, Call::Wait, errno)),
         }
     }
 
@@ -198,7 +198,7 @@ impl Phc {
         let number = match self.calls.read(&mut buffer) {
             Ok(number) => number,
             Err(Errno::EINTR) => 0,
-            Err(errno) => return Err(self.failed("read events", "read", errno)),
+            Err(errno) => return Err(self.failed("read events", Call::Read, errno)),
         };
         for event in buffer.iter().take(number) {
             events.push(self.event(event)?);
@@ -226,7 +226,7 @@ impl Phc {
     }
 
     fn event(&self, event: &ExttsEvent) -> Result<Event, Error> {
-        let invalid = || self.failed("read events", "read", Errno::EPROTO);
+        let invalid = || self.failed("read events", Call::Read, Errno::EPROTO);
         let time = Timestamp::new(event.t.sec, event.t.nsec).ok_or_else(invalid)?;
         let kind = if event.flags & PTP_EXT_OFFSET == 0 {
             EventKind::Time(time)

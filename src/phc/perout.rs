@@ -1,11 +1,11 @@
 //! Periodic outputs.
 
 use super::{Error, Phc, pins};
-use crate::kernel::Version;
 use crate::kernel::uapi::{
     PTP_PEROUT_DUTY_CYCLE, PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PeroutTimes, clock_time,
     perout_request, ptp_clock_time,
 };
+use crate::kernel::{Call, Version};
 use crate::{Offset, Timestamp, Unknown};
 use nix::errno::Errno;
 
@@ -85,7 +85,7 @@ impl Phc {
         let times = PeroutTimes { start_or_phase: zero, on: zero };
         let request = perout_request(channel, 0, zero, times);
         let call = || self.calls.perout_request(Version::V1, &request);
-        self.call(&asked, "PTP_PEROUT_REQUEST", call)
+        self.call(&asked, Call::PeroutRequest, call)
     }
 
     /// Refuses an output that no clock, or not this one, can make.
@@ -161,13 +161,13 @@ impl Phc {
         let on = split(perout.pulse_width.unwrap_or_default());
         let times = PeroutTimes { start_or_phase, on };
         let request = perout_request(perout.channel, flags, split(perout.period), times);
-        let second = self.call(&asked, "PTP_PEROUT_REQUEST2", || {
+        let second = self.call(&asked, Call::PeroutRequest2, || {
             self.calls.perout_request(Version::V2, &request)
         });
         match second {
             // Version 1 clears the flags: only a request without any means the same there.
             Err(Error::Call { errno: Errno::ENOTTY, .. }) if flags == 0 => {
-                self.call(&asked, "PTP_PEROUT_REQUEST", || {
+                self.call(&asked, Call::PeroutRequest, || {
                     self.calls.perout_request(Version::V1, &request)
                 })
             }

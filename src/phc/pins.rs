@@ -1,10 +1,10 @@
 //! Programmable pins.
 
 use super::{Error, Phc};
-use crate::kernel::Version;
 use crate::kernel::uapi::{
     PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT, PTP_PF_PHYSYNC, pin_desc, ptp_pin_desc,
 };
+use crate::kernel::{Call, Version};
 use std::fmt;
 
 /// What a pin is used for.
@@ -104,7 +104,7 @@ impl Phc {
         let number = self.caps()?.pins;
         let pin = |index| {
             let mut pin = pin_desc(index, 0, 0);
-            self.call(format_args!("read pin {index}"), "PTP_PIN_GETFUNC", || {
+            self.call(format_args!("read pin {index}"), Call::PinGetFunc, || {
                 self.calls.pin_getfunc(Version::V1, &mut pin)
             })?;
             // Some drivers leave the index of their table at 0.
@@ -161,7 +161,7 @@ impl Phc {
         let asked = pin_asked(pin, function, channel);
         let request = pin_desc(pin.index, function.to_kernel(), channel);
         let call = || self.calls.pin_setfunc(Version::V1, &request);
-        self.call(&asked, "PTP_PIN_SETFUNC", call)?;
+        self.call(&asked, Call::PinSetFunc, call)?;
         Ok(loser)
     }
 

@@ -1,7 +1,7 @@
 //! The kernel's pulse per second.
 
 use super::{Error, Phc};
-use crate::kernel::Version;
+use crate::kernel::{Call, Version};
 
 impl Phc {
     /// Has the clock give the kernel a pulse per second, or not. Wraps `PTP_ENABLE_PPS`.
@@ -14,7 +14,7 @@ impl Phc {
     pub fn enable_pps(&self, enable: bool) -> Result<(), Error> {
         self.check_pps()?;
         let asked = if enable { "enable the PPS" } else { "disable the PPS" };
-        self.call(asked, "PTP_ENABLE_PPS", || self.calls.enable_pps(Version::V1, enable))
+        self.call(asked, Call::EnablePps, || self.calls.enable_pps(Version::V1, enable))
     }
 
     /// Refuses where the caps deny a pulse per second.

@@ -2,10 +2,9 @@
 
 use super::{Error, Phc};
 use crate::kernel::uapi::{self, CLOCK_AUX, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, ptp_clock_time};
-use crate::kernel::{self, Version};
-use crate::{Timestamp, Unknown};
+use crate::kernel::{self, Call, Version};
+use crate::{Sample, Timestamp};
 use nix::errno::Errno;
-use std::ops::ControlFlow;
 use std::{fmt, str::FromStr};
 
 /// How a clock and a system clock are read together.
@@ -89,73 +88,51 @@ impl FromStr for SystemClock {
     }
 }
 
-/// One reading of a clock between two readings of a system clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// The system clock before.
-    pub before: Timestamp<Unknown>,
-    /// The clock.
-    pub phc: Timestamp<Unknown>,
-    /// The system clock after; the same as before where one instant was read.
-    pub after: Timestamp<Unknown>,
-}
-
-impl Sample {
-    /// From the kernel's times; `None` where one of them is no time.
-    fn of(before: &ptp_clock_time, phc: &ptp_clock_time, after: &ptp_clock_time) -> Option<Self> {
-        let time = |time: &ptp_clock_time| Timestamp::new(time.sec, time.nsec);
-        Some(Self { before: time(before)?, phc: time(phc)?, after: time(after)? })
-    }
+/// A sample from the kernel's times; `None` where one of them is no time.
+fn sample(before: &ptp_clock_time, phc: &ptp_clock_time, after: &ptp_clock_time) -> Option<Sample> {
+    let [before, after] = [before, after].map(|time| Timestamp::new(time.sec, time.nsec));
+    Some(Sample { before: before?, phc: Timestamp::new(phc.sec, phc.nsec)?, after: after? })
 }
 
 impl Phc {
-    /// Reads `number` samples with one method, against `clock`, of the clock itself or of its
-    /// free-running counter (`cycles`). `take` is handed what each of the kernel's calls gives, up
-    /// to 25 samples, and may end it with [`ControlFlow::Break`].
+    /// Reads up to 25 samples with one method in one call, of a precise one a single one, and appends
+    /// them: against `clock`, of the clock itself or of its free-running counter (`cycles`).
     ///
     /// # Errors
     ///
     /// `EOPNOTSUPP` where the driver lacks the method, `ENOTTY` where the kernel does, `EINVAL`
     /// for a system clock that the kernel doesn't take here; [`Error::Unable`] for a system clock
     /// that the method never has: only `extended` has all of them, `precise` has realtime and
-    /// monotonic-raw, `basic` has realtime.
+    /// monotonic-raw, `basic` has realtime. `ENODEV` where the clock has gone, but precise samples
+    /// may answer that for want of a partner, too. Any other may pass: `EBUSY` of a card that is
+    /// read too often, `ETIMEDOUT`, `EIO`.
     #[doc(alias = "PTP_SYS_OFFSET")]
     #[doc(alias = "PTP_SYS_OFFSET_EXTENDED")]
     #[doc(alias = "PTP_SYS_OFFSET_PRECISE")]
     #[doc(alias = "PTP_SYS_OFFSET_EXTENDED_CYCLES")]
     #[doc(alias = "PTP_SYS_OFFSET_PRECISE_CYCLES")]
-    pub fn each_batch(
+    pub fn batch(
         &self,
         method: Method,
         clock: SystemClock,
         cycles: bool,
-        number: usize,
-        take: &mut dyn FnMut(&[Sample]) -> ControlFlow<()>,
+        number: u32,
+        batch: &mut Vec<Sample>,
     ) -> Result<(), Error> {
-        let most = if method == Method::Precise { 1 } else { PTP_MAX_SAMPLES };
-        let mut batch = Vec::with_capacity(most as usize);
-        let mut missing = number;
-        while missing > 0 {
-            let now = u32::try_from(missing).unwrap_or(u32::MAX).min(most);
-            batch.clear();
-            match method {
-                Method::Precise => batch.push(self.precise_sample(clock, cycles)?),
-                Method::Extended => self.extended_samples(clock, cycles, now, &mut batch)?,
-                Method::Basic => self.basic_samples(clock, cycles, now, &mut batch)?,
-            }
-            if take(&batch).is_break() {
-                break;
-            }
-            missing -= now as usize;
+        let number = number.clamp(1, PTP_MAX_SAMPLES);
+        match method {
+            Method::Precise => batch.push(self.precise_sample(clock, cycles)?),
+            Method::Extended => self.extended_samples(clock, cycles, number, batch)?,
+            Method::Basic => self.basic_samples(clock, cycles, number, batch)?,
         }
         Ok(())
     }
 
-    /// Reads samples as [`Phc::each_batch`] does, and keeps them.
+    /// Reads so many samples, in as many calls as that takes.
     ///
     /// # Errors
     ///
-    /// As [`Phc::each_batch`].
+    /// As [`Phc::batch`].
     pub fn samples(
         &self,
         method: Method,
@@ -163,44 +140,12 @@ impl Phc {
         cycles: bool,
         number: usize,
     ) -> Result<Vec<Sample>, Error> {
-        let mut samples = Vec::new();
-        self.each_batch(method, clock, cycles, number, &mut |batch| {
-            samples.extend_from_slice(batch);
-            ControlFlow::Continue(())
-        })?;
-        Ok(samples)
-    }
-
-    /// Reads samples with the best method that works. Samples of a method that fails half-way are
-    /// handed to `take` with that method, before those of the next.
-    ///
-    /// Returns the method, and the failure of a better one that the clock has.
-    ///
-    /// # Errors
-    ///
-    /// As [`Phc::each_batch`], when no method is left.
-    pub fn each_batch_by_best_method(
-        &self,
-        clock: SystemClock,
-        cycles: bool,
-        number: usize,
-        take: &mut dyn FnMut(Method, &[Sample]) -> ControlFlow<()>,
-    ) -> Result<(Method, Option<Error>), Error> {
-        let mut unsupported = None;
-        let mut failed = None;
-        for method in Method::ALL {
-            let mut take = |batch: &[Sample]| take(method, batch);
-            match self.each_batch(method, clock, cycles, number, &mut take) {
-                Ok(()) => return Ok((method, failed)),
-                // Why there is no extended method is of most use: it alone has every clock.
-                Err(error) if error.is_unsupported() => {
-                    unsupported = unsupported.filter(|_| method == Method::Basic).or(Some(error));
-                }
-                Err(error) => failed = failed.or(Some(error)),
-            }
+        let mut samples = Vec::with_capacity(number);
+        while samples.len() < number {
+            let missing = u32::try_from(number - samples.len()).unwrap_or(u32::MAX);
+            self.batch(method, clock, cycles, missing, &mut samples)?;
         }
-        let none = || self.unable("read samples", "it has no method".into());
-        Err(failed.or(unsupported).unwrap_or_else(none))
+        Ok(samples)
     }
 
     /// Whether extended samples can be had against `clock` on this kernel.
@@ -219,7 +164,7 @@ impl Phc {
             }
         };
         let asked = format!("ask for extended samples against {clock}");
-        self.call(asked, "PTP_SYS_OFFSET_EXTENDED", ask)
+        self.call(asked, Call::SysOffsetExtended, ask)
     }
 
     /// The auxiliary clocks that are switched on and that extended samples can be had against.
@@ -236,7 +181,7 @@ impl Phc {
                 Err(errno @ (Errno::ENODEV | Errno::EINVAL)) => Ok(Err(errno)),
                 answer => answer.map(Ok),
             };
-            match self.call(format!("read {clock}"), "clock_gettime", read)? {
+            match self.call(format!("read {clock}"), Call::SystemGettime, read)? {
                 Ok(_) if self.takes_clock(clock)? => clocks.push(clock),
                 Err(Errno::EINVAL) => break,
                 _ => {}
@@ -248,9 +193,9 @@ impl Phc {
     fn precise_sample(&self, clock: SystemClock, cycles: bool) -> Result<Sample, Error> {
         let asked = format!("read a precise sample against {clock}");
         let (name, call): (_, fn(&Self) -> kernel::Result<_>) = if cycles {
-            ("PTP_SYS_OFFSET_PRECISE_CYCLES", |phc| phc.calls.sys_offset_precise_cycles())
+            (Call::SysOffsetPreciseCycles, |phc| phc.calls.sys_offset_precise_cycles())
         } else {
-            ("PTP_SYS_OFFSET_PRECISE", |phc| phc.calls.sys_offset_precise(Version::V1))
+            (Call::SysOffsetPrecise, |phc| phc.calls.sys_offset_precise(Version::V1))
         };
         if !matches!(clock, SystemClock::Realtime | SystemClock::MonotonicRaw) {
             let why = "the precise method has realtime and monotonic-raw only";
@@ -259,7 +204,7 @@ impl Phc {
         let answer = self.call(&asked, name, || call(self))?;
         let system =
             if clock == SystemClock::Realtime { answer.sys_realtime } else { answer.sys_monoraw };
-        Sample::of(&system, &answer.device, &system)
+        sample(&system, &answer.device, &system)
             .ok_or_else(|| self.failed(&asked, name, Errno::EPROTO))
     }
 
@@ -271,8 +216,7 @@ impl Phc {
         batch: &mut Vec<Sample>,
     ) -> Result<(), Error> {
         let asked = format_args!("read extended samples against {clock}");
-        let name =
-            if cycles { "PTP_SYS_OFFSET_EXTENDED_CYCLES" } else { "PTP_SYS_OFFSET_EXTENDED" };
+        let name = if cycles { Call::SysOffsetExtendedCycles } else { Call::SysOffsetExtended };
         let mut answer = uapi::sys_offset_extended(number, clock.id());
         let result = self.call(asked, name, || {
             if cycles {
@@ -298,7 +242,7 @@ impl Phc {
         }
         for [before, phc, after] in answer.ts.iter().take(number as usize) {
             let invalid = || self.failed("read extended samples", name, Errno::EPROTO);
-            batch.push(Sample::of(before, phc, after).ok_or_else(invalid)?);
+            batch.push(sample(before, phc, after).ok_or_else(invalid)?);
         }
         Ok(())
     }
@@ -311,7 +255,7 @@ impl Phc {
         batch: &mut Vec<Sample>,
     ) -> Result<(), Error> {
         let asked = "read basic samples";
-        let name = "PTP_SYS_OFFSET";
+        let name = Call::SysOffset;
         if clock != SystemClock::Realtime || cycles {
             let why = "the basic method has the clock itself against realtime only";
             return Err(self.unable(asked, why.into()));
@@ -323,7 +267,7 @@ impl Phc {
         for reading in readings {
             if let [before, phc, after] = reading {
                 let invalid = || self.failed(asked, name, Errno::EPROTO);
-                batch.push(Sample::of(before, phc, after).ok_or_else(invalid)?);
+                batch.push(sample(before, phc, after).ok_or_else(invalid)?);
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Virtual clocks on a physical one.
 
 use super::{Error, Phc};
+use crate::kernel::Call;
 use nix::errno::Errno;
 
 /// The virtual clocks of a physical clock.
@@ -20,10 +21,7 @@ impl Phc {
     /// `ENOENT` where the kernel (before 5.14) or the clock (itself virtual) has none to tell of.
     #[doc(alias = "n_vclocks")]
     pub fn virtual_clocks(&self) -> Result<VirtualClocks, Error> {
-        Ok(VirtualClocks {
-            number: self.number("n_vclocks", "sysfs n_vclocks")?,
-            most: self.number("max_vclocks", "sysfs max_vclocks")?,
-        })
+        Ok(VirtualClocks { number: self.number("n_vclocks")?, most: self.number("max_vclocks")? })
     }
 
     /// The devices of the virtual clocks on this one, `ptp3`, as sysfs shows them.
@@ -33,7 +31,7 @@ impl Phc {
     /// What reading the clock's folder in sysfs answers.
     pub fn virtual_clock_names(&self) -> Result<Vec<String>, Error> {
         let call = || self.calls.virtual_clocks();
-        self.call("list its virtual clocks", "sysfs", call)
+        self.call("list its virtual clocks", Call::VirtualClocks, call)
     }
 
     /// Sets the number of virtual clocks; above 0 this clock turns free-running, unless it has a
@@ -46,16 +44,16 @@ impl Phc {
     #[doc(alias = "n_vclocks")]
     pub fn set_virtual_clocks(&self, number: u32) -> Result<(), Error> {
         let asked = format!("set the number of virtual clocks to {number}");
-        let most = self.number("max_vclocks", "sysfs max_vclocks")?;
+        let most = self.number("max_vclocks")?;
         if number > most {
             return Err(self.unable(&asked, format!("the most is {most}; nothing has changed")));
         }
         let write = || self.calls.set_attribute("n_vclocks", &number.to_string());
-        self.call(&asked, "sysfs n_vclocks", write)
+        self.call(&asked, Call::SetAttribute, write)
     }
 
-    fn number(&self, attribute: &str, call: &'static str) -> Result<u32, Error> {
-        let asked = "read its virtual clocks";
+    fn number(&self, attribute: &str) -> Result<u32, Error> {
+        let (asked, call) = ("read its virtual clocks", Call::Attribute);
         let text = match self.call(asked, call, || self.calls.attribute(attribute)) {
             Err(Error::Call { errno: Errno::ENOENT, .. }) => {
                 return Err(self.unable(

@@ -2,7 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "places on a chart, and numbers on its axes")]
 
-use super::printable::is_obeyed;
+use crate::printable::is_obeyed;
 
 /// How a cell is shown: what comes later is drawn over what comes before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -321,7 +321,7 @@ pub(super) fn base(low: i64, high: i64) -> i64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a place on a chart, or a figure of few digits")]
-pub(super) fn float(number: i128) -> f64 {
+pub(crate) fn float(number: i128) -> f64 {
     match i64::try_from(number) {
         Ok(number) => number as f64,
         Err(_) => number as f64,

@@ -1,9 +1,8 @@
 //! Reports as JSON: one object, or one object a line for a stream.
 
-use super::printable::is_obeyed;
 use super::{Report, Value};
+use crate::json::SCHEMA;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::ser::Formatter;
 use std::io::{self, Write};
 
 impl Serialize for Value {
@@ -42,7 +41,7 @@ impl Serialize for Object<'_> {
 }
 
 pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
-    let mut members = Vec::new();
+    let mut members = vec![("schema", SCHEMA.into())];
     if let Some(name) = &report.device {
         members.push(("device", name.device.as_str().into()));
         members.push(("clock_name", name.clock_name.clone().into()));
@@ -66,34 +65,7 @@ pub(crate) fn write_object(
     to: &mut impl Write,
     object: &[(&'static str, Value)],
 ) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(&mut *to, Plain);
-    // An error of `to` comes back as what it was.
-    Object(object).serialize(&mut serializer).map_err(io::Error::from)?;
-    writeln!(to)
-}
-
-/// JSON on one line, in which no character stands that a terminal would obey: it is escaped.
-struct Plain;
-
-impl Formatter for Plain {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        to: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some(at) = rest.find(is_obeyed) {
-            let (before, from) = rest.split_at(at);
-            to.write_all(before.as_bytes())?;
-            let mut characters = from.chars();
-            let mut units = [0; 2];
-            for unit in characters.next().unwrap_or_default().encode_utf16(&mut units) {
-                write!(to, "\\u{unit:04x}")?;
-            }
-            rest = characters.as_str();
-        }
-        to.write_all(rest.as_bytes())
-    }
+    crate::json::write_line(to, &Object(object))
 }
 
 #[cfg(test)]

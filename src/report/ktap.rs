@@ -1,6 +1,6 @@
 //! The kernel's test output, KTAP version 1 (Documentation/dev-tools/ktap.rst of Linux).
 
-use super::printable::is_obeyed;
+use crate::printable::is_obeyed;
 use std::io::{self, Write};
 
 /// What came of a test, for its line.

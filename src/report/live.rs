@@ -2,159 +2,45 @@
 
 #![expect(clippy::float_arithmetic, reason = "statistics, and places on a chart")]
 
-use super::chart::{Axis, Canvas, Chart, Style, Unit, base, float, short, span};
-use super::statistics::Statistics;
+use super::chart::{Axis, Canvas, Chart, Style, Unit, float, span};
+use super::rates::told_rate;
 use super::terminal::{Key, Terminal};
+use super::track::{self, LEVELS, Track, scale};
 use crate::Offset;
-use crate::watch::Measurement;
-use std::collections::VecDeque;
+use crate::measure::Statistics;
+use crate::watch::{Measurement, Outcome, Reading};
 use std::fmt::Write;
 use std::io;
 use std::time::Duration;
 
-/// What came at a moment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Point {
-    /// In nanoseconds of UTC.
-    at: i128,
-    /// The offset, its bound, and whether a clock was stepped before; `None` for a loss.
-    offset: Option<(Offset, Option<Offset>, bool)>,
-}
-
-impl Point {
-    pub(crate) fn of(at: i128, outcome: &Result<Measurement, String>) -> Self {
-        let offset = outcome.as_ref().ok().map(|one| (one.offset, one.bound, one.stepped));
-        Self { at, offset }
-    }
-}
-
-/// What came in a stretch of time.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    start: i128,
-    count: u32,
-    sum: i128,
-    low: i64,
-    high: i64,
-    /// With the bounds.
-    widest: (i64, i64),
-    stepped: bool,
-    lost: bool,
-}
-
-impl Bucket {
-    fn of(start: i128) -> Self {
-        let (low, high) = (i64::MAX, i64::MIN);
-        let (count, sum, widest, stepped, lost) = (0, 0, (low, high), false, false);
-        Self { start, count, sum, low, high, widest, stepped, lost }
-    }
-
-    fn take(&mut self, point: &Point) {
-        let Some((offset, bound, stepped)) = point.offset else {
-            self.lost = true;
-            return;
-        };
-        let (offset, bound) = (offset.nanoseconds(), bound.unwrap_or_default().nanoseconds());
-        self.count += 1;
-        self.sum += i128::from(offset);
-        (self.low, self.high) = (self.low.min(offset), self.high.max(offset));
-        let (least, most) = (offset.saturating_sub(bound), offset.saturating_add(bound));
-        self.widest = (self.widest.0.min(least), self.widest.1.max(most));
-        self.stepped |= stepped;
-    }
-
-    fn mean(&self) -> f64 {
-        float(self.sum) / f64::from(self.count.max(1))
-    }
-}
-
-/// The latest of what came, at several widths of time: each four times as wide as the one before.
-#[derive(Clone, Debug)]
-struct History {
-    /// In nanoseconds.
-    width: i128,
-    levels: Vec<VecDeque<Bucket>>,
-}
-
-/// A level keeps so many stretches of time: more than a terminal has columns of dots.
-const KEPT: usize = 2_048;
-/// The widest is 4^15 times as wide as the narrowest: for a millisecond, twelve days.
-const LEVELS: usize = 16;
-
-impl History {
-    fn new(interval: Duration) -> Self {
-        let width = i128::try_from(interval.as_nanos()).unwrap_or(i128::MAX).max(1);
-        Self { width, levels: vec![VecDeque::new(); LEVELS] }
-    }
-
-    /// The width of a level's stretches, in nanoseconds.
-    fn width(&self, level: usize) -> i128 {
-        self.width << (2 * level)
-    }
-
-    fn add(&mut self, point: &Point) {
-        for level in 0..self.levels.len() {
-            let width = self.width(level);
-            let start = point.at.div_euclid(width) * width;
-            let Some(buckets) = self.levels.get_mut(level) else { continue };
-            // A system clock that is stepped back begins anew.
-            if buckets.back().is_some_and(|last| last.start > start) {
-                buckets.clear();
-            }
-            if buckets.back().is_none_or(|last| last.start < start) {
-                if buckets.len() == KEPT {
-                    buckets.pop_front();
-                }
-                buckets.push_back(Bucket::of(start));
-            }
-            if let Some(last) = buckets.back_mut() {
-                last.take(point);
-            }
-        }
-    }
-
-    /// The narrowest level on which all that came fits so many columns.
-    fn fitting(&self, columns: usize) -> usize {
-        let columns = i128::try_from(columns).unwrap_or(i128::MAX);
-        let fits = |level: &usize| {
-            let Some(buckets) = self.levels.get(*level) else { return true };
-            let ends = buckets.front().zip(buckets.back());
-            let first = self.levels.last().and_then(|all| all.front()).map(|first| first.start);
-            ends.is_none_or(|(front, back)| {
-                // What was dropped doesn't fit.
-                let width = self.width(*level);
-                let whole = buckets.len() < KEPT || first.is_some_and(|first| front.start <= first);
-                whole && back.start - front.start < columns * width
-            })
-        };
-        (0..LEVELS).find(fits).unwrap_or(LEVELS - 1)
-    }
-}
-
 /// A source as it is shown.
 #[derive(Clone, Debug)]
-struct Track {
-    title: String,
-    history: History,
+struct Shown {
+    track: Track,
     statistics: Statistics,
-    /// What was measured last; `None` while the clock is lost.
-    last: Option<(Offset, Option<Offset>)>,
-    /// The latest moment, and the shortest time from one to the next.
-    at: Option<i128>,
-    distance: Option<i128>,
+    /// What came last.
+    last: Option<Last>,
+}
+
+/// What came last of a source.
+#[derive(Clone, Debug)]
+enum Last {
+    Offset { offset: Offset, uncertainty: Option<Offset>, bound: Option<Offset> },
+    Missed(String),
+    Absent(String),
 }
 
 /// What is shown, and how.
 #[derive(Debug)]
 pub(crate) struct View {
-    tracks: Vec<Track>,
+    tracks: Vec<Shown>,
     paused: bool,
     /// The level of zoom; `None` shows everything.
     zoom: Option<usize>,
     unit: Unit,
     band: bool,
     /// Held while it is paused.
-    shown: Vec<Track>,
+    shown: Vec<Shown>,
 }
 
 impl Default for View {
@@ -186,33 +72,32 @@ impl View {
             }
             None => self.zoom = None,
         }
-        let history = History::new(interval.unwrap_or(Duration::from_millis(1)));
-        let statistics = Statistics::default();
-        let (last, at, distance) = (None, None, None);
-        self.tracks.push(Track { title, history, statistics, last, at, distance });
+        let track = Track::new(title, interval);
+        self.tracks.push(Shown { track, statistics: Statistics::default(), last: None });
     }
 
-    pub(crate) fn add(&mut self, source: usize, point: Point) {
-        let Some(track) = self.tracks.get_mut(source) else { return };
-        track.history.add(&point);
-        if let Some(apart) = track.at.replace(point.at).map(|before| point.at - before)
-            && apart > 0
-        {
-            track.distance = Some(track.distance.map_or(apart, |least| least.min(apart)));
-        }
-        if let Some((offset, bound, stepped)) = point.offset {
-            track.statistics.add(point.at, offset, stepped);
-            track.last = Some((offset, bound));
-        } else {
-            track.statistics.lose();
-            track.last = None;
-        }
+    pub(crate) fn take(&mut self, source: usize, reading: &Reading) {
+        let Some(shown) = self.tracks.get_mut(source) else { return };
+        shown.track.take(reading);
+        reading.enter(&mut shown.statistics);
+        shown.last = Some(match &reading.outcome {
+            Outcome::Measured(Measurement { offset, uncertainty, bound, .. }) => {
+                Last::Offset { offset: *offset, uncertainty: *uncertainty, bound: *bound }
+            }
+            Outcome::Missed(cause) => Last::Missed(cause.to_string()),
+            Outcome::Absent(cause) => Last::Absent(cause.to_string()),
+        });
+    }
+
+    /// The figures of each source, for when the screen is gone.
+    pub(crate) fn summary(&self) -> Vec<String> {
+        self.tracks.iter().map(|shown| self.figures(shown, true)).collect()
     }
 
     /// Does what a key asks for; answers whether it goes on.
     pub(crate) fn press(&mut self, key: Key, columns: usize) -> bool {
         let level = || {
-            let fitting = |track: &Track| track.history.fitting(columns);
+            let fitting = |shown: &Shown| shown.track.fitting(columns);
             self.zoom.unwrap_or_else(|| self.tracks.iter().map(fitting).max().unwrap_or(0))
         };
         match key {
@@ -227,8 +112,8 @@ impl View {
             Key::Character('u' | 'U') => self.unit = self.unit.next(),
             Key::Character('b' | 'B') => self.band = !self.band,
             Key::Character('r' | 'R') => {
-                for track in &mut self.tracks {
-                    track.statistics = Statistics::default();
+                for shown in &mut self.tracks {
+                    shown.statistics = Statistics::default();
                 }
             }
             _ => {}
@@ -246,12 +131,12 @@ impl View {
         let figures = tracks.len().saturating_sub(fits);
         let each = rows.saturating_sub(figures) / fits;
         let mut row = 0;
-        for (place, track) in tracks.iter().enumerate() {
+        for (place, shown) in tracks.iter().enumerate() {
             if place < fits && each >= 6 {
-                self.draw_track(&mut canvas, row..row + each, track);
+                self.draw_track(&mut canvas, row..row + each, shown);
                 row += each;
             } else {
-                canvas.write(0, row, &self.figures(track, true), Style::Plain);
+                canvas.write(0, row, &self.figures(shown, true), Style::Plain);
                 row += 1;
             }
         }
@@ -263,97 +148,48 @@ impl View {
         canvas
     }
 
-    fn draw_track(&self, canvas: &mut Canvas, rows: std::ops::Range<usize>, track: &Track) {
+    fn draw_track(&self, canvas: &mut Canvas, rows: std::ops::Range<usize>, shown: &Shown) {
+        let track = &shown.track;
         let columns = canvas_columns(canvas);
-        let level = self.zoom.unwrap_or_else(|| track.history.fitting(columns));
-        let width = track.history.width(level);
-        let buckets = track.history.levels.get(level);
-        let newest = buckets.and_then(|all| all.back()).map_or(0, |last| last.start);
-        let seconds = |start: i128| float(start - newest) * 1e-9;
+        let level = self.zoom.unwrap_or_else(|| track.fitting(columns));
+        let width = track.width(level);
+        let newest = track.stretches(level).next_back().map_or(0, |last| last.at);
+        let seconds = |at: i128| float(at.saturating_sub(newest)) * 1e-9;
         let length = float(width) * float(i128::try_from(columns).unwrap_or(1)) * 1e-9;
         let x = Axis { low: -length, high: float(width) * 1e-9, logarithmic: false };
         let visible: Vec<_> =
-            buckets.into_iter().flatten().filter(|bucket| seconds(bucket.start) >= x.low).collect();
-        let full = visible.iter().filter(|bucket| bucket.count > 0);
-        let range =
-            full.map(|bucket| if self.band { bucket.widest } else { (bucket.low, bucket.high) });
-        let (low, high) = range
-            .reduce(|(low, high), (other_low, other_high)| {
-                (low.min(other_low), high.max(other_high))
-            })
-            .unwrap_or((-1, 1));
-        let base = base(low, high);
-        let place = |offset: f64| offset - float(base.into());
-        let y = Axis::around(place(float(low.into())), place(float(high.into())));
-        let head = match base {
-            0 => track.title.clone(),
-            base => format!("{}, from {:+}", track.title, Offset::from_nanoseconds(base)),
-        };
-        canvas.write(0, rows.start, &head, Style::Strong);
-        // On a narrow terminal they take two lines.
-        let lines = self.figures(track, false);
-        let lines = match lines.split_once("  p-p") {
-            Some((first, rest)) if lines.chars().count() > canvas.width() => {
-                vec![first.to_owned(), format!(" p-p{rest}")]
-            }
-            _ => vec![lines],
-        };
-        let figures = rows.end.saturating_sub(lines.len());
+            track.stretches(level).filter(|one| seconds(one.at) >= x.low).copied().collect();
+        let (base, y) = scale(visible.iter(), self.band);
+        canvas.write(0, rows.start, &track::heading(&track.title, base), Style::Strong);
+        let lines = wrapped(&self.figures(shown, false), canvas.width());
+        let figures = rows.end.saturating_sub(lines.len()).max(rows.start + 1);
         let write_y = |value: f64| self.unit.mark(value);
-        let chart_rows = rows.start + 1..figures;
-        let mut chart = Chart::new(canvas, chart_rows, (x, &span), (y, &write_y));
-        if self.band {
-            for bucket in visible.iter().filter(|bucket| bucket.count > 0) {
-                let (least, most) = bucket.widest;
-                let (least, most) = (place(float(least.into())), place(float(most.into())));
-                chart.band(seconds(bucket.start), least, most);
-            }
-        }
-        let gap = 3 * width.max(track.distance.unwrap_or(0));
-        let mut before: Option<&Bucket> = None;
-        for bucket in visible {
-            if bucket.lost {
-                chart.mark(seconds(bucket.start), '×');
-                before = None;
-            }
-            if bucket.stepped {
-                chart.mark(seconds(bucket.start), '╎');
-                before = None;
-            }
-            if bucket.count == 0 {
-                continue;
-            }
-            let at = seconds(bucket.start);
-            chart.bar(at, place(float(bucket.low.into())), place(float(bucket.high.into())));
-            // A line over a gap would claim what nobody measured.
-            if let Some(before) = before.filter(|before| bucket.start - before.start <= gap) {
-                let from = (seconds(before.start), place(before.mean()));
-                chart.line(from, (at, place(bucket.mean())), Style::Line);
-            }
-            before = Some(bucket);
-        }
-        for (place, line) in lines.iter().enumerate() {
-            canvas.write(0, figures + place, line, Style::Plain);
+        let mut chart = Chart::new(canvas, rows.start + 1..figures, (x, &span), (y, &write_y));
+        track::draw(&mut chart, &visible, base, self.band, seconds);
+        for (line, row) in lines.iter().zip(figures..rows.end) {
+            canvas.write(0, row, line, Style::Plain);
         }
     }
 
     /// The figures of a source in a line.
-    fn figures(&self, track: &Track, with_title: bool) -> String {
-        let statistics = &track.statistics;
+    fn figures(&self, shown: &Shown, with_title: bool) -> String {
+        let statistics = &shown.statistics;
+        let unit = |offset: Offset| self.unit.write(float(offset.nanoseconds().into()));
         let write = |value: Option<f64>| value.map_or("-".into(), |value| self.unit.write(value));
-        let now = match track.last {
-            Some((offset, bound)) => {
-                let bound = bound.map_or(String::new(), |bound| {
-                    format!(" ±{}", self.unit.write(float(bound.nanoseconds().into())))
-                });
-                format!("{}{bound}", self.unit.write(float(offset.nanoseconds().into())))
+        let now = match &shown.last {
+            Some(Last::Offset { offset, uncertainty, bound }) => {
+                let guess = uncertainty.map_or(String::new(), |one| format!(" ±{}", unit(one)));
+                let bound =
+                    bound.map_or(String::new(), |bound| format!(", within {}", unit(bound)));
+                format!("{}{guess}{bound}", unit(*offset))
             }
-            None if statistics.losses > 0 => "lost".into(),
+            Some(Last::Missed(why)) => format!("missed: {why}"),
+            Some(Last::Absent(why)) => format!("absent: {why}"),
             None => "-".into(),
         };
         let range = statistics.peak_to_peak().map(|range| float(range.into()));
-        let rate = statistics.rate().map_or("-".into(), |rate| format!("{} ppb", short(rate)));
-        let title = if with_title { format!("{}: ", track.title) } else { " ".into() };
+        let rate = statistics.rate().and_then(told_rate).unwrap_or("-".into());
+        let title = if with_title { format!("{}: ", shown.track.title) } else { " ".into() };
         let mut line = format!(
             "{title}now {now}  mean {}  sd {}  p-p {}  rate {rate}  n {}",
             write(statistics.mean()),
@@ -361,13 +197,33 @@ impl View {
             write(range),
             statistics.count,
         );
-        for (name, number) in [("steps", statistics.steps), ("losses", statistics.losses)] {
+        for (name, number) in [
+            ("steps", statistics.steps),
+            ("misses", statistics.misses),
+            ("absences", statistics.absences),
+        ] {
             if number > 0 {
                 let _ = write!(line, "  {name} {number}");
             }
         }
         line
     }
+}
+
+/// A line of figures in as many lines as it takes; figures that belong together stay together.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for figure in line.trim_start().split("  ") {
+        let length = figure.chars().count();
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + 2 + length <= width => {
+                last.push_str("  ");
+                last.push_str(figure);
+            }
+            _ => lines.push(format!(" {figure}")),
+        }
+    }
+    lines
 }
 
 /// How many columns of dots a chart on it has.
@@ -397,8 +253,13 @@ impl Live {
         Ok(())
     }
 
-    pub(crate) fn add(&mut self, source: usize, point: Point) {
-        self.view.add(source, point);
+    pub(crate) fn take(&mut self, source: usize, reading: &Reading) {
+        self.view.take(source, reading);
+    }
+
+    /// Leaves the terminal as it was; answers the figures of each source.
+    pub(crate) fn end(self) -> Vec<String> {
+        self.view.summary()
     }
 
     /// Does what keys ask for, and draws; answers whether it goes on.
@@ -428,45 +289,39 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Timestamp;
+    use crate::watch::{Cause, Recorded};
+    use std::sync::Arc;
 
-    const SECOND: i128 = 1_000_000_000;
-
-    fn point(at: i128, offset: i64) -> Point {
-        let bound = Some(Offset::from_nanoseconds(100));
-        Point { at, offset: Some((Offset::from_nanoseconds(offset), bound, false)) }
+    fn reading(second: i64, outcome: Outcome) -> Reading {
+        let at = Timestamp::new(second, 0).expect("in range");
+        Reading { source: Arc::default(), at, outcome }
     }
 
-    fn view(points: impl Iterator<Item = Point>) -> View {
+    fn offset(second: i64, nanoseconds: i64) -> Reading {
+        let (offset, bound) =
+            (Offset::from_nanoseconds(nanoseconds), Some(Offset::from_nanoseconds(100)));
+        reading(second, Outcome::Measured(Measurement { offset, bound, ..Measurement::default() }))
+    }
+
+    fn cause() -> Cause {
+        Cause::Recorded(Recorded { why: "no answer".into(), ..Recorded::default() })
+    }
+
+    fn view(readings: impl Iterator<Item = Reading>) -> View {
         let mut view = View::default();
         view.begin("eth0 - realtime".into(), Some(Duration::from_secs(1)));
-        points.for_each(|point| view.add(0, point));
+        readings.for_each(|reading| view.take(0, &reading));
         view
     }
 
-    #[test]
-    fn memory_stays_the_same_however_much_comes() {
-        let mut history = History::new(Duration::from_millis(1));
-        for millisecond in 0..200_000 {
-            history.add(&point(millisecond * 1_000_000, 0));
-        }
-        assert!(history.levels.iter().all(|level| level.len() <= KEPT));
-        assert_eq!(history.levels.first().map(VecDeque::len), Some(KEPT));
-    }
-
-    #[test]
-    fn zooming_out_far_enough_shows_everything() {
-        let view = view((0..5_000).map(|second| point(second * SECOND, 0)));
-        let history = &view.tracks.first().expect("a track").history;
-        let level = history.fitting(136);
-        let buckets = &history.levels[level];
-        assert!(buckets.front().is_some_and(|first| first.start == 0) && buckets.len() <= 136);
-        assert!(history.width(level - 1) * 136 < 5_000 * SECOND, "not farther than needed");
+    fn text(view: &View, width: usize) -> String {
+        view.draw(width, 24).lines(false).join("\n")
     }
 
     #[test]
     fn every_size_of_a_terminal_can_be_drawn_on() {
-        let view =
-            view((0..500).map(|second| point(second * SECOND, i64::try_from(second).unwrap_or(0))));
+        let view = view((0..500).map(|second| offset(second, second)));
         for (width, height) in [(80, 24), (200, 60), (1, 1), (0, 0), (20, 5), (13, 9), (80, 2)] {
             let lines = view.draw(width, height).lines(false);
             assert!(lines.len() <= height.max(1), "{width} {height}");
@@ -475,35 +330,55 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_and_a_step_are_marked() {
-        let mut view = view((0..20).map(|second| point(second * SECOND, 5)));
-        view.add(0, Point { at: 20 * SECOND, offset: None });
-        let stepped = Some((Offset::from_nanoseconds(90), None, true));
-        view.add(0, Point { at: 30 * SECOND, offset: stepped });
-        let text = view.draw(80, 24).lines(false).join("\n");
+    fn forty_columns_lose_no_figure() {
+        let mut view = view((0..20).map(|second| offset(second, 1_234 * second)));
+        view.take(0, &reading(20, Outcome::Missed(cause())));
+        let narrow = text(&view, 40);
+        for figure in ["missed: no answer", "mean", "sd", "p-p", "rate", "n 20", "misses 1"] {
+            assert!(narrow.contains(figure), "{figure}: {narrow}");
+        }
+    }
+
+    #[test]
+    fn an_absence_and_a_step_are_marked() {
+        let mut view = view((0..20).map(|second| offset(second, 5)));
+        view.take(0, &reading(20, Outcome::Absent(cause())));
+        (24..34).for_each(|second| view.take(0, &offset(second, 5)));
+        let stepped = Measurement { stepped: true, ..Measurement::default() };
+        view.take(0, &reading(34, Outcome::Measured(stepped)));
+        let text = text(&view, 80);
         assert!(text.contains('×') && text.contains('╎'), "{text}");
-        assert!(text.contains("steps 1") && text.contains("losses 1"), "{text}");
+        assert!(text.contains("steps 1") && text.contains("absences 1"), "{text}");
+    }
+
+    #[test]
+    fn why_there_is_no_offset_is_said() {
+        let mut view = view((0..3).map(|second| offset(second, 5)));
+        view.take(0, &reading(3, Outcome::Missed(cause())));
+        assert!(text(&view, 80).contains("now missed: no answer"));
+        view.take(0, &reading(4, Outcome::Absent(cause())));
+        assert!(text(&view, 80).contains("now absent: no answer"));
     }
 
     #[test]
     fn offsets_far_from_0_are_written_from_a_round_number_near_them() {
-        let view = view((0..20).map(|second| point(second * SECOND, 37_000_000_512)));
-        let text = view.draw(80, 24).lines(false).join("\n");
+        let view = view((0..20).map(|second| offset(second, 37_000_000_512)));
+        let text = text(&view, 80);
         assert!(text.contains("eth0 - realtime, from +37 s"), "{text}");
     }
 
     #[test]
     fn keys_do_what_the_help_says() {
-        let mut view = view((0..20).map(|second| point(second * SECOND, 5)));
+        let mut view = view((0..20).map(|second| offset(second, 5)));
         assert!(view.press(Key::Character(' '), 100) && view.paused);
-        view.add(0, point(20 * SECOND, 6));
-        let text = view.draw(80, 24).lines(false).join("\n");
+        view.take(0, &offset(20, 6));
+        let text = text(&view, 80);
         assert!(text.contains("n 20") && text.contains("paused"), "{text}");
         assert!(view.press(Key::Character('-'), 100) && view.zoom == Some(1));
         assert!(view.press(Key::Character('0'), 100) && view.zoom.is_none());
         assert!(view.press(Key::Character('u'), 100) && view.unit == Unit::Nanoseconds);
         assert!(view.press(Key::Character('r'), 100));
-        assert_eq!(view.tracks.first().map(|track| track.statistics.count), Some(0));
+        assert_eq!(view.tracks.first().map(|shown| shown.statistics.count), Some(0));
         assert!(!view.press(Key::Character('q'), 100));
     }
 }

@@ -1,7 +1,7 @@
 //! Reports as text for people.
 
-use super::printable::printable;
 use super::{Report, Table};
+use crate::printable::printable;
 use std::io::{self, Write};
 
 pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {

@@ -4,9 +4,10 @@ use super::bench::Bench;
 use super::pace::{span, time};
 use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
+use crate::Sample;
 use crate::kernel::Version;
 use crate::kernel::uapi::{PTP_MAX_SAMPLES, sys_offset};
-use crate::phc::{Method, Sample, SystemClock};
+use crate::phc::{Method, SystemClock};
 use nix::errno::Errno;
 
 pub(super) const GROUP: Group = Group {

@@ -7,9 +7,9 @@ mod reader;
 mod recorder;
 mod zstandard;
 
-pub(crate) use line::Line;
-pub(crate) use reader::{Damage, Reader};
-pub(crate) use recorder::Recorder;
+pub use line::write;
+pub use reader::{Damage, Reader};
+pub use recorder::{Found, Recorder};
 
 #[cfg(test)]
 mod tests {
@@ -27,12 +27,13 @@ mod tests {
         )
     }
 
-    fn seconds(path: &Path) -> (Vec<i128>, u64, bool) {
+    fn seconds(path: &Path) -> (Vec<i64>, u64, bool) {
         let mut reader = Reader::open(path).expect("opened");
         let mut seconds = Vec::new();
-        while let Some(line) = reader.next().expect("read") {
-            assert_eq!(line.outcome.expect("an offset").offset.nanoseconds(), 7);
-            seconds.push(line.at / 1_000_000_000);
+        while let Some(line) = reader.read().expect("read") {
+            let measured = line.outcome.measured().expect("an offset");
+            assert_eq!(measured.offset.nanoseconds(), 7);
+            seconds.push(line.at.seconds());
         }
         (seconds, reader.damage().lines, reader.damage().cut)
     }

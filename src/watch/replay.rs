@@ -1,14 +1,15 @@
 //! A file of measurements read in a thread of its own, so that nothing waits for it.
 
-use super::record::{Damage, Line, Reader};
+use super::reading::Reading;
+use super::record::{Damage, Reader};
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// The measurements of a file as they can be read: a pipe may have none for a while.
-pub(crate) struct Replay {
-    lines: Receiver<Line>,
+pub struct Replay {
+    lines: Receiver<Reading>,
     thread: JoinHandle<io::Result<Damage>>,
     has_ended: bool,
 }
@@ -18,10 +19,10 @@ const LINES: usize = 1_024;
 
 impl Replay {
     /// Starts to read.
-    pub(crate) fn start(mut reader: Reader<'static>) -> io::Result<Self> {
+    pub fn start(mut reader: Reader<'static>) -> io::Result<Self> {
         let (sender, lines) = mpsc::sync_channel(LINES);
         let read = move || {
-            while let Some(line) = reader.next()? {
+            while let Some(line) = reader.read()? {
                 if sender.send(line).is_err() {
                     break;
                 }
@@ -33,7 +34,7 @@ impl Replay {
     }
 
     /// The next measurements, none where none came in time; `None` after the last.
-    pub(crate) fn next(&mut self, within: Duration) -> Option<Vec<Line>> {
+    pub fn next(&mut self, within: Duration) -> Option<Vec<Reading>> {
         match self.lines.recv_timeout(within) {
             Ok(first) => {
                 let mut lines = vec![first];
@@ -53,7 +54,7 @@ impl Replay {
     /// # Errors
     ///
     /// What reading answered.
-    pub(crate) fn end(self) -> io::Result<Option<Damage>> {
+    pub fn end(self) -> io::Result<Option<Damage>> {
         if !self.has_ended {
             return Ok(None);
         }

@@ -1,64 +1,109 @@
-//! The thread that measures on a schedule, undisturbed by whatever is done with the measurements.
+//! The thread that reads sources on a schedule, undisturbed by whatever is done with the measurements.
 
-use super::source::{Measurement, Source};
-use crate::kernel::{lock_memory, pin_to_cpu, run_in_real_time};
-use nix::errno::Errno;
+use super::reading::{Outcome, Reading};
+use super::schedule::Schedule;
+use super::source::Source;
+use crate::kernel::{Errno, lock_memory, pin_to_cpu, run_in_real_time};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-
-/// How often it is measured, and until when.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
-    pub(crate) interval: Duration,
-    pub(crate) count: Option<u64>,
-    pub(crate) duration: Option<Duration>,
-}
-
-/// What happened to a source at one tick of the schedule.
-#[derive(Clone, Debug)]
-pub(crate) struct Tick {
-    /// Which source, in their order.
-    pub(crate) source: usize,
-    /// When, in nanoseconds of UTC.
-    pub(crate) at: i128,
-    /// A measurement, or why there is none: told once, when the clock is lost.
-    pub(crate) outcome: Result<Measurement, String>,
-}
+use std::{fmt, io};
 
 /// How the measuring thread is to be treated.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Isolation {
-    pub(crate) cpu: Option<usize>,
-    pub(crate) real_time: bool,
+pub struct Isolation {
+    /// On this processor only.
+    pub cpu: Option<usize>,
+    /// With `SCHED_FIFO` and locked memory, where that is permitted.
+    pub real_time: bool,
 }
 
-/// What came of an isolation: what couldn't be had.
-pub(crate) type Refusals = Vec<String>;
+/// What couldn't be had of an isolation: measuring goes on without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What.
+    pub what: Privilege,
+    /// What asking for it answered.
+    pub errno: Errno,
+}
+
+/// What measuring is better with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Privilege {
+    /// `SCHED_FIFO`.
+    RealTime,
+    /// Memory that isn't swapped out.
+    LockedMemory,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, how) = match self.what {
+            Privilege::RealTime => ("SCHED_FIFO", "it needs CAP_SYS_NICE or 'ulimit -r 1'"),
+            Privilege::LockedMemory => {
+                ("locked memory", "it needs CAP_IPC_LOCK or 'ulimit -l unlimited'")
+            }
+        };
+        write!(f, "measuring goes on without {what}: {}; {how}", self.errno)
+    }
+}
+
+/// Why measuring can't begin, or ended by itself.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SamplerError {
+    /// No thread can be started.
+    Thread(io::Error),
+    /// The process has no such processor.
+    Processor(usize, Errno),
+    /// The thread ended in the midst of something: a defect of this library.
+    Defect,
+}
+
+impl fmt::Display for SamplerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Thread(error) => write!(f, "can't start a thread: {error}"),
+            Self::Processor(cpu, errno) => {
+                write!(f, "can't measure on processor {cpu}: this process has no such one: {errno}")
+            }
+            Self::Defect => f.write_str("measuring ended by a defect of ptpctl"),
+        }
+    }
+}
+
+impl std::error::Error for SamplerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Thread(error) => Some(error),
+            Self::Processor(_, errno) => Some(errno),
+            Self::Defect => None,
+        }
+    }
+}
 
 impl Isolation {
-    /// Treats the calling thread so. What isn't permitted is told; a processor that isn't there
-    /// is an error.
-    pub(crate) fn apply(self) -> Result<Refusals, String> {
-        let mut refusals = Vec::new();
+    /// Treats the calling thread so; answers what isn't permitted.
+    ///
+    /// # Errors
+    ///
+    /// [`SamplerError::Processor`] for a processor that isn't there.
+    pub fn apply(self) -> Result<Vec<Refusal>, SamplerError> {
         if let Some(cpu) = self.cpu {
-            pin_to_cpu(cpu).map_err(|errno| {
-                format!("can't measure on processor {cpu}: this process has no such one: {errno}")
-            })?;
+            pin_to_cpu(cpu).map_err(|errno| SamplerError::Processor(cpu, errno))?;
         }
-        if self.real_time {
-            let mut refused = |what: &str, how: &str, answer: Result<(), Errno>| {
-                if let Err(errno) = answer {
-                    refusals.push(format!("measuring goes on without {what}: {errno}; {how}"));
-                }
-            };
-            let (priority, memory) = (run_in_real_time(), lock_memory());
-            refused("SCHED_FIFO", "it needs CAP_SYS_NICE or 'ulimit -r 1'", priority);
-            refused("locked memory", "it needs CAP_IPC_LOCK or 'ulimit -l unlimited'", memory);
+        if !self.real_time {
+            return Ok(Vec::new());
         }
-        Ok(refusals)
+        let asked =
+            [(Privilege::RealTime, run_in_real_time()), (Privilege::LockedMemory, lock_memory())];
+        let refused = |(what, answer): (_, Result<(), Errno>)| {
+            answer.err().map(|errno| Refusal { what, errno })
+        };
+        Ok(asked.into_iter().filter_map(refused).collect())
     }
 }
 
@@ -72,12 +117,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const SLICE: Duration = Duration::from_millis(100);
 
 /// A thread that measures sources.
-pub(crate) struct Sampler {
-    batches: Receiver<Vec<Tick>>,
+pub struct Sampler {
+    batches: Receiver<Vec<Reading>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     /// What couldn't be had of the isolation.
-    pub(crate) refusals: Refusals,
+    pub refusals: Vec<Refusal>,
 }
 
 impl Sampler {
@@ -86,11 +131,11 @@ impl Sampler {
     /// # Errors
     ///
     /// Why the thread can't be started or treated as asked.
-    pub(crate) fn start(
+    pub fn start(
         sources: Vec<Source>,
-        pace: Pace,
+        schedule: Schedule,
         isolation: Isolation,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, SamplerError> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let (sender, batches) = mpsc::sync_channel(BATCHES);
@@ -101,19 +146,19 @@ impl Sampler {
             let _ = tell.send(applied);
             if goes_on {
                 let watched = sources.into_iter().map(Watched::new).collect();
-                Schedule { watched, pace, sender, stop: stopped }.run();
+                Run { watched, schedule, sender, stop: stopped }.run();
             }
         };
         let thread = thread::Builder::new()
             .name("sampler".into())
             .spawn(run)
-            .map_err(|error| format!("can't start a thread: {error}"))?;
-        let refusals = told.recv().map_err(|error| error.to_string())??;
+            .map_err(SamplerError::Thread)?;
+        let refusals = told.recv().map_err(|_| SamplerError::Defect)??;
         Ok(Self { batches, stop, thread: Some(thread), refusals })
     }
 
     /// The next measurements, none where none came in time; `None` after the last.
-    pub(crate) fn next(&self, within: Duration) -> Option<Vec<Tick>> {
+    pub fn next(&self, within: Duration) -> Option<Vec<Reading>> {
         match self.batches.recv_timeout(within) {
             Ok(batch) => Some(batch),
             Err(RecvTimeoutError::Timeout) => Some(Vec::new()),
@@ -126,17 +171,13 @@ impl Sampler {
     /// # Errors
     ///
     /// It had ended by itself, in the midst of something.
-    pub(crate) fn end(mut self) -> Result<Vec<Tick>, String> {
+    pub fn end(mut self) -> Result<Vec<Reading>, SamplerError> {
         let mut rest = Vec::new();
-        if self.stop(&mut rest) {
-            Ok(rest)
-        } else {
-            Err("measuring ended by a defect of ptpctl".into())
-        }
+        if self.stop(&mut rest) { Ok(rest) } else { Err(SamplerError::Defect) }
     }
 
     /// Stops the thread, and answers whether it was well.
-    fn stop(&mut self, rest: &mut Vec<Tick>) -> bool {
+    fn stop(&mut self, rest: &mut Vec<Reading>) -> bool {
         self.stop.store(true, Ordering::Relaxed);
         let Some(thread) = self.thread.take() else { return true };
         let began = Instant::now();
@@ -159,10 +200,10 @@ impl Drop for Sampler {
 }
 
 /// What the thread works on.
-struct Schedule {
+struct Run {
     watched: Vec<Watched>,
-    pace: Pace,
-    sender: SyncSender<Vec<Tick>>,
+    schedule: Schedule,
+    sender: SyncSender<Vec<Reading>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -174,16 +215,16 @@ struct Watched {
     /// How long ago that was when it was looked last, and when that was.
     elapsed: i128,
     seen: Instant,
-    /// Whether its clock is lost.
-    is_lost: bool,
-    /// How often it was measured.
-    measured: u64,
+    /// Whether its clock was there the last time.
+    is_there: bool,
+    /// How often it was read.
+    readings: u64,
 }
 
 impl Watched {
     fn new(source: Source) -> Self {
         let began = time_of(&source).unwrap_or(0);
-        Self { source, began, elapsed: 0, seen: Instant::now(), is_lost: false, measured: 0 }
+        Self { source, began, elapsed: 0, seen: Instant::now(), is_there: true, readings: 0 }
     }
 
     /// For how long it has been measured. While its clock is gone, the machine's time goes on.
@@ -196,51 +237,44 @@ impl Watched {
         self.elapsed
     }
 
-    fn measure(&mut self, place: usize) -> Option<Tick> {
+    /// Reads it once. That its clock is absent is told once.
+    fn read(&mut self) -> Option<Reading> {
         let gone_for = self.source.phc().is_none().then(|| self.elapsed());
-        let answer = self.source.measure();
+        let reading = self.source.read();
         if let Some(elapsed) = gone_for
             && let Some(time) = time_of(&self.source)
         {
             // It came back, maybe with a time that began anew.
             self.began = time - elapsed;
         }
-        match answer {
-            Ok(measurement) => {
-                self.is_lost = false;
-                self.measured += 1;
-                Some(Tick { source: place, at: measurement.at, outcome: Ok(measurement) })
-            }
-            Err(_) if self.is_lost => None,
-            Err(why) => {
-                self.is_lost = true;
-                Some(Tick { source: place, at: now(), outcome: Err(why) })
-            }
-        }
+        let is_there = !matches!(reading.outcome, Outcome::Absent(_));
+        self.readings += u64::from(is_there);
+        let was_there = std::mem::replace(&mut self.is_there, is_there);
+        (is_there || was_there).then_some(reading)
     }
 }
 
-impl Schedule {
+impl Run {
     fn run(mut self) {
-        let mut batch: Vec<Tick> = Vec::new();
+        let mut batch: Vec<Reading> = Vec::new();
         let mut sent = Instant::now();
         let mut number = 0;
         while !self.has_counted() {
             let due = self.interval().saturating_mul(number);
-            if self.pace.duration.is_some_and(|duration| due >= nanoseconds(duration)) {
+            if self.schedule.duration.is_some_and(|duration| due >= nanoseconds(duration)) {
                 break;
             }
             if !self.wait(due) {
                 break;
             }
-            let count = self.pace.count.unwrap_or(u64::MAX);
-            for (place, watched) in self.watched.iter_mut().enumerate() {
-                if watched.measured < count {
-                    batch.extend(watched.measure(place));
+            let count = self.schedule.count.unwrap_or(u64::MAX);
+            for watched in &mut self.watched {
+                if watched.readings < count {
+                    batch.extend(watched.read());
                 }
             }
             number = self.next_number(number);
-            let together = self.pace.interval < TOGETHER && sent.elapsed() < TOGETHER;
+            let together = self.schedule.interval < TOGETHER && sent.elapsed() < TOGETHER;
             if !together && !batch.is_empty() {
                 if self.sender.send(std::mem::take(&mut batch)).is_err() {
                     return;
@@ -251,10 +285,10 @@ impl Schedule {
         let _ = self.sender.send(batch);
     }
 
-    /// Whether each clock was measured as often as was asked for.
+    /// Whether each source was read as often as was asked for.
     fn has_counted(&self) -> bool {
-        let is_enough = |count| self.watched.iter().all(|watched| watched.measured >= count);
-        self.pace.count.is_some_and(is_enough)
+        let is_enough = |count| self.watched.iter().all(|watched| watched.readings >= count);
+        self.schedule.count.is_some_and(is_enough)
     }
 
     /// The number of the next tick that is still to come: what was missed isn't made up for.
@@ -265,10 +299,10 @@ impl Schedule {
     }
 
     fn interval(&self) -> i128 {
-        nanoseconds(self.pace.interval).max(1)
+        nanoseconds(self.schedule.interval).max(1)
     }
 
-    /// The one that keeps the pace: the first whose clock is there.
+    /// The one that keeps the time: the first whose clock is there.
     fn waits_for(&mut self) -> Option<&mut Watched> {
         let there = self.watched.iter().position(|watched| watched.source.phc().is_some());
         self.watched.get_mut(there.unwrap_or(0))
@@ -312,10 +346,4 @@ fn time_of(source: &Source) -> Option<i128> {
 
 fn nanoseconds(duration: Duration) -> i128 {
     i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX)
-}
-
-/// The machine's time, for what has no clock to tell it.
-fn now() -> i128 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |now| i128::try_from(now.as_nanos()).unwrap_or(i128::MAX))
 }

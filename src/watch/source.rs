@@ -1,104 +1,64 @@
-//! What is measured again and again: a clock beside a system clock, or beside another clock.
+//! What is read again and again: a clock beside a system clock, or beside another clock.
 
-use super::measured::{Limit, Measured, Question, Unmeasured};
+use super::meter::{Effort, Meter, Pair, Question};
+use super::reading::{Cause, Comparison, Label, Measurement, Outcome, Reading};
 use super::step::{Moment, Steps};
-use crate::Offset;
 use crate::find;
-use crate::measure;
 use crate::phc::{Access, Error, Method, Phc, SystemClock};
-use std::time::{Duration, Instant};
+use crate::{Offset, Sample, System, Timestamp, Utc};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What a source is called, in lines and in pictures.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Label {
-    /// The clock's device.
-    pub(crate) device: String,
-    /// What the clock calls itself.
-    pub(crate) clock_name: Option<String>,
-    /// What it is measured against: a system clock, or another clock's device.
-    pub(crate) reference: String,
-}
-
-impl Label {
-    /// As people name it: the device, and with a colon what it is measured against.
-    pub(crate) fn name(&self) -> String {
-        format!("{}:{}", self.device, self.reference)
-    }
-
-    /// Whether people call it so: by the clock, as they name it elsewhere, or with a colon and
-    /// what it is measured against.
-    pub(crate) fn is_called(&self, name: &str) -> bool {
-        let is_device = |name: &str, device: &str| {
-            name == device
-                || [format!("/dev/{name}"), format!("/dev/ptp{name}")].contains(&device.into())
-        };
-        let is_clock =
-            |name: &str| is_device(name, &self.device) || self.clock_name.as_deref() == Some(name);
-        let both = |(at, _)| {
-            let (clock, reference) = name.split_at(at);
-            let reference = reference.trim_start_matches(':');
-            is_clock(clock) && is_device(reference, &self.reference)
-        };
-        is_clock(name) || name.match_indices(':').any(both)
-    }
-}
-
-impl std::fmt::Display for Label {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} - {}", self.device, self.reference)
-    }
-}
-
-/// One measurement of a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Measurement {
-    /// When, in nanoseconds of UTC.
-    pub(crate) at: i128,
-    /// Clock − reference.
-    pub(crate) offset: Offset,
-    /// The offset is off by this at most, where that can be told.
-    pub(crate) bound: Option<Offset>,
-    /// Between the system times of the best sample, where that can be told.
-    pub(crate) delay: Option<Offset>,
-    /// How the samples were read, where that is known.
-    pub(crate) method: Option<Method>,
-    /// Whether one of the clocks was stepped since the measurement before.
-    pub(crate) stepped: bool,
-    /// Why a better method didn't do, when that turns out.
-    pub(crate) failed: Option<String>,
-}
-
-/// A clock that is measured again and again. It may go away and come back.
-pub(crate) struct Source {
-    name: String,
-    other: Option<String>,
-    label: Label,
+/// A clock that is read again and again, beside a system clock or another clock. It may go away and
+/// come back.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "mock")] {
+/// use ptpctl::phc::SystemClock;
+/// use ptpctl::watch::{Outcome, Source};
+/// use ptpctl::{Phc, mock::Mock};
+///
+/// let phc = Phc::over(Box::new(Mock::new(&"mock:igb,offset=5us".parse()?)?), "mock:igb");
+/// let mut source = Source::of(phc, SystemClock::Realtime);
+/// let Outcome::Measured(measurement) = source.read().outcome else { panic!("no offset") };
+/// let bound = measurement.bound.expect("it is told");
+/// assert!((measurement.offset.nanoseconds() - 5_000).abs() <= bound.nanoseconds());
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Source {
+    way_back: WayBack,
+    label: Arc<Label>,
     clock: SystemClock,
-    limit: Limit,
+    effort: Effort,
     open: Option<Open>,
     steps: Steps,
-    /// A clock that isn't there isn't looked for before this.
-    again: Option<Instant>,
-    /// What another method says against the best one.
-    pub(crate) objections: Vec<String>,
+    /// Why the clock is absent, and when it is looked for again.
+    absent: Option<(Cause, Instant)>,
+    /// What is to be known of its methods.
+    objections: Vec<String>,
+}
+
+/// How clocks are found that have gone.
+#[derive(Debug)]
+enum WayBack {
+    /// By their names: their devices may be others then.
+    Names(String, Option<String>),
+    /// By another handle of the same device.
+    Handles,
 }
 
 /// The clocks of a source while they are there.
+#[derive(Debug)]
 struct Open {
     phc: Phc,
-    other: Option<Phc>,
-    /// The methods that turned out to be the best.
-    methods: [Option<Method>; 2],
+    meter: Meter,
+    other: Option<(Phc, Meter)>,
     claimed: Option<Offset>,
-    claimed_at: Duration,
-}
-
-/// Why a source can't be measured.
-pub(crate) enum Unopened {
-    /// A clock isn't there, or can't be opened.
-    Find(find::FindError),
-    /// It can't be measured.
-    Measure(Unmeasured),
+    claimed_at: Option<Duration>,
 }
 
 /// What a driver claims of its clock is asked for once in this time.
@@ -108,193 +68,322 @@ const LOOKED_FOR: Duration = Duration::from_millis(100);
 
 impl Source {
     /// Opens the clocks of a source: one of this name, and the one that is subtracted or else a
-    /// system clock.
-    pub(crate) fn open(
+    /// system clock. See [`find::open`](crate::find::open).
+    ///
+    /// # Errors
+    ///
+    /// Why a clock can't be opened, isn't there, or can't be measured at all. One that fails for now
+    /// is none: that is a miss of its first reading.
+    pub fn open(
         name: &str,
         other: Option<&str>,
         clock: SystemClock,
-        limit: Limit,
-    ) -> Result<Self, Unopened> {
-        let mut source = Self {
-            name: name.to_owned(),
-            other: other.map(str::to_owned),
-            label: Label::default(),
-            clock,
-            limit,
-            open: None,
-            steps: Steps::default(),
-            again: None,
-            objections: Vec::new(),
-        };
-        let open = source.reopen().map_err(Unopened::Find)?;
-        // What can't be measured at all is told at once, not as a clock that is lost.
-        for phc in [Some(&open.phc), open.other.as_ref()].into_iter().flatten() {
-            let measured = Measured::from(phc, source.clock, Limit::samples(1));
-            let objection = measured.map_err(Unopened::Measure)?.objection();
-            source.objections.extend(objection.map(|why| format!("{}: {why}", phc.name())));
-        }
-        source.open = Some(open);
+        effort: Effort,
+    ) -> Result<Self, Cause> {
+        let way_back = WayBack::Names(name.to_owned(), other.map(str::to_owned));
+        let mut source = Self::closed(way_back, clock, effort);
+        let open = source.find().map_err(Cause::Find)?;
+        source.begin(open)?;
         Ok(source)
     }
 
-    fn reopen(&mut self) -> Result<Open, find::FindError> {
-        let phc = find::open(&self.name, Access::ReadOnly)?;
-        let other = self.other.as_deref().map(|name| find::open(name, Access::ReadOnly));
-        let other = other.transpose()?;
-        if let Some(other) = &other {
-            // Nobody steps the raw clock, but old kernels and drivers don't read samples against it.
-            let raw = SystemClock::MonotonicRaw;
-            let both = phc.takes_clock(raw)? && other.takes_clock(raw)?;
-            self.clock = if both { raw } else { SystemClock::Realtime };
-        }
-        let name = phc.name();
-        self.label = Label {
-            device: name.device.clone(),
-            clock_name: name.clock_name.clone(),
-            reference: match &other {
-                Some(other) => other.name().device.clone(),
-                None => self.clock.to_string(),
-            },
-        };
-        Ok(Open { phc, other, methods: [None; 2], claimed: None, claimed_at: Duration::ZERO })
+    /// A clock that is open, beside a system clock; as much is read each time as for one of readings a
+    /// second apart.
+    pub fn of(phc: Phc, clock: SystemClock) -> Self {
+        let mut source = Self::closed(WayBack::Handles, clock, Effort::every(CLAIM));
+        source.take(Open::of(phc, None));
+        source
     }
 
-    pub(crate) fn label(&self) -> &Label {
+    /// Two clocks that are open: the first less the second.
+    ///
+    /// # Errors
+    ///
+    /// As [`Phc::takes_clock`].
+    pub fn between(first: Phc, second: Phc) -> Result<Self, Error> {
+        let clock = common_clock(&first, &second)?;
+        let mut source = Self::closed(WayBack::Handles, clock, Effort::every(CLAIM));
+        source.take(Open::of(first, Some(second)));
+        Ok(source)
+    }
+
+    /// The same, of which so much is read each time.
+    #[must_use]
+    pub fn with_effort(self, effort: Effort) -> Self {
+        Self { effort, ..self }
+    }
+
+    fn closed(way_back: WayBack, clock: SystemClock, effort: Effort) -> Self {
+        let (label, steps) = (Arc::default(), Steps::default());
+        let (open, absent, objections) = (None, None, Vec::new());
+        Self { way_back, label, clock, effort, open, steps, absent, objections }
+    }
+
+    /// What it is called.
+    pub fn label(&self) -> &Arc<Label> {
         &self.label
     }
 
     /// The clock whose system's time the source goes by, while it is there.
-    pub(crate) fn phc(&self) -> Option<&Phc> {
+    pub fn phc(&self) -> Option<&Phc> {
         self.open.as_ref().map(|open| &open.phc)
     }
 
-    /// Measures once. A clock that has gone is looked for again.
-    pub(crate) fn measure(&mut self) -> Result<Measurement, String> {
-        if self.open.is_none() {
-            if self.again.is_some_and(|again| Instant::now() < again) {
-                return Err("it isn't there".into());
+    /// The clock that is subtracted, where there is one, while it is there.
+    pub fn other(&self) -> Option<&Phc> {
+        self.open.as_ref().and_then(|open| open.other.as_ref()).map(|(other, _)| other)
+    }
+
+    /// The system clock that samples are read against.
+    pub fn system_clock(&self) -> SystemClock {
+        self.clock
+    }
+
+    /// What turned out when the source was opened: better methods that fail, and what another method
+    /// says against the best one.
+    pub fn objections(&self) -> &[String] {
+        &self.objections
+    }
+
+    /// Reads it once. A clock that has gone is looked for again.
+    pub fn read(&mut self) -> Reading {
+        self.read_and_see(&mut |_, _| {})
+    }
+
+    /// As [`Source::read`]; `see` is shown the samples, and of which of the clocks they are.
+    pub(crate) fn read_and_see(&mut self, see: &mut dyn FnMut(usize, &[Sample])) -> Reading {
+        let answer = match &self.absent {
+            Some((cause, again)) if Instant::now() < *again => Err(cause.clone()),
+            _ => {
+                let answer = self.measure(see);
+                if let Err(cause) = &answer
+                    && cause.is_absence()
+                {
+                    // Its device may be another when it comes back.
+                    self.lose(cause);
+                }
+                answer
             }
-            self.again = Some(Instant::now() + LOOKED_FOR);
-            let open = self.reopen().map_err(|error| error.to_string())?;
-            self.open = Some(open);
-            self.again = None;
+        };
+        let at = answer.as_ref().map_or_else(|_| self.now(), |(at, _)| *at);
+        let source = Arc::clone(&self.label);
+        let outcome = match answer {
+            Ok((_, measurement)) => Outcome::Measured(measurement),
+            Err(cause) if cause.is_absence() => Outcome::Absent(cause),
+            Err(cause) => Outcome::Missed(cause),
+        };
+        Reading { source, at, outcome }
+    }
+
+    fn measure(
+        &mut self,
+        see: &mut dyn FnMut(usize, &[Sample]),
+    ) -> Result<(Timestamp<Utc>, Measurement), Cause> {
+        if self.absent.is_some() {
+            let open = self.find().map_err(Cause::Find)?;
+            self.take(open);
         }
-        let Some(open) = &mut self.open else { return Err("it isn't open".into()) };
-        match open.measure(self.clock, self.limit) {
-            Ok((mut measurement, moment)) => {
-                measurement.stepped = self.steps.is_step(moment);
-                Ok(measurement)
-            }
-            Err(error) => {
-                // Its device may be another when it comes back.
-                self.open = None;
-                self.steps.forget();
-                Err(error.to_string())
+        let Some(open) = &mut self.open else { return Err(Cause::Useless(self.name())) };
+        let (mut measurement, moment) = open.measure(self.clock, self.effort, see)?;
+        let at = open.utc(self.clock, moment.at)?;
+        measurement.stepped |= self.steps.is_step(moment);
+        Ok((at, measurement))
+    }
+
+    /// Looks once whether the clocks can be measured at all.
+    fn begin(&mut self, mut open: Open) -> Result<(), Cause> {
+        let effort = Effort::samples(1);
+        let question = Question { clock: self.clock, cycles: false, method: None, effort };
+        let other = open.other.as_mut().map(|(phc, meter)| (&*phc, meter));
+        for (phc, meter) in [Some((&open.phc, &mut open.meter)), other].into_iter().flatten() {
+            match meter.measure_and_check(phc, &question, &mut |_, _| {}) {
+                Ok(measured) => {
+                    let passed_over = measured.passed_over.iter();
+                    self.objections.extend(passed_over.map(|why| format!("{}: {why}", phc.name())));
+                    self.objections.extend(measured.unchecked.iter().map(|error| {
+                        format!("{}: it couldn't be checked by another method: {error}", phc.name())
+                    }));
+                    let beyond = measured.contradiction().zip(measured.check);
+                    self.objections.extend(beyond.map(|(beyond, (method, check))| {
+                        format!("{}: {}", phc.name(), objection(method, &check, beyond))
+                    }));
+                }
+                Err(cause) if cause.error().is_some_and(Error::is_passing) => {}
+                Err(cause) => return Err(cause),
             }
         }
+        self.take(open);
+        Ok(())
+    }
+
+    /// Opens its clocks again.
+    fn find(&mut self) -> Result<Open, find::FindError> {
+        let WayBack::Names(name, other) = &self.way_back else {
+            let open = self.open.take();
+            let Some(open) = open else { return Err(find::FindError::Empty) };
+            let other = open.other.as_ref();
+            let again = (open.phc.reopen(Access::ReadOnly)).and_then(|phc| {
+                Ok((phc, other.map(|(phc, _)| phc.reopen(Access::ReadOnly)).transpose()?))
+            });
+            return match again {
+                Ok((phc, other)) => Ok(Open::of(phc, other)),
+                Err(error) => {
+                    self.open = Some(open);
+                    Err(error.into())
+                }
+            };
+        };
+        let phc = find::open(name, Access::ReadOnly)?;
+        let other = other.as_deref().map(|name| find::open(name, Access::ReadOnly)).transpose()?;
+        if let Some(other) = &other {
+            self.clock = common_clock(&phc, other)?;
+        }
+        Ok(Open::of(phc, other))
+    }
+
+    fn take(&mut self, open: Open) {
+        let name = open.phc.name();
+        let label = Label {
+            device: name.device.clone(),
+            clock_name: name.clock_name.clone(),
+            reference: match &open.other {
+                Some((other, _)) => other.name().device.clone(),
+                None => self.clock.to_string(),
+            },
+        };
+        if *self.label != label {
+            self.label = Arc::new(label);
+        }
+        (self.open, self.absent) = (Some(open), None);
+    }
+
+    fn lose(&mut self, cause: &Cause) {
+        if let WayBack::Names(..) = self.way_back {
+            self.open = None;
+        }
+        self.absent = Some((cause.clone(), Instant::now() + LOOKED_FOR));
+        self.steps.forget();
+    }
+
+    fn name(&self) -> crate::phc::DeviceName {
+        let Label { device, clock_name, .. } = &*self.label;
+        crate::phc::DeviceName { device: device.clone(), clock_name: clock_name.clone() }
+    }
+
+    /// The time of the clock's system, or of the machine where there is none.
+    fn now(&self) -> Timestamp<Utc> {
+        let shown = self.phc().and_then(|phc| phc.system_time().ok());
+        shown.unwrap_or_else(|| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+            Timestamp::new(seconds, now.subsec_nanos()).unwrap_or_default()
+        })
     }
 }
 
+/// What is said of a check that contradicts an offset.
+pub(crate) fn objection(
+    method: Method,
+    check: &crate::measure::Estimate,
+    beyond: Offset,
+) -> String {
+    format!(
+        "the {method} method contradicts it: it says {:+} ±{}, and {beyond} are left unexplained",
+        check.offset, check.bound
+    )
+}
+
+/// The system clock that both clocks are read against. Nobody steps the raw clock, but old kernels and
+/// drivers don't read samples against it.
+fn common_clock(first: &Phc, second: &Phc) -> Result<SystemClock, Error> {
+    let raw = SystemClock::MonotonicRaw;
+    let both = first.takes_clock(raw)? && second.takes_clock(raw)?;
+    Ok(if both { raw } else { SystemClock::Realtime })
+}
+
 impl Open {
+    fn of(phc: Phc, other: Option<Phc>) -> Self {
+        let meter = Meter::of(&phc);
+        let other = other.map(|other| {
+            let meter = Meter::of(&other);
+            (other, meter)
+        });
+        Self { phc, meter, other, claimed: None, claimed_at: None }
+    }
+
     fn measure(
         &mut self,
         clock: SystemClock,
-        limit: Limit,
-    ) -> Result<(Measurement, Moment), Unmeasured> {
-        let [method, other_method] = &mut self.methods;
-        let (measured, offset, bound, pace, at);
-        let mut failed = None;
-        if let Some(other) = &self.other {
-            let limit = limit.share(3);
-            let before = ask(&self.phc, clock, limit, method)?;
-            let middle = ask(other, clock, limit, other_method)?;
-            failed = failed.or(before.failed.as_ref().map(ToString::to_string));
-            let after = ask(&self.phc, clock, limit, method)?;
-            let difference =
-                measure::difference(&before.estimate, &middle.estimate, &after.estimate)
-                    .ok_or_else(|| Unmeasured::Useless(other.name().clone()))?;
-            at = middle.estimate.at;
-            bound = before.bound().and(middle.bound()).map(|_| difference.bound);
-            (offset, pace) = (difference.offset, difference.pace);
-            measured = middle;
+        effort: Effort,
+        see: &mut dyn FnMut(usize, &[Sample]),
+    ) -> Result<(Measurement, Moment), Cause> {
+        let claimed = self.claimed()?.unwrap_or(Offset::ZERO);
+        let (mut measurement, at);
+        if let Some((other, other_meter)) = &mut self.other {
+            let first = (&self.phc, &mut self.meter);
+            let pair = Pair { first, second: (&*other, other_meter), clock, effort };
+            let difference = pair.measure(see)?;
+            let estimate = difference.estimate;
+            let is_told = !difference.methods.contains(&Method::Precise);
+            measurement = Measurement {
+                offset: estimate.offset,
+                bound: is_told.then_some(estimate.bound),
+                uncertainty: estimate.uncertainty,
+                delay: is_told.then_some(estimate.delay),
+                rate: estimate.rate,
+                curved: estimate.curved,
+                method: Some(difference.methods[0]),
+                stepped: estimate.steps > 0,
+                passed_over: difference.passed_over,
+                comparison: Some(Comparison {
+                    reference_method: difference.methods[1],
+                    rate_limit: difference.limit,
+                }),
+            };
+            at = estimate.at;
         } else {
-            measured = ask(&self.phc, clock, limit, method)?;
-            (offset, pace) = (measured.estimate.offset, measured.estimate.pace);
-            (bound, at) = (measured.bound(), measured.estimate.at);
+            let question = Question { clock, cycles: false, method: None, effort };
+            let mut see = |_, samples: &[Sample]| see(0, samples);
+            let measured = self.meter.measure(&self.phc, &question, &mut see)?;
+            (measurement, at) = (measured.measurement(), measured.estimate.at);
         }
-        let failed = failed.or(measured.failed.as_ref().map(ToString::to_string));
-        let claimed = self.claimed()?.map_or(0, Offset::nanoseconds);
-        let widened =
-            |bound: Offset| Offset::from_nanoseconds(bound.nanoseconds().saturating_add(claimed));
-        let measurement = Measurement {
-            at: self.utc(clock, at)?,
-            offset,
-            bound: bound.map(widened),
-            delay: measured.bound().and(Some(measured.estimate.delay)),
-            method: Some(measured.method),
-            stepped: false,
-            failed,
-        };
-        let moment = Moment { at, offset, bound: measurement.bound, pace };
-        Ok((measurement, moment))
+        measurement.bound = measurement.bound.map(|bound| bound.saturating_add(claimed));
+        let Measurement { offset, bound, rate, .. } = measurement;
+        Ok((measurement, Moment { at, offset, bound, rate }))
     }
 
+    /// What the drivers claim of their clocks, together.
     fn claimed(&mut self) -> Result<Option<Offset>, Error> {
         let now = self.phc.monotonic()?;
-        if self.claimed_at.is_zero() || now.saturating_sub(self.claimed_at) >= CLAIM {
-            self.claimed_at = now;
-            let clocks = [Some(&self.phc), self.other.as_ref()].into_iter().flatten();
-            let claims = clocks.filter_map(Phc::claimed_error).map(Offset::nanoseconds);
-            self.claimed = claims.reduce(i64::saturating_add).map(Offset::from_nanoseconds);
+        if self.claimed_at.is_none_or(|at| now.saturating_sub(at) >= CLAIM) {
+            self.claimed_at = Some(now);
+            let other = self.other.as_ref().map(|(other, _)| other);
+            let clocks = [Some(&self.phc), other].into_iter().flatten();
+            self.claimed = clocks.filter_map(Phc::claimed_error).reduce(Offset::saturating_add);
         }
         Ok(self.claimed)
     }
 
     /// A moment on a system clock, on UTC.
-    fn utc(&self, clock: SystemClock, at: i128) -> Result<i128, Error> {
+    fn utc(&self, clock: SystemClock, at: Timestamp<System>) -> Result<Timestamp<Utc>, Error> {
         if clock == SystemClock::Realtime {
-            return Ok(at);
+            return Ok(at.assume());
         }
         let (now, utc) = (self.phc.shown_by(clock)?, self.phc.system_time()?);
-        Ok(utc.total_nanoseconds() - (now.total_nanoseconds() - at))
+        let ago = now.assume().since(at).unwrap_or(Offset::ZERO);
+        Ok(utc.plus(Offset::ZERO.saturating_sub(ago)).unwrap_or(utc))
     }
 }
 
-/// Measures by the method that was the best, or finds it.
-fn ask(
-    phc: &Phc,
-    clock: SystemClock,
-    limit: Limit,
-    method: &mut Option<Method>,
-) -> Result<Measured, Unmeasured> {
-    let question = Question { method: *method, ..Question::of(clock, limit) };
-    let measured = Measured::by(phc, question, &mut |_, _| {})?;
-    *method = Some(measured.method);
-    Ok(measured)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_is_called_by_its_clock_alone_or_with_what_it_is_measured_against() {
-        let label = |device: &str, reference: &str| Label {
-            device: device.into(),
-            clock_name: Some("ptpsim sim".into()),
-            reference: reference.into(),
-        };
-        let one = label("/dev/ptp3", "realtime");
-        for name in ["/dev/ptp3", "ptp3", "3", "ptpsim sim", "3:realtime", "ptpsim sim:realtime"] {
-            assert!(one.is_called(name), "{name}");
-        }
-        for name in ["/dev/ptp", "4", "", "3:", ":realtime", "3:monotonic", "3:realtime:"] {
-            assert!(!one.is_called(name), "{name}");
-        }
-        assert!(label("/dev/ptp0", "/dev/ptp1").is_called("0:1"));
-        assert!(
-            label("mock:igb", "mock:full,offset=1us").is_called("mock:igb:mock:full,offset=1us")
-        );
-        assert!(one.is_called(&one.name()));
+impl Phc {
+    /// The clock's offset from a system clock, in one call: by the best method that works, by as many
+    /// samples as improve the answer, in some milliseconds. See [`Measured`](super::Measured).
+    ///
+    /// # Errors
+    ///
+    /// [`Cause`]: the clock's failure, or that its samples are of no use.
+    pub fn offset(&self, clock: SystemClock) -> Result<super::Measured, Cause> {
+        let question = Question { clock, cycles: false, method: None, effort: Effort::once() };
+        Meter::of(self).measure_and_check(self, &question, &mut |_, _| {})
     }
 }

@@ -1,20 +1,20 @@
 //! Whether a clock was stepped between one measurement and the next.
 
-use super::measured::MOST_APART;
-use crate::Offset;
-use crate::measure::Pace;
+use super::meter::MOST_APART;
+use crate::measure::UncertainRate;
+use crate::{Offset, Rate, RateInterval, System, Timestamp};
 use std::collections::VecDeque;
 
 /// What a measurement says, as the next one is compared with it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
-    /// When, in nanoseconds on the reference's own scale.
-    pub(super) at: i128,
+    /// When, on the reference's own scale.
+    pub(super) at: Timestamp<System>,
     pub(super) offset: Offset,
     /// The offset is off by this at most, where that is told.
     pub(super) bound: Option<Offset>,
     /// The rate, where it is told.
-    pub(super) pace: Option<Pace>,
+    pub(super) rate: Option<UncertainRate>,
 }
 
 /// Finds the steps in a row of measurements.
@@ -30,24 +30,22 @@ pub(super) struct Moment {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps {
     last: Option<Moment>,
-    /// The slope from the measurement before the last to it, and how far that can be off.
-    slope: Option<(i128, i128)>,
+    /// The rates that the last two measurements leave possible.
+    slope: Option<RateInterval>,
     /// How far the latest moves were from going on as before.
-    wanders: VecDeque<i128>,
+    wanders: VecDeque<Offset>,
 }
 
-/// Rates here are in millionths of a ppb; so much of them is the time itself.
-const WHOLE: i128 = 1_000_000_000_000_000;
-/// A rate that nobody knows is below this.
-const UNKNOWN: i128 = WHOLE / MOST_APART;
 /// A clock's own rate changes by less than this.
-const UNEVEN: i128 = WHOLE / 1_000_000;
+const UNEVEN: Rate = Rate::from_ppb(1_000);
 /// As long as it isn't known how even a clock is.
-const MAYBE_UNEVEN: i128 = 10 * UNEVEN;
+const MAYBE_UNEVEN: Rate = Rate::from_ppb(10_000);
 /// A servo changes a rate by less than this at once.
-const STEERED: i128 = WHOLE / 10_000;
-/// What an offset is off by, in nanoseconds, where nobody tells.
-const UNTOLD: i128 = 1_000;
+const STEERED: Rate = Rate::from_ppb(100_000);
+/// A measured rate is off by no more than so many standard deviations.
+const SURE: i128 = 4;
+/// What an offset is off by where nobody tells.
+const UNTOLD_BOUND: Offset = Offset::from_nanoseconds(1_000);
 /// So many moves tell how uneven a clock is.
 const REMEMBERED: usize = 16;
 /// Fewer don't.
@@ -59,41 +57,40 @@ impl Steps {
     /// Takes the next measurement; answers whether a clock was stepped before it.
     pub(super) fn is_step(&mut self, now: Moment) -> bool {
         let Some(last) = self.last.replace(now) else { return false };
-        let span = now.at - last.at;
-        if span <= 0 {
-            // The reference went back.
+        let span = now.at.since(last.at).filter(|span| *span > Offset::ZERO);
+        let (Some(span), Some(moved)) = (span, now.offset.checked_sub(last.offset)) else {
+            // The reference went back, or something by centuries.
             return true;
-        }
-        let of_span = |rate: i128| rate.saturating_mul(span) / WHOLE;
-        let moved = now.ns() - last.ns();
-        let doubt = last.doubt() + now.doubt();
-        let (slow, fast) = self.rates(&last, &now);
-        let too_little = of_span(slow) - doubt - moved;
-        let too_much = moved - of_span(fast) - doubt;
+        };
+        let over = |rate: Rate| rate.over(span).unwrap_or(Offset::ZERO);
+        let uncertain = last.bound_or_guess().saturating_add(now.bound_or_guess());
+        let rates = self.rates(&last, &now);
+        let too_little = over(rates.lowest).saturating_sub(uncertain).saturating_sub(moved);
+        let too_much = moved.saturating_sub(over(rates.highest)).saturating_sub(uncertain);
         let mut beyond = too_little.max(too_much);
-        let room = self.room(of_span);
+        let room = self.room(over);
         let mut leaves_its_way = false;
-        if let Some((slope, slope_doubt)) = self.slope {
-            let wander = (moved - of_span(slope)).abs();
+        if let Some(slope) = self.slope {
+            let wander = moved.saturating_sub(over(slope.middle())).abs();
             self.wanders.push_back(wander);
             if self.wanders.len() > REMEMBERED {
                 self.wanders.pop_front();
             }
             // What goes on as before is no step, whatever the rates say of other moments.
-            let unexplained = wander - of_span(slope_doubt) - doubt;
+            let unexplained = wander.saturating_sub(over(slope.bound())).saturating_sub(uncertain);
             beyond = beyond.min(unexplained);
             let is_told =
-                |one: Moment| one.sure_pace().is_some_and(|pace| pace.bound < MAYBE_UNEVEN);
+                |one: Moment| one.sure_rate().is_some_and(|rates| rates.bound() < MAYBE_UNEVEN);
             let is_loose = !is_told(last) || !is_told(now);
-            leaves_its_way = is_loose && self.is_even(of_span, unexplained - doubt);
+            leaves_its_way = is_loose && self.is_even(over, unexplained.saturating_sub(uncertain));
         }
         let is_step = beyond > room || leaves_its_way;
-        let slope = |nanoseconds: i128| nanoseconds.saturating_mul(WHOLE) / span;
         if !is_step {
-            self.slope = Some((slope(moved), slope(doubt)));
+            let rate = |moved| Rate::of(moved, span).unwrap_or(Rate::ZERO);
+            self.slope = Some(RateInterval::around(rate(moved), rate(uncertain)));
         } else if self.slope.is_none() {
             // What a step moved tells no rate.
-            self.slope = Some((i128::midpoint(slow, fast), (fast - slow) / 2));
+            self.slope = Some(rates);
         }
         is_step
     }
@@ -104,34 +101,37 @@ impl Steps {
     }
 
     /// The rates that are possible between two measurements.
-    fn rates(&self, last: &Moment, now: &Moment) -> (i128, i128) {
-        let (slow, fast) = match (last.sure_pace(), now.sure_pace(), self.slope) {
-            (Some(one), Some(other), _) => (
-                (one.micro_ppb - one.bound).min(other.micro_ppb - other.bound),
-                (one.micro_ppb + one.bound).max(other.micro_ppb + other.bound),
-            ),
+    fn rates(&self, last: &Moment, now: &Moment) -> RateInterval {
+        // Nearly every clock keeps these.
+        let usual = RateInterval::around(Rate::ZERO, MOST_APART);
+        let rates = match (last.sure_rate(), now.sure_rate(), self.slope) {
+            (Some(one), Some(other), _) => one.with(&other),
             // It goes on about as it went before.
-            (_, _, Some((slope, doubt))) => (slope - doubt - STEERED, slope + doubt + STEERED),
-            _ => (-UNKNOWN, UNKNOWN),
+            (_, _, Some(slope)) => {
+                RateInterval::around(slope.middle(), slope.bound().saturating_add(STEERED))
+            }
+            _ => usual,
         };
         // A rate that few samples tell says less than what nearly every clock keeps.
-        if slow < -UNKNOWN && UNKNOWN < fast { (-UNKNOWN, UNKNOWN) } else { (slow, fast) }
+        let says_less = rates.lowest < usual.lowest && usual.highest < rates.highest;
+        if says_less { usual } else { rates }
     }
 
     /// How far beyond what is explained a clock may move.
-    fn room(&self, of_span: impl Fn(i128) -> i128) -> i128 {
-        let unsure = of_span(MAYBE_UNEVEN);
-        self.usual_wander().map_or(unsure, |usual| (4 * usual).max(of_span(UNEVEN)))
+    fn room(&self, over: impl Fn(Rate) -> Offset) -> Offset {
+        let times = |usual: Offset| Offset::from_nanoseconds(usual.nanoseconds().saturating_mul(4));
+        let unsure = over(MAYBE_UNEVEN);
+        self.usual_wander().map_or(unsure, |usual| times(usual).max(over(UNEVEN)))
     }
 
     /// Whether a clock is far more even than to wander so far.
-    fn is_even(&self, of_span: impl Fn(i128) -> i128, wander: i128) -> bool {
-        let most = |usual: i128| (8 * usual).max(of_span(MAYBE_UNEVEN));
-        self.usual_wander().is_some_and(|usual| wander > most(usual))
+    fn is_even(&self, over: impl Fn(Rate) -> Offset, wander: Offset) -> bool {
+        let times = |usual: Offset| Offset::from_nanoseconds(usual.nanoseconds().saturating_mul(8));
+        self.usual_wander().is_some_and(|usual| wander > times(usual).max(over(MAYBE_UNEVEN)))
     }
 
     /// How far it wanders, once that is known.
-    fn usual_wander(&self) -> Option<i128> {
+    fn usual_wander(&self) -> Option<Offset> {
         let mut wanders: Vec<_> = self.wanders.iter().copied().collect();
         wanders.sort_unstable();
         (wanders.len() >= ENOUGH).then(|| wanders.iter().rev().nth(RARE).copied())?
@@ -139,17 +139,15 @@ impl Steps {
 }
 
 impl Moment {
-    fn ns(&self) -> i128 {
-        self.offset.nanoseconds().into()
+    fn bound_or_guess(&self) -> Offset {
+        self.bound.unwrap_or(UNTOLD_BOUND)
     }
 
-    fn doubt(&self) -> i128 {
-        self.bound.map_or(UNTOLD, |bound| bound.nanoseconds().into())
-    }
-
-    /// Without a bound, no rate is sure.
-    fn sure_pace(&self) -> Option<Pace> {
-        self.pace.filter(|_| self.bound.is_some())
+    /// The rates that a measurement leaves possible. Without a bound, no rate is sure.
+    fn sure_rate(&self) -> Option<RateInterval> {
+        let UncertainRate { rate, uncertainty } = self.rate.filter(|_| self.bound.is_some())?;
+        let far = Rate::from_micro_ppb(uncertainty.micro_ppb().saturating_mul(SURE));
+        Some(RateInterval::around(rate, far))
     }
 }
 
@@ -157,18 +155,21 @@ impl Moment {
 mod tests {
     use super::*;
 
-    const SECOND: i128 = 1_000_000_000;
+    const SECOND: i64 = 1;
 
-    /// With a bound of 500 ns, and a rate in ppb that is off by so much.
-    fn moment(at: i128, offset: i64, rate: Option<(i128, i128)>) -> Moment {
-        let pace =
-            rate.map(|(ppb, bound)| Pace { micro_ppb: ppb * 1_000_000, bound: bound * 1_000_000 });
+    /// With a bound of 500 ns, and a rate in ppb that is off by so much at most.
+    fn moment(second: i64, offset: i64, rate: Option<(i64, i64)>) -> Moment {
+        let rate = rate.map(|(ppb, bound)| UncertainRate {
+            rate: Rate::from_ppb(ppb),
+            uncertainty: Rate::from_micro_ppb(Rate::from_ppb(bound).micro_ppb() / SURE),
+        });
         let (offset, bound) = (Offset::from_nanoseconds(offset), Offset::from_nanoseconds(500));
-        Moment { at, offset, bound: Some(bound), pace }
+        let at = Timestamp::new(second, 0).expect("in range");
+        Moment { at, offset, bound: Some(bound), rate }
     }
 
     /// Which of these seconds and offsets are steps, for a clock of this rate.
-    fn steps(offsets: &[i64], rate: Option<(i128, i128)>) -> Vec<usize> {
+    fn steps(offsets: &[i64], rate: Option<(i64, i64)>) -> Vec<usize> {
         let mut steps = Steps::default();
         let mut second = 0;
         let mut is_step = |offset: &i64| {

@@ -40,7 +40,7 @@ fn testptp_exits_0_when_a_call_failed() {
         ("set-system", "system_adjtime"),
     ] {
         // The report names what was asked, the clock and its name, and the errno in words.
-        let failed = ptpctl(&format!("{command} -d mock:full,fail={call}:EIO,fail={call}:EIO"));
+        let failed = ptpctl(&format!("{command} -d mock:full,fail={call}/1:EIO"));
         if command == "set-system" {
             assert_eq!(failed.status, Some(1), "{failed:?}");
         } else {
@@ -56,7 +56,7 @@ fn testptp_prints_made_up_samples_after_a_failure() {
         ("extended", "sys_offset_extended"),
         ("basic", "sys_offset"),
     ] {
-        ptpctl(&format!("offset --raw -m {method} mock:full,fail={call}:EIO")).failed(1, "EIO");
+        ptpctl(&format!("offset --raw -m {method} mock:full,fail={call}/1:EIO")).failed(1, "EIO");
     }
 }
 
@@ -143,7 +143,7 @@ fn phc_ctl_opens_read_write_even_to_look() {
 fn both_send_a_phase_offset_to_a_clock_whose_caps_deny_it() {
     // A call that was made would take the failure that waits for it.
     let (phc, mock) = clock("mock:igb");
-    mock.fail_next("clock_adjtime", Errno::EIO);
+    mock.fail_next(ptpctl::kernel::Call::ClockAdjtime, Errno::EIO);
     let refused = phc.adjust_phase(Offset::from_nanoseconds(500)).expect_err("refused");
     assert_eq!(refused.errno(), None, "no call was made: {refused}");
     assert_eq!(phc.frequency().expect_err("the failure is still there").errno(), Some(Errno::EIO));

@@ -78,13 +78,13 @@ fn a_reader_that_has_read_enough_is_no_failure() {
 /// Commands that change something and then fail, with what they say that they have done.
 const HALF_DONE: [(&str, &str); 6] = [
     (
-        "set now mock:igb,offset=5s,fail=sys_offset_extended:ETIMEDOUT,fail=sys_offset:ETIMEDOUT",
+        "set now mock:igb,offset=5s,fail=sys_offset_extended/1:ETIMEDOUT,fail=sys_offset/1:ETIMEDOUT",
         "set to the system clock in UTC",
     ),
     ("adjfreq 1ppm mock:igb,fail=clock_adjtime#2:EIO", "dialled to +1000 ppb"),
     ("vclocks 2 -d mock:full,fail=attribute#6:EIO", "the number of virtual clocks set to 2"),
     (
-        "set-system mock:igb,offset=1ms,fail=sys_offset_extended#2:EIO,fail=sys_offset:EIO",
+        "set-system mock:igb,offset=1ms,time=virtual,fail=system_gettime#9:EIO",
         "the system clock was moved by +",
     ),
     (

@@ -20,8 +20,7 @@ fn assert_nothing_failed(arguments: &str) -> String {
 
 /// The setting that has every call of a name fail.
 fn always(call: &str, errno: &str) -> String {
-    let times: Vec<_> = (1..200).map(|number| format!(",fail={call}#{number}:{errno}")).collect();
-    times.concat()
+    format!(",fail={call}/1:{errno}")
 }
 
 /// A clock that has had something done to it.
@@ -45,9 +44,10 @@ fn drivers_that_stamp_both_edges_of_a_plain_request_are_not_blamed() {
 
 #[test]
 fn a_clock_that_can_only_be_read_is_skipped() {
-    let cant = ["clock_settime", "clock_adjtime"].map(|call| always(call, "EOPNOTSUPP")).concat();
     // Asked for the frequency it answers; what is dialled is refused.
-    let cant = cant.replace(",fail=clock_adjtime#1:EOPNOTSUPP", "");
+    let dialled: Vec<_> =
+        (2..200).map(|number| format!(",fail=clock_adjtime#{number}:EOPNOTSUPP")).collect();
+    let cant = always("clock_settime", "EOPNOTSUPP") + &dialled.concat();
     let output = assert_nothing_failed(&format!("--only set,step mock:igb,time=virtual{cant}"));
     assert!(output.contains("SKIP the driver can't set it"), "{output}");
     assert!(output.contains("SKIP the driver can't step it"), "{output}");
@@ -93,7 +93,7 @@ fn a_machine_that_cannot_cross_stamp_is_no_fault() {
 
 #[test]
 fn cross_timestamps_that_fail_now_and_then_are_told() {
-    let failing = "mock:full,time=virtual,fail=sys_offset_precise#40:EIO";
+    let failing = "mock:full,time=virtual,fail=sys_offset_precise/20:EIO";
     assert_eq!(failed(failing).0, ["1 has samples in order"]);
 }
 

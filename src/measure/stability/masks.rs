@@ -21,14 +21,14 @@ pub struct Mask {
 #[derive(Debug)]
 pub struct Requirement {
     /// What is limited.
-    pub wants: Wants,
+    pub limited: Limited,
     /// Whether the time error passes a first-order low-pass filter of 0.1 Hz before.
     pub filtered: bool,
 }
 
 /// What is limited, in nanoseconds.
 #[derive(Debug)]
-pub enum Wants {
+pub enum Limited {
     /// MTIE, by a curve.
     Mtie(&'static [Segment]),
     /// TDEV, by a curve.
@@ -61,12 +61,12 @@ impl Segment {
     }
 }
 
-const fn plain(wants: Wants) -> Requirement {
-    Requirement { wants, filtered: false }
+const fn plain(limited: Limited) -> Requirement {
+    Requirement { limited, filtered: false }
 }
 
-const fn filtered(wants: Wants) -> Requirement {
-    Requirement { wants, filtered: true }
+const fn filtered(limited: Limited) -> Requirement {
+    Requirement { limited, filtered: true }
 }
 
 /// The limits by name.
@@ -76,12 +76,12 @@ pub const MASKS: [Mask; 8] = [
         title: "synchronous Ethernet equipment clock (EEC), option 1",
         source: "ITU-T G.8262 (11/2018), wander generation at constant temperature",
         requirements: &[
-            plain(Wants::Mtie(&[
+            plain(Limited::Mtie(&[
                 Segment::new(0.1, 1.0, &[(40.0, 0.0)]),
                 Segment::new(1.0, 100.0, &[(40.0, 0.1)]),
                 Segment::new(100.0, 1_000.0, &[(25.25, 0.2)]),
             ])),
-            plain(Wants::Tdev(&[
+            plain(Limited::Tdev(&[
                 Segment::new(0.1, 25.0, &[(3.2, 0.0)]),
                 Segment::new(25.0, 100.0, &[(0.64, 0.5)]),
                 Segment::new(100.0, 1_000.0, &[(6.4, 0.0)]),
@@ -93,12 +93,12 @@ pub const MASKS: [Mask; 8] = [
         title: "synchronous Ethernet equipment clock (EEC), option 2",
         source: "ITU-T G.8262 (11/2018), wander generation at constant temperature",
         requirements: &[
-            plain(Wants::Mtie(&[
+            plain(Limited::Mtie(&[
                 Segment::new(0.1, 1.0, &[(20.0, 0.0)]),
                 Segment::new(1.0, 10.0, &[(20.0, 0.48)]),
                 Segment::new(10.0, 1_000.0, &[(60.0, 0.0)]),
             ])),
-            plain(Wants::Tdev(&[
+            plain(Limited::Tdev(&[
                 Segment::new(0.1, 2.5, &[(3.2, -0.5)]),
                 Segment::new(2.5, 40.0, &[(2.0, 0.0)]),
                 Segment::new(40.0, 1_000.0, &[(0.32, 0.5)]),
@@ -111,12 +111,12 @@ pub const MASKS: [Mask; 8] = [
         title: "primary reference time clock (PRTC-A)",
         source: "ITU-T G.8272 (11/2018), 6.1 and 6.2",
         requirements: &[
-            plain(Wants::MaxTimeError(100.0)),
-            plain(Wants::Mtie(&[
+            plain(Limited::MaxTimeError(100.0)),
+            plain(Limited::Mtie(&[
                 Segment::new(0.1, 273.0, &[(25.0, 0.0), (0.275, 1.0)]),
                 Segment::new(273.0, 100_000.0, &[(100.0, 0.0)]),
             ])),
-            plain(Wants::Tdev(&[
+            plain(Limited::Tdev(&[
                 Segment::new(0.1, 100.0, &[(3.0, 0.0)]),
                 Segment::new(100.0, 1_000.0, &[(0.03, 1.0)]),
                 Segment::new(1_000.0, 10_000.0, &[(30.0, 0.0)]),
@@ -128,12 +128,12 @@ pub const MASKS: [Mask; 8] = [
         title: "primary reference time clock (PRTC-B)",
         source: "ITU-T G.8272 (11/2018), 6.1 and 6.2",
         requirements: &[
-            plain(Wants::MaxTimeError(40.0)),
-            plain(Wants::Mtie(&[
+            plain(Limited::MaxTimeError(40.0)),
+            plain(Limited::Mtie(&[
                 Segment::new(0.1, 54.5, &[(25.0, 0.0), (0.275, 1.0)]),
                 Segment::new(54.5, 100_000.0, &[(40.0, 0.0)]),
             ])),
-            plain(Wants::Tdev(&[
+            plain(Limited::Tdev(&[
                 Segment::new(0.1, 100.0, &[(1.0, 0.0)]),
                 Segment::new(100.0, 500.0, &[(0.01, 1.0)]),
                 Segment::new(500.0, 100_000.0, &[(5.0, 0.0)]),
@@ -145,10 +145,10 @@ pub const MASKS: [Mask; 8] = [
         title: "telecom boundary or time slave clock, class A",
         source: G8273_2,
         requirements: &[
-            plain(Wants::MaxTimeError(100.0)),
-            plain(Wants::ConstantTimeError(50.0)),
-            filtered(Wants::Mtie(&[Segment::new(0.1, 1_000.0, &[(40.0, 0.0)])])),
-            filtered(Wants::Tdev(&[Segment::new(0.1, 1_000.0, &[(4.0, 0.0)])])),
+            plain(Limited::MaxTimeError(100.0)),
+            plain(Limited::ConstantTimeError(50.0)),
+            filtered(Limited::Mtie(&[Segment::new(0.1, 1_000.0, &[(40.0, 0.0)])])),
+            filtered(Limited::Tdev(&[Segment::new(0.1, 1_000.0, &[(4.0, 0.0)])])),
         ],
     },
     Mask {
@@ -156,10 +156,10 @@ pub const MASKS: [Mask; 8] = [
         title: "telecom boundary or time slave clock, class B",
         source: G8273_2,
         requirements: &[
-            plain(Wants::MaxTimeError(70.0)),
-            plain(Wants::ConstantTimeError(20.0)),
-            filtered(Wants::Mtie(&[Segment::new(0.1, 1_000.0, &[(40.0, 0.0)])])),
-            filtered(Wants::Tdev(&[Segment::new(0.1, 1_000.0, &[(4.0, 0.0)])])),
+            plain(Limited::MaxTimeError(70.0)),
+            plain(Limited::ConstantTimeError(20.0)),
+            filtered(Limited::Mtie(&[Segment::new(0.1, 1_000.0, &[(40.0, 0.0)])])),
+            filtered(Limited::Tdev(&[Segment::new(0.1, 1_000.0, &[(4.0, 0.0)])])),
         ],
     },
     Mask {
@@ -167,17 +167,17 @@ pub const MASKS: [Mask; 8] = [
         title: "telecom boundary or time slave clock, class C",
         source: G8273_2,
         requirements: &[
-            plain(Wants::MaxTimeError(30.0)),
-            plain(Wants::ConstantTimeError(10.0)),
-            filtered(Wants::Mtie(&[Segment::new(0.1, 1_000.0, &[(10.0, 0.0)])])),
-            filtered(Wants::Tdev(&[Segment::new(0.1, 1_000.0, &[(2.0, 0.0)])])),
+            plain(Limited::MaxTimeError(30.0)),
+            plain(Limited::ConstantTimeError(10.0)),
+            filtered(Limited::Mtie(&[Segment::new(0.1, 1_000.0, &[(10.0, 0.0)])])),
+            filtered(Limited::Tdev(&[Segment::new(0.1, 1_000.0, &[(2.0, 0.0)])])),
         ],
     },
     Mask {
         name: "g8273.2-d",
         title: "telecom boundary or time slave clock, class D",
         source: G8273_2,
-        requirements: &[filtered(Wants::MaxTimeError(5.0))],
+        requirements: &[filtered(Limited::MaxTimeError(5.0))],
     },
 ];
 
@@ -259,7 +259,7 @@ impl Mask {
                 Ok(errors) => requirement.judge(errors, all),
                 Err(why) => Verdict::NotJudged(why),
             };
-            let sees_all = matches!(requirement.wants, Wants::MaxTimeError(_));
+            let sees_all = matches!(requirement.limited, Limited::MaxTimeError(_));
             let verdict = if leaves_out && (requirement.filtered || !sees_all) {
                 verdict
                     .unless("offsets beyond a step or a gap, or too close together, are left out")
@@ -302,7 +302,7 @@ fn unfit(series: &Series, all: &[i64]) -> Option<&'static str> {
     if series.distance == 0 {
         return Some("its offsets have no distance");
     }
-    let is_far = |offset: &i64| offset.abs_diff(*first) >= super::FARTHEST;
+    let is_far = |offset: &i64| offset.abs_diff(*first) >= super::FARTHEST_OFFSET;
     let is_far = series.offsets.iter().chain(all).any(is_far);
     is_far.then_some("its offsets go farther apart than 36 years")
 }
@@ -356,7 +356,7 @@ pub fn low_pass(series: &Series) -> Result<Errors, &'static str> {
     if series.distance > 1_010_000_000 {
         return Err("its filter of 0.1 Hz needs an offset a second at least");
     }
-    if raw.values.iter().any(|value| value.unsigned_abs() > FARTHEST) {
+    if raw.values.iter().any(|value| value.unsigned_abs() > FARTHEST_ERROR) {
         return Err("its offsets go farther apart than thirteen days");
     }
     let settled = usize::try_from(10_000_000_000 / series.distance.max(1)).unwrap_or(usize::MAX);
@@ -377,7 +377,7 @@ pub fn low_pass(series: &Series) -> Result<Errors, &'static str> {
 }
 
 /// Differences of these have room in picoseconds.
-const FARTHEST: u64 = 1 << 50;
+const FARTHEST_ERROR: u64 = 1 << 50;
 
 #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
 fn picoseconds(nanoseconds: f64) -> i64 {
@@ -390,23 +390,23 @@ const CONSTANT: f64 = 1_000.0;
 impl Requirement {
     /// What is limited, in the Recommendations' words.
     pub const fn quantity(&self) -> &'static str {
-        match (&self.wants, self.filtered) {
-            (Wants::Mtie(_), false) => "MTIE",
-            (Wants::Mtie(_), true) => "dTE_L MTIE",
-            (Wants::Tdev(_), false) => "TDEV",
-            (Wants::Tdev(_), true) => "dTE_L TDEV",
-            (Wants::MaxTimeError(_), false) => "max|TE|",
-            (Wants::MaxTimeError(_), true) => "max|TE_L|",
-            (Wants::ConstantTimeError(_), _) => "cTE",
+        match (&self.limited, self.filtered) {
+            (Limited::Mtie(_), false) => "MTIE",
+            (Limited::Mtie(_), true) => "dTE_L MTIE",
+            (Limited::Tdev(_), false) => "TDEV",
+            (Limited::Tdev(_), true) => "dTE_L TDEV",
+            (Limited::MaxTimeError(_), false) => "max|TE|",
+            (Limited::MaxTimeError(_), true) => "max|TE_L|",
+            (Limited::ConstantTimeError(_), _) => "cTE",
         }
     }
 
     /// The curve of a limit that is one.
     pub const fn curve(&self) -> Option<(Kind, &'static [Segment])> {
-        match self.wants {
-            Wants::Mtie(segments) => Some((Kind::Mtie, segments)),
-            Wants::Tdev(segments) => Some((Kind::Time, segments)),
-            Wants::MaxTimeError(_) | Wants::ConstantTimeError(_) => None,
+        match self.limited {
+            Limited::Mtie(segments) => Some((Kind::Mtie, segments)),
+            Limited::Tdev(segments) => Some((Kind::Time, segments)),
+            Limited::MaxTimeError(_) | Limited::ConstantTimeError(_) => None,
         }
     }
 
@@ -428,24 +428,24 @@ impl Requirement {
         };
         let largest =
             |errors: &mut dyn Iterator<Item = f64>| errors.map(f64::abs).fold(0.0, f64::max);
-        match self.wants {
+        match self.limited {
             // Steps and gaps are no excuse.
-            Wants::MaxTimeError(limit) if !self.filtered => {
+            Limited::MaxTimeError(limit) if !self.filtered => {
                 whole(largest(&mut all.iter().map(|offset| float_of_signed(*offset))), limit)
             }
-            Wants::MaxTimeError(limit) if errors.settling > limit => {
+            Limited::MaxTimeError(limit) if errors.settling > limit => {
                 let why = "it is beyond the limit while its filter of 0.1 Hz settles";
                 whole(largest(&mut errors.errors()), limit).unless(why)
             }
-            Wants::MaxTimeError(limit) => whole(largest(&mut errors.errors()), limit),
-            Wants::ConstantTimeError(limit) => whole(constant_error(errors), limit),
-            Wants::Mtie(segments) => judge_curve(errors, Kind::Mtie, segments),
-            Wants::Tdev(segments) => judge_curve(errors, Kind::Time, segments),
+            Limited::MaxTimeError(limit) => whole(largest(&mut errors.errors()), limit),
+            Limited::ConstantTimeError(limit) => whole(constant_error(errors), limit),
+            Limited::Mtie(segments) => judge_curve(errors, Kind::Mtie, segments),
+            Limited::Tdev(segments) => judge_curve(errors, Kind::Time, segments),
         }
     }
 
     const fn is_constant(&self) -> bool {
-        matches!(self.wants, Wants::ConstantTimeError(_))
+        matches!(self.limited, Limited::ConstantTimeError(_))
     }
 }
 
@@ -518,6 +518,21 @@ fn judge_curve(errors: &Errors, kind: Kind, segments: &[Segment]) -> Verdict {
         }
         None => Verdict::NotJudged("no averaging time of these offsets is within the limit's"),
     }
+}
+
+/// What all findings come to: kept where every limit is, not kept where one isn't, else not shown.
+pub fn overall<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Outcome {
+    findings.into_iter().fold(Outcome::Passed, |all, finding| {
+        let one = match &finding.verdict {
+            Verdict::Judged { outcome, .. } => *outcome,
+            Verdict::NotJudged(why) => Outcome::NotShown(why),
+        };
+        match (all, one) {
+            (Outcome::Failed, _) | (_, Outcome::Failed) => Outcome::Failed,
+            (Outcome::Passed, one) => one,
+            (not_shown, _) => not_shown,
+        }
+    })
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ const LONGEST_GAP: i128 = 10;
 /// Of all offsets one in so many may be filled in: more would be told of than was measured.
 const FEW: usize = 10;
 /// An offset must not be farther than this from the first one.
-const FARTHEST: i64 = 1 << 60;
+const FARTHEST_POINT: i64 = 1 << 60;
 
 /// The longest stretch of points without a step or a long gap, at even distances.
 ///
@@ -77,7 +77,9 @@ pub fn series(points: &[Point]) -> Option<Series> {
     let on_its_place = |placed: &Placed<'_>| {
         let late = placed.point.at - first.point.at - placed.place * distance;
         let offset = i128::from(from_first(placed.point)?) - late.checked_mul(moved)? / span;
-        i64::try_from(offset).ok().filter(|offset| offset.unsigned_abs() < FARTHEST.unsigned_abs())
+        i64::try_from(offset)
+            .ok()
+            .filter(|offset| offset.unsigned_abs() < FARTHEST_POINT.unsigned_abs())
     };
     let mut offsets = vec![0_i64];
     for (a, b) in neighbours() {
@@ -144,7 +146,7 @@ fn longest_stretch(points: &[Point], usual: i128, longest_gap: i128) -> Stretch<
         let places = |last: &Placed<'_>| {
             let goes_on = !point.stepped
                 && last.point.offset.nanoseconds().abs_diff(point.offset.nanoseconds())
-                    < FARTHEST.unsigned_abs();
+                    < FARTHEST_POINT.unsigned_abs();
             let places = (point.at.checked_sub(due)?.checked_add(usual / 2)?).div_euclid(usual);
             (goes_on && (0..=longest_gap + 1).contains(&places)).then_some((last.place, places))
         };

@@ -22,6 +22,9 @@ impl World {
             "device/phc_error_bound" => {
                 self.config.claimed_error.ok_or(Errno::ENOENT)?.nanoseconds().to_string()
             }
+            "device/uevent" if !self.config.driver.is_empty() => {
+                format!("DRIVER={}", self.config.driver)
+            }
             "n_alarms" => profile.n_alarm.to_string(),
             "n_external_timestamps" => profile.n_ext_ts.to_string(),
             "n_periodic_outputs" => profile.n_per_out.to_string(),

@@ -11,6 +11,9 @@ use crate::mock::linux::Feature;
 use crate::mock::time::SECOND;
 use nix::errno::Errno;
 
+/// The second system time of a reversed sample is so long before the first.
+const REVERSED: i128 = 2 * SECOND;
+
 impl World {
     /// Reads the clock (or its counter) between two readings of a system clock.
     pub(super) fn extended(
@@ -28,10 +31,15 @@ impl World {
             return Err(Errno::EINVAL);
         }
         for sample in samples.ts.iter_mut().take(samples.n_samples as usize) {
+            self.count_a_reading()?;
             let before = self.time.now();
             let read = self.pass_a_reading();
-            let after = self.pass_a_reading();
+            let mut after = self.pass_a_reading();
+            if self.config.reversed {
+                after = before - REVERSED;
+            }
             let shown = if cycles { self.chip.cycles(read) } else { self.chip.shows(read) };
+            let shown = self.resolved(shown);
             let before = self.shown(clock, before)?;
             let after = self.shown(clock, after)?;
             *sample = [sampled(before)?, sampled(shown)?, sampled(after)?];
@@ -40,8 +48,10 @@ impl World {
     }
 
     pub(super) fn precise(&mut self, cycles: bool) -> Result<ptp_sys_offset_precise> {
+        self.count_a_reading()?;
         let now = self.pass_a_reading();
         let shown = if cycles { self.chip.cycles(now) } else { self.chip.shows(now) };
+        let shown = self.resolved(shown);
         let late = if self.config.faults.has(Fault::PreciseLate) { 10_000_000 } else { 0 };
         let mut answer = uapi::sys_offset_precise();
         answer.device = sampled(shown - late)?;

@@ -2,11 +2,12 @@
 
 #![expect(clippy::float_arithmetic, reason = "places and numbers of a picture")]
 
-use super::super::chart::{Axis, Canvas, Chart, Style, Unit, base, float, short, span};
+use super::super::chart::{Axis, Canvas, Chart, Style, Unit, float, short, span};
 use super::super::printable;
+use super::super::track::{self, Before, Stretch, Track, from_base, heading, scale};
 use super::{BAND, BLUE, Drawn, GREY, letters};
-use crate::watch::Measurement;
-use crate::{Offset, Timestamp, Unknown, rfc3339};
+use crate::watch::{Measurement, Reading};
+use crate::{Offset, Timestamp, Utc, rfc3339};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::collections::BTreeMap;
@@ -14,130 +15,57 @@ use std::collections::BTreeMap;
 /// Offsets of sources, as many as there may be, in little memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Offsets {
-    tracks: Vec<Track>,
+    tracks: Vec<Drawing>,
 }
 
+/// A source's part of the picture.
 #[derive(Clone, Debug)]
-struct Track {
-    title: String,
-    /// Each of as many points as `merged` says.
-    points: Vec<Point>,
-    merged: u32,
-    last: u32,
+struct Drawing {
+    track: Track,
     /// How many delays there are of a size.
     delays: BTreeMap<i64, u64>,
-    /// Whether the clock is lost.
-    is_lost: bool,
-    /// When the latest offset was.
-    latest: Option<i128>,
-    /// All the time from one to the next, without gaps, and how often that was.
-    apart: (i128, i128),
-    /// How many gaps came one after another.
-    gaps: u32,
 }
 
-/// What comes between a point and the one before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Before {
-    /// Nothing: a line joins them.
-    #[default]
-    Nothing,
-    /// A time in which nothing was measured.
-    Gap,
-    /// A step of one of the clocks.
-    Step,
-    /// A loss of the clock.
-    Loss,
-}
-
-/// One offset, or what several have in common.
-#[derive(Clone, Copy, Debug)]
-struct Point {
-    before: Before,
-    at: i128,
-    low: i64,
-    high: i64,
-    widest: (i64, i64),
-}
-
-impl Point {
-    /// Seconds from a start.
-    fn seconds(&self, start: i128) -> f64 {
-        float(self.at.saturating_sub(start)) * 1e-9
-    }
-
-    fn with(self, other: Self) -> Self {
-        Self {
-            before: if self.before == Before::Nothing { other.before } else { self.before },
-            at: self.at,
-            low: self.low.min(other.low),
-            high: self.high.max(other.high),
-            widest: (self.widest.0.min(other.widest.0), self.widest.1.max(other.widest.1)),
-        }
-    }
-}
-
-/// More points are merged: a picture has fewer columns.
-const MOST: usize = 8_192;
 const HEIGHT: u32 = 420;
-/// More gaps one after another are none.
-const LONG_AGO: u32 = 2;
-/// So many times the usual distance is a gap.
-const LONG: i128 = 5;
 /// More sources are left out.
 const MOST_TRACKS: usize = 20;
 /// When this century began, on UTC.
 const CENTURY: i64 = 946_684_800;
 /// How many lines a chart of characters has.
 const ROWS: usize = 18;
+/// What a guess leaves open, within the band of its bound.
+const LIKELY: RGBColor = RGBColor(130, 172, 210);
 
 impl Offsets {
     /// Makes room for one more source, and answers its place.
     pub(crate) fn begin(&mut self, title: &str) -> usize {
-        self.tracks.push(Track {
-            // A picture is a text, too, that not every character may be in.
-            title: printable(title).into_owned(),
-            points: Vec::new(),
-            merged: 1,
-            last: 0,
-            delays: BTreeMap::new(),
-            is_lost: false,
-            latest: None,
-            apart: (0, 0),
-            gaps: 0,
-        });
+        // A picture is a text, too, that not every character may be in.
+        let track = Track::new(printable(title).into_owned(), None);
+        self.tracks.push(Drawing { track, delays: BTreeMap::new() });
         self.tracks.len() - 1
     }
 
-    /// Takes a measurement of the source at a place, or its loss.
-    pub(crate) fn add(&mut self, source: usize, at: i128, outcome: &Result<Measurement, String>) {
-        let Some(track) = self.tracks.get_mut(source) else { return };
-        match outcome {
-            Ok(one) => {
-                let before = track.before(at, one.stepped);
-                track.take(at, one.offset, one.bound, one.delay, before);
-            }
-            Err(_) => track.is_lost = true,
+    /// Takes a reading of the source at a place.
+    pub(crate) fn take(&mut self, source: usize, reading: &Reading) {
+        let Some(drawing) = self.tracks.get_mut(source) else { return };
+        drawing.track.take(reading);
+        if let Some(delay) = reading.outcome.measured().and_then(|one| one.delay) {
+            drawing.count(delay);
         }
     }
 
-    /// Takes a sample of the source at a place.
-    pub(crate) fn add_sample(
-        &mut self,
-        source: usize,
-        at: i128,
-        offset: Offset,
-        bound: Option<Offset>,
-        delay: Option<Offset>,
-    ) {
-        if let Some(track) = self.tracks.get_mut(source) {
-            track.take(at, offset, bound, delay, Before::Nothing);
+    /// Takes what a sample says, by its moment in nanoseconds, of the source at a place.
+    pub(crate) fn take_sample(&mut self, source: usize, at: i128, sample: &Measurement) {
+        let Some(drawing) = self.tracks.get_mut(source) else { return };
+        drawing.track.add(at, sample);
+        if let Some(delay) = sample.delay {
+            drawing.count(delay);
         }
     }
 
     /// The sources that were measured, as many as a picture has room for.
-    fn shown(&self) -> Vec<&Track> {
-        self.tracks.iter().filter(|track| !track.points.is_empty()).take(MOST_TRACKS).collect()
+    fn shown(&self) -> Vec<&Drawing> {
+        self.tracks.iter().filter(|one| !one.track.is_empty()).take(MOST_TRACKS).collect()
     }
 
     pub(super) fn height(&self) -> u32 {
@@ -172,189 +100,85 @@ impl Offsets {
     }
 }
 
-impl Track {
-    fn take(
-        &mut self,
-        at: i128,
-        offset: Offset,
-        bound: Option<Offset>,
-        delay: Option<Offset>,
-        before: Before,
-    ) {
-        let (offset, bound) = (offset.nanoseconds(), bound.unwrap_or_default().nanoseconds());
-        let widest = (offset.saturating_sub(bound), offset.saturating_add(bound));
-        self.add(Point { before, at, low: offset, high: offset, widest });
-        if let Some(delay) = delay {
-            *self.delays.entry(coarse(delay.nanoseconds())).or_default() += 1;
-        }
-    }
-
-    /// What comes before an offset at this time.
-    fn before(&mut self, at: i128, stepped: bool) -> Before {
-        let was_lost = std::mem::take(&mut self.is_lost);
-        let Some(apart) = self.latest.replace(at).map(|before| at.saturating_sub(before)) else {
-            return Before::Nothing;
-        };
-        let (sum, number) = self.apart;
-        // Where a time goes back, something else begins.
-        let is_gap = apart < 0 || number >= 3 && apart / LONG > sum / number;
-        if !is_gap {
-            self.apart = (sum.saturating_add(apart), number + 1);
-            self.gaps = 0;
-        } else if self.gaps < LONG_AGO {
-            self.gaps += 1;
-        } else {
-            // It is measured more seldom now.
-            (self.apart, self.gaps) = ((0, 0), 0);
-        }
-        match () {
-            () if was_lost => Before::Loss,
-            () if stepped => Before::Step,
-            () if is_gap => Before::Gap,
-            () => Before::Nothing,
-        }
-    }
-
-    fn add(&mut self, point: Point) {
-        if self.last < self.merged
-            && self.last > 0
-            && point.before == Before::Nothing
-            && let Some(last) = self.points.last_mut()
-        {
-            *last = last.with(point);
-            self.last += 1;
-            return;
-        }
-        if self.points.len() == MOST {
-            let pairs = self.points.chunks(2);
-            self.points =
-                pairs.filter_map(|pair| pair.iter().copied().reduce(Point::with)).collect();
-            self.merged = self.merged.saturating_mul(2);
-        }
-        self.points.push(point);
-        self.last = 1;
-    }
-
-    fn start_at(&self) -> i128 {
-        self.points.iter().map(|point| point.at).min().unwrap_or(0)
-    }
-
-    /// From when the time counts. What is no time of this century is one since the machine's start.
-    fn start(&self) -> String {
-        let first = Timestamp::<Unknown>::from_total_nanoseconds(self.start_at());
-        match first.filter(|first| first.seconds() >= CENTURY).and_then(rfc3339::format_millis) {
-            Some(first) => format!("time from {first}"),
-            None => "time from the first sample".into(),
-        }
-    }
-
-    /// What the marks mean that are there.
-    fn marks(&self) -> &'static str {
-        let has = |mark| self.points.iter().any(|point| point.before == mark);
-        match (has(Before::Step), has(Before::Loss)) {
-            (true, true) => "; upright line: step, cross: the clock was gone",
-            (true, false) => "; upright line: step",
-            (false, true) => "; cross: the clock was gone",
-            (false, false) => "",
-        }
-    }
-
-    fn length(&self) -> f64 {
-        let last = self.points.iter().map(|point| point.at).max().unwrap_or(0);
-        float(last.saturating_sub(self.start_at())).max(1e3) * 1e-9
-    }
-
-    /// From where the offsets are written, and the axis from there.
-    fn vertical(&self) -> (i64, Axis) {
-        let low = self.points.iter().map(|point| point.widest.0).min().unwrap_or(-1);
-        let high = self.points.iter().map(|point| point.widest.1).max().unwrap_or(1);
-        let base = base(low, high);
-        let from = |value: i64| float(i128::from(value) - i128::from(base));
-        (base, Axis::around(from(low), from(high)))
-    }
-
-    fn heading(&self, base: i64) -> String {
-        match base {
-            0 => self.title.clone(),
-            base => format!("{}, from {:+}", self.title, Offset::from_nanoseconds(base)),
-        }
+impl Drawing {
+    fn count(&mut self, delay: Offset) {
+        *self.delays.entry(coarse(delay.nanoseconds())).or_default() += 1;
     }
 
     fn draw_offsets<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
     where
         B::ErrorType: 'static,
     {
-        let (base, y) = self.vertical();
-        let from = |value: i64| float(i128::from(value) - i128::from(base));
+        let all = self.track.all();
+        let (base, y) = scale(all.iter(), true);
+        let from = |value: i64| from_base(value, base);
+        let title = heading(&self.track.title, base);
+        let span_of_time = Span::of(&all);
         let mut chart = ChartBuilder::on(area)
-            .caption(self.heading(base), letters(fitting(&self.heading(base))))
+            .caption(&title, letters(fitting(&title)))
             .margin(14)
             .x_label_area_size(44)
             .y_label_area_size(92)
-            .build_cartesian_2d(0.0..self.length(), y.low..y.high)?;
+            .build_cartesian_2d(0.0..span_of_time.length, y.low..y.high)?;
         chart
             .configure_mesh()
             .light_line_style(WHITE)
             .bold_line_style(GREY.mix(0.25))
             .x_labels(7)
             .y_labels(8)
-            .x_desc(self.start() + self.marks())
-            .y_desc("offset (band: where the truth can be)")
+            .x_desc(span_of_time.beginning() + marks(&all))
+            .y_desc("offset (dark: uncertainty, light: bound)")
             .label_style(letters(15))
             .axis_desc_style(letters(15))
             .x_label_formatter(&|seconds| span(*seconds))
             .y_label_formatter(&|offset| Unit::Fitting.mark(*offset))
             .draw()?;
-        let start = self.start_at();
-        let place = |point: &Point, value: i64| (point.seconds(start), from(value));
-        let area = |stretch: &[Point], range: fn(&Point) -> (i64, i64), style: ShapeStyle| {
-            let there = stretch.iter().map(|point| place(point, range(point).1));
-            let back = stretch.iter().rev().map(|point| place(point, range(point).0));
+        let place = |one: &Stretch, value: i64| (span_of_time.seconds(one.at), from(value));
+        let area = |piece: &[Stretch], range: fn(&Stretch) -> (i64, i64), style: ShapeStyle| {
+            let there = piece.iter().map(|one| place(one, range(one).1));
+            let back = piece.iter().rev().map(|one| place(one, range(one).0));
             Polygon::new(there.chain(back).collect::<Vec<_>>(), style)
         };
-        let stretches = || self.stretches().filter(|stretch| stretch.len() > 1);
-        chart.draw_series(stretches().map(|all| area(all, |point| point.widest, BAND.filled())))?;
-        // A band of one point alone has no width.
-        let alone = self.stretches().filter_map(|stretch| match stretch {
-            [one] => Some(PathElement::new(
-                [place(one, one.widest.0), place(one, one.widest.1)],
-                BAND.stroke_width(2),
-            )),
-            _ => None,
-        });
-        chart.draw_series(alone)?;
-        for (mark, point) in self.points.iter().map(|point| (point.before, point)) {
-            let x = point.seconds(start);
-            match mark {
+        // Pieces between which nothing comes.
+        let pieces = || all.chunk_by(|_, next| next.before == Before::Nothing);
+        let long = || pieces().filter(|piece| piece.len() > 1);
+        // A band of one offset alone has no width.
+        let alone =
+            || pieces().filter_map(|piece| if let [one] = piece { Some(one) } else { None });
+        for (range, color) in
+            [((|one| one.widest) as fn(&Stretch) -> (i64, i64), BAND), (|one| one.likely, LIKELY)]
+        {
+            chart.draw_series(long().map(|piece| area(piece, range, color.filled())))?;
+            chart.draw_series(alone().map(|one| {
+                let (low, high) = range(one);
+                PathElement::new([place(one, low), place(one, high)], color.stroke_width(2))
+            }))?;
+        }
+        for one in &all {
+            let x = span_of_time.seconds(one.at);
+            match one.before {
                 Before::Step => {
                     let line = [(x, y.low), (x, y.high)];
                     chart.draw_series([PathElement::new(line, GREY.stroke_width(1))])?;
                 }
-                Before::Loss => {
+                Before::Absence => {
                     chart.draw_series([Cross::new((x, y.low), 5, BLACK.stroke_width(2))])?;
                 }
                 Before::Nothing | Before::Gap => {}
             }
         }
-        if self.merged > 1 {
-            let range = |point: &Point| (point.low, point.high);
-            chart.draw_series(stretches().map(|all| area(all, range, BLUE.filled())))?;
+        if all.iter().any(|one| one.count > 1) {
+            let range = |one: &Stretch| (one.low, one.high);
+            chart.draw_series(long().map(|piece| area(piece, range, BLUE.filled())))?;
         }
-        for stretch in self.stretches() {
-            let line = stretch.iter().map(|point| place(point, point.high));
+        for piece in pieces() {
+            let line = piece.iter().map(|one| place(one, one.high));
             chart.draw_series(LineSeries::new(line, BLUE.stroke_width(1)))?;
         }
-        let has_dots = self.points.len() <= 200;
-        let dots = self.stretches().filter(|stretch| has_dots || stretch.len() == 1).flatten();
-        chart.draw_series(
-            dots.map(|point| Circle::new(place(point, point.high), 2, BLUE.filled())),
-        )?;
+        let has_dots = all.len() <= 200;
+        let dots = pieces().filter(|piece| has_dots || piece.len() == 1).flatten();
+        chart.draw_series(dots.map(|one| Circle::new(place(one, one.high), 2, BLUE.filled())))?;
         Ok(())
-    }
-
-    /// Points between which nothing comes.
-    fn stretches(&self) -> impl Iterator<Item = &[Point]> {
-        self.points.chunk_by(|_, next| next.before == Before::Nothing)
     }
 
     fn draw_delays<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
@@ -423,32 +247,54 @@ impl Track {
     }
 
     fn write(&self, canvas: &mut Canvas, top: usize) {
-        let (base, y) = self.vertical();
-        let from = |value: i64| float(i128::from(value) - i128::from(base));
-        canvas.write(0, top, &self.heading(base), Style::Strong);
-        let x = Axis { low: 0.0, high: self.length() * 1.001, logarithmic: false };
+        let all = self.track.all();
+        let (base, y) = scale(all.iter(), true);
+        canvas.write(0, top, &heading(&self.track.title, base), Style::Strong);
+        let time = Span::of(&all);
+        let x = Axis { low: 0.0, high: time.length * 1.001, logarithmic: false };
         let write_y = |value: f64| Unit::Fitting.mark(value);
         let mut chart = Chart::new(canvas, top + 1..top + ROWS, (x, &span), (y, &write_y));
-        let start = self.start_at();
-        for point in &self.points {
-            let at = point.seconds(start);
-            chart.band(at, from(point.widest.0), from(point.widest.1));
+        track::draw(&mut chart, &all, base, true, |at| time.seconds(at));
+    }
+}
+
+/// From the first offset to the last.
+struct Span {
+    start: i128,
+    /// In seconds, a microsecond at least.
+    length: f64,
+}
+
+impl Span {
+    fn of(all: &[Stretch]) -> Self {
+        let start = all.iter().map(|one| one.at).min().unwrap_or(0);
+        let last = all.iter().map(|one| one.at).max().unwrap_or(0);
+        Self { start, length: float(last.saturating_sub(start)).max(1e3) * 1e-9 }
+    }
+
+    fn seconds(&self, at: i128) -> f64 {
+        float(at.saturating_sub(self.start)) * 1e-9
+    }
+
+    /// From when the time counts. What is no time of this century is one since the machine's start.
+    fn beginning(&self) -> String {
+        let first = Timestamp::<Utc>::from_total_nanoseconds(self.start);
+        let first = first.filter(|first| first.seconds() >= CENTURY);
+        match first.and_then(rfc3339::format_millis) {
+            Some(first) => format!("time from {first}"),
+            None => "time from the first sample".into(),
         }
-        let mut last: Option<(f64, f64)> = None;
-        for point in &self.points {
-            let at = point.seconds(start);
-            match point.before {
-                Before::Step => chart.mark(at, '╎'),
-                Before::Loss => chart.mark(at, '×'),
-                Before::Nothing | Before::Gap => {}
-            }
-            chart.bar(at, from(point.low), from(point.high));
-            let now = (at, from(i64::midpoint(point.low, point.high)));
-            if let Some(last) = last.filter(|_| point.before == Before::Nothing) {
-                chart.line(last, now, Style::Line);
-            }
-            last = Some(now);
-        }
+    }
+}
+
+/// What the marks mean that are there.
+fn marks(all: &[Stretch]) -> &'static str {
+    let has = |mark| all.iter().any(|one| one.before == mark);
+    match (has(Before::Step), has(Before::Absence)) {
+        (true, true) => "; upright line: step, cross: the clock was absent",
+        (true, false) => "; upright line: step",
+        (false, true) => "; cross: the clock was absent",
+        (false, false) => "",
     }
 }
 
@@ -480,18 +326,20 @@ mod tests {
                 let value = i64::try_from(place % modulus).unwrap_or(0);
                 Offset::from_nanoseconds(value)
             };
-            offsets.add_sample(0, place, value(10), Some(value(100)), Some(value(100_000)));
+            let (bound, delay) = (Some(value(100)), Some(value(100_000)));
+            let sample = Measurement { offset: value(10), bound, delay, ..Measurement::default() };
+            offsets.take_sample(0, place, &sample);
         }
         offsets
     }
 
     #[test]
-    fn memory_stays_the_same_however_many_offsets_come() {
+    fn memory_stays_the_same_however_many_delays_come() {
         let offsets = many(1_000_000);
-        let track = offsets.tracks.first().expect("a track");
-        assert!(track.points.len() <= MOST && track.points.len() > MOST / 2);
-        assert!(track.delays.len() < 1_000, "{}", track.delays.len());
-        assert!(track.points.iter().all(|point| (point.low, point.high) == (0, 9)));
+        let drawing = offsets.tracks.first().expect("a track");
+        assert!(drawing.delays.len() < 1_000, "{}", drawing.delays.len());
+        let all = drawing.track.all();
+        assert!(all.iter().all(|one| one.count < 10 || (one.low, one.high) == (0, 9)));
     }
 
     #[test]
@@ -503,44 +351,19 @@ mod tests {
         assert!(bins.len() <= 45 && beyond < 150, "{} {beyond}", bins.len());
     }
 
-    /// Offsets of 0, a second apart.
-    fn seconds(offsets: &mut Offsets, seconds: std::ops::Range<i128>, stepped: bool) {
-        for (place, second) in seconds.enumerate() {
-            let measurement = Measurement {
-                at: second * 1_000_000_000,
-                offset: Offset::default(),
-                bound: None,
-                delay: None,
-                method: None,
-                stepped: stepped && place == 0,
-                failed: None,
-            };
-            offsets.add(0, measurement.at, &Ok(measurement));
-        }
-    }
-
-    #[test]
-    fn no_line_goes_over_what_was_not_measured() {
-        let mut offsets = Offsets::default();
-        offsets.begin("eth0");
-        seconds(&mut offsets, 0..10, false);
-        seconds(&mut offsets, 40..50, false);
-        seconds(&mut offsets, 50..60, true);
-        offsets.add(0, 60_000_000_000, &Err("gone".into()));
-        seconds(&mut offsets, 90..100, false);
-        seconds(&mut offsets, 0..10, false);
-        let track = offsets.tracks.first().expect("a track");
-        let marks: Vec<_> = track.stretches().map(|stretch| stretch[0].before).collect();
-        let gap = Before::Gap;
-        assert_eq!(marks, [Before::Nothing, gap, Before::Step, Before::Loss, gap]);
-        assert!(track.length() > 98.0 && track.length() < 100.0, "{}", track.length());
-        let text = offsets.text(80).lines(false).join("\n");
-        assert!(text.contains('×') && text.contains('╎'), "{text}");
-    }
-
     #[test]
     fn a_single_offset_can_be_drawn() {
         let text = many(1).text(80).lines(false).join("\n");
         assert!(text.contains("eth0"), "{text}");
+        assert!(super::super::Picture::Offsets(many(1)).file(super::super::Form::Svg).is_ok());
+    }
+
+    #[test]
+    fn uncertainty_and_bound_are_told_apart() {
+        let picture = super::super::Picture::Offsets(many(50)).file(super::super::Form::Svg);
+        let text = String::from_utf8(picture.expect("drawn")).expect("text");
+        for part in ["dark: uncertainty, light: bound", "#BED4E8", "#82ACD2"] {
+            assert!(text.contains(part), "{part}");
+        }
     }
 }

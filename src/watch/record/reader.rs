@@ -2,32 +2,35 @@
 
 use super::decoded::{Decoded, Raw, is_damage};
 use super::line::Line;
+use crate::watch::{Label, Reading};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Reads measurements from a file.
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     from: BufReader<Decoded<'a>>,
     line: Vec<u8>,
+    last: Arc<Label>,
     damage: Damage,
 }
 
 /// What of a file couldn't be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Damage {
+pub struct Damage {
     /// How many lines were no measurements, and are left out.
-    pub(crate) lines: u64,
+    pub lines: u64,
     /// Whether its end is missing.
-    pub(crate) cut: bool,
+    pub cut: bool,
     /// How many damaged parts come before others.
-    pub(crate) gaps: u64,
+    pub gaps: u64,
 }
 
 /// What a look for the next line finds.
 pub(super) enum Found {
-    Line(Line),
+    Reading(Box<Reading>),
     /// What is no measurement.
     Other,
     End,
@@ -38,7 +41,7 @@ pub(super) const LONGEST_LINE: u64 = 1 << 16;
 
 impl<'a> Reader<'a> {
     /// Opens a file; `-` is standard input.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path) -> io::Result<Self> {
         if path == Path::new("-") {
             return Self::of(File::from(io::stdin().as_fd().try_clone_to_owned()?));
         }
@@ -48,11 +51,11 @@ impl<'a> Reader<'a> {
     /// Reads what a file would have.
     pub(crate) fn of(from: impl Raw + 'a) -> io::Result<Self> {
         let from = BufReader::with_capacity(1 << 16, Decoded::of(from)?);
-        Ok(Self { from, line: Vec::new(), damage: Damage::default() })
+        Ok(Self { from, line: Vec::new(), last: Arc::default(), damage: Damage::default() })
     }
 
     /// What couldn't be read so far.
-    pub(crate) fn damage(&self) -> Damage {
+    pub fn damage(&self) -> Damage {
         Damage { gaps: self.from.get_ref().gaps, ..self.damage }
     }
 
@@ -61,10 +64,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// What reading the file answers, unless it can't be decompressed any further.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
+    pub fn read(&mut self) -> io::Result<Option<Reading>> {
         loop {
             match self.find()? {
-                Found::Line(line) => return Ok(Some(line)),
+                Found::Reading(reading) => return Ok(Some(*reading)),
                 Found::Other => {}
                 Found::End => return Ok(None),
             }
@@ -90,7 +93,10 @@ impl<'a> Reader<'a> {
             return Ok(Found::Other);
         }
         match serde_json::from_slice(&self.line) {
-            Ok(line) => return Ok(Found::Line(line)),
+            Ok(line) => {
+                let line: Line = line;
+                return Ok(Found::Reading(Box::new(line.reading(&mut self.last))));
+            }
             Err(_) if self.line.iter().all(u8::is_ascii_whitespace) => {}
             Err(_) if is_whole => self.damage.lines += 1,
             Err(_) => self.damage.cut = true,
@@ -113,5 +119,13 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Iterator for Reader<'_> {
+    type Item = io::Result<Reading>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Adds measurements to a file. Nobody else can meanwhile.
-pub(crate) struct Recorder {
+pub struct Recorder {
     to: Writer,
     form: Form,
     path: PathBuf,
@@ -26,11 +26,11 @@ pub(crate) struct Recorder {
 
 /// What there is to know of a file that is added to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Found {
+pub struct Found {
     /// Its end was cut off, or something in it is damaged.
-    pub(crate) was_damaged: bool,
+    pub was_damaged: bool,
     /// Its file system has no locks: nothing keeps others from adding to it.
-    pub(crate) is_unlocked: bool,
+    pub is_unlocked: bool,
 }
 
 /// How a file ends.
@@ -59,7 +59,7 @@ impl Recorder {
     /// What the file's calls answer; `InvalidData` for a file that is something else,
     /// `InvalidInput` for what is written to by nobody, such as a disk, `WouldBlock` where another
     /// process adds to it.
-    pub(crate) fn append(path: &Path) -> io::Result<(Self, Found)> {
+    pub fn append(path: &Path) -> io::Result<(Self, Found)> {
         let form = Form::named(path);
         let of = |to: Writer, file: Option<File>, before: Option<File>| Self {
             to,
@@ -101,7 +101,7 @@ impl Recorder {
     }
 
     /// How often it should be [saved](Self::save).
-    pub(crate) fn is_saved_every(&self) -> Duration {
+    pub fn is_saved_every(&self) -> Duration {
         self.form.is_saved_every()
     }
 
@@ -111,7 +111,7 @@ impl Recorder {
     ///
     /// What writing answers; `NotFound` where the file was removed, so that nobody could read it,
     /// and `InvalidData` where others have cut it off.
-    pub(crate) fn save(&mut self) -> io::Result<()> {
+    pub fn save(&mut self) -> io::Result<()> {
         self.to.flush()?;
         self.length = check_there(self.file.as_ref(), self.length)?;
         Ok(())
@@ -122,7 +122,7 @@ impl Recorder {
     /// # Errors
     ///
     /// As [`Recorder::save`].
-    pub(crate) fn finish(self) -> io::Result<bool> {
+    pub fn finish(self) -> io::Result<bool> {
         let Self { to, path, file, length, .. } = self;
         to.finish()?;
         check_there(file.as_ref(), length)?;
@@ -187,8 +187,8 @@ fn lock(file: &File) -> io::Result<bool> {
 
 /// A measurement must come within so many lines.
 const SOON: usize = 10_000;
-/// How a line begins that [`Recorder`] was given.
-const BEGIN: &[u8] = b"{\"device\":";
+/// How a line begins that [`Recorder`] was given: as before 0.2, too.
+const BEGINNINGS: [&[u8]; 2] = [b"{\"device\":", b"{\"schema\":"];
 
 /// Whether a file has measurements, in this form. What was cut off before its first
 /// line had ended begins like one at least.
@@ -212,7 +212,7 @@ fn is_recording(mut file: &File, form: Form) -> io::Result<bool> {
     let mut reader = Reader::of(file)?;
     for _ in 0..SOON {
         match reader.find()? {
-            reader::Found::Line(_) => return Ok(true),
+            reader::Found::Reading(_) => return Ok(true),
             reader::Found::Other => {}
             reader::Found::End => break,
         }
@@ -226,7 +226,9 @@ fn begins_a_line(bytes: &[u8]) -> bool {
         let read = serde_json::from_slice::<IgnoredAny>(bytes);
         !bytes.contains(&b'\n') && read.is_err_and(|error| error.is_eof())
     };
-    BEGIN.starts_with(bytes) || bytes.starts_with(BEGIN) && is_unended()
+    BEGINNINGS
+        .iter()
+        .any(|begin| begin.starts_with(bytes) || bytes.starts_with(begin) && is_unended())
 }
 
 fn end_of(mut file: &File, form: Form) -> io::Result<End> {

@@ -1,11 +1,12 @@
 //! Texts that a terminal shows as they are: a driver's, a process's or a file's name can hold
 //! anything, and a terminal obeys some of it.
 
+#[cfg(feature = "cli")]
 use std::borrow::Cow;
 
 /// Whether a terminal or a reader may do something else with a character than show it: control
 /// characters, and Unicode's categories Cf (as what turns the direction of writing), Zl and Zp.
-pub(super) fn is_obeyed(c: char) -> bool {
+pub(crate) fn is_obeyed(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
@@ -38,16 +39,18 @@ const OBEYED: [(char, char); 21] = [
 ];
 
 /// Text of several lines, with a mark in the place of each character that would be obeyed.
+#[cfg(feature = "cli")]
 pub(crate) fn printable_lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 /// As [`printable_lines`], for what is one line.
+#[cfg(feature = "cli")]
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if text.contains(is_obeyed) { text.replace(is_obeyed, "\u{fffd}").into() } else { text.into() }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::*;
 

@@ -1,0 +1,226 @@
+//! Whether clocks went straight, and the straight piece that a guess is made from.
+//!
+//! A straight line through a piece in which the clocks curve is wrong, and nothing in its own scatter
+//! says so. So each piece is cut into blocks of time, whose offsets are compared with a line by
+//! orthogonal polynomials of the second to the fourth degree: a drift, a servo's steps and a change
+//! of the frequency each show in one of them.
+//!
+//! Where the whole is bent, shorter pieces around the moment are tried. The first that isn't bent is
+//! just short enough to hide its curve; half of it is taken, in which a drift does a quarter of the
+//! harm (undersmoothing, as for confidence bands in nonparametric regression; Wasserman, "All of
+//! Nonparametric Statistics", 2006, section 5.7).
+
+#![expect(clippy::float_arithmetic, reason = "statistics, in nanoseconds from the first sample")]
+
+use super::line::float;
+use super::straight::{Guess, Opening, count, straight};
+
+/// What a guess was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Basis {
+    /// All samples: one straight line passes through them.
+    All,
+    /// So many samples around the moment: beyond them the clocks curve.
+    Piece(usize),
+    /// The best sample alone: the clocks curve between it and the next ones already.
+    BestSample,
+}
+
+/// A piece of fewer samples can't be told from a straight one.
+const FEWEST: usize = 32;
+/// Blocks have so many samples, at least and where there are more.
+const BLOCK: usize = 16;
+/// Contrasts of samples that are straight are seldom beyond so many standard deviations: where the
+/// extremes count, and a wrong alarm costs little, and where the mean of many samples does.
+const BENT_AT_EXTREMES: f64 = 2.2;
+const BENT: f64 = 2.6;
+/// Small blocks vary more than their spread tells.
+const SMALL: usize = 64;
+const SMALL_VARY: f64 = 0.3;
+/// Nor is the guess of half of them so many away from that of all.
+const MOVED: f64 = 3.0;
+/// Fewer samples don't tell whether it moved.
+const MANY: usize = 512;
+/// Where the whole is bent, less is enough for a piece of it.
+const PIECE_BENT: f64 = 2.5;
+/// What is beyond so many is said to curve.
+const CURVED: f64 = 3.5;
+
+/// A guess at the moment of a sample.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    /// `None` where no piece is straight.
+    pub(super) guess: Option<Guess>,
+    pub(super) basis: Basis,
+    /// Whether the samples tell for sure that the clocks curve. A piece is taken on suspicion already.
+    pub(super) curved: bool,
+}
+
+/// The guess at the moment of one of the samples, which are in the order of time.
+pub(super) fn guess(samples: &[Opening], place: usize) -> Found {
+    let at = samples.get(place).map_or(0.0, |one| float(one.clock));
+    let whole = straight(samples, at);
+    let bend = whole.map_or(f64::INFINITY, |whole| bend(samples, &whole));
+    if let Some(whole) = whole
+        && bend <= most(samples, &whole)
+        && !moves(samples, place, &whole, at)
+    {
+        return Found { guess: Some(whole), basis: Basis::All, curved: false };
+    }
+    let curved = bend > CURVED;
+    let piece = straight_piece(samples, place, at);
+    let guess = piece.map(|(guess, _)| guess);
+    let basis = piece.map_or(Basis::BestSample, |(_, size)| Basis::Piece(size));
+    Found { guess, basis, curved }
+}
+
+/// How far the contrasts of samples may go that are straight.
+fn most(samples: &[Opening], whole: &Guess) -> f64 {
+    let is_extreme = whole.trimming == samples.len();
+    let most = if is_extreme { BENT_AT_EXTREMES } else { BENT };
+    let is_small = samples.len() / blocks(samples.len()) < SMALL;
+    if is_small { most + SMALL_VARY } else { most }
+}
+
+/// Whether half of the samples, around the moment, say something else than all.
+fn moves(samples: &[Opening], place: usize, whole: &Guess, at: f64) -> bool {
+    let half = around(samples, place, samples.len() / 2);
+    let is_far = |half: Guess| (half.offset - whole.offset).abs() > MOVED * half.uncertainty;
+    samples.len() >= MANY && straight(half, at).is_none_or(is_far)
+}
+
+/// The guess from a straight piece around one of the samples, and how many it has.
+fn straight_piece(samples: &[Opening], place: usize, at: f64) -> Option<(Guess, usize)> {
+    let mut size = shorter(samples.len());
+    while size >= FEWEST {
+        let piece = around(samples, place, size);
+        if straight(piece, at).is_some_and(|guess| bend(piece, &guess) <= PIECE_BENT) {
+            let half = around(samples, place, size / 2);
+            let guess = straight(half, at).filter(|guess| guess.uncertainty < own(samples))?;
+            return Some((guess, half.len()));
+        }
+        size = shorter(size);
+    }
+    None
+}
+
+/// The next size that is tried: by the root of two.
+fn shorter(size: usize) -> usize {
+    size * 12 / 17
+}
+
+/// So many samples around one of them.
+fn around(samples: &[Opening], place: usize, size: usize) -> &[Opening] {
+    let size = size.min(samples.len());
+    let from = place.saturating_sub(size / 2).min(samples.len() - size);
+    samples.get(from..from + size).unwrap_or(samples)
+}
+
+/// How far off the middle of the best sample is by itself: by what the shortest delays are apart.
+fn own(samples: &[Opening]) -> f64 {
+    let mut delays: Vec<i64> = samples.iter().map(|one| one.high - one.low).collect();
+    let Some(third) = delays.len().checked_sub(1).map(|last| last.min(3)) else { return 0.0 };
+    let (shorter, fourth, _) = delays.select_nth_unstable(third);
+    let shortest = shorter.iter().min().unwrap_or(fourth);
+    float((*fourth - shortest).max(1)) / 2.0
+}
+
+/// How many blocks so many samples are cut into.
+fn blocks(samples: usize) -> usize {
+    (samples / BLOCK).clamp(4, 8)
+}
+
+/// How far the clocks curve in a piece, seen from the line that was guessed for it: by so many standard
+/// deviations.
+fn bend(samples: &[Opening], line: &Guess) -> f64 {
+    if samples.len() < FEWEST {
+        return 0.0;
+    }
+    let number = blocks(samples.len());
+    let lowest = (samples.len() / number / line.trimming).max(2);
+    let blocks: Vec<Block> = samples
+        .chunks(samples.len().div_ceil(number))
+        .map(|block| Block::of(block, line.rate, lowest))
+        .collect();
+    contrasts(&blocks).iter().fold(0.0, |most, contrast| most.max(contrast.abs()))
+}
+
+/// The offset of a block of samples, without the rate of the whole.
+struct Block {
+    time: f64,
+    offset: f64,
+    variance: f64,
+}
+
+impl Block {
+    fn of(samples: &[Opening], rate: f64, lowest: usize) -> Self {
+        let gone = |one: &Opening| rate * float(one.clock);
+        let (there, there_variance) =
+            lowest_mean(samples.iter().map(|one| float(one.high) - gone(one)).collect(), lowest);
+        let (back, back_variance) =
+            lowest_mean(samples.iter().map(|one| gone(one) - float(one.low)).collect(), lowest);
+        let ends = samples.first().zip(samples.last());
+        let time = ends.map_or(0.0, |(a, b)| f64::midpoint(float(a.clock), float(b.clock)));
+        Self {
+            time,
+            offset: (there - back) / 2.0,
+            variance: (there_variance + back_variance) / 4.0,
+        }
+    }
+}
+
+/// A time that was cut to whole nanoseconds varies by this at least.
+const CUT_VARIANCE: f64 = 0.02;
+
+/// The mean of the lowest so many values, and its variance (see [`super::straight`]).
+fn lowest_mean(mut values: Vec<f64>, lowest: usize) -> (f64, f64) {
+    let number = count(values.len());
+    values.sort_unstable_by(f64::total_cmp);
+    let limit = values.get(lowest).or(values.last()).copied().unwrap_or(0.0);
+    values.truncate(lowest);
+    let share = count(values.len()) / number;
+    let below = || values.iter().map(|value| limit - value);
+    let mean = below().sum::<f64>() / number;
+    let square = below().map(|below| below * below).sum::<f64>() / number;
+    let variance = (square - mean * mean) / (share * share) / number;
+    (limit - mean / share, variance.max(CUT_VARIANCE))
+}
+
+/// By how many standard deviations blocks leave a line, in the way of each polynomial of the second
+/// to the fourth degree.
+fn contrasts(blocks: &[Block]) -> Vec<f64> {
+    let number = count(blocks.len());
+    let variance = blocks.iter().map(|block| block.variance).sum::<f64>() / number;
+    let middle = blocks.iter().map(|block| block.time).sum::<f64>() / number;
+    let reach = blocks.iter().map(|block| (block.time - middle).abs()).fold(1.0, f64::max);
+    let mut found: Vec<Vec<f64>> = Vec::new();
+    let mut contrasts = Vec::new();
+    // Orthogonal to all before it, by Gram and Schmidt.
+    for degree in 0..i32::try_from(blocks.len()).unwrap_or(0).min(5) {
+        let power = |block: &Block| ((block.time - middle) / reach).powi(degree);
+        let mut polynomial: Vec<f64> = blocks.iter().map(power).collect();
+        for other in &found {
+            let common = product(&polynomial, other);
+            polynomial.iter_mut().zip(other).for_each(|(value, other)| *value -= common * other);
+        }
+        let length = product(&polynomial, &polynomial).sqrt();
+        // What is left of it is nothing but rounding.
+        if length < 1e-6 {
+            break;
+        }
+        for value in &mut polynomial {
+            *value /= length;
+        }
+        if degree >= 2 {
+            let offsets: Vec<f64> = blocks.iter().map(|block| block.offset).collect();
+            contrasts.push(product(&polynomial, &offsets) / variance.sqrt());
+        }
+        found.push(polynomial);
+    }
+    contrasts
+}
+
+fn product(one: &[f64], other: &[f64]) -> f64 {
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
+}

@@ -1,0 +1,356 @@
+//! The best guess of an offset from samples of clocks that go straight.
+//!
+//! A sample shows the way there and the way back: its upper end lies above the offset by what the
+//! way there took, its lower end below it by what the way back took. Both ways are taken to be
+//! equally long at their quickest, as nobody can tell; what comes on top is jitter. So the offset is
+//! the middle between the lower edge of the upper ends and the upper edge of the lower ends, and the
+//! question is how to find an edge.
+//!
+//! - Where jitter has a hard edge (a register that takes some time at least), the extreme samples
+//!   tell it best: their error falls with 1/N. They are the [feasible lines](super::line).
+//! - Where the edge is soft (jitter like a bell), extremes are what varies most, and the mean of many
+//!   samples is best: its error falls with 1/√N.
+//! - In between, the mean of the lowest *k* of N is.
+//!
+//! Such a trimmed mean has a simple influence function (Huber, "Robust Statistics", 1981, section
+//! 3.3): with ξ the (*k*+1)-th value, each value *x* stands for ξ + (min(*x*, ξ) − ξ) · N/*k*. The mean
+//! of these is the mean of the lowest *k*, and their scatter tells its variance; a line of least
+//! squares through them tells a rate as well. So every *k* of 4, 16, 64, … N gives an offset and how
+//! sure it is, and no shape of jitter is supposed.
+//!
+//! More samples also let more in of what is not alike on both ways. From the extremes on, a larger *k*
+//! is taken as long as it agrees with all smaller ones, and the surest of these counts (Lepskii, "On
+//! a problem of adaptive estimation in Gaussian white noise", 1990).
+
+#![expect(clippy::float_arithmetic, reason = "statistics, in nanoseconds from the first sample")]
+
+use super::line::{Hulls, Lines, Range, float};
+
+/// What a sample leaves open, in nanoseconds from the first one: when its clock showed `clock`, its
+/// offset was between `low` and `high`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opening {
+    pub(super) clock: i64,
+    pub(super) low: i64,
+    pub(super) high: i64,
+    /// When that was, on the system clock.
+    pub(super) moment: i64,
+}
+
+/// Times are cut to whole nanoseconds: a moment is up to this later than its time.
+pub(super) const CUT: i64 = 1;
+
+/// What cutting two times puts into a sample, though all samples agree.
+const CUT_VARIANCE: f64 = 1.0 / 6.0;
+
+/// What is guessed of a straight piece, at one moment. Uncertainties are standard deviations.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Guess {
+    /// In nanoseconds, as the openings are.
+    pub(super) offset: f64,
+    pub(super) uncertainty: f64,
+    /// By the clock's own time.
+    pub(super) rate: f64,
+    pub(super) rate_uncertainty: f64,
+    /// Of so many samples the guess takes one at each edge.
+    pub(super) trimming: usize,
+}
+
+/// Fewer samples don't tell how soft an edge is.
+const ENOUGH: usize = 64;
+/// Nearly all clocks keep a rate between these, where the samples don't tell.
+const USUAL: Range = Range { low: -1e-3, high: 1e-3 };
+/// Estimates disagree where they are apart by more than so many standard deviations.
+const APART: f64 = 3.0;
+/// Another *k* has to be so much surer: how sure each is is an estimate, too.
+const SURER: f64 = 0.75;
+/// The error of extremes has a longer tail than the spacing of the next samples shows.
+const TAIL: f64 = 1.2;
+
+/// The offset at a moment, by samples in the order of time; `None` where no straight line passes
+/// through all of them.
+pub(super) fn straight(samples: &[Opening], at: f64) -> Option<Guess> {
+    let mut hulls = Hulls::default();
+    for one in samples {
+        hulls.push(one.clock, one.low - CUT, one.high + CUT);
+    }
+    let lines = hulls.lines()?;
+    let rates = lines.rates().map_or(USUAL, |rates| rates.within(USUAL));
+    let edges = Edges::of(samples, at, rates.middle());
+    if samples.len() < ENOUGH {
+        let rates = lines.rates().unwrap_or(rates);
+        return Some(Guess {
+            offset: edges.middle,
+            uncertainty: edges.spacing,
+            rate: rates.within(USUAL).middle(),
+            rate_uncertainty: (rates.high - rates.low) / 6.0,
+            trimming: samples.len(),
+        });
+    }
+    Some(surest(samples, at, &lines, rates, &edges))
+}
+
+/// Weighs the extremes and the means of the lowest *k*.
+fn surest(samples: &[Opening], at: f64, lines: &Lines, rates: Range, edges: &Edges) -> Guess {
+    let fits = fits(samples, rates.middle());
+    let guess = |fit: &Fit| Guess {
+        offset: fit.offset(at),
+        uncertainty: fit.uncertainty(at),
+        rate: fit.rate,
+        rate_uncertainty: fit.rate_variance.sqrt(),
+        trimming: samples.len() / fit.lowest,
+    };
+    let mut guesses: Vec<Guess> = fits.iter().map(guess).collect();
+    if let [first, second, ..] = guesses.as_slice() {
+        // The lines know little of the edges between the corners, and the edges little of the rate:
+        // the middle between both is surer than either.
+        let by_lines = lines.offsets(at, rates).middle() + edges.middle - edges.extremes;
+        let by_edges = Edges::of(samples, at, first.rate).middle;
+        // As it goes from k = 16 to 4, it goes on to 1.
+        let ratio = (first.uncertainty / second.uncertainty).clamp(0.4, 3.0);
+        let uncertainty = TAIL * first.uncertainty * ratio;
+        guesses.insert(
+            0,
+            Guess {
+                offset: f64::midpoint(by_lines, by_edges),
+                uncertainty,
+                rate: rates.middle(),
+                // A line is seldom at an end of what is possible.
+                rate_uncertainty: (rates.high - rates.low) / 6.0,
+                trimming: samples.len(),
+            },
+        );
+    }
+    let agree = |place: usize| {
+        let (before, from) = guesses.split_at(place);
+        let Some(now) = from.first() else { return false };
+        // How sure few samples are is told by fewer: the next k's is taken, where that is less sure.
+        let next = guesses.iter().skip(1).map(|next| next.uncertainty);
+        before.iter().zip(next).all(|(one, next)| {
+            let both = one.uncertainty.max(next).hypot(now.uncertainty);
+            (now.offset - one.offset).abs() <= APART * both
+        })
+    };
+    let first = guesses.first().copied().unwrap_or_else(|| guess(&Fit::default()));
+    let later = guesses.iter().enumerate().skip(1);
+    let agreeing = later.take_while(|(place, _)| agree(*place)).map(|(_, guess)| *guess);
+    agreeing.fold(
+        first,
+        |best, next| {
+            if next.uncertainty < SURER * best.uncertainty { next } else { best }
+        },
+    )
+}
+
+/// A line of least squares through what each sample stands for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fit {
+    /// How many of the lowest on each way count.
+    lowest: usize,
+    /// The mean time, and the offset then.
+    center: f64,
+    mean: f64,
+    rate: f64,
+    mean_variance: f64,
+    rate_variance: f64,
+}
+
+impl Fit {
+    fn offset(&self, at: f64) -> f64 {
+        self.mean + self.rate * (at - self.center)
+    }
+
+    fn uncertainty(&self, at: f64) -> f64 {
+        (self.mean_variance + self.rate_variance * (at - self.center).powi(2)).sqrt()
+    }
+}
+
+/// The numbers of lowest samples that are tried: 4, 16, 64, … and all.
+fn trimmings(number: usize) -> Vec<usize> {
+    let quarters = std::iter::successors(Some(4_usize), |lowest| lowest.checked_mul(4));
+    quarters.take_while(|lowest| lowest * 2 <= number).chain([number]).collect()
+}
+
+/// A fit for each number of lowest samples. The rate of the one in the middle is known first; from
+/// there on each begins with its neighbour's.
+fn fits(samples: &[Opening], rate: f64) -> Vec<Fit> {
+    let trimmings = trimmings(samples.len());
+    let (below, from) = trimmings.split_at(trimmings.len() / 2);
+    let Some((middle, above)) = from.split_first() else { return Vec::new() };
+    let ways = Ways::of(samples);
+    let first = ways.fit(*middle, rate, 3);
+    let chain = |numbers: &mut dyn Iterator<Item = &usize>| {
+        let mut last = first;
+        let mut next = |lowest: &usize| {
+            last = ways.fit(*lowest, last.rate, 2);
+            last
+        };
+        numbers.map(&mut next).collect::<Vec<_>>()
+    };
+    let mut fits = chain(&mut below.iter().rev());
+    fits.reverse();
+    fits.push(first);
+    fits.extend(chain(&mut above.iter()));
+    fits
+}
+
+/// Both ways of all samples: what lies above the offset and, seen from below, what lies below it.
+struct Ways {
+    /// Times from their mean.
+    times: Vec<f64>,
+    center: f64,
+    /// The sum of the squares of the times.
+    squares: f64,
+    there: Vec<f64>,
+    back: Vec<f64>,
+}
+
+impl Ways {
+    fn of(samples: &[Opening]) -> Self {
+        let number = count(samples.len());
+        let center = samples.iter().map(|one| float(one.clock)).sum::<f64>() / number;
+        let times: Vec<f64> = samples.iter().map(|one| float(one.clock) - center).collect();
+        Self {
+            squares: times.iter().map(|time| time * time).sum::<f64>().max(f64::MIN_POSITIVE),
+            times,
+            center,
+            there: samples.iter().map(|one| float(one.high)).collect(),
+            back: samples.iter().map(|one| -float(one.low)).collect(),
+        }
+    }
+
+    /// The line by the lowest so many of each way, from a first rate on, in so many rounds: in each
+    /// the rate so far is taken out, to see which are the lowest.
+    fn fit(&self, lowest: usize, rate: f64, rounds: usize) -> Fit {
+        let mut fit = Fit { lowest, center: self.center, rate, ..Fit::default() };
+        for _ in 0..rounds {
+            let there = self.line(&self.there, lowest, fit.rate);
+            let back = self.line(&self.back, lowest, -fit.rate);
+            fit.mean = (there.mean - back.mean) / 2.0;
+            // How much the two ways have in common is in neither's variance.
+            fit.mean_variance = self.mean_variance(&there, &back);
+            let both = there.variance + back.variance;
+            if lowest < self.times.len() && both > 0.0 {
+                // The surer way knows the rate better.
+                let share = back.variance / both;
+                fit.rate += share * there.rate - (1.0 - share) * back.rate;
+                fit.rate_variance = share * there.variance / self.squares;
+            } else {
+                fit.rate += (there.rate - back.rate) / 2.0;
+                fit.rate_variance = fit.mean_variance * count(self.times.len()) / self.squares;
+            }
+        }
+        fit
+    }
+
+    /// What the samples of one way stand for without a rate, and the line through that.
+    fn line(&self, way: &[f64], lowest: usize, rate: f64) -> WayLine {
+        let mut stand = way.to_vec();
+        for (value, time) in stand.iter_mut().zip(&self.times) {
+            *value -= rate * time;
+        }
+        let number = count(stand.len());
+        if lowest < stand.len() {
+            let mut order = stand.clone();
+            let (_, limit, _) = order.select_nth_unstable_by(lowest, f64::total_cmp);
+            let (limit, share) = (*limit, number / count(lowest));
+            for value in &mut stand {
+                *value = limit + (value.min(limit) - limit) * share;
+            }
+        }
+        let mean = stand.iter().sum::<f64>() / number;
+        let products = stand.iter().zip(&self.times).map(|(value, time)| value * time);
+        let rate = products.sum::<f64>() / self.squares;
+        for (value, time) in stand.iter_mut().zip(&self.times) {
+            *value -= mean + rate * time;
+        }
+        let squares = stand.iter().map(|rest| rest * rest).sum::<f64>();
+        let variance = squares / (number - 2.0).max(1.0) + CUT_VARIANCE;
+        WayLine { mean, rate, variance, rests: stand }
+    }
+
+    /// Of half the difference of both ways' means.
+    fn mean_variance(&self, there: &WayLine, back: &WayLine) -> f64 {
+        let number = count(self.times.len());
+        let rests = there.rests.iter().zip(&back.rests);
+        let squares = rests.map(|(there, back)| ((there - back) / 2.0).powi(2)).sum::<f64>();
+        (squares / (number - 2.0).max(1.0) + CUT_VARIANCE / 2.0) / number
+    }
+}
+
+/// The line through what the samples of one way stand for.
+struct WayLine {
+    mean: f64,
+    rate: f64,
+    /// Of one sample around it.
+    variance: f64,
+    rests: Vec<f64>,
+}
+
+/// The middle between the edges of both ways, by a known rate.
+struct Edges {
+    /// Between the edges, which are beyond the extremes.
+    middle: f64,
+    /// Between the extremes.
+    extremes: f64,
+    /// How far apart samples are at the edges: the middle's standard deviation.
+    spacing: f64,
+}
+
+/// So many extremes tell how far beyond them their edge is.
+const EXTREMES: usize = 8;
+/// An extreme is beyond its edge by the spacing on the average, by this of it in the median.
+const MEDIAN: f64 = 0.7;
+
+impl Edges {
+    fn of(samples: &[Opening], at: f64, rate: f64) -> Self {
+        let away = |one: &Opening| rate * (float(one.clock) - at);
+        let there = edge(samples.iter().map(|one| float(one.high) - away(one)).collect());
+        let back = edge(samples.iter().map(|one| away(one) - float(one.low)).collect());
+        Self {
+            middle: (there.place - back.place) / 2.0,
+            extremes: (there.extreme - back.extreme) / 2.0,
+            spacing: there.spacing.hypot(back.spacing) / 2.0,
+        }
+    }
+}
+
+/// The lower edge of some values.
+struct Edge {
+    place: f64,
+    extreme: f64,
+    spacing: f64,
+}
+
+/// Finds the lower edge of values: the least of them, less what the spacing of the next ones tells.
+///
+/// The spacings of order statistics, each times how many values are above it, are alike where the
+/// values are spread evenly or exponentially beyond their edge (Rényi, "On the theory of order
+/// statistics", 1953); their median doesn't mind a gap.
+fn edge(mut values: Vec<f64>) -> Edge {
+    let number = count(values.len());
+    if values.len() > EXTREMES {
+        values.select_nth_unstable_by(EXTREMES, f64::total_cmp);
+        values.truncate(EXTREMES);
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    let neighbours = values.iter().zip(values.iter().skip(1));
+    let mut spacings: Vec<f64> = neighbours
+        .enumerate()
+        .map(|(place, (low, high))| (high - low) * (number - 1.0 - count(place)) / number)
+        .collect();
+    let extreme = values.first().copied().unwrap_or(0.0);
+    let spacing = spacings.iter().sum::<f64>() / count(spacings.len()).max(1.0);
+    // Fewer values say nothing of their edge.
+    if values.len() < EXTREMES {
+        return Edge { place: extreme, extreme, spacing };
+    }
+    let middle = spacings.len() / 2;
+    let (_, median, _) = spacings.select_nth_unstable_by(middle, f64::total_cmp);
+    Edge { place: extreme - MEDIAN * *median, extreme, spacing }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of samples has less than 53 bits")]
+pub(super) fn count(number: usize) -> f64 {
+    number as f64
+}

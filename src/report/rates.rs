@@ -1,0 +1,58 @@
+//! Rates with their uncertainty, as people and programs read them.
+
+use super::Value;
+use crate::Rate;
+use crate::measure::UncertainRate;
+
+/// A rate is left out where its uncertainty is larger than it, and than this.
+const SAYS_NOTHING: Rate = Rate::from_ppb(1_000);
+
+/// A rate, rounded to its uncertainty; `None` where it says nothing.
+pub(crate) fn told_rate(measured: UncertainRate) -> Option<String> {
+    let UncertainRate { rate, uncertainty } = measured;
+    if uncertainty > rate.abs().max(SAYS_NOTHING) {
+        return None;
+    }
+    // Two digits of the uncertainty: of 12 345 678 millionths of a ppb, 12 ppb.
+    let digits = uncertainty.micro_ppb().unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
+    let places = usize::try_from(8_u32.saturating_sub(digits)).unwrap_or(0).min(6);
+    Some(format!("{rate:+.places$} ±{uncertainty:.places$}").replacen(" ppb ±", " ±", 1))
+}
+
+/// The same for programs.
+pub(crate) fn rate_values(measured: Option<UncertainRate>) -> Vec<(&'static str, Value)> {
+    let value = |rate: Option<Rate>| {
+        rate.map_or(Value::Null, |rate| {
+            Value::Decimal(rate.to_string().trim_end_matches(" ppb").to_owned())
+        })
+    };
+    vec![
+        ("rate_ppb", value(measured.map(|measured| measured.rate))),
+        ("rate_uncertainty_ppb", value(measured.map(|measured| measured.uncertainty))),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(micro_ppb: i128, uncertainty: i128) -> Option<String> {
+        told_rate(UncertainRate {
+            rate: Rate::from_micro_ppb(micro_ppb),
+            uncertainty: Rate::from_micro_ppb(uncertainty),
+        })
+    }
+
+    #[test]
+    fn a_rate_is_rounded_to_its_uncertainty() {
+        assert_eq!(told(-31_204_567, 421_234).as_deref(), Some("-31.2 ±0.42 ppb"));
+        assert_eq!(told(12_345_678_901, 1_234_567_890).as_deref(), Some("+12346 ±1235 ppb"));
+        assert_eq!(told(0, 12).as_deref(), Some("0 ±0.000012 ppb"));
+    }
+
+    #[test]
+    fn a_rate_that_says_nothing_is_left_out() {
+        assert_eq!(told(12_911_140_724_000, 124_510_778_640_000), None);
+        assert!(told(0, 900_000_000).is_some(), "that it is no larger says something");
+    }
+}

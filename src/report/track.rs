@@ -1,0 +1,362 @@
+//! A source's readings as a chart has room for them: thinned, with gaps, steps and absences found, and
+//! scaled. For the live screen and for pictures.
+
+#![expect(clippy::float_arithmetic, reason = "places on a chart")]
+
+use super::chart::{Axis, Chart, Style, base, float};
+use crate::Offset;
+use crate::watch::{Measurement, Outcome, Reading};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What comes between an offset and the one before it, the strongest last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Before {
+    /// Nothing: a line joins them.
+    #[default]
+    Nothing,
+    /// A time in which nothing was measured.
+    Gap,
+    /// A step of one of the clocks.
+    Step,
+    /// The clock was absent.
+    Absence,
+}
+
+/// What came in a stretch of time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    /// The stretch of time, by its beginning.
+    place: i128,
+    /// When its first offset was, in nanoseconds.
+    pub(super) at: i128,
+    pub(super) count: u32,
+    sum: i128,
+    pub(super) low: i64,
+    pub(super) high: i64,
+    /// With the standard deviations of the guesses.
+    pub(super) likely: (i64, i64),
+    /// With the bounds.
+    pub(super) widest: (i64, i64),
+    pub(super) before: Before,
+}
+
+impl Stretch {
+    fn of(place: i128, point: &Point) -> Self {
+        let Point { at, offset, uncertainty, bound, before } = *point;
+        let within = |room: i64| (offset.saturating_sub(room), offset.saturating_add(room));
+        let (likely, widest) = (within(uncertainty), within(bound));
+        let (count, sum, low, high) = (1, i128::from(offset), offset, offset);
+        Self { place, at, count, sum, low, high, likely, widest, before }
+    }
+
+    fn take(&mut self, point: &Point) {
+        let next = Self::of(self.place, point);
+        self.count = self.count.saturating_add(1);
+        self.sum += next.sum;
+        (self.low, self.high) = (self.low.min(next.low), self.high.max(next.high));
+        let with = |one: (i64, i64), next: (i64, i64)| (one.0.min(next.0), one.1.max(next.1));
+        self.likely = with(self.likely, next.likely);
+        self.widest = with(self.widest, next.widest);
+        self.before = self.before.max(next.before);
+    }
+
+    pub(super) fn mean(&self) -> f64 {
+        float(self.sum) / f64::from(self.count)
+    }
+}
+
+/// An offset, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    at: i128,
+    offset: i64,
+    uncertainty: i64,
+    bound: i64,
+    before: Before,
+}
+
+/// Finds what comes before an offset.
+#[derive(Clone, Debug, Default)]
+struct Marks {
+    is_absent: bool,
+    /// When the latest offset was.
+    latest: Option<i128>,
+    /// All the time from one to the next, without gaps, and how often that was.
+    apart: (i128, i128),
+    /// How many gaps came one after another.
+    gaps: u32,
+}
+
+/// More gaps one after another are none.
+const LONG_AGO: u32 = 2;
+/// So many times the usual distance is a gap.
+const LONG: i128 = 5;
+
+impl Marks {
+    fn before(&mut self, at: i128, stepped: bool) -> Before {
+        let was_absent = std::mem::take(&mut self.is_absent);
+        let Some(apart) = self.latest.replace(at).map(|before| at.saturating_sub(before)) else {
+            return Before::Nothing;
+        };
+        let (sum, number) = self.apart;
+        // Where a time goes back, something else begins.
+        let is_gap = apart < 0 || number >= 3 && apart / LONG > sum / number;
+        if !is_gap {
+            self.apart = (sum.saturating_add(apart), number + 1);
+            self.gaps = 0;
+        } else if self.gaps < LONG_AGO {
+            self.gaps += 1;
+        } else {
+            // It is measured more seldom now.
+            (self.apart, self.gaps) = ((0, 0), 0);
+        }
+        match () {
+            () if was_absent => Before::Absence,
+            () if stepped => Before::Step,
+            () if is_gap => Before::Gap,
+            () => Before::Nothing,
+        }
+    }
+}
+
+/// The latest of what came, at several widths of time: each four times as wide as the one before.
+#[derive(Clone, Debug)]
+pub(super) struct Track {
+    pub(super) title: String,
+    marks: Marks,
+    /// In nanoseconds; by the first distance where it isn't known before.
+    width: Option<i128>,
+    first: Option<Point>,
+    levels: Vec<Level>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Level {
+    stretches: VecDeque<Stretch>,
+    /// Whether some were dropped.
+    is_cut: bool,
+}
+
+/// A level keeps so many stretches of time: more than a terminal or a picture has columns.
+const KEPT: usize = 4_096;
+/// The widest is 4^15 times as wide as the narrowest: for a millisecond, twelve days.
+pub(super) const LEVELS: usize = 16;
+
+impl Track {
+    /// For readings that are so far apart.
+    pub(super) fn new(title: String, interval: Option<Duration>) -> Self {
+        let width =
+            interval.map(|interval| i128::try_from(interval.as_nanos()).unwrap_or(i128::MAX));
+        let levels = vec![Level::default(); LEVELS];
+        Self { title, marks: Marks::default(), width, first: None, levels }
+    }
+
+    /// Takes a reading. A miss leaves a gap where it is long.
+    pub(super) fn take(&mut self, reading: &Reading) {
+        match &reading.outcome {
+            Outcome::Measured(one) => {
+                self.add(reading.at.total_nanoseconds(), one);
+            }
+            Outcome::Absent(_) => self.marks.is_absent = true,
+            Outcome::Missed(_) => {}
+        }
+    }
+
+    /// Takes an offset.
+    pub(super) fn add(&mut self, at: i128, one: &Measurement) {
+        let before = self.marks.before(at, one.stepped);
+        let told = |offset: Option<Offset>| offset.unwrap_or_default().nanoseconds();
+        let (uncertainty, bound) = (told(one.uncertainty), told(one.bound));
+        let point = Point { at, offset: one.offset.nanoseconds(), uncertainty, bound, before };
+        if self.width.is_none() {
+            // The distance of the first two tells how narrow the narrowest has to be.
+            let Some(first) = self.first.filter(|first| first.at != at) else {
+                self.first = self.first.or(Some(point));
+                return self.show_alone(point);
+            };
+            self.width = Some(at.abs_diff(first.at).try_into().unwrap_or(i128::MAX));
+            self.levels = vec![Level::default(); LEVELS];
+            self.spread(first);
+        }
+        self.spread(point);
+    }
+
+    /// A single offset is seen, too.
+    fn show_alone(&mut self, point: Point) {
+        for level in &mut self.levels {
+            match level.stretches.back_mut() {
+                Some(last) => last.take(&point),
+                None => level.stretches.push_back(Stretch::of(point.at, &point)),
+            }
+        }
+    }
+
+    fn spread(&mut self, point: Point) {
+        for number in 0..LEVELS {
+            let width = self.width(number);
+            let place = point.at.div_euclid(width).saturating_mul(width);
+            let Some(level) = self.levels.get_mut(number) else { continue };
+            // A mark isn't hidden between others.
+            let is_here = |last: &&mut Stretch| {
+                last.place == place && (point.before == Before::Nothing || number > 0)
+            };
+            if let Some(last) = level.stretches.back_mut().filter(is_here) {
+                last.take(&point);
+                continue;
+            }
+            if level.stretches.len() == KEPT {
+                level.stretches.pop_front();
+                level.is_cut = true;
+            }
+            level.stretches.push_back(Stretch::of(place, &point));
+        }
+    }
+
+    /// The width of a level's stretches, in nanoseconds.
+    pub(super) fn width(&self, level: usize) -> i128 {
+        self.width.unwrap_or(1).max(1).saturating_mul(1 << (2 * level.min(LEVELS)))
+    }
+
+    pub(super) fn stretches(&self, level: usize) -> impl DoubleEndedIterator<Item = &Stretch> {
+        self.levels.get(level).into_iter().flat_map(|level| &level.stretches)
+    }
+
+    /// The narrowest level on which all that came fits so many columns.
+    pub(super) fn fitting(&self, columns: usize) -> usize {
+        let columns = i128::try_from(columns).unwrap_or(i128::MAX);
+        let fits = |level: &usize| {
+            let is_whole = self.levels.get(*level).is_none_or(|level| !level.is_cut);
+            let ends = self.stretches(*level).next().zip(self.stretches(*level).next_back());
+            is_whole
+                && ends.is_none_or(|(first, last)| {
+                    last.place.saturating_sub(first.place) < columns * self.width(*level)
+                })
+        };
+        (0..LEVELS).find(fits).unwrap_or(LEVELS - 1)
+    }
+
+    /// All that came, as finely as it was kept.
+    pub(super) fn all(&self) -> Vec<Stretch> {
+        let whole =
+            (0..LEVELS).find(|level| self.levels.get(*level).is_some_and(|one| !one.is_cut));
+        self.stretches(whole.unwrap_or(LEVELS - 1)).copied().collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.stretches(0).next().is_none()
+    }
+}
+
+/// From where offsets are written, and the axis from there: so that all of these are seen, with their
+/// bounds or without.
+pub(super) fn scale<'a>(
+    stretches: impl Iterator<Item = &'a Stretch>,
+    with_bounds: bool,
+) -> (i64, Axis) {
+    let range = |one: &Stretch| if with_bounds { one.widest } else { (one.low, one.high) };
+    let (low, high) = stretches
+        .map(range)
+        .reduce(|(low, high), other| (low.min(other.0), high.max(other.1)))
+        .unwrap_or((-1, 1));
+    let base = base(low, high);
+    (base, Axis::around(from_base(low, base), from_base(high, base)))
+}
+
+/// How far an offset is from where they are written from.
+pub(super) fn from_base(offset: i64, base: i64) -> f64 {
+    float(i128::from(offset) - i128::from(base))
+}
+
+/// A title that says from where offsets are written.
+pub(super) fn heading(title: &str, base: i64) -> String {
+    match base {
+        0 => title.to_owned(),
+        base => format!("{title}, from {:+}", Offset::from_nanoseconds(base)),
+    }
+}
+
+/// Draws stretches into a chart of characters: the bounds as a band, what was measured as a line, and
+/// marks. `seconds` tells where a time is.
+pub(super) fn draw(
+    chart: &mut Chart<'_>,
+    stretches: &[Stretch],
+    base: i64,
+    with_bounds: bool,
+    seconds: impl Fn(i128) -> f64,
+) {
+    if with_bounds {
+        for one in stretches {
+            let (least, most) = one.widest;
+            chart.band(seconds(one.at), from_base(least, base), from_base(most, base));
+        }
+    }
+    let mut last: Option<(f64, f64)> = None;
+    for one in stretches {
+        let at = seconds(one.at);
+        match one.before {
+            Before::Step => chart.mark(at, '╎'),
+            Before::Absence => chart.mark(at, '×'),
+            Before::Nothing | Before::Gap => {}
+        }
+        chart.bar(at, from_base(one.low, base), from_base(one.high, base));
+        let now = (at, one.mean() - float(base.into()));
+        // A line over a gap would claim what nobody measured.
+        if let Some(last) = last.filter(|_| one.before == Before::Nothing) {
+            chart.line(last, now, Style::Line);
+        }
+        last = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i128 = 1_000_000_000;
+
+    fn track(times: impl Iterator<Item = i128>) -> Track {
+        let mut track = Track::new("eth0".into(), None);
+        times.for_each(|at| track.add(at, &Measurement::default()));
+        track
+    }
+
+    #[test]
+    fn memory_stays_the_same_however_much_comes() {
+        let track = track((0..200_000).map(|millisecond| millisecond * 1_000_000));
+        assert!(track.levels.iter().all(|level| level.stretches.len() <= KEPT));
+        let all = track.all();
+        assert!(all.len() > KEPT / 4 && all.iter().map(|one| one.count).sum::<u32>() == 200_000);
+    }
+
+    #[test]
+    fn the_narrowest_level_that_fits_shows_everything() {
+        let track = track((0..5_000).map(|second| second * SECOND));
+        let level = track.fitting(136);
+        let stretches: Vec<_> = track.stretches(level).collect();
+        assert!(stretches.first().is_some_and(|first| first.at == 0) && stretches.len() <= 136);
+        assert!(track.width(level - 1) * 136 < 5_000 * SECOND, "not farther than needed");
+    }
+
+    #[test]
+    fn gaps_steps_and_absences_are_found() {
+        let mut track = track((0..10).chain(40..50).map(|second| second * SECOND));
+        track.add(50 * SECOND, &Measurement { stepped: true, ..Measurement::default() });
+        track.marks.is_absent = true;
+        track.add(51 * SECOND, &Measurement::default());
+        track.add(0, &Measurement::default());
+        let found: Vec<_> = track
+            .all()
+            .iter()
+            .map(|one| one.before)
+            .filter(|one| *one != Before::Nothing)
+            .collect();
+        assert_eq!(found, [Before::Gap, Before::Step, Before::Absence, Before::Gap]);
+    }
+
+    #[test]
+    fn no_times_are_too_far_apart() {
+        let track = track([i128::MIN, i128::MAX, 0, 1, i128::MIN, i128::MAX].into_iter());
+        assert!(!track.all().is_empty() && track.fitting(1) < LEVELS);
+    }
+}

@@ -1,0 +1,502 @@
+//! One offset of a clock: samples, as many as are worth it, and what they say.
+//!
+//! Reading a clock is neither free nor certain. A call that fails is made again within the
+//! measurement; a limit of readings is kept; and it ends where more samples don't improve the answer.
+
+use super::allowance::Allowance;
+use super::reading::{Cause, Measurement, PassedOver};
+use crate::kernel::Errno;
+use crate::measure::{DifferenceEstimator, Estimate, Estimator};
+use crate::phc::{Error, Method, Phc, SystemClock};
+use crate::{Offset, Rate, Sample};
+use std::time::Duration;
+
+/// How much is read for one measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// So many samples at most.
+    most: usize,
+    /// For so long, …
+    duration: Option<Duration>,
+    /// … but so many samples at least, …
+    least: usize,
+    /// … unless that takes longer than this.
+    longest: Duration,
+    /// Whether it ends earlier where the answer is to the nanosecond.
+    is_spare: bool,
+}
+
+impl Effort {
+    /// As much as improves the answer, for a single measurement: 4 000 samples or some 6 ms at most;
+    /// 25 samples at least, unless they take more than 30 ms.
+    pub const fn once() -> Self {
+        Self {
+            most: 4_000,
+            duration: Some(Duration::from_millis(6)),
+            least: 25,
+            longest: Duration::from_millis(30),
+            is_spare: true,
+        }
+    }
+
+    /// As much as improves the answer, for one of many measurements that are so far apart: 600 samples
+    /// or a five-hundredth of the time at most, and four of a fast schedule.
+    pub fn every(interval: Duration) -> Self {
+        if interval < Duration::from_millis(10) {
+            return Self::samples(4);
+        }
+        let duration = (interval / 500).min(Duration::from_millis(6));
+        Self {
+            most: 600,
+            duration: Some(duration),
+            least: 4,
+            longest: interval / 100,
+            is_spare: true,
+        }
+    }
+
+    /// So many samples, however long that takes.
+    pub const fn samples(number: usize) -> Self {
+        Self {
+            most: number,
+            duration: None,
+            least: number,
+            longest: Duration::MAX,
+            is_spare: false,
+        }
+    }
+
+    /// As long as that, however many samples that gives; so many at most where a number is given.
+    pub fn duration(duration: Duration, most: Option<usize>) -> Self {
+        let most = most.unwrap_or(usize::MAX);
+        Self { most, duration: Some(duration), least: 1, longest: duration, is_spare: false }
+    }
+
+    /// Whether this is enough, after so many samples in so long.
+    fn is_reached(&self, samples: usize, gone: Duration) -> bool {
+        let is_long = |most: Duration| gone >= most;
+        samples >= self.most
+            || self.duration.is_some_and(is_long)
+                && (samples >= self.least || is_long(self.longest))
+    }
+}
+
+/// What is asked of a clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    pub(crate) clock: SystemClock,
+    /// The free-running counter instead of the clock.
+    pub(crate) cycles: bool,
+    /// The best one where none is named.
+    pub(crate) method: Option<Method>,
+    pub(crate) effort: Effort,
+}
+
+/// An offset from a system clock, and how it was had.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Measured {
+    /// How both clocks were read together.
+    pub method: Method,
+    /// What the samples say.
+    pub estimate: Estimate,
+    /// How far off the clock is at most by what its driver claims.
+    pub claimed: Option<Offset>,
+    /// What another method says of a clock whose hardware reads both clocks at one instant.
+    pub check: Option<(Method, Estimate)>,
+    /// Why it couldn't be checked so.
+    pub unchecked: Option<Error>,
+    /// Why better methods didn't do.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// Clocks go apart by a thousandth at most.
+pub(super) const MOST_APART: Rate = Rate::from_ppb(1_000_000);
+
+impl Measured {
+    /// How far off the offset is at most. Nobody tells how far apart hardware reads two clocks
+    /// that it reads at one instant.
+    pub fn bound(&self) -> Option<Offset> {
+        let claimed = self.claimed.unwrap_or_default();
+        (self.method != Method::Precise).then(|| self.estimate.bound.saturating_add(claimed))
+    }
+
+    /// How far the offset lies beyond what the check leaves open; `None` where they agree.
+    pub fn contradiction(&self) -> Option<Offset> {
+        let (_, check) = self.check.as_ref()?;
+        let apart = self.estimate.offset.saturating_sub(check.offset).abs();
+        // In between, the clocks may have gone apart.
+        let since = check.at.since(self.estimate.at).unwrap_or(Offset::ZERO).abs();
+        let gone = MOST_APART.over(since).unwrap_or(Offset::ZERO);
+        let beyond = apart.saturating_sub(check.bound).saturating_sub(gone);
+        (beyond > Offset::ZERO).then_some(beyond)
+    }
+
+    /// The offset as a reading has it.
+    pub fn measurement(&self) -> Measurement {
+        let bound = self.bound();
+        Measurement {
+            offset: self.estimate.offset,
+            bound,
+            uncertainty: self.estimate.uncertainty,
+            delay: bound.and(Some(self.estimate.delay)),
+            rate: self.estimate.rate,
+            curved: self.estimate.curved,
+            method: Some(self.method),
+            stepped: self.estimate.steps > 0,
+            passed_over: self.passed_over.clone(),
+            comparison: None,
+        }
+    }
+}
+
+/// Reads one clock, and knows what it has shown of itself.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    /// The method that turned out to be the best.
+    method: Option<Method>,
+    allowance: Allowance,
+    /// How long a sample took lately.
+    pace: Option<Duration>,
+}
+
+/// So often a call is made that fails.
+const TRIES: u32 = 5;
+/// The first pause before it is made again, and the first where the clock is read too often.
+const PAUSE: Duration = Duration::from_millis(1);
+const LONG_PAUSE: Duration = Duration::from_millis(10);
+/// A call gives so many samples at most.
+const BATCH: u32 = 25;
+/// Where two clocks are compared, so many samples of one come before those of the other.
+const SMALL_BATCH: u32 = 5;
+/// So many samples, and twice as many each time, are looked at for whether they do.
+const FIRST_LOOK: usize = 100;
+/// So often time may stand still, as a mock's can, before nothing is waited for any more.
+const STANDSTILL: u32 = 10_000;
+/// Samples that are taken to check others.
+const CHECK: usize = 25;
+
+/// Shown the samples as they come, with their method. What a method gave before it was given up comes
+/// before what the next one gives, and doesn't count.
+pub(crate) type See<'a> = dyn FnMut(Method, &[Sample]) + 'a;
+
+impl Meter {
+    pub(crate) fn of(phc: &Phc) -> Self {
+        Self { method: None, allowance: Allowance::of(phc), pace: None }
+    }
+
+    /// Measures the offset of a clock from a system clock.
+    pub(crate) fn measure(
+        &mut self,
+        phc: &Phc,
+        question: &Question,
+        see: &mut See<'_>,
+    ) -> Result<Measured, Cause> {
+        let mut passed_over = Vec::new();
+        let mut unsupported = None;
+        for method in self.methods(question) {
+            let mut estimator = Estimator::default();
+            match self.gather(phc, question, method, &mut estimator, see) {
+                Err(error) if error.is_absence() || error.is_of_system() => {
+                    return Err(error.into());
+                }
+                Err(error) if question.method.is_some() => return Err(error.into()),
+                // Why there is no extended method is of most use: it alone has every clock.
+                Err(error) if error.is_unsupported() => {
+                    unsupported = unsupported.filter(|_| method == Method::Basic).or(Some(error));
+                    continue;
+                }
+                Err(error) => {
+                    passed_over.push(PassedOver::Failed(error));
+                    continue;
+                }
+                Ok(()) => {}
+            }
+            let Some(estimate) = estimator.estimate() else {
+                passed_over.push(PassedOver::Reversed(method));
+                continue;
+            };
+            if estimate.reversed > estimate.samples / 2 && question.method.is_none() {
+                passed_over.push(PassedOver::Reversed(method));
+                continue;
+            }
+            self.method = Some(method);
+            let (claimed, check, unchecked) = (None, None, None);
+            return Ok(Measured { method, estimate, claimed, check, unchecked, passed_over });
+        }
+        let failed = passed_over.iter().find_map(PassedOver::error).cloned();
+        Err(failed.or(unsupported).map_or(Cause::Useless(phc.name().clone()), Cause::Clock))
+    }
+
+    /// As [`Meter::measure`], with what the driver claims of its clock, and with a look at what
+    /// another method says where the best one tells no bound.
+    pub(crate) fn measure_and_check(
+        &mut self,
+        phc: &Phc,
+        question: &Question,
+        see: &mut See<'_>,
+    ) -> Result<Measured, Cause> {
+        let mut measured = self.measure(phc, question, see)?;
+        if !question.cycles {
+            measured.claimed = phc.claimed_error();
+        }
+        if question.method.is_none() && measured.method == Method::Precise {
+            for method in [Method::Extended, Method::Basic] {
+                let effort = Effort::samples(CHECK);
+                let question = Question { method: Some(method), effort, ..*question };
+                let mut estimator = Estimator::default();
+                match self.gather(phc, &question, method, &mut estimator, &mut |_, _| {}) {
+                    Ok(()) => {
+                        measured.check = estimator.estimate().map(|check| (method, check));
+                        break;
+                    }
+                    Err(error) if error.is_of_system() => return Err(error.into()),
+                    Err(error) if error.is_unsupported() => {}
+                    Err(error) => {
+                        measured.unchecked = Some(error);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(measured)
+    }
+
+    /// The methods to try, in their order: the one that did last, then the best first.
+    fn methods(&self, question: &Question) -> Vec<Method> {
+        match (question.method, self.method) {
+            (Some(method), _) => vec![method],
+            (None, None) => Method::ALL.to_vec(),
+            (None, Some(last)) => {
+                let others = Method::ALL.into_iter().filter(|method| *method != last);
+                std::iter::once(last).chain(others).collect()
+            }
+        }
+    }
+
+    /// Takes samples by one method. Those that were had before it failed count.
+    fn gather(
+        &mut self,
+        phc: &Phc,
+        question: &Question,
+        method: Method,
+        estimator: &mut Estimator,
+        see: &mut See<'_>,
+    ) -> Result<(), Error> {
+        let effort = question.effort;
+        let mut watch = Watch::start(phc)?;
+        let mut batch = Vec::new();
+        let (mut taken, mut look, mut exact) = (0, FIRST_LOOK, 0);
+        loop {
+            let missing = u32::try_from(effort.most - taken).unwrap_or(u32::MAX).min(BATCH);
+            let wanted = self.fitting(missing, effort, watch.gone, taken);
+            let answer = self.read(phc, method, question, wanted, taken > 0, &mut batch);
+            match answer {
+                Ok(true) => {}
+                // More aren't allowed for now, or don't come.
+                Ok(false) => return Ok(()),
+                Err(error) if taken > 0 && error.is_passing() => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            for sample in &batch {
+                estimator.add(*sample);
+            }
+            taken += batch.len();
+            see(method, &batch);
+            if watch.stands_still(phc)? || effort.is_reached(taken, watch.gone) {
+                return Ok(());
+            }
+            if effort.is_spare && taken >= look {
+                look = taken * 2;
+                if is_exact(estimator.estimate(), &mut exact) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// How many samples are asked for in one call: not many more than the time has room for.
+    fn fitting(&self, missing: u32, effort: Effort, gone: Duration, taken: usize) -> u32 {
+        let Some(duration) = effort.duration.filter(|_| missing > 1) else { return missing };
+        let Some(pace) = self.pace else {
+            // One tells how long they take.
+            return if effort.is_spare { 1 } else { missing };
+        };
+        let room = duration.saturating_sub(gone).as_nanos() / pace.as_nanos().max(1);
+        let least = u32::try_from(effort.least.saturating_sub(taken)).unwrap_or(u32::MAX);
+        let longest = effort.longest.saturating_sub(gone).as_nanos() / pace.as_nanos().max(1);
+        let least = least.min(u32::try_from(longest).unwrap_or(u32::MAX));
+        u32::try_from(room).unwrap_or(u32::MAX).max(least).clamp(1, missing)
+    }
+
+    /// Makes one call for so many samples at most, and again where it fails: then it answers the last
+    /// failure. `false` where none is allowed for now, unless that is waited for.
+    fn read(
+        &mut self,
+        phc: &Phc,
+        method: Method,
+        question: &Question,
+        wanted: u32,
+        has_some: bool,
+        batch: &mut Vec<Sample>,
+    ) -> Result<bool, Error> {
+        let mut wanted = wanted;
+        for attempt in 0..TRIES {
+            let mut now = phc.monotonic()?;
+            let mut allowed = self.allowance.now(wanted, now);
+            if allowed == 0 {
+                if has_some {
+                    return Ok(false);
+                }
+                phc.sleep_until(now.saturating_add(self.allowance.wait()))?;
+                now = phc.monotonic()?;
+                allowed = self.allowance.now(wanted, now).max(1);
+            }
+            batch.clear();
+            let answer = phc.batch(method, question.clock, question.cycles, allowed, batch);
+            let after = phc.monotonic()?;
+            let error = match answer {
+                Ok(()) => {
+                    let number = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+                    self.allowance.took(number, after);
+                    self.pace = Some(after.saturating_sub(now) / number.max(1));
+                    return Ok(true);
+                }
+                Err(error) => error,
+            };
+            let errno = error.errno();
+            if errno == Some(Errno::ENODEV) {
+                // Only the clock itself says that it has gone.
+                if let Err(gone) = phc.time()
+                    && gone.is_absence()
+                {
+                    return Err(gone);
+                }
+            }
+            if errno == Some(Errno::EBUSY) {
+                self.allowance.took(allowed, after);
+                self.allowance.refused(after);
+                // A call fails as a whole: fewer samples get through sooner.
+                wanted = (wanted / 2).max(1);
+            }
+            if !error.is_passing() || attempt + 1 == TRIES {
+                return Err(error);
+            }
+            let pause = if errno == Some(Errno::EBUSY) { LONG_PAUSE } else { PAUSE };
+            phc.sleep_until(after.saturating_add(pause * 2_u32.pow(attempt)))?;
+        }
+        Ok(false)
+    }
+}
+
+/// Two clocks read in turns.
+pub(crate) struct Pair<'a> {
+    pub(crate) first: (&'a Phc, &'a mut Meter),
+    pub(crate) second: (&'a Phc, &'a mut Meter),
+    pub(crate) clock: SystemClock,
+    pub(crate) effort: Effort,
+}
+
+/// An offset of one clock from another, and how it was had.
+pub(crate) struct Difference {
+    pub(crate) estimate: Estimate,
+    pub(crate) methods: [Method; 2],
+    /// What the first clock's rate is supposed to keep within.
+    pub(crate) limit: Rate,
+    pub(crate) passed_over: Vec<PassedOver>,
+}
+
+impl Pair<'_> {
+    /// Reads both clocks in turns, a few samples each, and compares neighbours.
+    pub(crate) fn measure(
+        self,
+        see: &mut dyn FnMut(usize, &[Sample]),
+    ) -> Result<Difference, Cause> {
+        let Self { first: (one, one_meter), second: (other, other_meter), clock, effort } = self;
+        let question = Question { clock, cycles: false, method: None, effort: Effort::samples(1) };
+        // What a clock is told to do, it may do; and its oscillator goes astray besides.
+        let dialled = one.frequency().map_or(0, |frequency| frequency.micro_ppb().abs());
+        let limit = Rate::from_micro_ppb(dialled).saturating_add(MOST_APART);
+        let mut passed_over = Vec::new();
+        let mut method_of = |phc: &Phc, meter: &mut Meter| match meter.method {
+            Some(method) => Ok(method),
+            None => meter.measure(phc, &question, &mut |_, _| {}).map(|measured| {
+                passed_over.extend(measured.passed_over);
+                measured.method
+            }),
+        };
+        let methods = [method_of(one, one_meter)?, method_of(other, other_meter)?];
+        let mut estimator = DifferenceEstimator::new(limit);
+        let mut watch = Watch::start(one)?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut taken, mut look, mut exact) = (0, FIRST_LOOK, 0);
+        for round in 0_u64.. {
+            let missing = effort.most.saturating_sub(taken).clamp(1, SMALL_BATCH as usize);
+            let wanted = u32::try_from(missing).unwrap_or(SMALL_BATCH);
+            let wanted = wanted.min(one_meter.fitting(wanted, effort, watch.gone, taken));
+            let [ask_one, ask_other] =
+                methods.map(|method| Question { method: Some(method), ..question });
+            let mut read_one =
+                || one_meter.read(one, methods[0], &ask_one, wanted, taken > 0, &mut ours);
+            let mut read_other =
+                || other_meter.read(other, methods[1], &ask_other, wanted, taken > 0, &mut theirs);
+            // Each is the first in its turn: what a clock gains in between goes both ways.
+            let answer = if round % 2 == 0 {
+                read_one().and_then(|goes_on| Ok(goes_on && read_other()?))
+            } else {
+                read_other().and_then(|goes_on| Ok(goes_on && read_one()?))
+            };
+            match answer {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if taken > 0 && error.is_passing() => break,
+                Err(error) => return Err(error.into()),
+            }
+            see(0, &ours);
+            see(1, &theirs);
+            ours.iter().zip(&theirs).for_each(|(ours, theirs)| estimator.add(*ours, *theirs));
+            taken += ours.len().min(theirs.len());
+            if watch.stands_still(one)? || effort.is_reached(taken, watch.gone) {
+                break;
+            }
+            if effort.is_spare && taken >= look {
+                look = taken * 2;
+                if is_exact(estimator.estimate(), &mut exact) {
+                    break;
+                }
+            }
+        }
+        let estimate = estimator.estimate();
+        let estimate = estimate.ok_or_else(|| Cause::Useless(one.name().clone()))?;
+        Ok(Difference { estimate, methods, limit, passed_over })
+    }
+}
+
+/// Whether a guess is sure to the nanosecond, for the second time: the first may be by chance.
+fn is_exact(estimate: Option<Estimate>, so_far: &mut u32) -> bool {
+    let uncertainty = estimate.and_then(|estimate| estimate.uncertainty);
+    let is_exact = uncertainty.is_some_and(|uncertainty| uncertainty.nanoseconds() <= 1);
+    *so_far = if is_exact { *so_far + 1 } else { 0 };
+    *so_far > 1
+}
+
+/// How long something takes.
+struct Watch {
+    began: Duration,
+    gone: Duration,
+    still: u32,
+}
+
+impl Watch {
+    fn start(phc: &Phc) -> Result<Self, Error> {
+        Ok(Self { began: phc.monotonic()?, gone: Duration::ZERO, still: 0 })
+    }
+
+    /// Looks how long it has taken; answers whether time has stopped.
+    fn stands_still(&mut self, phc: &Phc) -> Result<bool, Error> {
+        let gone = phc.monotonic()?.saturating_sub(self.began);
+        self.still = if gone == self.gone { self.still + 1 } else { 0 };
+        self.gone = gone;
+        Ok(self.still > STANDSTILL)
+    }
+}

@@ -1,0 +1,34 @@
+//! When clocks are read.
+
+use std::time::Duration;
+
+/// How often sources are read, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// From one reading to the next, 1 ns at least.
+    pub interval: Duration,
+    /// It ends after so many readings of each source: measurements and misses. While its clock is
+    /// absent, a source isn't read.
+    pub count: Option<u64>,
+    /// It ends after so long.
+    pub duration: Option<Duration>,
+}
+
+impl Schedule {
+    /// Every so long, without an end.
+    pub const fn every(interval: Duration) -> Self {
+        Self { interval, count: None, duration: None }
+    }
+
+    /// The same, but it ends after so many readings of each source.
+    #[must_use]
+    pub const fn count(self, count: u64) -> Self {
+        Self { count: Some(count), ..self }
+    }
+
+    /// The same, but it ends after so long.
+    #[must_use]
+    pub const fn lasting(self, duration: Duration) -> Self {
+        Self { duration: Some(duration), ..self }
+    }
+}
