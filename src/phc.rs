@@ -167,7 +167,8 @@ impl Phc {
     ///
     /// The first of [`Phc::step`]; as [`Phc::time`].
     pub fn check_step(&self, offset: Offset) -> Result<(), Error> {
-        let to = self.time()?.total_nanoseconds() + i128::from(offset.nanoseconds());
+        let shown = self.patiently(Self::time)?;
+        let to = shown.total_nanoseconds() + i128::from(offset.nanoseconds());
         self.in_range(&format!("step by {offset:+}"), to)
     }
 

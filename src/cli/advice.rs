@@ -63,6 +63,11 @@ pub(super) fn advice(error: &Error) -> Option<String> {
                 .into()
         }
         Errno::EBUSY => "something else uses it: 'ptpctl list' shows who has the clock open".into(),
+        Errno::ENODEV if matches!(call, Call::SysOffsetPrecise | Call::SysOffsetPreciseCycles) => {
+            "no cross timestamp can be had here, for want of a partner or of this machine's support: \
+             --method extended or basic reads the clock all the same"
+                .into()
+        }
         Errno::ENODEV => {
             "the clock has gone: was the card or its driver removed? 'ptpctl list' shows what \
              is there"

@@ -75,6 +75,11 @@ impl Estimator {
         self.gathered.begin(opening(&sample, &sample));
     }
 
+    /// How many of the samples so far were the wrong way round, and how many there were.
+    pub fn reversed(&self) -> (usize, usize) {
+        (self.gathered.reversed, self.gathered.samples)
+    }
+
     /// What the samples so far say.
     ///
     /// `None` where no sample is of use: there are none, all were the wrong way round, or the offset

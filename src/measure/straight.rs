@@ -114,9 +114,9 @@ fn surest(samples: &[Opening], at: f64, lines: &Lines, rates: Range, edges: &Edg
             Guess {
                 offset: f64::midpoint(by_lines, by_edges),
                 uncertainty,
-                rate: rates.middle(),
-                // A line is seldom at an end of what is possible.
-                rate_uncertainty: (rates.high - rates.low) / 6.0,
+                // Four samples at each edge know little of it.
+                rate: second.rate,
+                rate_uncertainty: TAIL * second.rate_uncertainty,
                 trimming: samples.len(),
             },
         );

@@ -1,10 +1,10 @@
 //! A handle that was opened only for reading may look, and may change nothing.
 
-use super::bench::{Bench, ask};
+use super::bench::{Bench, ask, when_free};
 use super::{Check, Group, Stop, Verdict, must_refuse, skip};
 use crate::kernel::uapi::{self, PeroutTimes, clock_time, pin_desc, ptp_extts_request};
 use crate::kernel::{Calls, Version};
-use crate::phc::{Access, Method, SystemClock};
+use crate::phc::{Access, Method, Phc, SystemClock};
 use nix::errno::Errno;
 
 pub(super) const GROUP: Group = Group {
@@ -19,13 +19,13 @@ pub(super) const GROUP: Group = Group {
 fn may_look(bench: &mut Bench<'_>) -> Verdict {
     let reader = bench.reopen(Access::ReadOnly)?;
     reader.caps()?;
-    reader.time()?;
+    when_free(&reader, Phc::time)?;
     match reader.frequency() {
         // Older kernels don't tell it while the clock runs freely.
         Err(error) if error.errno() == Some(Errno::EBUSY) && bench.must_not_move.is_some() => {}
         frequency => drop(frequency?),
     }
-    reader.samples(Method::Basic, SystemClock::Realtime, false, 1)?;
+    when_free(&reader, |phc| phc.samples(Method::Basic, SystemClock::Realtime, false, 1))?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::bench::Bench;
 use super::pace::{Comparison, Pace, must_be_near, per_second, time};
 use super::{Change, Stop, Verdict, skip};
+use crate::phc::Phc;
 use crate::phc::{Error, Pin, PinFunction};
 use crate::{Frequency, Offset};
 use nix::errno::Errno;
@@ -318,7 +319,7 @@ impl Bench<'_> {
         let offset = Offset::from_nanoseconds(i64::try_from(by).unwrap_or(i64::MAX));
         let (is_first, before) = self.open()?;
         let outcome = if set {
-            let to = self.phc.time()?.plus(offset);
+            let to = self.when_free(Phc::time)?.plus(offset);
             to.map_or(Ok(()), |to| self.phc.set_time(to))
         } else {
             self.phc.step(offset)

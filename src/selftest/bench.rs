@@ -6,7 +6,7 @@ use super::{Change, Stop, Verdict, skip};
 use crate::Frequency;
 use crate::kernel::uapi::timespec;
 use crate::kernel::{Calls, Signals, Wait};
-use crate::phc::{Access, Caps, Phc, Pin};
+use crate::phc::{Access, Caps, Error, Phc, Pin};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use std::cell::Cell;
@@ -77,7 +77,7 @@ impl<'a> Bench<'a> {
         let must_not_move = if runs_freely {
             Some("it runs freely under its virtual clocks".into())
         } else {
-            let shown = phc.time()?;
+            let shown = phc.patiently(Phc::time)?;
             let can_be_set = (0..LAST_SECOND - LONGEST_AWAY).contains(&shown.seconds());
             (!can_be_set).then(|| format!("it shows {shown} s, and can't be set to that again"))
         };
@@ -113,6 +113,23 @@ impl<'a> Bench<'a> {
         ask(self.phc, call)
     }
 
+    /// As [`Bench::ask`], for a reading: where the clock may be read only so often, when it may be
+    /// read again.
+    pub(super) fn ask_when_free<T>(
+        &self,
+        mut call: impl FnMut(&dyn Calls) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        let mut pause = SHORT_PAUSE;
+        loop {
+            match self.ask(&mut call) {
+                Err(Errno::EBUSY) if pause <= LONGEST_PAUSE && self.pause(pause).is_ok() => {
+                    pause *= 2;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// Another handle of the clock.
     pub(super) fn reopen(&self, access: Access) -> Result<Phc, Stop> {
         Ok(self.phc.reopen(access)?)
@@ -144,7 +161,17 @@ impl<'a> Bench<'a> {
 
     /// What the clock shows, in nanoseconds.
     pub(super) fn shows(&self) -> Result<i128, Stop> {
-        Ok(self.phc.time()?.total_nanoseconds())
+        Ok(self.when_free(Phc::time)?.total_nanoseconds())
+    }
+
+    /// Reads a clock that may be read only so often, when it may be read again.
+    pub(super) fn when_free<T>(&self, read: impl Fn(&Phc) -> Result<T, Error>) -> Result<T, Error> {
+        when_free(self.phc, read)
+    }
+
+    /// Leaves the clock alone for a while.
+    pub(super) fn pause(&self, length: Duration) -> Result<(), Error> {
+        pause(self.phc, length)
     }
 
     /// Lets time pass, on the clock's own system: a mock's may be virtual.
@@ -215,6 +242,28 @@ impl<'a> Bench<'a> {
         self.account.frequency
     }
 }
+
+/// Reads a clock by any handle, when it may be read again.
+pub(super) fn when_free<T>(phc: &Phc, read: impl Fn(&Phc) -> Result<T, Error>) -> Result<T, Error> {
+    let mut length = SHORT_PAUSE;
+    loop {
+        match read(phc) {
+            Err(error) if error.errno() == Some(Errno::EBUSY) && length <= LONGEST_PAUSE => {
+                pause(phc, length)?;
+                length *= 2;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn pause(phc: &Phc, length: Duration) -> Result<(), Error> {
+    phc.sleep_until(phc.monotonic()?.saturating_add(length))
+}
+
+/// A clock that may be read only so often is left alone for so long at first, and at last.
+pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes a call of a handle's seam, again as long as signals interrupt it.
 pub(super) fn ask<T>(

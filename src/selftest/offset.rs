@@ -7,7 +7,7 @@ use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
 use crate::Sample;
 use crate::kernel::Version;
 use crate::kernel::uapi::{PTP_MAX_SAMPLES, sys_offset};
-use crate::phc::{Method, SystemClock};
+use crate::phc::{Method, Phc, SystemClock};
 use nix::errno::Errno;
 
 pub(super) const GROUP: Group = Group {
@@ -34,7 +34,7 @@ const WIDEST: i128 = 5_000_000;
 fn samples(bench: &Bench<'_>, clock: SystemClock) -> Result<Vec<(Method, Vec<Sample>)>, Stop> {
     let mut all = Vec::new();
     for method in Method::ALL {
-        match bench.phc.samples(method, clock, false, SAMPLES) {
+        match bench.when_free(|phc| phc.samples(method, clock, false, SAMPLES)) {
             Ok(samples) => all.push((method, samples)),
             Err(error) if error.is_unsupported() => {}
             // This machine's own clock can't be cross-stamped, or the clock has gone.
@@ -109,9 +109,11 @@ fn plain_readings(bench: &mut Bench<'_>) -> Verdict {
     let began = bench.monotonic()?;
     // Before Linux 6.12, and of some clocks, there are samples against the real time only.
     let (plain, samples) = if bench.phc.takes_clock(raw)? {
-        (bench.compare()?, bench.phc.samples(Method::Extended, raw, false, SAMPLES)?)
+        let read = |phc: &Phc| phc.samples(Method::Extended, raw, false, SAMPLES);
+        (bench.compare()?, bench.when_free(read)?)
     } else {
-        let samples = bench.phc.samples(Method::Basic, SystemClock::Realtime, false, SAMPLES)?;
+        let read = |phc: &Phc| phc.samples(Method::Basic, SystemClock::Realtime, false, SAMPLES);
+        let samples = bench.when_free(read)?;
         (bench.compare_with_realtime()?, samples)
     };
     let drifted = bench.drifts(bench.monotonic()? - began);

@@ -4,6 +4,7 @@ use super::bench::{Bench, LAST_SECOND, nanoseconds};
 use super::pace::{must_be_near, span, time};
 use super::{Check, Group, Stop, Verdict, must_refuse, skip};
 use crate::kernel::uapi::timespec;
+use crate::phc::Phc;
 use nix::errno::Errno;
 
 pub(super) const GROUP: Group = Group {
@@ -50,7 +51,10 @@ fn must_take(bench: &mut Bench<'_>, to: timespec) -> Verdict {
 
 /// Whole seconds from now, as the clock shows it.
 fn from_now(bench: &Bench<'_>, seconds: i64) -> Result<timespec, Stop> {
-    Ok(timespec { tv_sec: bench.phc.time()?.seconds().saturating_add(seconds), tv_nsec: 0 })
+    Ok(timespec {
+        tv_sec: bench.when_free(Phc::time)?.seconds().saturating_add(seconds),
+        tv_nsec: 0,
+    })
 }
 
 fn future(bench: &mut Bench<'_>) -> Verdict {

@@ -6,6 +6,7 @@ use crate::kernel::Version;
 use crate::kernel::uapi::{
     pin_desc, ptp_clock_caps, ptp_clock_time, sys_offset, sys_offset_extended,
 };
+use crate::phc::Phc;
 use nix::errno::Errno;
 
 pub(super) const GROUP: Group = Group {
@@ -92,7 +93,7 @@ fn in_order(
     };
     let second = second(ask(Version::V2))?;
     let key = |time: ptp_clock_time| (time.sec, time.nsec);
-    let last = bench.phc.time()?;
+    let last = bench.when_free(Phc::time)?;
     let gone = (second.sec - first.sec).abs();
     must(gone <= 10 && (last.seconds() - second.sec).abs() <= 10, || {
         let (first, second) = (key(first), key(second));
@@ -103,7 +104,7 @@ fn in_order(
 fn basic(bench: &mut Bench<'_>) -> Verdict {
     in_order(bench, "basic samples", |version| {
         let mut samples = sys_offset(1);
-        bench.ask(|clock| clock.sys_offset(version, &mut samples))?;
+        bench.ask_when_free(|clock| clock.sys_offset(version, &mut samples))?;
         let [_, shown, ..] = samples.ts;
         Ok(shown)
     })
@@ -112,7 +113,7 @@ fn basic(bench: &mut Bench<'_>) -> Verdict {
 fn extended(bench: &mut Bench<'_>) -> Verdict {
     in_order(bench, "extended samples", |version| {
         let mut samples = sys_offset_extended(1, 0);
-        bench.ask(|clock| clock.sys_offset_extended(version, &mut samples))?;
+        bench.ask_when_free(|clock| clock.sys_offset_extended(version, &mut samples))?;
         let [[_, shown, _], ..] = samples.ts;
         Ok(shown)
     })
@@ -120,6 +121,6 @@ fn extended(bench: &mut Bench<'_>) -> Verdict {
 
 fn precise(bench: &mut Bench<'_>) -> Verdict {
     in_order(bench, "cross timestamps", |version| {
-        Ok(bench.ask(|clock| clock.sys_offset_precise(version))?.device)
+        Ok(bench.ask_when_free(|clock| clock.sys_offset_precise(version))?.device)
     })
 }

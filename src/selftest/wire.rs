@@ -123,7 +123,7 @@ fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Resu
     let mut refused = None;
     for period in [100 * MILLISECOND, 1_000 * MILLISECOND] {
         // In phase with the clock's seconds, from the next one but one on.
-        let seconds = bench.phc.time()?.seconds() + 2;
+        let seconds = bench.when_free(Phc::time)?.seconds() + 2;
         let start = crate::Timestamp::new(seconds, 0)
             .ok_or_else(|| Stop::Wrong("the clock's time is out of range".into()))?;
         let width = pulse_width.map(|parts| Offset::from_nanoseconds(period / parts));

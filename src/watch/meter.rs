@@ -212,14 +212,15 @@ impl Meter {
                 }
                 Ok(()) => {}
             }
-            let Some(estimate) = estimator.estimate() else {
-                passed_over.push(PassedOver::Reversed(method));
+            let (reversed, samples) = estimator.reversed();
+            let are_reversed = reversed > samples / 2;
+            let Some(estimate) = estimator.estimate().filter(|_| !are_reversed) else {
+                if are_reversed && question.method.is_some() {
+                    return Err(Cause::Reversed(phc.name().clone(), method));
+                }
+                passed_over.extend(are_reversed.then_some(PassedOver::Reversed(method)));
                 continue;
             };
-            if estimate.reversed > estimate.samples / 2 && question.method.is_none() {
-                passed_over.push(PassedOver::Reversed(method));
-                continue;
-            }
             self.method = Some(method);
             let (claimed, check, unchecked) = (None, None, None);
             return Ok(Measured { method, estimate, claimed, check, unchecked, passed_over });

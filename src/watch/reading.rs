@@ -180,6 +180,8 @@ pub enum Cause {
     /// A clock's samples are of no use: the system clock went backwards in each, or the offset is
     /// beyond 292 years.
     Useless(DeviceName),
+    /// The system times of a clock's samples are the wrong way round by this method.
+    Reversed(DeviceName, Method),
     /// It was read from a recording.
     Recorded(Recorded),
 }
@@ -228,7 +230,7 @@ impl Cause {
         match self {
             Self::Find(FindError::Clock(error)) | Self::Clock(error) => error.is_absence(),
             Self::Find(_) => true,
-            Self::Useless(_) | Self::Recorded(_) => false,
+            Self::Useless(_) | Self::Reversed(..) | Self::Recorded(_) => false,
         }
     }
 }
@@ -249,6 +251,11 @@ impl fmt::Display for Cause {
                 "can't tell the offset of {name}: the system clock went backwards in each sample, or \
                  the offset is beyond 292 years"
             ),
+            Self::Reversed(name, method) => write!(
+                f,
+                "can't tell the offset of {name}: by the {method} method the system times of each \
+                 sample are the wrong way round; another method may do"
+            ),
             Self::Recorded(recorded) => f.write_str(&recorded.why),
         }
     }
@@ -259,7 +266,7 @@ impl std::error::Error for Cause {
         match self {
             Self::Clock(error) => Some(error),
             Self::Find(error) => Some(error),
-            Self::Useless(_) | Self::Recorded(_) => None,
+            Self::Useless(_) | Self::Reversed(..) | Self::Recorded(_) => None,
         }
     }
 }

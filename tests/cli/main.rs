@@ -13,6 +13,7 @@ mod common;
 mod defects;
 mod ends;
 mod faults;
+mod field;
 mod files;
 mod journal;
 mod ktap;

@@ -25,7 +25,7 @@ impl World {
                 return Err(Errno::EINVAL);
             }
             let by = i128::from(timex.time.tv_sec) * SECOND + part;
-            let to = self.read_clock()? + by;
+            let to = self.read_for_itself() + by;
             if self.has(Feature::TimeLimit) && !(0..LAST_SECOND * SECOND).contains(&to) {
                 return Err(Errno::EINVAL);
             }
