@@ -123,7 +123,7 @@ fn path_of(name: &str) -> Result<PathBuf, FindError> {
             found.push((format!("the clock that {} calls itself", path.display()), path));
         }
     }
-    // The same clock by two ways is no doubt.
+    // One clock that is found twice is one.
     found.sort_by(|a, b| a.1.cmp(&b.1));
     found.dedup_by(|a, b| a.1 == b.1);
     let mut found = found.into_iter();

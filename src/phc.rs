@@ -282,8 +282,7 @@ impl Phc {
         match self.caps()?.phase_control {
             PhaseControl::NotOffered => Err(self.unable(
                 &asked,
-                "this clock has no phase control (caps). To move its time use adjtime, to slew it \
-                 adjfreq"
+                "this clock has no phase control: it can be stepped, or slewed by its frequency"
                     .into(),
             )),
             PhaseControl::Offered { limit: None } => Ok(None),

@@ -118,6 +118,15 @@ impl RateInterval {
         Rate(self.highest.0.saturating_sub(self.lowest.0).saturating_add(1) / 2)
     }
 
+    /// How much higher rates of this interval can be than those of another.
+    #[must_use]
+    pub const fn minus(&self, other: &Self) -> Self {
+        Self {
+            lowest: self.lowest.saturating_sub(other.highest),
+            highest: self.highest.saturating_sub(other.lowest),
+        }
+    }
+
     /// The smallest interval that holds both.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {

@@ -164,7 +164,7 @@ impl Entry {
         let Ok(measured) = phc.offset(SystemClock::Realtime) else { return Some(self) };
         let offset = measured.estimate.offset.nanoseconds();
         let off = offset.saturating_sub(was);
-        // Both clocks went on meanwhile, each at its own pace.
+        // Both clocks went on meanwhile, each at its own rate.
         let goes_astray = 1_000_000 + age / 10_000;
         (i128::from(off).abs() > goes_astray).then(|| {
             let off = Offset::from_nanoseconds(off);
@@ -575,18 +575,18 @@ enum Clock {
     Device { number: String, boot: String, place: String },
 }
 
-const UNTOLD: &str = "-";
+const NOT_TOLD: &str = "-";
 
 impl Clock {
     fn of_device(found: &fs::Metadata) -> Self {
         let device = found.rdev();
         let number = format!("{}:{}", libc::major(device), libc::minor(device));
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
-        let boot = boot.map_or(UNTOLD.into(), |boot| boot.trim().to_owned());
+        let boot = boot.map_or(NOT_TOLD.into(), |boot| boot.trim().to_owned());
         let place = fs::canonicalize(format!("/sys/dev/char/{number}")).ok().and_then(|path| {
             Some(format!("{} {}", fs::metadata(&path).ok()?.ino(), path.display()))
         });
-        Self::Device { number, boot, place: place.unwrap_or(UNTOLD.into()) }
+        Self::Device { number, boot, place: place.unwrap_or(NOT_TOLD.into()) }
     }
 
     fn line(&self) -> String {
@@ -601,7 +601,7 @@ impl Clock {
         let Self::Device { number, boot, place } = self else { return line == self.line() };
         let mut fields = line.split('\t');
         let mut next_is = |own: &str| {
-            fields.next().is_some_and(|told| told == own || [told, own].contains(&UNTOLD))
+            fields.next().is_some_and(|told| told == own || [told, own].contains(&NOT_TOLD))
         };
         next_is("clock") && next_is(number) && next_is(boot) && next_is(place)
     }
@@ -674,8 +674,8 @@ mod tests {
         ] {
             assert!(!here.is(&other.line()), "{other:?}");
         }
-        assert!(here.is(&clock("249:0", "b1", UNTOLD).line()), "without sysfs");
-        assert!(clock("249:0", UNTOLD, UNTOLD).is(&here.line()));
+        assert!(here.is(&clock("249:0", "b1", NOT_TOLD).line()), "without sysfs");
+        assert!(clock("249:0", NOT_TOLD, NOT_TOLD).is(&here.line()));
         for line in ["", "mock", "node 5:7", "clock", "clock\t249:0"] {
             assert!(!here.is(line), "{line}");
         }

@@ -54,8 +54,8 @@ fn arguments(command: clap::Command) -> clap::Command {
              again, as one before 1970, isn't moved.\n\n\
              What a clock hasn't got is skipped. So is a check that can't be judged because \
              'this machine is too busy to tell' or, of a clock that is slow to read, because 'a \
-             reading takes' too long. What else is wrong is judged beside the doubt of its \
-             measurement: a pace by more than 500 ppm, the effect of dialling by more than 1 %, a \
+             reading takes' too long. What else is wrong is judged beside the uncertainty of its \
+             measurement: a rate by more than 500 ppm, the effect of dialling by more than 1 %, a \
              setting or a step by more than 1 ms, two methods by more than 100 us, an edge by \
              more than 10 us.\n\n\
              Periodic outputs and external timestamps are checked where two pins are wired \

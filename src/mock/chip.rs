@@ -65,7 +65,7 @@ pub(super) enum Source {
 }
 
 /// A counter goes no farther, in nanoseconds: far beyond 64 bits, where a driver's own ends.
-const FARTHEST: i128 = 1 << 90;
+const FARTHEST_COUNT: i128 = 1 << 90;
 
 impl PhaseControl {
     /// How much of the offset the clock has been moved by, in [`PARTS`].
@@ -159,9 +159,9 @@ impl Chip {
         } else {
             by
         };
-        let by = by.clamp(-FARTHEST, FARTHEST);
+        let by = by.clamp(-FARTHEST_COUNT, FARTHEST_COUNT);
         let to = self.parts(now) + by * PARTS;
-        self.anchor = (now, to.clamp(-FARTHEST * PARTS, FARTHEST * PARTS));
+        self.anchor = (now, to.clamp(-FARTHEST_COUNT * PARTS, FARTHEST_COUNT * PARTS));
     }
 
     pub(super) fn dial(&mut self, now: i128, scaled_ppm: i64) {

@@ -99,7 +99,7 @@ impl Phc {
         let invalid = |why| Err(self.invalid(&asked, why));
         if period <= Offset::ZERO {
             return invalid(
-                "the period must be above 0; to switch the output off use --off".into(),
+                "the period must be above 0; an output that is on has to be switched off".into(),
             );
         }
         if let Some(width) = perout.pulse_width
@@ -177,7 +177,7 @@ impl Phc {
                 ..
             }) if flags != 0 => {
                 let parts = [
-                    (phase_flag, "a phase (try --start)"),
+                    (phase_flag, "a phase (a start is another way)"),
                     (duty_flag, "a pulse width"),
                     (one_shot_flag, "a single pulse"),
                 ];

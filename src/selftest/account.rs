@@ -1,7 +1,7 @@
 //! What has to be put back: every change of the clock is entered here before it is made.
 
 use super::bench::Bench;
-use super::pace::{Comparison, Pace, must_be_near, per_second, time};
+use super::rates::{Comparison, exactly, must_be_near, per_second, time};
 use super::{Change, Stop, Verdict, skip};
 use crate::phc::Phc;
 use crate::phc::{Error, Pin, PinFunction};
@@ -29,8 +29,8 @@ pub(super) struct Account<'a> {
     phase: bool,
     /// How far the clock is ahead of where it would be, in nanoseconds.
     displaced: i128,
-    /// The sum of the doubts of all measurements that went into it.
-    doubt: i128,
+    /// The sum of the uncertainties of all measurements that went into it.
+    uncertainty: i128,
     /// Before something moved the clock by nobody knows how much: what was displaced by then, and
     /// a comparison.
     open: Option<(i128, Comparison)>,
@@ -68,7 +68,7 @@ impl<'a> Account<'a> {
             dialled: Vec::new(),
             phase: false,
             displaced: 0,
-            doubt: 0,
+            uncertainty: 0,
             open: None,
             record,
             recorded: Vec::new(),
@@ -203,7 +203,7 @@ impl Bench<'_> {
             self.account.displaced += expected;
         } else {
             self.account.displaced += moved.middle;
-            self.account.doubt += moved.bound;
+            self.account.uncertainty += moved.bound;
         }
         self.account.tell();
     }
@@ -221,7 +221,7 @@ impl Bench<'_> {
             let moved = self.moved(&before, &self.compare()?);
             self.account.open = None;
             self.account.displaced = displaced + moved.middle;
-            self.account.doubt += moved.bound;
+            self.account.uncertainty += moved.bound;
             self.account.tell();
         }
         Ok(())
@@ -262,12 +262,12 @@ impl Bench<'_> {
     }
 
     fn moved(&self, before: &Comparison, after: &Comparison) -> Move {
-        // Meanwhile the clock went at its own pace.
+        // Meanwhile the clock went at its own rate.
         let dialled = self.account.frequency.micro_ppb();
-        let pace = self.pace.unwrap_or(Pace { low: dialled, high: dialled });
-        let over = |pace: i128| per_second(pace, after.at - before.at);
-        let middle = after.middle() - before.middle() - over(pace.middle());
-        Move { middle, bound: after.bound() + before.bound() + over(pace.bound()) }
+        let rate = self.rate.unwrap_or(exactly(dialled));
+        let over = |rate: i128| per_second(rate, after.at - before.at);
+        let middle = after.middle() - before.middle() - over(rate.middle().micro_ppb());
+        Move { middle, bound: after.bound() + before.bound() + over(rate.bound().micro_ppb()) }
     }
 
     /// Steps the clock, with whatever the driver makes of it.
@@ -311,7 +311,7 @@ impl Bench<'_> {
             // A driver whose steps are wrong may set the clock right.
             self.give_back_once(-displaced, attempt > 2)?;
         }
-        Ok((self.account.displaced.abs(), self.account.doubt))
+        Ok((self.account.displaced.abs(), self.account.uncertainty))
     }
 
     /// Moves the clock, also after a signal, and enters how far it went.
@@ -325,10 +325,10 @@ impl Bench<'_> {
             self.phc.step(offset)
         };
         let moved = self.moved(&before, &self.compare()?);
-        let doubt = self.account.doubt;
+        let uncertainty = self.account.uncertainty;
         self.enter(is_first, by, moved);
-        // Going back again and again adds no doubt: each time the whole rest is measured.
-        self.account.doubt = doubt.max(moved.bound);
+        // Going back again and again adds no uncertainty: each time the whole rest is measured.
+        self.account.uncertainty = uncertainty.max(moved.bound);
         match outcome {
             // Setting comes next.
             Err(error) if !set && error.errno() == Some(Errno::EOPNOTSUPP) => Ok(()),

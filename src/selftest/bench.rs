@@ -1,9 +1,9 @@
 //! The clock under test, and what the checks do with it.
 
 use super::account::Account;
-use super::pace::Pace;
 use super::{Change, Stop, Verdict, skip};
 use crate::Frequency;
+use crate::RateInterval;
 use crate::kernel::uapi::timespec;
 use crate::kernel::{Calls, Signals, Wait};
 use crate::phc::{Access, Caps, Error, Phc, Pin};
@@ -38,8 +38,8 @@ pub(super) struct Bench<'a> {
     pub(super) account: Account<'a>,
     /// Why its time may not be moved: nobody could move it back.
     pub(super) must_not_move: Option<String>,
-    /// What the pace of the clock was found to be, as it is dialled.
-    pub(super) pace: Option<Pace>,
+    /// What the rate of the clock was found to be, as it is dialled.
+    pub(super) rate: Option<RateInterval>,
     /// What it goes faster by where it is dialled up, and dialled down.
     pub(super) effects: Option<super::frequency::Effects>,
     /// The pins and functions that were found to work.
@@ -88,7 +88,7 @@ impl<'a> Bench<'a> {
             wire,
             account: Account::new(frequency, phc.pins(), record),
             must_not_move,
-            pace: None,
+            rate: None,
             effects: None,
             offered: Vec::new(),
             capture: None,

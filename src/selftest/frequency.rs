@@ -1,10 +1,11 @@
 //! Dialling a frequency, and its effect over time.
 
 use super::bench::Bench;
-use super::pace::{LONGEST_PACE, Pace, ppm, within};
+use super::rates::{LONGEST_RATE, exactly, ppm, within};
 use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
 use crate::Frequency;
+use crate::RateInterval;
 use nix::errno::Errno;
 use std::time::Duration;
 
@@ -28,9 +29,9 @@ pub(super) const GROUP: Group = Group {
 };
 
 /// How far an effect may be off beside what the measurement leaves open: one part of so many.
-const TOLERANCE: i128 = 100;
+const EFFECT_PART: i128 = 100;
 /// An effect must be known within one part of so many.
-const DOUBT: i128 = 10;
+const UNCERTAINTY: i128 = 10;
 /// A clock that has less room than this from what is dialled says nothing: 10 ppm.
 const LEAST_ROOM: i64 = 10_000;
 /// What is dialled where there is room: 500 ppm.
@@ -69,9 +70,10 @@ fn amount_to_dial(bench: &Bench<'_>) -> Result<i64, Stop> {
     if room < scaled(LEAST_ROOM) {
         return skip("the clock can be dialled by less than 10 ppm from where it is");
     }
-    let doubt = 2 * bench.compare()?.bound() * 1_000_000_000;
-    let longest = i128::try_from(LONGEST_PACE.as_nanos()).unwrap_or(i128::MAX);
-    let visible = i64::try_from(2 * DOUBT * doubt / longest).unwrap_or(i64::MAX / 8_192);
+    let uncertainty = 2 * bench.compare()?.bound() * 1_000_000_000;
+    let longest = i128::try_from(LONGEST_RATE.as_nanos()).unwrap_or(i128::MAX);
+    let visible =
+        i64::try_from(2 * UNCERTAINTY * uncertainty / longest).unwrap_or(i64::MAX / 8_192);
     Ok(room.min(scaled(DIALLED.max(visible))))
 }
 
@@ -86,28 +88,28 @@ fn reads_back(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
-/// What dialling does to the clock's pace.
+/// What dialling does to the clock's rate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Effects {
     /// What was dialled beside what is dialled already, in millionths of a ppb.
     dialled: i128,
     /// What came of it, dialled up and dialled down.
-    found: [Pace; 2],
-    /// How far the clock's own pace was found to wander meanwhile.
+    found: [RateInterval; 2],
+    /// How far the clock's own rate was found to wander meanwhile.
     wander: i128,
     /// How long each was measured.
     long: Duration,
 }
 
 impl Effects {
-    /// How far the pace may have wandered in what was measured for so long only.
+    /// How far the rate may have wandered in what was measured for so long only.
     fn wander_in(&self, short: Duration) -> i128 {
         let nanoseconds = |time: Duration| i128::try_from(time.as_nanos()).unwrap_or(i128::MAX);
         self.wander.saturating_mul(nanoseconds(self.long)) / nanoseconds(short).max(1)
     }
 }
 
-/// Dials both signs and measures the clock's own pace around them. Done once.
+/// Dials both signs and measures the clock's own rate around them. Done once.
 fn effects(bench: &mut Bench<'_>) -> Result<Effects, Stop> {
     if let Some(effects) = bench.effects {
         return Ok(effects);
@@ -115,45 +117,52 @@ fn effects(bench: &mut Bench<'_>) -> Result<Effects, Stop> {
     let before = bench.frequency_before().scaled_ppm();
     let by = amount_to_dial(bench)?;
     let dialled = Frequency::from_scaled_ppm(by).micro_ppb();
-    let long = bench.long_enough_for(dialled / (2 * DOUBT))?;
-    let mut own = match bench.pace {
-        Some(pace) => pace,
-        None => bench.measure_pace(long)?,
+    let long = bench.long_enough_for(dialled / (2 * UNCERTAINTY))?;
+    let mut own = match bench.rate {
+        Some(rate) => rate,
+        None => bench.measure_rate(long)?,
     };
     let mut wander = 0;
     let mut measure = |by: i64| {
         let frequency = Frequency::from_scaled_ppm(before + by);
-        let pace = bench.at_frequency(frequency, |bench| bench.measure_pace(long))?;
-        let again = bench.measure_pace(long)?;
-        wander = wander.max((again.middle() - own.middle()).abs());
+        let rate = bench.at_frequency(frequency, |bench| bench.measure_rate(long))?;
+        let again = bench.measure_rate(long)?;
+        wander = wander.max((again.middle().micro_ppb() - own.middle().micro_ppb()).abs());
         own = own.with(&again);
-        // The clock's own doubt counts as wander.
-        let middle = again.middle();
-        let effect = pace.minus(&Pace { low: middle, high: middle });
+        // The clock's own uncertainty counts as wander.
+        let middle = again.middle().micro_ppb();
+        let effect = rate.minus(&exactly(middle));
         let asked = ppm(Frequency::from_scaled_ppm(by).micro_ppb());
-        let (middle, bound) = (ppm(effect.middle()), within(effect.bound() + again.bound()));
+        let (middle, bound) = (
+            ppm(effect.middle().micro_ppb()),
+            within(effect.bound().micro_ppb() + again.bound().micro_ppb()),
+        );
         bench.note(format!("dialled {asked}: measured {middle} within {bound}"));
         Ok::<_, Stop>(effect)
     };
     let found = [measure(by)?, measure(-by)?];
-    let effects = Effects { dialled, found, wander: wander.max(own.bound()), long };
-    bench.pace = Some(own);
+    let effects = Effects { dialled, found, wander: wander.max(own.bound().micro_ppb()), long };
+    bench.rate = Some(own);
     bench.effects = Some(effects);
     Ok(effects)
 }
 
 fn direction(bench: &mut Bench<'_>) -> Verdict {
     let Effects { found: [up, down], wander, .. } = effects(bench)?;
-    if up.low > wander && down.high < -wander {
+    if up.lowest.micro_ppb() > wander && down.highest.micro_ppb() < -wander {
         return Ok(());
     }
-    must(up.high > -wander, || format!("dialled up it went by {}", ppm(up.middle())))?;
-    must(down.low < wander, || format!("dialled down it went by {}", ppm(down.middle())))?;
-    Err(too_coarse(up.bound() + wander))
+    must(up.highest.micro_ppb() > -wander, || {
+        format!("dialled up it went by {}", ppm(up.middle().micro_ppb()))
+    })?;
+    must(down.lowest.micro_ppb() < wander, || {
+        format!("dialled down it went by {}", ppm(down.middle().micro_ppb()))
+    })?;
+    Err(too_coarse(up.bound().micro_ppb() + wander))
 }
 
-fn too_coarse(doubt: i128) -> Stop {
-    Stop::Unsure(format!("the effect is measured within {} only", within(doubt)))
+fn too_coarse(uncertainty: i128) -> Stop {
+    Stop::Unsure(format!("the effect is measured within {} only", within(uncertainty)))
 }
 
 fn amount(bench: &mut Bench<'_>) -> Verdict {
@@ -178,30 +187,34 @@ fn amount_once(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
-/// An effect is what was dialled, or its doubt too large to tell.
-fn must_be_as_dialled(asked: i128, effect: &Pace, wander: i128) -> Verdict {
-    let off = (effect.middle() - asked).abs();
-    let doubt = effect.bound() + 3 * wander;
-    must(off <= asked.abs() / TOLERANCE + doubt, || {
-        format!("dialled by {} it went by {}", ppm(asked), ppm(effect.middle()))
+/// An effect is what was dialled, or its uncertainty too large to tell.
+fn must_be_as_dialled(asked: i128, effect: &RateInterval, wander: i128) -> Verdict {
+    let off = (effect.middle().micro_ppb() - asked).abs();
+    let uncertainty = effect.bound().micro_ppb() + 3 * wander;
+    must(off <= asked.abs() / EFFECT_PART + uncertainty, || {
+        format!("dialled by {} it went by {}", ppm(asked), ppm(effect.middle().micro_ppb()))
     })?;
-    if doubt <= asked.abs() / DOUBT { Ok(()) } else { Err(too_coarse(doubt)) }
+    if uncertainty <= asked.abs() / UNCERTAINTY { Ok(()) } else { Err(too_coarse(uncertainty)) }
 }
 
 fn limits(bench: &mut Bench<'_>) -> Verdict {
     let limit = scaled(limit(bench)?);
     let before = bench.frequency_before();
-    let own = match bench.pace {
-        Some(pace) => pace,
-        None => bench.measure_pace(AT_LIMIT)?,
+    let own = match bench.rate {
+        Some(rate) => rate,
+        None => bench.measure_rate(AT_LIMIT)?,
     };
     let wander = bench.effects.map_or(0, |effects| effects.wander_in(AT_LIMIT));
     for at in [limit, -limit] {
         let at = Frequency::from_scaled_ppm(at);
         let asked = at.micro_ppb() - before.micro_ppb();
-        let pace = bench.at_frequency(at, |bench| bench.measure_pace(AT_LIMIT))?;
-        let effect = pace.minus(&own);
-        bench.note(format!("dialled {}: measured {}", ppm(asked), ppm(effect.middle())));
+        let rate = bench.at_frequency(at, |bench| bench.measure_rate(AT_LIMIT))?;
+        let effect = rate.minus(&own);
+        bench.note(format!(
+            "dialled {}: measured {}",
+            ppm(asked),
+            ppm(effect.middle().micro_ppb())
+        ));
         match must_be_as_dialled(asked, &effect, wander) {
             // That it takes its limits is seen all the same.
             Err(Stop::Unsure(_)) => {}

@@ -1,7 +1,7 @@
 //! The ways of reading the clock beside a system clock.
 
 use super::bench::Bench;
-use super::pace::{span, time};
+use super::rates::{span, time};
 use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
 use crate::Sample;
@@ -25,7 +25,7 @@ pub(super) const GROUP: Group = Group {
 };
 
 /// How far a cross timestamp's conversion, or a busy bus, may be off.
-const TOLERANCE: i128 = 100_000;
+const METHODS_TOLERANCE: i128 = 100_000;
 const SAMPLES: usize = 25;
 /// What leaves more open than this agrees with anything.
 const WIDEST: i128 = 5_000_000;
@@ -93,7 +93,7 @@ fn methods_agree(bench: &mut Bench<'_>) -> Verdict {
     for (method, low, high) in &found {
         for (other, other_low, other_high) in &found {
             let apart = (low - other_high).max(other_low - high);
-            must(apart <= TOLERANCE + drifted, || {
+            must(apart <= METHODS_TOLERANCE + drifted, || {
                 format!("{method} and {other} are {} apart", span(apart))
             })?;
         }
@@ -122,7 +122,7 @@ fn plain_readings(bench: &mut Bench<'_>) -> Verdict {
     let apart = (low - plain.high).max(plain.low - high);
     bench
         .note(format!("they are {} apart at most", span((high - plain.low).max(plain.high - low))));
-    must(apart <= TOLERANCE + drifted, || format!("they are {} apart", span(apart)))
+    must(apart <= METHODS_TOLERANCE + drifted, || format!("they are {} apart", span(apart)))
 }
 
 fn too_many(bench: &mut Bench<'_>) -> Verdict {

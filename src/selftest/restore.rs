@@ -2,7 +2,7 @@
 
 use super::account::WORST;
 use super::bench::Bench;
-use super::pace::{WIDEST_DOUBT, span, time};
+use super::rates::{WIDEST_UNCERTAINTY, span, time};
 use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must, skip};
 use crate::phc::Pin;
@@ -47,14 +47,17 @@ fn restored_time(bench: &mut Bench<'_>) -> Verdict {
     if !bench.account.touched.time {
         return skip("the time was not changed");
     }
-    let (off, doubt) = bench.give_back()?;
+    let (off, uncertainty) = bench.give_back()?;
     bench.note(format!(
         "off by {} at most, by the account of what moved the clock",
-        span(off + doubt)
+        span(off + uncertainty)
     ));
     must(off <= WORST, || format!("it is off by {}", time(off)))?;
-    if doubt > WIDEST_DOUBT {
-        return Err(Stop::Unsure(format!("what moved it is known within {} only", span(doubt))));
+    if uncertainty > WIDEST_UNCERTAINTY {
+        return Err(Stop::Unsure(format!(
+            "what moved it is known within {} only",
+            span(uncertainty)
+        )));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Setting the clock.
 
 use super::bench::{Bench, LAST_SECOND, nanoseconds};
-use super::pace::{must_be_near, span, time};
+use super::rates::{must_be_near, span, time};
 use super::{Check, Group, Stop, Verdict, must_refuse, skip};
 use crate::kernel::uapi::timespec;
 use crate::phc::Phc;

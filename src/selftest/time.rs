@@ -1,7 +1,7 @@
 //! The clock can be read, and goes.
 
 use super::bench::Bench;
-use super::pace::{ppm, span, within};
+use super::rates::{ppm, span, within};
 use super::{Check, Group, Stop, Verdict, must};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(super) const GROUP: Group = Group {
         Check {
             name: "keeps the pace of the machine's clock",
             needs: &["time/advances", "time/is monotonic"],
-            run: keeps_pace,
+            run: keeps_rate,
         },
     ],
 };
@@ -85,20 +85,20 @@ fn is_monotonic_across_a_second(bench: &mut Bench<'_>) -> Verdict {
     Err(Stop::Unsure("it doesn't get to the end of a second".into()))
 }
 
-fn keeps_pace(bench: &mut Bench<'_>) -> Verdict {
+fn keeps_rate(bench: &mut Bench<'_>) -> Verdict {
     let dialled = bench.frequency_before().micro_ppb();
     let long = bench.long_enough_for(WORST / 5)?;
-    let pace = bench.measure_pace(long)?;
-    let (middle, bound) = (ppm(pace.middle()), within(pace.bound()));
+    let rate = bench.measure_rate(long)?;
+    let (middle, bound) = (ppm(rate.middle().micro_ppb()), within(rate.bound().micro_ppb()));
     bench.note(format!("measured {middle} within {bound}, dialled {}", ppm(dialled)));
-    bench.pace = Some(pace);
-    let off = (pace.middle() - dialled).abs();
-    if off <= WORST && pace.bound() <= WORST {
+    bench.rate = Some(rate);
+    let off = (rate.middle().micro_ppb() - dialled).abs();
+    if off <= WORST && rate.bound().micro_ppb() <= WORST {
         Ok(())
-    } else if off - pace.bound() <= WORST {
-        bench.pace = None;
-        Err(Stop::Unsure(format!("the pace is measured within {bound} only")))
+    } else if off - rate.bound().micro_ppb() <= WORST {
+        bench.rate = None;
+        Err(Stop::Unsure(format!("the rate is measured within {bound} only")))
     } else {
-        Err(Stop::Wrong(format!("its pace is off by {middle}, {} is dialled", ppm(dialled))))
+        Err(Stop::Wrong(format!("its rate is off by {middle}, {} is dialled", ppm(dialled))))
     }
 }

@@ -1,8 +1,8 @@
 //! Periodic outputs and external timestamps, through two pins that are wired together.
 
 use super::bench::{Bench, Loop, ask};
-use super::pace::{span, time};
 use super::pins::free;
+use super::rates::{span, time};
 use super::{Check, Group, Stop, Verdict, must, skip};
 use crate::Offset;
 use crate::phc::{
@@ -46,7 +46,7 @@ const PERIODIC: &[&str] = &[
 
 const MILLISECOND: i64 = 1_000_000;
 /// How far an edge may be off: cables, filters, and the resolution of both ends.
-const TOLERANCE: i128 = 10_000;
+const EDGE_TOLERANCE: i128 = 10_000;
 /// So many periods are watched.
 const PERIODS: u32 = 12;
 
@@ -350,7 +350,7 @@ fn period(bench: &mut Bench<'_>) -> Verdict {
         // An event that was lost is told elsewhere.
         let periods = ((gap + period / 2) / period).max(1);
         let off = gap - periods * period;
-        must(off.abs() <= TOLERANCE, || {
+        must(off.abs() <= EDGE_TOLERANCE, || {
             format!("{} took {}", of_periods(periods, period), span(gap))
         })?;
     }
@@ -365,7 +365,7 @@ fn phase(bench: &mut Bench<'_>) -> Verdict {
         .max_by_key(|off| off.abs())
         .unwrap_or(0);
     bench.note(format!("the edges are off by {} at most", time(worst)));
-    must(worst.abs() <= TOLERANCE, || {
+    must(worst.abs() <= EDGE_TOLERANCE, || {
         format!("started at a whole second, an edge is off by {}", time(worst))
     })
 }
@@ -383,7 +383,7 @@ fn width(bench: &mut Bench<'_>) -> Verdict {
         // Where an event was lost, which is told elsewhere, whole periods are left.
         let rest = gap.rem_euclid(period.into());
         let off = [0, high, low, period.into()].map(|edge| (rest - edge).abs());
-        must(off.iter().any(|off| *off <= TOLERANCE), || {
+        must(off.iter().any(|off| *off <= EDGE_TOLERANCE), || {
             let (high, low) = (span(high), span(low));
             format!("high for {high} and low for {low} were asked, found {}", span(gap))
         })?;

@@ -157,7 +157,7 @@ pub(crate) struct Meter {
     method: Option<Method>,
     allowance: Allowance,
     /// How long a sample took lately.
-    pace: Option<Duration>,
+    sample_time: Option<Duration>,
 }
 
 /// So often a call is made that fails.
@@ -182,7 +182,7 @@ pub(crate) type See<'a> = dyn FnMut(Method, &[Sample]) + 'a;
 
 impl Meter {
     pub(crate) fn of(phc: &Phc) -> Self {
-        Self { method: None, allowance: Allowance::of(phc), pace: None }
+        Self { method: None, allowance: Allowance::of(phc), sample_time: None }
     }
 
     /// Measures the offset of a clock from a system clock.
@@ -319,13 +319,14 @@ impl Meter {
     /// How many samples are asked for in one call: not many more than the time has room for.
     fn fitting(&self, missing: u32, effort: Effort, gone: Duration, taken: usize) -> u32 {
         let Some(duration) = effort.duration.filter(|_| missing > 1) else { return missing };
-        let Some(pace) = self.pace else {
+        let Some(sample_time) = self.sample_time else {
             // One tells how long they take.
             return if effort.is_spare { 1 } else { missing };
         };
-        let room = duration.saturating_sub(gone).as_nanos() / pace.as_nanos().max(1);
+        let room = duration.saturating_sub(gone).as_nanos() / sample_time.as_nanos().max(1);
         let least = u32::try_from(effort.least.saturating_sub(taken)).unwrap_or(u32::MAX);
-        let longest = effort.longest.saturating_sub(gone).as_nanos() / pace.as_nanos().max(1);
+        let longest =
+            effort.longest.saturating_sub(gone).as_nanos() / sample_time.as_nanos().max(1);
         let least = least.min(u32::try_from(longest).unwrap_or(u32::MAX));
         u32::try_from(room).unwrap_or(u32::MAX).max(least).clamp(1, missing)
     }
@@ -360,7 +361,7 @@ impl Meter {
                 Ok(()) => {
                     let number = u32::try_from(batch.len()).unwrap_or(u32::MAX);
                     self.allowance.took(number, after);
-                    self.pace = Some(after.saturating_sub(now) / number.max(1));
+                    self.sample_time = Some(after.saturating_sub(now) / number.max(1));
                     return Ok(true);
                 }
                 Err(error) => error,

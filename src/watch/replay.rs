@@ -60,7 +60,7 @@ impl Replay {
         }
         match self.thread.join() {
             Ok(answer) => answer.map(Some),
-            Err(_) => Err(io::Error::other("a defect of ptpctl")),
+            Err(_) => Err(io::Error::other("a defect of the library")),
         }
     }
 }

@@ -70,7 +70,7 @@ impl fmt::Display for SamplerError {
             Self::Processor(cpu, errno) => {
                 write!(f, "can't measure on processor {cpu}: this process has no such one: {errno}")
             }
-            Self::Defect => f.write_str("measuring ended by a defect of ptpctl"),
+            Self::Defect => f.write_str("measuring ended by a defect of the library"),
         }
     }
 }

@@ -33,7 +33,7 @@ enum Part<'a> {
 }
 
 /// A pipe has no places: the next damage ends it.
-const UNTOLD: u64 = u64::MAX;
+const NO_POSITION: u64 = u64::MAX;
 
 /// What is damaged more often is no file that was once whole.
 const MOST_GAPS: u64 = 1_000;
@@ -42,7 +42,7 @@ impl<'a> Decoded<'a> {
     pub(super) fn of(from: impl Raw + 'a) -> io::Result<Self> {
         let from: Box<dyn Raw + 'a> = Box::new(from);
         let mut input = BufReader::with_capacity(1 << 16, Patient(from));
-        let start = input.stream_position().unwrap_or(UNTOLD);
+        let start = input.stream_position().unwrap_or(NO_POSITION);
         let form = Form::beginning(input.fill_buf()?);
         let part = Part::of(form, input);
         Ok(Self { form, part, start, gaps: 0, owes_line_end: false })
@@ -62,7 +62,7 @@ impl<'a> Decoded<'a> {
             return Ok(false);
         }
         let is_part = Form::beginning(next) == self.form;
-        self.start = input.stream_position().unwrap_or(UNTOLD);
+        self.start = input.stream_position().unwrap_or(NO_POSITION);
         if is_part {
             self.part = Part::of(self.form, input);
             return Ok(true);

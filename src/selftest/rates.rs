@@ -3,6 +3,7 @@
 use super::bench::{Bench, SHORT_PAUSE, nanoseconds};
 use super::{Stop, Verdict};
 use crate::kernel::Errno;
+use crate::{Rate, RateInterval};
 use std::time::Duration;
 
 /// How many readings a comparison takes, and how long where they are slow.
@@ -16,13 +17,13 @@ const SLOW_READING: i128 = 100_000;
 
 /// How far a setting or a step may be off: a driver that reads, adds and writes loses the time
 /// that it takes.
-const TOLERANCE: i128 = 1_000_000;
-/// Beyond this doubt nothing is said of a setting or a step. What drivers get wrong is a part of a
+const STEP_TOLERANCE: i128 = 1_000_000;
+/// Beyond this uncertainty nothing is said of a setting or a step. What drivers get wrong is a part of a
 /// second and more.
-pub(super) const WIDEST_DOUBT: i128 = 50_000_000;
+pub(super) const WIDEST_UNCERTAINTY: i128 = 50_000_000;
 
-/// A pace is measured no longer than this.
-pub(super) const LONGEST_PACE: Duration = Duration::from_secs(4);
+/// A rate is measured no longer than this.
+pub(super) const LONGEST_RATE: Duration = Duration::from_secs(4);
 
 /// The clock − the machine's raw monotonic clock, in nanoseconds: somewhere in between.
 #[derive(Clone, Copy, Debug)]
@@ -31,13 +32,6 @@ pub(super) struct Comparison {
     pub(super) high: i128,
     /// When, on the raw monotonic clock.
     pub(super) at: i128,
-}
-
-/// How much faster than the machine's clock, in millionths of a ppb: somewhere in between.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    pub(super) low: i128,
-    pub(super) high: i128,
 }
 
 impl Comparison {
@@ -51,26 +45,12 @@ impl Comparison {
     }
 }
 
-impl Pace {
-    pub(super) fn middle(&self) -> i128 {
-        i128::midpoint(self.low, self.high)
-    }
-
-    pub(super) fn bound(&self) -> i128 {
-        (self.high - self.low + 1) / 2
-    }
-
-    pub(super) fn minus(&self, other: &Self) -> Self {
-        Self { low: self.low - other.high, high: self.high - other.low }
-    }
-
-    /// What holds both.
-    pub(super) fn with(&self, other: &Self) -> Self {
-        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
-    }
+/// The interval of one rate, in millionths of a ppb.
+pub(super) fn exactly(micro_ppb: i128) -> RateInterval {
+    RateInterval::around(Rate::from_micro_ppb(micro_ppb), Rate::ZERO)
 }
 
-/// How far a pace in millionths of a ppb moves a clock in so many nanoseconds.
+/// How far a rate in millionths of a ppb moves a clock in so many nanoseconds.
 pub(super) fn per_second(micro_ppb: i128, nanoseconds: i128) -> i128 {
     // A clock that shows nonsense is what this looks for.
     micro_ppb.saturating_mul(nanoseconds) / 1_000_000_000_000_000
@@ -85,7 +65,7 @@ pub(super) fn ppm(micro_ppb: i128) -> String {
     format!("{sign}{}.{:03} ppm", size / 1_000, size % 1_000)
 }
 
-/// A doubt in millionths of a ppb, as people read it.
+/// A uncertainty in millionths of a ppb, as people read it.
 pub(super) fn within(micro_ppb: i128) -> String {
     ppm(micro_ppb.saturating_abs()).replacen('+', "", 1)
 }
@@ -110,7 +90,7 @@ impl Bench<'_> {
     }
 
     /// Compares the clock with the machine's raw monotonic clock: all readings together give less
-    /// doubt than the best of them.
+    /// uncertainty than the best of them.
     pub(super) fn compare(&self) -> Result<Comparison, Stop> {
         self.compare_with(libc::CLOCK_MONOTONIC_RAW)
     }
@@ -144,7 +124,7 @@ impl Bench<'_> {
             number += 1;
             self.shortest.set(self.shortest.get().min(after - before));
             // As it would have been at the beginning.
-            let shown = shown - per_second(self.expected_pace(), before - began);
+            let shown = shown - per_second(self.expected_rate(), before - began);
             let (low, high) = (shown - after, shown - before);
             all = Some(match all {
                 None => Comparison { low, high, at: began },
@@ -158,37 +138,40 @@ impl Bench<'_> {
         Ok(Comparison { low: all.low.min(all.high), high: all.high.max(all.low), ..all })
     }
 
-    /// The pace that the clock should go at now, in millionths of a ppb.
-    fn expected_pace(&self) -> i128 {
-        let own = self.pace.map_or_else(|| self.account.frequency.micro_ppb(), |own| own.middle());
+    /// The rate that the clock should go at now, in millionths of a ppb.
+    fn expected_rate(&self) -> i128 {
+        let own = self
+            .rate
+            .map_or_else(|| self.account.frequency.micro_ppb(), |own| own.middle().micro_ppb());
         own.saturating_add(self.account.dialled_beside())
     }
 
     /// How far the clock moves against the machine's in so many nanoseconds.
     pub(super) fn drifts(&self, nanoseconds: i128) -> i128 {
-        per_second(self.expected_pace(), nanoseconds).saturating_abs()
+        per_second(self.expected_rate(), nanoseconds).saturating_abs()
     }
 
-    /// Measures the clock's pace for so long.
-    pub(super) fn measure_pace(&self, duration: Duration) -> Result<Pace, Stop> {
+    /// Measures the clock's rate for so long.
+    pub(super) fn measure_rate(&self, duration: Duration) -> Result<RateInterval, Stop> {
         let begin = self.compare()?;
         self.sleep(duration)?;
         let end = self.compare()?;
         let span = (end.at - begin.at).max(1);
         let per = |nanoseconds: i128| nanoseconds.saturating_mul(1_000_000_000_000_000) / span;
-        Ok(Pace { low: per(end.low - begin.high), high: per(end.high - begin.low) })
+        let rate = |moved: i128| Rate::from_micro_ppb(per(moved));
+        Ok(RateInterval { lowest: rate(end.low - begin.high), highest: rate(end.high - begin.low) })
     }
 
-    /// How long a pace has to be measured to be known within `micro_ppb`: 1 s at least. Where
+    /// How long a rate has to be measured to be known within `micro_ppb`: 1 s at least. Where
     /// there isn't the time for it, that has to do.
     pub(super) fn long_enough_for(&self, micro_ppb: i128) -> Result<Duration, Stop> {
-        let doubt = 2 * self.compare()?.bound();
-        let long = doubt.saturating_mul(1_000_000_000_000_000) / micro_ppb.max(1);
+        let uncertainty = 2 * self.compare()?.bound();
+        let long = uncertainty.saturating_mul(1_000_000_000_000_000) / micro_ppb.max(1);
         // Four such measurements may follow.
         let there_is_time = long < self.time_left() / 5;
-        let long = u64::try_from(long).map_or(LONGEST_PACE, Duration::from_nanos);
+        let long = u64::try_from(long).map_or(LONGEST_RATE, Duration::from_nanos);
         let least = Duration::from_secs(1);
-        Ok(if there_is_time && long < LONGEST_PACE { long.max(least) } else { least })
+        Ok(if there_is_time && long < LONGEST_RATE { long.max(least) } else { least })
     }
 
     /// Why something can't be told that was measured too coarsely.
@@ -204,10 +187,10 @@ impl Bench<'_> {
 
 /// What a setting or a step is off by must be little.
 pub(super) fn must_be_near(off: i128, bound: i128, wrong: impl FnOnce() -> String) -> Verdict {
-    if off.saturating_abs() > TOLERANCE + bound {
+    if off.saturating_abs() > STEP_TOLERANCE + bound {
         return Err(Stop::Wrong(wrong()));
     }
-    if bound > WIDEST_DOUBT {
+    if bound > WIDEST_UNCERTAINTY {
         return Err(Stop::Unsure(format!("it is known within {} only", span(bound))));
     }
     Ok(())
