@@ -1,26 +1,39 @@
 //! PTP hardware clocks (PHCs) for Rust programs: everything that Linux's PTP character devices
-//! offer, and a mock clock that answers as the kernel does.
+//! offer, measuring them well, and a mock clock that answers as the kernel does.
 //!
 //! [`Phc`] is one open clock. It speaks in exact quantities: [`Timestamp`], [`Offset`],
-//! [`Frequency`]. Below it is the seam, [`kernel::Calls`], on which your own simulator can stand.
+//! [`Frequency`], [`Rate`]. [`watch`] measures clocks, once or on a schedule: the offset is the best
+//! guess, with a bound that holds whatever the clock does. Below is the seam, [`kernel::Calls`], on
+//! which your own simulator can stand.
 //!
 //! # Examples
 //!
 //! ```
 //! # #[cfg(feature = "mock")] {
-//! use ptpctl::{Offset, Phc, mock::Mock};
+//! use ptpctl::{Offset, Phc, mock::Mock, phc::SystemClock};
 //!
 //! let phc = Phc::over(Box::new(Mock::new(&"mock:full".parse()?)?), "mock:full");
 //! assert!(phc.caps()?.phase_control.is_offered());
 //! phc.adjust_phase(Offset::from_nanoseconds(500))?;
+//! let measured = phc.offset(SystemClock::Realtime)?;
+//! println!("{:+} at {}", measured.estimate.offset, measured.estimate.at);
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The folder `examples` has programs: one reads a clock, one watches two clocks and stops at a step,
+//! one is the loop of an exporter, and one tests a program of one's own on the mock.
+//!
 //! # Features
 //!
-//! `mock` is the mock clock; `cli` is what the command `ptpctl` needs. Without features the
-//! library depends on `libc` and `nix` only.
+//! Without features the library depends on `libc` and `nix` only.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `mock` | the mock clock, [`mock::Mock`](mock) |
+//! | `recordings` | readings in files, [`watch::record`] |
+//! | `stability` | deviations and masks, [`measure::stability`] |
+//! | `cli` (default) | the command `ptpctl`; nothing that a program needs |
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

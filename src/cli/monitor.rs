@@ -39,22 +39,32 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(watching::sources_argument())
         .long_about(
             "Measures PHC - system clock, or with FIRST:SECOND the first clock less the second, \
-             every --interval, as offset and diff do: a fast schedule takes fewer samples each \
-             time.\n\nOn a terminal it draws each offset with the band that its bound leaves, and \
-             its present value, mean, standard deviation, peak to peak and rate. Steps and losses \
-             are marked and begin the statistics anew, since a mean over them means nothing. A \
-             clock that comes back is measured again. Elsewhere, or with --lines or --json, it \
-             prints a line for each measurement.\n\nA step is told where an offset has moved by \
-             more than the bounds and rates of both measurements explain, a millionth of the time \
-             between them (ten, of the first eight), and what the clock usually wanders beyond. \
-             Measurements of 10 ms leave a rate of some hundred millionths open: there, after eight, \
-             it is told where the offset leaves its way by more than twice the bounds, ten millionths \
-             of the time and eight times what it usually wanders. A servo that changes the rate by as \
-             much is told so, too. Of a clock that tells no bound (method precise), a thousandth of \
-             the time is no step before its rate is known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
+             every --interval, as offset and diff do. One measurement takes as many samples as \
+             improve it: 600 or a five-hundredth of the interval at most, and four of a schedule \
+             faster than 10 ms. At 1 s that is up to 600 readings a second of a clock on PCIe; of a \
+             slow one, behind MDIO or SPI, a five-hundredth of the time, and one reading at least. A \
+             slow chip loses or delays events while it is read. A limit of readings is kept, as offset \
+             has it.\n\nA line has the time, the clocks, the offset with its standard deviation, what \
+             the truth is within (the bound), and the rate where it says something. A reading that \
+             fails is tried again; if it stays away, it is a miss: one measurement that is missing. \
+             Only where the clock's own time can't be read for ENODEV, or its device isn't there, the \
+             clock is absent: that is told once, and it is measured again when it is back.\n\nOn a \
+             terminal it draws each offset with the band that its bound leaves, and its present value, \
+             mean, standard deviation, peak to peak and rate; these stay below when it ends. Steps and \
+             absences are marked and begin the statistics anew, since a mean over them means nothing. \
+             Elsewhere, or with --lines or --json, it prints a line for each reading.\n\nA step is told \
+             where an offset has moved by more than the bounds and rates of both measurements explain \
+             (a rate being off by four standard deviations at most), a millionth of the time between \
+             them (ten, of the first eight), and what the clock usually wanders beyond. Where rates \
+             leave more than ten millionths open, after eight, it is told where the offset leaves its \
+             way by more than twice the bounds, ten millionths of the time and eight times what it \
+             usually wanders. A servo that changes the rate by as much is told so, too. Of a clock that \
+             tells no bound (method precise), a thousandth of the time is no step before its rate is \
+             known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
              shows everything, u changes the unit, b leaves out the band, r begins the statistics \
              anew, Ctrl-Z suspends.\n\nIt needs the same memory however long it runs. A measurement \
-             that is late isn't made up for.",
+             that is late isn't made up for. --count counts misses, too; while a clock is absent nothing \
+             is counted.",
         )
         .after_help(
             "Examples:\n  \

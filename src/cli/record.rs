@@ -42,8 +42,9 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(picture::argument())
         .arg(watching::sources_argument())
         .long_about(
-            "Measures clocks as monitor does, and adds a line to FILE for each measurement: the \
-             JSON objects of monitor --json, which ptpctl-json(7) describes. What is in FILE \
+            "Measures clocks as monitor does, and adds a line to FILE for each reading: the \
+             JSON objects of monitor --json, which ptpctl-json(7) describes. Those of ptpctl 0.1 are \
+             read, too. What is in FILE \
              stays, so that a recording can be gone on with, by one record at a time; two files \
              can be put together with cat, compressed ones as well.\n\nWhat was measured is in the \
              file within a second (compressed as .zst within ten), and on the disk when the system \

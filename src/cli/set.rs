@@ -31,7 +31,7 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Sets a clock's time.\n\nnow copies the system clock. A writing comes late by what it \
              takes; that is measured, and the clock is set again, so much ahead, until less than \
-             500 ns remain or it has been set eight times. What remains is shown.\n\n@SECONDS is \
+             500 ns remain or it has been set eight times, by 15 readings each time. What remains is shown.\n\n@SECONDS is \
              written to the clock as it is, to the nanosecond. A calendar time is UTC, less its \
              offset; with --tai the clock gets TAI, by the TAI - UTC of today.",
         )

@@ -59,7 +59,8 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Tells the frequency offset and the drift of a clock, and its deviations over \
              averaging times τ: Allan (ADEV), modified Allan (MDEV), Hadamard (HDEV), time \
              deviation (TDEV) and MTIE, all of them overlapping, from offsets at even distances. \
-             It measures for --duration (30s where nothing else is said), with DEVICE as \
+             It measures for --duration (30s where nothing else is said; at 100 ms some 80 readings \
+             of a clock on PCIe each time), with DEVICE as \
              FIRST:SECOND the first clock less the second, or takes what record has written. \
              There DEVICE picks one of several, by its clock or as CLOCK:REFERENCE.\n\nThe \
              intervals hold the true deviation with a probability of 68.3 %: by the noise that \
