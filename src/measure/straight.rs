@@ -64,6 +64,9 @@ const USUAL: Range = Range { low: -1e-3, high: 1e-3 };
 const APART: f64 = 3.0;
 /// Another *k* has to be so much surer: how sure each is is an estimate, too.
 const SURER: f64 = 0.75;
+/// What times are rounded to, in ns. No processor keeps the two ways of a reading more equal than that
+/// from one moment to the next, so a rate is no surer than this over the time of its samples.
+const ROUNDING: f64 = 1.0;
 /// The error of extremes has a longer tail than the spacing of the next samples shows.
 const TAIL: f64 = 1.2;
 
@@ -77,17 +80,27 @@ pub(super) fn straight(samples: &[Opening], at: f64) -> Option<Guess> {
     let lines = hulls.lines()?;
     let rates = lines.rates().map_or(USUAL, |rates| rates.within(USUAL));
     let edges = Edges::of(samples, at, rates.middle());
+    let rounding = ROUNDING / span(samples).max(1.0);
     if samples.len() < ENOUGH {
         let rates = lines.rates().unwrap_or(rates);
         return Some(Guess {
             offset: edges.middle,
             uncertainty: edges.spacing,
             rate: rates.within(USUAL).middle(),
-            rate_uncertainty: (rates.high - rates.low) / 6.0,
+            rate_uncertainty: rounding.hypot((rates.high - rates.low) / 6.0),
             trimming: samples.len(),
         });
     }
-    Some(surest(samples, at, &lines, rates, &edges))
+    let guess = surest(samples, at, &lines, rates, &edges);
+    Some(Guess { rate_uncertainty: rounding.hypot(guess.rate_uncertainty), ..guess })
+}
+
+/// From the first sample to the last one, on the clock.
+fn span(samples: &[Opening]) -> f64 {
+    match samples {
+        [first, .., last] => float(last.clock - first.clock),
+        _ => 0.0,
+    }
 }
 
 /// Weighs the extremes and the means of the lowest *k*.

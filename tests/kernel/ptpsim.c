@@ -19,7 +19,11 @@
  *   ptpsim/<clock>/pps              1 while PPS is on
  *   ptpsim/<clock>/refuse_strict    1: refuse strict requests, as old drivers
  *                                   do; w
- *   ptpsim/<clock>/fail_reads       errno that each reading answers; w
+ *   ptpsim/<clock>/fail_reads       errno that a reading answers; w
+ *   ptpsim/<clock>/fail_every       and only so many-th of them; w
+ *   ptpsim/<clock>/read_limit       so many readings a second and no more: EBUSY; w
+ *   ptpsim/<clock>/read_reversed    1: the second of the system's two times comes
+ *                                   before the first; w
  *   ptpsim/<clock>/read_delay       ns that each way of a reading takes; w
  *   ptpsim/<clock>/read_jitter      and so many ns more, or less than that; w
  *   ptpsim/<clock>/read_late        of 1000 readings so many are late, each way by
@@ -77,7 +81,8 @@ struct sim {
 	u64 loop;
 	s64 rise, fall; /* The next edges of the output that is looped. */
 	u64 pps, refuse_strict, fail_reads, read_delay, read_jitter, read_late;
-	u64 refuse_cross;
+	u64 refuse_cross, fail_every, readings, read_limit, read_reversed;
+	u64 allowed_from; /* The raw time from which the limit of readings has room. */
 };
 
 static struct sim *sims[2];
@@ -152,6 +157,30 @@ static u64 moment_between(u32 there, u32 back)
 	return start + there + (more < 1000 ? more / 2 : 0);
 }
 
+/*
+ * What a reading answers that is refused, or 0. The limit lets through a second's worth at once, as
+ * cards do that count per second, and then one as soon as there is room for it.
+ */
+static int refusal(struct sim *sim)
+{
+	unsigned long flags;
+	bool fails, busy = false;
+
+	spin_lock_irqsave(&sim->lock, flags);
+	sim->readings++;
+	fails = sim->fail_reads && (!sim->fail_every || sim->readings % sim->fail_every == 0);
+	if (sim->read_limit) {
+		u64 raw = ktime_get_raw_ns();
+
+		sim->allowed_from = max(sim->allowed_from, raw - min(raw, (u64)NSEC_PER_SEC));
+		busy = sim->allowed_from > raw;
+		if (!busy)
+			sim->allowed_from += div64_u64(NSEC_PER_SEC, sim->read_limit);
+	}
+	spin_unlock_irqrestore(&sim->lock, flags);
+	return busy ? -EBUSY : fails ? -(int)sim->fail_reads : 0;
+}
+
 static int sim_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
 			struct ptp_system_timestamp *sts)
 {
@@ -159,12 +188,15 @@ static int sim_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
 	bool late = random_below(1000) < sim->read_late;
 	u32 there = one_way(sim, late), back = one_way(sim, late);
 	u64 moment;
+	int err = refusal(sim);
 
-	if (sim->fail_reads)
-		return -(int)sim->fail_reads;
+	if (err)
+		return err;
 	ptp_read_system_prets(sts);
 	moment = moment_between(there, back);
 	ptp_read_system_postts(sts);
+	if (sts && sim->read_reversed)
+		swap(sts->pre_ts, sts->post_ts);
 	*ts = ns_to_timespec64(shown_at(sim, moment));
 	return 0;
 }
@@ -201,11 +233,13 @@ static int sim_getcrosststamp(struct ptp_clock_info *info,
 			      struct system_device_crosststamp *xt)
 {
 	struct sim *sim = of(info);
+	int err;
 
-	if (sim->fail_reads)
-		return -(int)sim->fail_reads;
 	if (sim->refuse_cross)
 		return -EOPNOTSUPP;
+	err = refusal(sim);
+	if (err)
+		return err;
 	at_one_moment(sim, xt);
 	return 0;
 }
@@ -527,6 +561,9 @@ static void registers(struct sim *sim, const char *name)
 	debugfs_create_u64("pps", 0444, f, &sim->pps);
 	debugfs_create_u64("refuse_strict", 0644, f, &sim->refuse_strict);
 	debugfs_create_u64("fail_reads", 0644, f, &sim->fail_reads);
+	debugfs_create_u64("fail_every", 0644, f, &sim->fail_every);
+	debugfs_create_u64("read_limit", 0644, f, &sim->read_limit);
+	debugfs_create_u64("read_reversed", 0644, f, &sim->read_reversed);
 	debugfs_create_u64("read_delay", 0644, f, &sim->read_delay);
 	debugfs_create_u64("read_jitter", 0644, f, &sim->read_jitter);
 	debugfs_create_u64("read_late", 0644, f, &sim->read_late);
