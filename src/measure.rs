@@ -3,6 +3,7 @@
 mod curve;
 mod estimate;
 mod gaps;
+mod grain;
 mod line;
 #[cfg(feature = "stability")]
 pub mod stability;

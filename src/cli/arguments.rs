@@ -140,7 +140,8 @@ pub(super) fn effort(context: &Context<'_>) -> Effort {
     }
 }
 
-fn samples(context: &Context<'_>) -> Option<usize> {
+/// The number of samples that is asked for.
+pub(super) fn samples(context: &Context<'_>) -> Option<usize> {
     context.get::<u32>("samples").map(|number| usize::try_from(number).unwrap_or(usize::MAX))
 }
 

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::offset::uncertainty_text;
-use super::watching::{self, Goes, Places};
+use super::watching::{self, Goes, Places, Told};
 use super::{Command, Context, arguments, picture};
 use crate::report::live::{FRAME, Live};
 use crate::report::rates::told_rate;
@@ -63,8 +63,9 @@ fn arguments(command: clap::Command) -> clap::Command {
              known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
              shows everything, u changes the unit, b leaves out the band, r begins the statistics \
              anew, Ctrl-Z suspends.\n\nIt needs the same memory however long it runs. A measurement \
-             that is late isn't made up for. --count counts misses, too; while a clock is absent nothing \
-             is counted.",
+             that is late isn't made up for; that they come late is told once. --count counts misses, \
+             too; while a clock is absent nothing is counted. Where nothing at all was measured, it ends \
+             with status 1.",
         )
         .after_help(
             "Examples:\n  \
@@ -101,7 +102,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     output.end(context)?;
     match answer {
         _ if signals.came().is_some() => Err(Failure::Signal(signals)),
-        answer => answer.map(|()| Report::new()),
+        answer => answer.and_then(|()| output.told.outcome()).map(|()| Report::new()),
     }
 }
 
@@ -111,6 +112,7 @@ struct Output {
     /// For a picture at the end.
     picture: Option<(picture::Target, plot::Offsets)>,
     places: Places,
+    told: Told,
     has_printed: bool,
 }
 
@@ -118,7 +120,13 @@ impl Output {
     fn new(context: &Context<'_>, is_live: bool) -> Result<Self, Failure> {
         let picture = picture::target(context)?.map(|target| (target, plot::Offsets::default()));
         let live = is_live.then(Live::default);
-        Ok(Self { live, picture, places: Places::default(), has_printed: false })
+        Ok(Self {
+            live,
+            picture,
+            places: Places::default(),
+            told: Told::default(),
+            has_printed: false,
+        })
     }
 
     /// Makes room for a source, where it is new; answers its place.
@@ -150,7 +158,7 @@ impl Output {
         if let Some(live) = &mut self.live {
             live.take(place, reading);
         } else {
-            watching::tell_passed_over(context, reading);
+            self.told.take(context, reading, interval);
             let is_first = !std::mem::replace(&mut self.has_printed, true);
             print(context, reading, is_first)?;
         }

@@ -41,19 +41,22 @@ fn arguments(command: clap::Command) -> clap::Command {
              PHC's time between two system times; it was read somewhere between them. Two answers \
              come of that. The bound is proven, whatever the clocks do: half of the delay of the best \
              sample, for the moment of that sample, which is shown (of the four shortest delays it \
-             is the one in the middle of the time), and what the offset lies off its middle. What \
-             the driver claims that its clock is off by (phc_error_bound, as the ENA driver tells \
+             is the one in the middle of the time), and what the offset lies off its middle. \
+             Where the clock's times are multiples of something, as a counter's that goes on by 10 us \
+             are, that is added, and what the \
+             driver claims that its clock is off by (phc_error_bound, as the ENA driver tells \
              it) is added. The offset itself is the best guess within that, by all samples that lie \
              on a straight line with it, and ± is its standard deviation; it supposes that readings \
              take equally long on the way there and back at their quickest. Where the clocks curve \
              meanwhile, as while one is slewed, that is said, and the guess comes from the piece \
              around the moment that is straight. A rate is rounded to its standard deviation, and \
-             left out where it says nothing. A step of either clock is said; what was before it \
+             left out where it says nothing: where it is a ppm or more, and three times it would be more \
+             than the rate. A step of either clock is said; what was before it \
              doesn't count.\n\nIt reads until the offset is exact to the nanosecond, 4000 samples or \
              some 6 ms at most, and at least 25 samples where they take less than 30 ms. A reading \
              that fails is tried again. A card that limits readings is read seldom: at most 31 times \
              a second where its driver is ena or tells phc_error_bound, and half as often as before \
-             each time that it answers EBUSY.\n\n\
+             each time that it answers EBUSY. With --samples it waits until they are allowed.\n\n\
              auto takes the best method that the clock turns \
              out to have: precise (hardware reads both clocks at one instant; the kernel tells no \
              delay and no bound), extended (the driver reads the \
@@ -122,6 +125,12 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             tai.0
         ));
     }
+    if let Some(asked) = arguments::samples(context)
+        && samples < asked
+        && !context.has("duration")
+    {
+        report = report.note(format!("{samples} of the {asked} samples came: then reading failed"));
+    }
     let Some(target) = picture else { return Ok(report) };
     picture::finish(context, report, &Picture::Offsets(drawing.offsets), &target)
 }
@@ -169,8 +178,9 @@ impl Rows for Measured {
             .value("contradiction_ns", self.contradiction())
             .value("passed_over", passed_over(&self.passed_over));
         if steps > 0 {
+            let times = if steps == 1 { "once".into() } else { format!("{steps} times") };
             report = report.note(format!(
-                "one of the clocks was stepped meanwhile, {steps} times: what was before doesn't count"
+                "one of the clocks was stepped meanwhile, {times}: what was before doesn't count"
             ));
         }
         match basis {

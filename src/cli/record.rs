@@ -1,7 +1,7 @@
 //! `ptpctl record`: measurements into a file.
 
 use super::failure::Failure;
-use super::watching::{self, Goes, Places};
+use super::watching::{self, Goes, Places, Told};
 use super::{Command, Context, arguments, picture};
 use crate::files::Identity;
 use crate::find;
@@ -17,7 +17,7 @@ use clap::Arg;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) const COMMAND: Command = Command {
     name: "record",
@@ -93,7 +93,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             "{name}: its file system has no locks: let no other record add to it meanwhile"
         ));
     }
-    let mut recording = Recording::new(recorder, &labels);
+    let mut recording = Recording::new(recorder, &labels, schedule.interval);
     let take = |readings: Vec<Reading>| {
         for reading in readings {
             recording.take(context, &reading).map_err(failed)?;
@@ -127,6 +127,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         context.printer.report(&report)?;
         return Err(Failure::Signal(signals));
     }
+    if let Err(failure) = recording.told.outcome() {
+        context.printer.report(&report)?;
+        return Err(failure);
+    }
     Ok(report)
 }
 
@@ -158,14 +162,25 @@ struct Recording {
     lines: u64,
     saved: u64,
     saved_at: Instant,
+    interval: Duration,
+    told: Told,
 }
 
 impl Recording {
-    fn new(recorder: Recorder, labels: &[Arc<Label>]) -> Self {
+    fn new(recorder: Recorder, labels: &[Arc<Label>], interval: Duration) -> Self {
         let (sources, offsets, places) = (Vec::new(), Offsets::default(), Places::default());
-        let saved_at = Instant::now();
-        let mut recording =
-            Self { recorder, places, sources, offsets, lines: 0, saved: 0, saved_at };
+        let (saved_at, told) = (Instant::now(), Told::default());
+        let mut recording = Self {
+            recorder,
+            places,
+            sources,
+            offsets,
+            lines: 0,
+            saved: 0,
+            saved_at,
+            interval,
+            told,
+        };
         for label in labels {
             recording.place(label);
         }
@@ -184,8 +199,8 @@ impl Recording {
     fn take(&mut self, context: &Context<'_>, reading: &Reading) -> io::Result<()> {
         record::write(&mut self.recorder, reading, self.lines == 0)?;
         self.lines += 1;
-        watching::tell_passed_over(context, reading);
-        watching::tell_cause(context, reading);
+        self.told.take(context, reading, Some(self.interval));
+        self.told.cause(context, reading);
         let place = self.place(&reading.source);
         self.offsets.take(place, reading);
         if let Some((_, statistics)) = self.sources.get_mut(place) {

@@ -85,8 +85,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let step = less_shift(before.estimate.offset);
     let report = Report::on(phc.name());
     if context.is_dry_run() {
+        let bound = before.bound();
         return Ok(report
             .headline(format!("the system clock would be moved by {step:+}"))
+            .row("bound", bound.map_or("not told".into(), |it| format!("±{it}")), "bound_ns", bound)
             .value("step_ns", step)
             .value("dry_run", true));
     }

@@ -3,7 +3,7 @@
 #![expect(clippy::float_arithmetic, reason = "τ in seconds, and limits for a picture")]
 
 use super::failure::{Failure, NOT_SHOWN};
-use super::watching::{self, Goes};
+use super::watching::{self, Goes, Told};
 use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
 use crate::kernel::Signals;
@@ -15,6 +15,7 @@ use crate::phc::SystemClock;
 use crate::report::chart::Unit;
 use crate::report::plot::{self, Curve, Limit, Picture};
 use crate::report::printable;
+use crate::report::rates::rounded;
 use crate::report::{Report, Table, Value};
 use crate::watch::record::Damage;
 use crate::watch::{Label, Outcome, Reading};
@@ -236,11 +237,11 @@ fn measure(context: &mut Context<'_>) -> Result<Taken, Failure> {
     let tai = source.phc().filter(|_| is_of_utc(&label)).and_then(tai_offset);
     let signals = watching::catch()?;
     let sampler = watching::start(context, vec![source], schedule)?;
-    let mut measured = Measured::default();
+    let (mut measured, mut told) = (Measured::default(), Told::default());
     let take = |readings: Vec<Reading>| {
         for reading in readings {
-            watching::tell_passed_over(context, &reading);
-            watching::tell_cause(context, &reading);
+            told.take(context, &reading, Some(schedule.interval));
+            told.cause(context, &reading);
             measured.take(&reading);
         }
         Ok(Goes::On)
@@ -332,11 +333,14 @@ fn describe(
     let decimal = |value: Option<f64>| {
         value.map_or(Value::Null, |value| Value::Decimal(format!("{value:.6e}")))
     };
-    let ppb = |value: Option<f64>, unit: &str| {
-        value.map_or("not told".into(), |value| format!("{value:+.4} {unit}"))
+    let ppb = |value: Option<f64>, uncertainty: Option<f64>, unit: &str| {
+        let told = value.zip(uncertainty).map(|(value, by)| rounded(value, by));
+        told.map_or("not told".into(), |told| format!("{told} {unit}"))
     };
     let frequency = trend.map(|trend: Trend| trend.frequency_ppb);
+    let frequency_doubt = trend.and_then(|trend| trend.frequency_uncertainty_ppb);
     let drift = trend.map(|trend| trend.drift_ppb_per_day);
+    let drift_doubt = trend.and_then(|trend| trend.drift_uncertainty_ppb_per_day);
     let mut report = Report::new()
         .headline(label.to_string())
         .value("device", label.device.as_str())
@@ -354,8 +358,22 @@ fn describe(
                 ("whole_seconds_ns", whole_seconds.into()),
             ],
         )
-        .row("rate", ppb(frequency, "ppb"), "rate_ppb", decimal(frequency))
-        .row("drift", ppb(drift, "ppb a day"), "drift_ppb_per_day", decimal(drift));
+        .rows(
+            "rate",
+            ppb(frequency, frequency_doubt, "ppb"),
+            vec![
+                ("rate_ppb", decimal(frequency)),
+                ("rate_uncertainty_ppb", decimal(frequency_doubt)),
+            ],
+        )
+        .rows(
+            "drift",
+            ppb(drift, drift_doubt, "ppb a day"),
+            vec![
+                ("drift_ppb_per_day", decimal(drift)),
+                ("drift_uncertainty_ppb_per_day", decimal(drift_doubt)),
+            ],
+        );
     if let Some((_, allan)) = all.first() {
         report = report.row("noise", noises(allan, distance), "noise", noise(allan.first()));
     }

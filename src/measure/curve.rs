@@ -13,7 +13,7 @@
 #![expect(clippy::float_arithmetic, reason = "statistics, in nanoseconds from the first sample")]
 
 use super::line::float;
-use super::straight::{Guess, Opening, count, straight};
+use super::straight::{Guess, Opening, USUAL, count, straight};
 
 /// What a guess was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,12 @@ fn straight_piece(samples: &[Opening], place: usize, at: f64) -> Option<(Guess, 
         let piece = around(samples, place, size);
         if straight(piece, at).is_some_and(|guess| bend(piece, &guess) <= PIECE_BENT) {
             let half = around(samples, place, size / 2);
-            let guess = straight(half, at).filter(|guess| guess.uncertainty < own(samples))?;
+            let is_likely = |guess: &Guess| {
+                guess.uncertainty < own(samples)
+                    && USUAL.low <= guess.rate
+                    && guess.rate <= USUAL.high
+            };
+            let guess = straight(half, at).filter(is_likely)?;
             return Some((guess, half.len()));
         }
         size = shorter(size);

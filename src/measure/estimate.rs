@@ -1,6 +1,7 @@
 //! The offset and the rate of a clock from readings between two readings of a system clock.
 
 use super::curve::{self, Basis, Found};
+use super::grain::Grain;
 use super::line::FARTHEST_POINT;
 use super::straight::{CUT, Guess, Opening};
 use crate::{Offset, Rate, Sample, Scale, System, Timestamp};
@@ -16,8 +17,8 @@ use crate::{Offset, Rate, Sample, Scale, System, Timestamp};
 pub struct Estimate {
     /// Clock − system clock.
     pub offset: Offset,
-    /// The offset is off by this at most: half of the best sample's delay, and how far the guess lies
-    /// from its middle.
+    /// The offset is off by this at most: half of the best sample's delay, how far the guess lies from
+    /// its middle, how far the clock goes astray within that at its rate, and how coarse it is.
     pub bound: Offset,
     /// The standard deviation of the guess; `None` of too few samples.
     pub uncertainty: Option<Offset>,
@@ -55,6 +56,11 @@ pub struct UncertainRate {
 pub struct Estimator {
     /// The first sample since the last step.
     first: Option<Sample>,
+    /// The last sample of all.
+    last: Option<Sample>,
+    grain: Grain,
+    /// The first samples of all wait until they tell how coarse the clock is.
+    waiting: Vec<Sample>,
     gathered: Gathered,
 }
 
@@ -66,9 +72,30 @@ impl Estimator {
             self.gathered.reversed += 1;
             return;
         }
+        if let Some(last) = self.last {
+            add_grain(&mut self.grain, &sample, &last);
+        }
+        self.last = Some(sample);
+        if self.gathered.samples > GRAIN_SHOWS {
+            self.gather(sample);
+            return;
+        }
+        self.waiting.push(sample);
+        if self.gathered.samples == GRAIN_SHOWS {
+            self.gather_waiting();
+        }
+    }
+
+    fn gather_waiting(&mut self) {
+        for sample in std::mem::take(&mut self.waiting) {
+            self.gather(sample);
+        }
+    }
+
+    fn gather(&mut self, sample: Sample) {
         // What is too far away for a line was stepped, too.
         let goes_on = self.first.and_then(|first| opening(&sample, &first));
-        if self.gathered.goes_on(goes_on) {
+        if self.gathered.goes_on(goes_on, self.grain.size()) {
             return;
         }
         self.first = Some(sample);
@@ -82,12 +109,17 @@ impl Estimator {
 
     /// What the samples so far say.
     ///
-    /// `None` where no sample is of use: there are none, all were the wrong way round, or the offset
-    /// doesn't fit 64 bits of nanoseconds.
+    /// `None` where no sample is of use: there are none, all were the wrong way round, the clock stood
+    /// still, or the offset doesn't fit 64 bits of nanoseconds.
     pub fn estimate(&self) -> Option<Estimate> {
-        let first = self.first?;
+        if !self.waiting.is_empty() {
+            let mut all = self.clone();
+            all.gather_waiting();
+            return all.estimate();
+        }
+        let first = self.first.filter(|_| !self.grain.stands_still())?;
         let base = first.phc.total_nanoseconds() - first.before.total_nanoseconds();
-        self.gathered.estimate(base, first.before)
+        self.gathered.estimate(base, first.before, self.grain.size())
     }
 }
 
@@ -101,13 +133,24 @@ pub struct DifferenceEstimator {
     limit: Rate,
     /// The first samples since the last step.
     first: Option<(Sample, Sample)>,
+    /// The last samples of all.
+    last: Option<(Sample, Sample)>,
+    grains: [Grain; 2],
+    waiting: Vec<(Sample, Sample)>,
     gathered: Gathered,
 }
 
 impl DifferenceEstimator {
     /// For a first clock that goes no more than so much faster or slower than the system clock.
     pub fn new(limit: Rate) -> Self {
-        Self { limit: limit.abs(), first: None, gathered: Gathered::default() }
+        Self {
+            limit: limit.abs(),
+            first: None,
+            last: None,
+            grains: Default::default(),
+            waiting: Vec::new(),
+            gathered: Gathered::of_two(),
+        }
     }
 
     /// Takes a sample of each clock, one soon after the other.
@@ -117,9 +160,37 @@ impl DifferenceEstimator {
             self.gathered.reversed += 1;
             return;
         }
+        if let Some((last, other_last)) = self.last {
+            let [grain, other_grain] = &mut self.grains;
+            add_grain(grain, &one, &last);
+            add_grain(other_grain, &other, &other_last);
+        }
+        self.last = Some((one, other));
+        if self.gathered.samples > GRAIN_SHOWS {
+            self.gather(one, other);
+            return;
+        }
+        self.waiting.push((one, other));
+        if self.gathered.samples == GRAIN_SHOWS {
+            self.gather_waiting();
+        }
+    }
+
+    fn gather_waiting(&mut self) {
+        for (one, other) in std::mem::take(&mut self.waiting) {
+            self.gather(one, other);
+        }
+    }
+
+    /// How coarse both are together.
+    fn grain(&self) -> i64 {
+        self.grains.iter().map(Grain::size).fold(0, i64::saturating_add)
+    }
+
+    fn gather(&mut self, one: Sample, other: Sample) {
         let of = |first: &(Sample, Sample)| opening_of_two(&one, &other, first, self.limit);
         let goes_on = self.first.as_ref().and_then(of);
-        if self.gathered.goes_on(goes_on) {
+        if self.gathered.goes_on(goes_on, self.grain()) {
             return;
         }
         let begin = of(&(one, other));
@@ -131,9 +202,15 @@ impl DifferenceEstimator {
     ///
     /// `None` as for [`Estimator::estimate`].
     pub fn estimate(&self) -> Option<Estimate> {
-        let (one, other) = self.first?;
+        if !self.waiting.is_empty() {
+            let mut all = self.clone();
+            all.gather_waiting();
+            return all.estimate();
+        }
+        let still = self.grains.iter().any(Grain::stands_still);
+        let (one, other) = self.first.filter(|_| !still)?;
         let base = one.phc.total_nanoseconds() - other.phc.total_nanoseconds();
-        self.gathered.estimate(base, other.before)
+        self.gathered.estimate(base, other.before, self.grain())
     }
 }
 
@@ -145,19 +222,28 @@ struct Gathered {
     samples: usize,
     reversed: usize,
     steps: usize,
+    /// Whether the time on the line is that of the clock beside which the rate is asked for, not that
+    /// of the clock whose rate it is.
+    is_beside: bool,
 }
 
+/// So many samples tell how coarse a clock is; steps are looked for then.
+const GRAIN_SHOWS: usize = 16;
 /// A clock that goes by another hundredth than the system's from one sample to the next was
 /// stepped.
 const FASTEST: i64 = 100;
 /// Fewer samples tell nothing of how sure a guess is.
-const FEWEST_FOR_UNCERTAINTY: usize = 4;
+const FEWEST_FOR_UNCERTAINTY: usize = 8;
 
 impl Gathered {
-    /// Takes what comes next, unless a step is before it.
-    fn goes_on(&mut self, next: Option<Opening>) -> bool {
+    fn of_two() -> Self {
+        Self { is_beside: true, ..Self::default() }
+    }
+
+    /// Takes what comes next of clocks that are so coarse, unless a step is before it.
+    fn goes_on(&mut self, next: Option<Opening>, grain: i64) -> bool {
         let Some(next) = next else { return false };
-        let goes_on = self.last.is_some_and(|last| !is_step(&last, &next));
+        let goes_on = self.last.is_some_and(|last| !is_step(&last, &next, grain));
         if goes_on {
             self.last = Some(next);
             self.kept.push(next);
@@ -176,8 +262,11 @@ impl Gathered {
     }
 
     /// What it says, of offsets from a base and moments from an origin.
-    fn estimate(&self, base: i128, origin: Timestamp<System>) -> Option<Estimate> {
-        let samples = self.kept.all();
+    fn estimate(&self, base: i128, origin: Timestamp<System>, grain: i64) -> Option<Estimate> {
+        let mut samples = self.kept.all();
+        for one in &mut samples {
+            (one.low, one.high) = (one.low.saturating_sub(grain), one.high.saturating_add(grain));
+        }
         let place = best_of(&samples)?;
         let best = *samples.get(place)?;
         let Found { guess, basis, curved } = curve::guess(&samples, place);
@@ -189,15 +278,16 @@ impl Gathered {
             None => i64::midpoint(best.low, best.high),
         };
         let bound = high.saturating_sub(offset).max(offset.saturating_sub(low));
-        let bound = Offset::from_nanoseconds(bound);
+        let gone = guess.map_or(0, |guess| gone_within(&best, &guess));
+        let bound = Offset::from_nanoseconds(bound.saturating_add(gone));
         let known = guess.filter(|_| samples.len() >= FEWEST_FOR_UNCERTAINTY);
         Some(Estimate {
             offset: Offset::from_nanoseconds(i64::try_from(base + i128::from(offset)).ok()?),
             bound,
-            uncertainty: known.map(|guess| uncertainty(&guess).min(bound)),
-            delay: Offset::from_nanoseconds(best.high - best.low),
+            uncertainty: known.map(|guess| uncertainty(&guess, grain).min(bound)),
+            delay: Offset::from_nanoseconds(best.high - best.low - 2 * grain),
             at: origin.plus(Offset::from_nanoseconds(best.moment))?,
-            rate: known.map(|guess| rate(&guess)),
+            rate: known.map(|guess| rate(&guess, self.is_beside)),
             basis,
             curved,
             samples: self.samples,
@@ -221,13 +311,14 @@ pub fn straight_guess(samples: &[Sample], place: usize) -> Option<f64> {
 }
 
 /// Whether one of the clocks was stepped between a sample and the next.
-fn is_step(last: &Opening, next: &Opening) -> bool {
+fn is_step(last: &Opening, next: &Opening, grain: i64) -> bool {
     if next.clock < last.clock || next.moment < last.moment {
         return true;
     }
     let apart = (next.low - last.high).max(last.low - next.high);
     let delays = next.high - next.low + last.high - last.low;
-    apart > 2 * CUT && apart > (next.moment - last.moment + delays) / FASTEST + 2 * CUT
+    let cut = 2 * (CUT + grain);
+    apart > cut && apart > (next.moment - last.moment + delays) / FASTEST + cut
 }
 
 /// What a sample leaves open beside the first one: from the first clock's time and the first system
@@ -291,17 +382,33 @@ fn whole(nanoseconds: f64) -> i64 {
     nanoseconds.round() as i64
 }
 
-/// A guess is no surer than the nanosecond that it is rounded to.
+/// A guess is no surer than the nanosecond that it is rounded to, or than half of what the clock goes on
+/// by: whether its time is cut or rounded, nobody tells.
 #[expect(clippy::cast_possible_truncation, reason = "what is beyond 64 bits becomes their end")]
-fn uncertainty(guess: &Guess) -> Offset {
-    Offset::from_nanoseconds((guess.uncertainty.ceil() as i64).max(1))
+fn uncertainty(guess: &Guess, grain: i64) -> Offset {
+    Offset::from_nanoseconds((guess.uncertainty.ceil() as i64).max(1).max(grain / 2))
+}
+
+/// How far the offset goes within half of a sample, in whose middle it is told.
+#[expect(clippy::float_arithmetic, reason = "of a guess, which is one")]
+fn gone_within(best: &Opening, guess: &Guess) -> i64 {
+    whole(guess.rate.abs() * super::line::float(best.high - best.low) / 2.0)
+}
+
+/// Notes how far both clocks of a sample went on from the last one.
+fn add_grain(grain: &mut Grain, sample: &Sample, last: &Sample) {
+    if let (Some(clock), Some(system)) =
+        (from(sample.phc, last.phc), from(sample.before, last.before))
+    {
+        grain.add(clock, system);
+    }
 }
 
 #[expect(clippy::float_arithmetic, reason = "from the clock's own time to the system clock's")]
 #[expect(clippy::cast_possible_truncation, reason = "what is beyond 128 bits becomes their end")]
-fn rate(guess: &Guess) -> UncertainRate {
+fn rate(guess: &Guess, is_beside: bool) -> UncertainRate {
     // A clock that goes on goes slower than time without end.
-    let slower = (1.0 - guess.rate).max(1e-9);
+    let slower = if is_beside { 1.0 } else { (1.0 - guess.rate).max(1e-9) };
     let of = |rate: f64| Rate::from_micro_ppb((rate * 1e15).round() as i128);
     UncertainRate {
         rate: of(guess.rate / slower),

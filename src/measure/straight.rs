@@ -59,7 +59,10 @@ pub(super) struct Guess {
 /// Fewer samples don't tell how soft an edge is.
 const ENOUGH: usize = 64;
 /// Nearly all clocks keep a rate between these, where the samples don't tell.
-const USUAL: Range = Range { low: -1e-3, high: 1e-3 };
+pub(super) const USUAL: Range = Range { low: -1e-3, high: 1e-3 };
+/// Where the middle of the rates is off by less than this part of those, it is believed.
+const UNSURE: f64 = 0.25;
+const FEW: usize = 8;
 /// Estimates disagree where they are apart by more than so many standard deviations.
 const APART: f64 = 3.0;
 /// Another *k* has to be so much surer: how sure each is is an estimate, too.
@@ -78,21 +81,41 @@ pub(super) fn straight(samples: &[Opening], at: f64) -> Option<Guess> {
         hulls.push(one.clock, one.low - CUT, one.high + CUT);
     }
     let lines = hulls.lines()?;
-    let rates = lines.rates().map_or(USUAL, |rates| rates.within(USUAL));
+    let told = lines.rates().unwrap_or(USUAL);
+    // What the middles scatter by, over the time, is what the middle of the rates is off at most.
+    let scatter = scatter(samples) / span(samples).max(1.0);
+    let rates = if scatter < UNSURE * USUAL.high { told } else { told.within(USUAL) };
     let edges = Edges::of(samples, at, rates.middle());
     let rounding = ROUNDING / span(samples).max(1.0);
     if samples.len() < ENOUGH {
-        let rates = lines.rates().unwrap_or(rates);
         return Some(Guess {
             offset: edges.middle,
             uncertainty: edges.spacing,
-            rate: rates.within(USUAL).middle(),
-            rate_uncertainty: rounding.hypot((rates.high - rates.low) / 6.0),
+            rate: rates.middle(),
+            rate_uncertainty: rounding.hypot((told.high - told.low) / 6.0),
             trimming: samples.len(),
         });
     }
     let guess = surest(samples, at, &lines, rates, &edges);
     Some(Guess { rate_uncertainty: rounding.hypot(guess.rate_uncertainty), ..guess })
+}
+
+/// How far the middle of a sample is from the line through all of them at most; few samples are on a
+/// line by chance.
+fn scatter(samples: &[Opening]) -> f64 {
+    if samples.len() < FEW {
+        return f64::INFINITY;
+    }
+    let number = count(samples.len());
+    let middle = |one: &Opening| f64::midpoint(float(one.low), float(one.high));
+    let mean = samples.iter().map(middle).sum::<f64>() / number;
+    let center = samples.iter().map(|one| float(one.clock)).sum::<f64>() / number;
+    let time = |one: &Opening| float(one.clock) - center;
+    let products = samples.iter().map(|one| time(one) * middle(one)).sum::<f64>();
+    let squares = samples.iter().map(|one| time(one).powi(2)).sum::<f64>();
+    let rate = products / squares.max(f64::MIN_POSITIVE);
+    let rest = |one: &Opening| (middle(one) - mean - rate * time(one)).abs();
+    samples.iter().map(rest).fold(0.0, f64::max)
 }
 
 /// From the first sample to the last one, on the clock.

@@ -4,13 +4,15 @@ use super::Value;
 use crate::Rate;
 use crate::measure::UncertainRate;
 
-/// A rate is left out where its uncertainty is larger than it, and than this.
+/// A rate is left out where its uncertainty is larger than this, unless it is so many times that.
 const SAYS_NOTHING: Rate = Rate::from_ppb(1_000);
+const SURE: i128 = 3;
 
 /// A rate, rounded to its uncertainty; `None` where it says nothing.
 pub(crate) fn told_rate(measured: UncertainRate) -> Option<String> {
     let UncertainRate { rate, uncertainty } = measured;
-    if uncertainty > rate.abs().max(SAYS_NOTHING) {
+    let is_sure = uncertainty.micro_ppb().saturating_mul(SURE) <= rate.abs().micro_ppb();
+    if uncertainty > SAYS_NOTHING && !is_sure {
         return None;
     }
     // Two digits of the uncertainty: of 12 345 678 millionths of a ppb, 12 ppb.
@@ -19,7 +21,15 @@ pub(crate) fn told_rate(measured: UncertainRate) -> Option<String> {
     Some(format!("{rate:+.places$} ±{uncertainty:.places$}").replacen(" ppb ±", " ±", 1))
 }
 
-/// The same for programs.
+/// A number with two digits of its uncertainty, rounded to its uncertainty.
+#[expect(clippy::cast_possible_truncation, reason = "the logarithm of a number is small")]
+pub(crate) fn rounded(value: f64, uncertainty: f64) -> String {
+    let places = 1 - uncertainty.max(1e-12).log10().floor() as i32;
+    let places = usize::try_from(places).unwrap_or(0).min(12);
+    format!("{value:+.places$} ±{uncertainty:.places$}")
+}
+
+/// A rate for programs.
 pub(crate) fn rate_values(measured: Option<UncertainRate>) -> Vec<(&'static str, Value)> {
     let value = |rate: Option<Rate>| {
         rate.map_or(Value::Null, |rate| {
@@ -51,8 +61,16 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_rounded_to_its_uncertainty() {
+        assert_eq!(rounded(2.007_912, 0.001_234), "+2.0079 ±0.0012");
+        assert_eq!(rounded(-456_705.399_9, 23_456.7), "-456705 ±23457");
+        assert_eq!(rounded(0.0, 0.0), "+0.000000000000 ±0.000000000000");
+    }
+
+    #[test]
     fn a_rate_that_says_nothing_is_left_out() {
         assert_eq!(told(12_911_140_724_000, 124_510_778_640_000), None);
+        assert_eq!(told(-10_001_000_000, 5_466_000_000), None);
         assert!(told(0, 900_000_000).is_some(), "that it is no larger says something");
     }
 }

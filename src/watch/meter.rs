@@ -24,6 +24,8 @@ pub struct Effort {
     longest: Duration,
     /// Whether it ends earlier where the answer is to the nanosecond.
     is_spare: bool,
+    /// Whether it waits where a limit of readings is reached, instead of ending there.
+    waits: bool,
 }
 
 impl Effort {
@@ -36,6 +38,7 @@ impl Effort {
             least: 25,
             longest: Duration::from_millis(30),
             is_spare: true,
+            waits: false,
         }
     }
 
@@ -43,7 +46,7 @@ impl Effort {
     /// or a five-hundredth of the time at most, and four of a fast schedule.
     pub fn every(interval: Duration) -> Self {
         if interval < Duration::from_millis(10) {
-            return Self::samples(4);
+            return Self { waits: false, ..Self::samples(4) };
         }
         let duration = (interval / 500).min(Duration::from_millis(6));
         Self {
@@ -52,6 +55,7 @@ impl Effort {
             least: 4,
             longest: interval / 100,
             is_spare: true,
+            waits: false,
         }
     }
 
@@ -63,13 +67,21 @@ impl Effort {
             least: number,
             longest: Duration::MAX,
             is_spare: false,
+            waits: true,
         }
     }
 
     /// As long as that, however many samples that gives; so many at most where a number is given.
     pub fn duration(duration: Duration, most: Option<usize>) -> Self {
         let most = most.unwrap_or(usize::MAX);
-        Self { most, duration: Some(duration), least: 1, longest: duration, is_spare: false }
+        Self {
+            most,
+            duration: Some(duration),
+            least: 1,
+            longest: duration,
+            is_spare: false,
+            waits: false,
+        }
     }
 
     /// Whether this is enough, after so many samples in so long.
@@ -193,7 +205,7 @@ impl Meter {
         see: &mut See<'_>,
     ) -> Result<Measured, Cause> {
         let mut passed_over = Vec::new();
-        let mut unsupported = None;
+        let (mut unsupported, mut is_useless) = (None, false);
         for method in self.methods(question) {
             let mut estimator = Estimator::default();
             match self.gather(phc, question, method, &mut estimator, see) {
@@ -219,6 +231,7 @@ impl Meter {
                     return Err(Cause::Reversed(phc.name().clone(), method));
                 }
                 passed_over.extend(are_reversed.then_some(PassedOver::Reversed(method)));
+                is_useless |= !are_reversed;
                 continue;
             };
             self.method = Some(method);
@@ -226,6 +239,7 @@ impl Meter {
             return Ok(Measured { method, estimate, claimed, check, unchecked, passed_over });
         }
         let failed = passed_over.iter().find_map(PassedOver::error).cloned();
+        unsupported = unsupported.filter(|_| !is_useless);
         Err(failed.or(unsupported).map_or(Cause::Useless(phc.name().clone()), Cause::Clock))
     }
 
@@ -243,7 +257,7 @@ impl Meter {
         }
         if question.method.is_none() && measured.method == Method::Precise {
             for method in [Method::Extended, Method::Basic] {
-                let effort = Effort::samples(CHECK);
+                let effort = Effort { waits: false, ..Effort::samples(CHECK) };
                 let question = Question { method: Some(method), effort, ..*question };
                 let mut estimator = Estimator::default();
                 match self.gather(phc, &question, method, &mut estimator, &mut |_, _| {}) {
@@ -347,7 +361,7 @@ impl Meter {
             let mut now = phc.monotonic()?;
             let mut allowed = self.allowance.now(wanted, now);
             if allowed == 0 {
-                if has_some {
+                if has_some && !question.effort.waits {
                     return Ok(false);
                 }
                 phc.sleep_until(now.saturating_add(self.allowance.wait()))?;
@@ -437,7 +451,7 @@ impl Pair<'_> {
             let wanted = u32::try_from(missing).unwrap_or(SMALL_BATCH);
             let wanted = wanted.min(one_meter.fitting(wanted, effort, watch.gone, taken));
             let [ask_one, ask_other] =
-                methods.map(|method| Question { method: Some(method), ..question });
+                methods.map(|method| Question { method: Some(method), effort, ..question });
             let mut read_one =
                 || one_meter.read(one, methods[0], &ask_one, wanted, taken > 0, &mut ours);
             let mut read_other =

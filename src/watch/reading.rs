@@ -248,8 +248,8 @@ impl fmt::Display for Cause {
             Self::Find(error) => error.fmt(f),
             Self::Useless(name) => write!(
                 f,
-                "can't tell the offset of {name}: the system clock went backwards in each sample, or \
-                 the offset is beyond 292 years"
+                "can't tell the offset of {name}: it stands still, the system clock went backwards in \
+                 each sample, or the offset is beyond 292 years"
             ),
             Self::Reversed(name, method) => write!(
                 f,

@@ -733,7 +733,6 @@ fn every_json_key_is_in_the_manual() {
         "offset --raw mock:igb",
         "diff mock mock:igb",
         "monitor --count 1 mock",
-        "monitor --count 1 mock:igb,fail=sys_offset_extended/1:EIO,fail=sys_offset/1:EIO",
         "monitor --count 1 mock:igb:mock:e1000e",
         "record --count 1 /dev/null mock",
         "set now mock",
@@ -756,6 +755,7 @@ fn every_json_key_is_in_the_manual() {
     for (line, status) in [
         ("stability --count 20 --mask g8272-a mock:full,time=virtual", 4),
         ("stability --count 100 --mask g8272-a mock:igb,time=virtual,freq=1ppm", 1),
+        ("monitor --count 1 mock:igb,fail=sys_offset_extended/1:EIO,fail=sys_offset/1:EIO", 1),
     ] {
         let run = ptpctl(&format!("{line} --json"));
         assert_eq!(run.status, Some(status), "{run:?}");

@@ -245,7 +245,11 @@ fn a_reading_that_always_fails_is_told_by_every_command_that_needs_it() {
     }
     ptpctl(&format!("set now {mock}")).failed(1, "; but then it failed: can't");
     let monitor = ptpctl(&format!("monitor --count 3 --json {mock}"));
-    let lines = monitor.done().lines();
+    assert_eq!(monitor.status, Some(1), "nothing was measured");
+    let lines = monitor.lines();
     assert_eq!(lines.len(), 3);
     assert!(lines.iter().all(|line| line["errno"] == "EIO" && line["missed"].is_string()));
+    let record = ptpctl(&format!("record --count 3 /dev/null {mock}"));
+    assert_eq!(record.status, Some(1), "{}", record.stderr);
+    assert_eq!(record.stderr.matches(" missed: ").count(), 1, "told once: {}", record.stderr);
 }

@@ -204,6 +204,65 @@ fn soft_edges_coarse_times_and_late_ways_are_no_harm() {
 }
 
 #[test]
+fn a_clock_that_is_far_off_in_its_rate_or_read_slowly_is_told_rightly() {
+    for (settings, ppb) in [
+        ("freq=50ppm,read=1ms,jitter=0ns", 50_000.0),
+        ("freq=50ppm,read=1ms", 50_000.0),
+        ("freq=900ppm,read=1ms,jitter=0ns", 900_000.0),
+        ("freq=10000ppm,jitter=0ns", 10_000_000.0),
+    ] {
+        let truth = |elapsed: f64| ppb * elapsed;
+        let (offset, error) = at_its_moment(settings, "--samples 500", truth);
+        assert!(error < 3.0, "{error} ns: {offset}");
+        let rate = offset["rate_ppb"].as_f64().expect("a rate");
+        let uncertainty = offset["rate_uncertainty_ppb"].as_f64().expect("an uncertainty");
+        assert!((rate - ppb).abs() <= 3.0 * uncertainty, "{offset}");
+        assert_eq!(offset["curved"], json!(false), "{offset}");
+    }
+}
+
+#[test]
+fn the_ticks_of_a_coarse_clock_are_no_steps_and_belong_to_the_bound() {
+    for settings in
+        ["resolution=8ns,shape=bell", "resolution=40ns", "resolution=1us", "resolution=10us"]
+    {
+        let (offset, error) = at_its_moment(settings, "--samples 5000", |_| 0.0);
+        assert_eq!((&offset["steps"], &offset["curved"]), (&json!(0), &json!(false)), "{offset}");
+        assert!(error <= number(&offset, "bound_ns") as f64, "{offset}");
+        assert!(error <= 1.5 * number(&offset, "uncertainty_ns") as f64, "{offset}");
+    }
+    let still = "offset --samples 200 mock:igb,time=virtual,resolution=1ms";
+    ptpctl(still).failed(1, "it stands still");
+    let watched = "monitor --json --count 5 --interval 100ms mock:igb,time=virtual,resolution=10us";
+    for line in ptpctl(watched).done().lines() {
+        assert_eq!(line["stepped"], json!(false), "{line}");
+        assert!(number(&line, "offset_ns").abs() <= number(&line, "bound_ns"), "{line}");
+    }
+}
+
+#[test]
+fn the_rate_of_one_clock_beside_another_is_counted_in_the_others_time() {
+    // Both are given the machine's time.
+    let run =
+        "diff --json --duration 300ms mock:igb,freq=1000000ppb mock:igb,freq=-1000000ppb,seed=2";
+    let difference = ptpctl(run).done().json();
+    let rate = difference["rate_ppb"].as_f64().expect("a rate");
+    assert!((rate - 2_002_002.0).abs() < 1_000.0, "{difference}");
+}
+
+#[test]
+fn as_many_samples_as_were_asked_for_are_waited_for() {
+    let offset = ptpctl(&format!("offset --json --samples 200 {LIMITED}")).done().json();
+    assert_eq!((&offset["samples"], &offset["notes"]), (&json!(200), &json!([])), "{offset}");
+}
+
+#[test]
+fn measurements_that_come_late_are_told_once() {
+    let run = ptpctl("monitor --count 50 --interval 10ms mock:igb,time=virtual,driver=ena");
+    assert_eq!(run.stderr.matches("come later than every 10ms").count(), 1, "{}", run.stderr);
+}
+
+#[test]
 fn a_step_in_the_middle_is_told() {
     let (offset, error) = at_its_moment("step=1ms@2ms", "--duration 10ms", |_| 1e6);
     assert!(error < 50.0 && offset["steps"] == 1, "{offset}");
