@@ -318,6 +318,20 @@ impl World {
         Ok(world)
     }
 
+    /// Takes over what another process has made of the clock meanwhile. A virtual time is each one's
+    /// own, and so is the clock in it.
+    fn catch_up(&mut self) {
+        if self.time.is_virtual() {
+            return;
+        }
+        let Some(kept) = self.file.as_mut().and_then(StateFile::changed) else { return };
+        self.emit();
+        let random = self.random;
+        // What doesn't fit leaves the clock as it is; whoever opens it next is told.
+        let _ = state::restore(self, &kept);
+        self.random = random;
+    }
+
     /// Notes a call, which may have been ordered to fail.
     fn failure(&mut self, call: Call) -> kernel::Result<()> {
         if let Some(log) = &mut self.log {

@@ -60,6 +60,24 @@ fn drain(mock: &Mock) -> Vec<ExttsEvent> {
 }
 
 #[test]
+fn who_only_reads_a_clock_sees_what_another_process_makes_of_it() {
+    let path = std::env::temp_dir().join(format!("ptpctl-mock-seen-{}", std::process::id()));
+    let config: Config = format!("mock:full,state={}", path.display()).parse().expect("a mock");
+    let reader = Mock::open(&config, false).expect("a mock");
+    let seconds = || {
+        let (clock, system) = (reader.clock_gettime(), reader.system_gettime(libc::CLOCK_REALTIME));
+        clock.expect("a time").tv_sec - system.expect("a time").tv_sec
+    };
+    assert!(seconds().abs() <= 1);
+    for (round, by) in [(1, 100), (2, 200)] {
+        let writer = Mock::open(&config, true).expect("the same mock");
+        adjtime(&writer, libc::ADJ_SETOFFSET, |timex| timex.time.tv_sec = 100).expect("a step");
+        assert!((by - 1..=by + 1).contains(&seconds()), "{round}: {}", seconds());
+    }
+    std::fs::remove_file(&path).expect("a state file");
+}
+
+#[test]
 fn old_kernels_let_a_read_only_handle_change_pins_and_timestamps() {
     let reader = mock("full,kernel=6.12.67").again(false);
     assert_eq!(errno(reader.extts_request(Version::V1, &extts(0, 0))), None);

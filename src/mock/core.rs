@@ -45,6 +45,7 @@ impl Mock {
     /// Makes one call: it may fail by order, finds the clock gone, or is made.
     fn call<T>(&self, name: Call, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let mut world = self.lock();
+        world.catch_up();
         world.failure(name)?;
         if world.is_gone() {
             return Err(Errno::ENODEV);

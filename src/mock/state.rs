@@ -10,8 +10,9 @@ use crate::files::{self, Identity, Replacement};
 use crate::kernel;
 use nix::errno::Errno;
 use serde_json::{Map, Value, json};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The version of the file's form.
@@ -19,12 +20,22 @@ const FORM: u64 = 1;
 /// The longest that a sound file can be.
 const LONGEST: u64 = 1 << 20;
 
+/// A file in the place of the state, by its inode and the time of its last change: each writer puts a
+/// new one there.
+type Seen = (u64, i64, i64);
+
+fn seen(found: &Metadata) -> Seen {
+    (found.ino(), found.mtime(), found.mtime_nsec())
+}
+
 /// A state file.
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
-    /// What it had when it was opened, until it is locked.
+    /// What it had when it was read last, until it is locked.
     found: Option<Value>,
+    /// By which file that was.
+    seen: Option<Seen>,
     /// Keeps other writers away.
     lock: Option<File>,
 }
@@ -37,17 +48,26 @@ impl StateFile {
         // A link is followed now, also to where nothing is yet: the file behind it is the one that
         // is written.
         let path = files::resolved(path).map_err(|error| refuse(error.into()))?;
-        let (lock, found) = if write {
+        let (lock, seen, found) = if write {
             let (file, found) = lock(&path).map_err(refuse)?;
-            (Some(file), found)
+            (Some(file), None, found)
         } else {
-            match open_regular(&path, OpenOptions::new().read(true)) {
-                Ok(file) => (None, parse(&file).map_err(refuse)?),
-                Err(why) if why.errno == Errno::ENOENT => (None, None),
-                Err(why) => return Err(refuse(why)),
-            }
+            let (seen, found) = look(&path).map_err(refuse)?;
+            (None, seen, found)
         };
-        Ok((Self { path, found: found.clone(), lock }, found))
+        Ok((Self { path, found: found.clone(), seen, lock }, found))
+    }
+
+    /// What it has where another process has written it since it was read; never where it is locked.
+    pub(super) fn changed(&mut self) -> Option<Value> {
+        let now = fs::metadata(&self.path).ok().map(|found| seen(&found));
+        if self.lock.is_some() || now.is_none() || now == self.seen {
+            return None;
+        }
+        // One that can't be read leaves the clock as it is; whoever opens it next is told.
+        let (seen, found) = look(&self.path).ok()?;
+        (self.seen, self.found) = (seen, found);
+        self.found.clone()
     }
 
     /// Whether this process may write it without further ado.
@@ -107,6 +127,15 @@ fn open_regular(path: &Path, options: &OpenOptions) -> Result<File, Unusable> {
         Ok(file)
     } else {
         Err(Unusable { errno: Errno::EINVAL, text: "it is no regular file".into() })
+    }
+}
+
+/// Reads the file, where there is one.
+fn look(path: &Path) -> Result<(Option<Seen>, Option<Value>), Unusable> {
+    match open_regular(path, OpenOptions::new().read(true)) {
+        Ok(file) => Ok((Some(seen(&file.metadata()?)), parse(&file)?)),
+        Err(why) if why.errno == Errno::ENOENT => Ok((None, None)),
+        Err(why) => Err(why),
     }
 }
 
@@ -182,7 +211,7 @@ pub(super) fn of(world: &World) -> Value {
     })
 }
 
-/// Puts a kept state into a new mock.
+/// Puts a kept state into a mock.
 pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
     let profile = kept.get("profile").and_then(Value::as_str).ok_or_else(|| damaged("profile"))?;
     if kept.get("form").and_then(Value::as_u64) != Some(FORM) {
@@ -217,6 +246,7 @@ pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
     }
     chip.phase.since = big(kept, "phase_since")?;
     chip.pps = kept.get("pps").and_then(Value::as_bool).ok_or_else(|| damaged("pps"))?;
+    chip.outputs.clear();
     for (channel, kept) in object(kept, "outputs")? {
         let part = |index: usize| {
             let text = kept.get(index).and_then(Value::as_str)?;
@@ -229,6 +259,7 @@ pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
         let output = output.filter(Output::is_valid).ok_or_else(|| damaged("outputs"))?;
         chip.outputs.insert(channel.parse().map_err(|_| damaged("outputs"))?, output);
     }
+    chip.inputs.clear();
     for (channel, flags) in object(kept, "inputs")? {
         let flags = flags.as_u64().and_then(|flags| u32::try_from(flags).ok());
         let channel = channel.parse().map_err(|_| damaged("inputs"))?;
