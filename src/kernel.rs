@@ -35,6 +35,7 @@ pub use system::{system_adjtime, system_gettime};
 
 pub use nix::errno::Errno;
 use nix::poll::PollFd;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 use uapi::{
     ExttsEvent, ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc,
@@ -73,6 +74,11 @@ pub enum Wait {
 pub trait Calls: Send {
     /// `open`: another handle of the same clock, for reading or for writing, too.
     fn reopen(&self, write: bool) -> Result<Box<dyn Calls>>;
+    /// The file descriptor of the handle, to wait for events beside other files; `None` where there is
+    /// none, as of a mock.
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// `clock_gettime` on the clock's dynamic clock id.
     fn clock_gettime(&self) -> Result<timespec>;

@@ -27,6 +27,7 @@ use crate::{Frequency, Offset, TaiOffset, Timestamp, Unknown, Utc};
 use nix::errno::Errno;
 use std::cell::OnceCell;
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -93,6 +94,12 @@ impl Phc {
         let write = access == Access::ReadWrite;
         let calls = self.call("open the clock", Call::Open, || self.calls.reopen(write))?;
         Ok(Self { calls, name: self.name.clone(), caps: OnceCell::new() })
+    }
+
+    /// The file descriptor of the open clock: it is readable where an event waits, for programs that
+    /// wait for other files, too. `None` of what has none, as a mock.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.calls.fd()
     }
 
     /// How the clock is called.
