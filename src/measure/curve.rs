@@ -47,6 +47,10 @@ const PIECE_BENT: f64 = 2.5;
 /// What is beyond so many is said to curve.
 const CURVED: f64 = 3.5;
 
+/// Small blocks of fewer samples can all have the same late way, which looks like a curve; no line at
+/// all through them doesn't.
+const MANY_TO_CURVE: usize = 128;
+
 /// A guess at the moment of a sample.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
@@ -68,7 +72,7 @@ pub(super) fn guess(samples: &[Opening], place: usize) -> Found {
     {
         return Found { guess: Some(whole), basis: Basis::All, curved: false };
     }
-    let curved = bend > CURVED;
+    let curved = bend > CURVED && (samples.len() >= MANY_TO_CURVE || bend.is_infinite());
     let piece = straight_piece(samples, place, at);
     let guess = piece.map(|(guess, _)| guess);
     let basis = piece.map_or(Basis::BestSample, |(_, size)| Basis::Piece(size));
