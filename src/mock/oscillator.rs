@@ -206,6 +206,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes minutes there")]
     fn a_walk_has_its_deviation_and_a_servo_too() {
         let walk = Oscillator { walk: 655, seed: 3, ..Oscillator::default() }; // 10 ppb
         assert!((8.5..11.5).contains(&deviation(&walk)), "{}", deviation(&walk));
