@@ -98,7 +98,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         if picture.is_some() {
             drawing.take(method, batch);
         }
-        raw.take(context, batch);
+        raw.take(context, method, batch);
     });
     raw.end(context)?;
     let measured = measured?;
@@ -233,28 +233,32 @@ fn passed_over(all: &[PassedOver]) -> Vec<Value> {
 /// Samples as they come, printed for `--raw`: however many they are, none is kept.
 struct Raw {
     is_on: bool,
-    has_begun: bool,
+    /// The method of those so far.
+    of: Option<Method>,
     answer: io::Result<()>,
 }
 
 impl Raw {
     fn new(context: &Context<'_>) -> Self {
-        Self { is_on: context.has("raw"), has_begun: false, answer: Ok(()) }
+        Self { is_on: context.has("raw"), of: None, answer: Ok(()) }
     }
 
-    fn take(&mut self, context: &mut Context<'_>, samples: &[Sample]) {
+    fn take(&mut self, context: &mut Context<'_>, method: Method, samples: &[Sample]) {
         if self.is_on && self.answer.is_ok() {
-            self.answer = self.print(context, samples);
+            self.answer = self.print(context, method, samples);
         }
     }
 
-    fn print(&mut self, context: &mut Context<'_>, samples: &[Sample]) -> io::Result<()> {
+    fn print(
+        &mut self,
+        context: &mut Context<'_>,
+        method: Method,
+        samples: &[Sample],
+    ) -> io::Result<()> {
         let printer = &mut *context.printer;
-        if !std::mem::replace(&mut self.has_begun, true) && !printer.is_json() {
-            printer.line(
-                "  SYSTEM BEFORE         PHC                   SYSTEM AFTER          DELAY",
-                &[],
-            )?;
+        if self.of.replace(method) != Some(method) && !printer.is_json() {
+            let head = "  SYSTEM BEFORE         PHC                   SYSTEM AFTER          DELAY";
+            printer.line(&format!("{head}, {method}"), &[])?;
         }
         for sample in samples {
             let Sample { before, phc, after } = sample;
@@ -265,6 +269,7 @@ impl Raw {
                     ("phc", (*phc).into()),
                     ("after", (*after).into()),
                     ("delay_ns", delay.into()),
+                    ("method", method.to_string().into()),
                 ];
                 printer.line("", &object)?;
             } else {

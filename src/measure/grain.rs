@@ -21,6 +21,10 @@ const SURE: f64 = 10_000.0;
 impl Grain {
     /// Takes how far both clocks went on from one sample to the next.
     pub(super) fn add(&mut self, clock: i64, system: i64) {
+        // One divides everything: the clock shows all there are.
+        if self.clock == 1 {
+            return;
+        }
         self.clock = common(self.clock, clock.unsigned_abs());
         self.system = common(self.system, system.unsigned_abs());
         self.uneven += u32::from(self.steps > 0 && clock != self.last);
