@@ -164,10 +164,11 @@ fn at_its_moment(settings: &str, arguments: &str, truth: impl Fn(f64) -> f64) ->
 #[test]
 fn the_bound_holds_and_the_guess_is_near_where_a_clock_drifts_or_changes_its_frequency() {
     for seed in 1..6 {
-        let (offset, error) =
-            at_its_moment(&format!("drift=95ppb,seed={seed}"), "--duration 10s", |seconds| {
-                95.0 * seconds * seconds / 2.0
-            });
+        let (offset, error) = at_its_moment(
+            &format!("drift=95ppb,read=20us,seed={seed}"),
+            "--duration 10s",
+            |seconds| 95.0 * seconds * seconds / 2.0,
+        );
         assert!(error <= number(&offset, "bound_ns") as f64 && error < 20.0, "{error}: {offset}");
         assert_eq!(offset["curved"], true, "{offset}");
         let (offset, error) = at_its_moment(
