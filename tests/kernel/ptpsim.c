@@ -181,6 +181,14 @@ static int refusal(struct sim *sim)
 	return busy ? -EBUSY : fails ? -(int)sim->fail_reads : 0;
 }
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+#define PRE pre_sts
+#define POST post_sts
+#else
+#define PRE pre_ts
+#define POST post_ts
+#endif
+
 static int sim_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
 			struct ptp_system_timestamp *sts)
 {
@@ -196,7 +204,7 @@ static int sim_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
 	moment = moment_between(there, back);
 	ptp_read_system_postts(sts);
 	if (sts && sim->read_reversed)
-		swap(sts->pre_ts, sts->post_ts);
+		swap(sts->PRE, sts->POST);
 	*ts = ns_to_timespec64(shown_at(sim, moment));
 	return 0;
 }
