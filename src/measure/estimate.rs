@@ -523,6 +523,21 @@ mod tests {
     }
 
     #[test]
+    fn the_rate_of_one_clock_beside_another_is_counted_in_the_others_time() {
+        // A thousandth fast, and a thousandth slow.
+        let mut estimator = DifferenceEstimator::new(Rate::from_ppb(1_000_000));
+        for turn in 0..200 {
+            let (one, other) = (turn * 10_000, turn * 10_000 + 2_000);
+            let fast = (one + 500) * 1_001 / 1_000;
+            let slow = (other + 500) * 999 / 1_000;
+            estimator.add(sample(one, fast, one + 1_000), sample(other, slow, other + 1_000));
+        }
+        let rate = estimator.estimate().and_then(|estimate| estimate.rate).expect("a rate");
+        let apart = rate.rate.micro_ppb() - 2_002_002_002_000;
+        assert!(apart.abs() < 2_000_000_000, "{rate:?}");
+    }
+
+    #[test]
     fn the_bound_is_that_of_one_sample_whatever_the_others_say() {
         let estimate = estimate(&[sample(0, 950, 1_000)]).expect("an estimate");
         assert_eq!((estimate.offset.nanoseconds(), estimate.bound.nanoseconds()), (450, 501));
