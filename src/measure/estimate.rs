@@ -54,52 +54,13 @@ pub struct UncertainRate {
 /// are, it needs little memory.
 #[derive(Clone, Debug, Default)]
 pub struct Estimator {
-    /// The first sample since the last step.
-    first: Option<Sample>,
-    /// The last sample of all.
-    last: Option<Sample>,
-    grain: Grain,
-    /// The first samples of all wait until they tell how coarse the clock is.
-    waiting: Vec<Sample>,
-    gathered: Gathered,
+    gathered: Gathered<1>,
 }
 
 impl Estimator {
     /// Takes one more sample.
     pub fn add(&mut self, sample: Sample) {
-        self.gathered.samples += 1;
-        if sample.after < sample.before {
-            self.gathered.reversed += 1;
-            return;
-        }
-        if let Some(last) = self.last {
-            add_grain(&mut self.grain, &sample, &last);
-        }
-        self.last = Some(sample);
-        if self.gathered.samples > GRAIN_SHOWS {
-            self.gather(sample);
-            return;
-        }
-        self.waiting.push(sample);
-        if self.gathered.samples == GRAIN_SHOWS {
-            self.gather_waiting();
-        }
-    }
-
-    fn gather_waiting(&mut self) {
-        for sample in std::mem::take(&mut self.waiting) {
-            self.gather(sample);
-        }
-    }
-
-    fn gather(&mut self, sample: Sample) {
-        // What is too far away for a line was stepped, too.
-        let goes_on = self.first.and_then(|first| opening(&sample, &first));
-        if self.gathered.goes_on(goes_on, self.grain.size()) {
-            return;
-        }
-        self.first = Some(sample);
-        self.gathered.begin(opening(&sample, &sample));
+        self.gathered.add([sample], opening);
     }
 
     /// How many of the samples so far were the wrong way round, and how many there were.
@@ -112,14 +73,9 @@ impl Estimator {
     /// `None` where no sample is of use: there are none, all were the wrong way round, the clock stood
     /// still, or the offset doesn't fit 64 bits of nanoseconds.
     pub fn estimate(&self) -> Option<Estimate> {
-        if !self.waiting.is_empty() {
-            let mut all = self.clone();
-            all.gather_waiting();
-            return all.estimate();
-        }
-        let first = self.first.filter(|_| !self.grain.stands_still())?;
-        let base = first.phc.total_nanoseconds() - first.before.total_nanoseconds();
-        self.gathered.estimate(base, first.before, self.grain.size())
+        self.gathered.estimate(opening, |[first]| {
+            (first.phc.total_nanoseconds() - first.before.total_nanoseconds(), first.before)
+        })
     }
 }
 
@@ -131,100 +87,61 @@ impl Estimator {
 #[derive(Clone, Debug)]
 pub struct DifferenceEstimator {
     limit: Rate,
-    /// The first samples since the last step.
-    first: Option<(Sample, Sample)>,
-    /// The last samples of all.
-    last: Option<(Sample, Sample)>,
-    grains: [Grain; 2],
-    waiting: Vec<(Sample, Sample)>,
-    gathered: Gathered,
+    gathered: Gathered<2>,
 }
 
 impl DifferenceEstimator {
     /// For a first clock that goes no more than so much faster or slower than the system clock.
     pub fn new(limit: Rate) -> Self {
-        Self {
-            limit: limit.abs(),
-            first: None,
-            last: None,
-            grains: Default::default(),
-            waiting: Vec::new(),
-            gathered: Gathered::of_two(),
-        }
+        Self { limit: limit.abs(), gathered: Gathered::default() }
     }
 
     /// Takes a sample of each clock, one soon after the other.
     pub fn add(&mut self, one: Sample, other: Sample) {
-        self.gathered.samples += 1;
-        if one.after < one.before || other.after < other.before {
-            self.gathered.reversed += 1;
-            return;
-        }
-        if let Some((last, other_last)) = self.last {
-            let [grain, other_grain] = &mut self.grains;
-            add_grain(grain, &one, &last);
-            add_grain(other_grain, &other, &other_last);
-        }
-        self.last = Some((one, other));
-        if self.gathered.samples > GRAIN_SHOWS {
-            self.gather(one, other);
-            return;
-        }
-        self.waiting.push((one, other));
-        if self.gathered.samples == GRAIN_SHOWS {
-            self.gather_waiting();
-        }
-    }
-
-    fn gather_waiting(&mut self) {
-        for (one, other) in std::mem::take(&mut self.waiting) {
-            self.gather(one, other);
-        }
-    }
-
-    /// How coarse both are together.
-    fn grain(&self) -> i64 {
-        self.grains.iter().map(Grain::size).fold(0, i64::saturating_add)
-    }
-
-    fn gather(&mut self, one: Sample, other: Sample) {
-        let of = |first: &(Sample, Sample)| opening_of_two(&one, &other, first, self.limit);
-        let goes_on = self.first.as_ref().and_then(of);
-        if self.gathered.goes_on(goes_on, self.grain()) {
-            return;
-        }
-        let begin = of(&(one, other));
-        self.first = Some((one, other));
-        self.gathered.begin(begin);
+        self.gathered.add([one, other], opening_of_two(self.limit));
     }
 
     /// First clock − second clock, at a moment of the second; the delay is that of both together.
     ///
     /// `None` as for [`Estimator::estimate`].
     pub fn estimate(&self) -> Option<Estimate> {
-        if !self.waiting.is_empty() {
-            let mut all = self.clone();
-            all.gather_waiting();
-            return all.estimate();
-        }
-        let still = self.grains.iter().any(Grain::stands_still);
-        let (one, other) = self.first.filter(|_| !still)?;
-        let base = one.phc.total_nanoseconds() - other.phc.total_nanoseconds();
-        self.gathered.estimate(base, other.before, self.grain())
+        self.gathered.estimate(opening_of_two(self.limit), |[one, other]| {
+            (one.phc.total_nanoseconds() - other.phc.total_nanoseconds(), other.before)
+        })
     }
 }
 
-/// What samples have left open since the last step.
-#[derive(Clone, Debug, Default)]
-struct Gathered {
+/// What samples of one clock, or of two at a time, have left open since the last step.
+#[derive(Clone, Debug)]
+struct Gathered<const CLOCKS: usize> {
+    /// The first samples since the last step, from which all others count.
+    first: Option<[Sample; CLOCKS]>,
+    /// The last ones of all.
+    newest: Option<[Sample; CLOCKS]>,
+    grains: [Grain; CLOCKS],
+    /// The first ones of all wait until they tell how coarse the clocks are.
+    waiting: Vec<[Sample; CLOCKS]>,
     last: Option<Opening>,
     kept: Kept,
     samples: usize,
     reversed: usize,
     steps: usize,
-    /// Whether the time on the line is that of the clock beside which the rate is asked for, not that
-    /// of the clock whose rate it is.
-    is_beside: bool,
+}
+
+impl<const CLOCKS: usize> Default for Gathered<CLOCKS> {
+    fn default() -> Self {
+        Self {
+            first: None,
+            newest: None,
+            grains: [Grain::default(); CLOCKS],
+            waiting: Vec::new(),
+            last: None,
+            kept: Kept::default(),
+            samples: 0,
+            reversed: 0,
+            steps: 0,
+        }
+    }
 }
 
 /// So many samples tell how coarse a clock is; steps are looked for then.
@@ -235,14 +152,66 @@ const FASTEST: i64 = 100;
 /// Fewer samples tell nothing of how sure a guess is.
 const FEWEST_FOR_UNCERTAINTY: usize = 8;
 
-impl Gathered {
-    fn of_two() -> Self {
-        Self { is_beside: true, ..Self::default() }
+impl<const CLOCKS: usize> Gathered<CLOCKS> {
+    /// Takes a sample of each clock; `opening` tells what they leave open, seen from the first ones.
+    fn add(
+        &mut self,
+        read: [Sample; CLOCKS],
+        opening: impl Fn(&[Sample; CLOCKS], &[Sample; CLOCKS]) -> Option<Opening>,
+    ) {
+        self.samples += 1;
+        if read.iter().any(|sample| sample.after < sample.before) {
+            self.reversed += 1;
+            return;
+        }
+        if let Some(before) = self.newest.replace(read) {
+            for (grain, (sample, before)) in self.grains.iter_mut().zip(read.iter().zip(&before)) {
+                add_grain(grain, sample, before);
+            }
+        }
+        let useful = self.samples - self.reversed;
+        if useful > GRAIN_SHOWS {
+            self.gather(read, &opening);
+            return;
+        }
+        self.waiting.push(read);
+        if useful == GRAIN_SHOWS {
+            self.gather_waiting(&opening);
+        }
     }
 
-    /// Takes what comes next of clocks that are so coarse, unless a step is before it.
-    fn goes_on(&mut self, next: Option<Opening>, grain: i64) -> bool {
+    fn gather_waiting(
+        &mut self,
+        opening: &impl Fn(&[Sample; CLOCKS], &[Sample; CLOCKS]) -> Option<Opening>,
+    ) {
+        for read in std::mem::take(&mut self.waiting) {
+            self.gather(read, opening);
+        }
+    }
+
+    fn gather(
+        &mut self,
+        read: [Sample; CLOCKS],
+        opening: &impl Fn(&[Sample; CLOCKS], &[Sample; CLOCKS]) -> Option<Opening>,
+    ) {
+        // What is too far away for a line was stepped, too.
+        let next = self.first.as_ref().and_then(|first| opening(&read, first));
+        if self.goes_on(next) {
+            return;
+        }
+        self.first = Some(read);
+        self.begin(opening(&read, &read));
+    }
+
+    /// How coarse the clocks are together.
+    fn grain(&self) -> i64 {
+        self.grains.iter().map(Grain::size).fold(0, i64::saturating_add)
+    }
+
+    /// Takes what comes next, unless a step is before it.
+    fn goes_on(&mut self, next: Option<Opening>) -> bool {
         let Some(next) = next else { return false };
+        let grain = self.grain();
         let goes_on = self.last.is_some_and(|last| !is_step(&last, &next, grain));
         if goes_on {
             self.last = Some(next);
@@ -261,8 +230,20 @@ impl Gathered {
         }
     }
 
-    /// What it says, of offsets from a base and moments from an origin.
-    fn estimate(&self, base: i128, origin: Timestamp<System>, grain: i64) -> Option<Estimate> {
+    /// What it says; `origin` tells from which offset and which moment openings count.
+    fn estimate(
+        &self,
+        opening: impl Fn(&[Sample; CLOCKS], &[Sample; CLOCKS]) -> Option<Opening>,
+        origin: impl Fn(&[Sample; CLOCKS]) -> (i128, Timestamp<System>),
+    ) -> Option<Estimate> {
+        if !self.waiting.is_empty() {
+            let mut all = self.clone();
+            all.gather_waiting(&opening);
+            return all.estimate(opening, origin);
+        }
+        let stands_still = self.grains.iter().any(Grain::stands_still);
+        let (base, origin) = self.first.as_ref().filter(|_| !stands_still).map(origin)?;
+        let grain = self.grain();
         let mut samples = self.kept.all();
         for one in &mut samples {
             (one.low, one.high) = (one.low.saturating_sub(grain), one.high.saturating_add(grain));
@@ -287,7 +268,7 @@ impl Gathered {
             uncertainty: known.map(|guess| uncertainty(&guess, grain).min(bound)),
             delay: Offset::from_nanoseconds(best.high - best.low - 2 * grain),
             at: origin.plus(Offset::from_nanoseconds(best.moment))?,
-            rate: known.map(|guess| rate(&guess, self.is_beside)),
+            rate: known.map(|guess| rate(&guess, CLOCKS > 1)),
             basis,
             curved,
             samples: self.samples,
@@ -304,7 +285,8 @@ impl Gathered {
 pub fn straight_guess(samples: &[Sample], place: usize) -> Option<f64> {
     let first = samples.first()?;
     let base = first.phc.total_nanoseconds() - first.before.total_nanoseconds();
-    let openings: Option<Vec<_>> = samples.iter().map(|sample| opening(sample, first)).collect();
+    let openings: Option<Vec<_>> =
+        samples.iter().map(|sample| opening(&[*sample], &[*first])).collect();
     let openings = openings?;
     let at = super::line::float(openings.get(place)?.clock);
     Some(super::straight::straight(&openings, at)?.offset + base as f64)
@@ -323,32 +305,30 @@ fn is_step(last: &Opening, next: &Opening, grain: i64) -> bool {
 
 /// What a sample leaves open beside the first one: from the first clock's time and the first system
 /// time. `None` where it is farther away than a line can be.
-fn opening(sample: &Sample, first: &Sample) -> Option<Opening> {
+fn opening([sample]: &[Sample; 1], [first]: &[Sample; 1]) -> Option<Opening> {
     let clock = from(sample.phc, first.phc)?;
     let (before, after) = (from(sample.before, first.before)?, from(sample.after, first.before)?);
     let moment = i64::midpoint(before, after);
     Some(Opening { clock, low: clock - after, high: clock - before, moment })
 }
 
-/// What two samples leave open of the difference of their clocks, seen from the second clock.
-fn opening_of_two(
-    one: &Sample,
-    other: &Sample,
-    (first, second): &(Sample, Sample),
-    limit: Rate,
-) -> Option<Opening> {
-    let clock = from(other.phc, second.phc)?;
-    let apart = from(one.phc, first.phc)? - clock;
-    let [before, after] = [one.before, one.after].map(|time| from(time, second.before));
-    let [other_before, other_after] =
-        [other.before, other.after].map(|time| from(time, second.before));
-    // The first clock was read between so long after the second.
-    let (least, most) = (before? - other_after?, after? - other_before?);
-    let farthest = Offset::from_nanoseconds(least.abs().max(most.abs()));
-    // Rounded up.
-    let gone = limit.over(farthest)?.nanoseconds() + CUT;
-    let moment = i64::midpoint(other_before?, other_after?);
-    Some(Opening { clock, low: apart - most - gone, high: apart - least + gone, moment })
+/// What two samples leave open of the difference of their clocks, seen from the second clock, where the
+/// first keeps within a rate.
+fn opening_of_two(limit: Rate) -> impl Fn(&[Sample; 2], &[Sample; 2]) -> Option<Opening> {
+    move |[one, other], [first, second]| {
+        let clock = from(other.phc, second.phc)?;
+        let apart = from(one.phc, first.phc)? - clock;
+        let [before, after] = [one.before, one.after].map(|time| from(time, second.before));
+        let [other_before, other_after] =
+            [other.before, other.after].map(|time| from(time, second.before));
+        // The first clock was read between so long after the second.
+        let (least, most) = (before? - other_after?, after? - other_before?);
+        let farthest = Offset::from_nanoseconds(least.abs().max(most.abs()));
+        // Rounded up.
+        let gone = limit.over(farthest)?.nanoseconds() + CUT;
+        let moment = i64::midpoint(other_before?, other_after?);
+        Some(Opening { clock, low: apart - most - gone, high: apart - least + gone, moment })
+    }
 }
 
 /// Of so many of the shortest delays, the one in the middle of the time counts as the best sample:
@@ -535,6 +515,24 @@ mod tests {
         let rate = estimator.estimate().and_then(|estimate| estimate.rate).expect("a rate");
         let apart = rate.rate.micro_ppb() - 2_002_002_002_000;
         assert!(apart.abs() < 2_000_000_000, "{rate:?}");
+    }
+
+    #[test]
+    fn a_sample_the_wrong_way_round_is_left_out_wherever_it_comes() {
+        for place in [0, 14, 15, 16, 39] {
+            let mut estimator = Estimator::default();
+            for turn in 0..40 {
+                let before = turn * 10_000;
+                let after = if turn == place { before - 100 } else { before + 1_000 };
+                estimator.add(sample(before, before + 500 + turn % 3, after));
+            }
+            let estimate = estimator.estimate().expect("an estimate");
+            assert_eq!(
+                (estimate.samples, estimate.reversed, estimate.steps),
+                (40, 1, 0),
+                "{place}"
+            );
+        }
     }
 
     #[test]
