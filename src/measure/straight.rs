@@ -82,8 +82,9 @@ pub(super) fn straight(samples: &[Opening], at: f64) -> Option<Guess> {
     }
     let lines = hulls.lines()?;
     let told = lines.rates().unwrap_or(USUAL);
+    let ways = Ways::of(samples);
     // What the middles scatter by, over the time, is what the middle of the rates is off at most.
-    let scatter = scatter(samples) / span(samples).max(1.0);
+    let scatter = ways.scatter() / span(samples).max(1.0);
     let rates = if scatter < UNSURE * USUAL.high { told } else { told.within(USUAL) };
     let edges = Edges::of(samples, at, rates.middle());
     let rounding = ROUNDING / span(samples).max(1.0);
@@ -96,26 +97,8 @@ pub(super) fn straight(samples: &[Opening], at: f64) -> Option<Guess> {
             trimming: samples.len(),
         });
     }
-    let guess = surest(samples, at, &lines, rates, &edges);
+    let guess = surest(samples, &ways, at, &lines, rates, &edges);
     Some(Guess { rate_uncertainty: rounding.hypot(guess.rate_uncertainty), ..guess })
-}
-
-/// How far the middle of a sample is from the line through all of them at most; few samples are on a
-/// line by chance.
-fn scatter(samples: &[Opening]) -> f64 {
-    if samples.len() < FEW {
-        return f64::INFINITY;
-    }
-    let number = count(samples.len());
-    let middle = |one: &Opening| f64::midpoint(float(one.low), float(one.high));
-    let mean = samples.iter().map(middle).sum::<f64>() / number;
-    let center = samples.iter().map(|one| float(one.clock)).sum::<f64>() / number;
-    let time = |one: &Opening| float(one.clock) - center;
-    let products = samples.iter().map(|one| time(one) * middle(one)).sum::<f64>();
-    let squares = samples.iter().map(|one| time(one).powi(2)).sum::<f64>();
-    let rate = products / squares.max(f64::MIN_POSITIVE);
-    let rest = |one: &Opening| (middle(one) - mean - rate * time(one)).abs();
-    samples.iter().map(rest).fold(0.0, f64::max)
 }
 
 /// From the first sample to the last one, on the clock.
@@ -127,8 +110,15 @@ fn span(samples: &[Opening]) -> f64 {
 }
 
 /// Weighs the extremes and the means of the lowest *k*.
-fn surest(samples: &[Opening], at: f64, lines: &Lines, rates: Range, edges: &Edges) -> Guess {
-    let fits = fits(samples, rates.middle());
+fn surest(
+    samples: &[Opening],
+    ways: &Ways,
+    at: f64,
+    lines: &Lines,
+    rates: Range,
+    edges: &Edges,
+) -> Guess {
+    let fits = fits(ways, rates.middle());
     let guess = |fit: &Fit| Guess {
         offset: fit.offset(at),
         uncertainty: fit.uncertainty(at),
@@ -209,11 +199,10 @@ fn trimmings(number: usize) -> Vec<usize> {
 
 /// A fit for each number of lowest samples. The rate of the one in the middle is known first; from
 /// there on each begins with its neighbour's.
-fn fits(samples: &[Opening], rate: f64) -> Vec<Fit> {
-    let trimmings = trimmings(samples.len());
+fn fits(ways: &Ways, rate: f64) -> Vec<Fit> {
+    let trimmings = trimmings(ways.times.len());
     let (below, from) = trimmings.split_at(trimmings.len() / 2);
     let Some((middle, above)) = from.split_first() else { return Vec::new() };
-    let ways = Ways::of(samples);
     let first = ways.fit(*middle, rate, 3);
     let chain = |numbers: &mut dyn Iterator<Item = &usize>| {
         let mut last = first;
@@ -253,6 +242,18 @@ impl Ways {
             there: samples.iter().map(|one| float(one.high)).collect(),
             back: samples.iter().map(|one| -float(one.low)).collect(),
         }
+    }
+
+    /// How far the middle of a sample is from the line through all of them at most; few samples are on
+    /// a line by chance.
+    fn scatter(&self) -> f64 {
+        if self.times.len() < FEW {
+            return f64::INFINITY;
+        }
+        let ways = self.there.iter().zip(&self.back);
+        let middles: Vec<f64> = ways.map(|(there, back)| (there - back) / 2.0).collect();
+        let line = self.line(&middles, middles.len(), 0.0);
+        line.rests.iter().fold(0.0, |most, rest| rest.abs().max(most))
     }
 
     /// The line by the lowest so many of each way, from a first rate on, in so many rounds: in each
