@@ -27,6 +27,7 @@ mod selftest;
 mod set;
 mod set_system;
 mod stability;
+mod told;
 mod vclocks;
 mod watching;
 

@@ -2,7 +2,8 @@
 
 use super::failure::Failure;
 use super::offset::uncertainty_text;
-use super::watching::{self, Goes, Places, Told};
+use super::told::Told;
+use super::watching::{self, Goes, Places};
 use super::{Command, Context, arguments, picture};
 use crate::report::live::{FRAME, Live};
 use crate::report::rates::told_rate;

@@ -1,7 +1,8 @@
 //! `ptpctl record`: measurements into a file.
 
 use super::failure::Failure;
-use super::watching::{self, Goes, Places, Told};
+use super::told::Told;
+use super::watching::{self, Goes, Places};
 use super::{Command, Context, arguments, picture};
 use crate::files::Identity;
 use crate::find;

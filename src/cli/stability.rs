@@ -3,7 +3,8 @@
 #![expect(clippy::float_arithmetic, reason = "τ in seconds, and limits for a picture")]
 
 use super::failure::{Failure, NOT_SHOWN};
-use super::watching::{self, Goes, Told};
+use super::told::Told;
+use super::watching::{self, Goes};
 use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
 use crate::kernel::Signals;

@@ -6,9 +6,9 @@ use crate::kernel::Signals;
 use crate::phc::SystemClock;
 use crate::report::live::FRAME;
 use crate::watch::record::{Damage, Reader};
-use crate::watch::{Cause, Effort, Label, Outcome, Reading, Sampler, Schedule, Source};
+use crate::watch::{Cause, Effort, Label, Reading, Sampler, Schedule, Source};
 use clap::{Arg, ArgAction};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,97 +138,6 @@ pub(super) fn title(label: &Label) -> String {
     match &label.clock_name {
         Some(name) => format!("{} ({name}) - {}", label.device, label.reference),
         None => label.to_string(),
-    }
-}
-
-/// What is told of readings on standard error: once, not a thousand times a night.
-#[derive(Default)]
-pub(super) struct Told {
-    texts: HashSet<String>,
-    /// When each source was measured last, and how often in turn that was late.
-    paces: HashMap<Arc<Label>, (i128, u32)>,
-    was_measured: bool,
-    /// Why the last one failed.
-    failure: Option<String>,
-}
-
-/// So many texts are remembered.
-const MOST_TEXTS: usize = 64;
-/// So often in turn a measurement is late before that is told.
-const OFTEN: u32 = 3;
-
-impl Told {
-    fn once(&mut self, context: &Context<'_>, text: String) {
-        if self.texts.len() >= MOST_TEXTS {
-            self.texts.clear();
-        }
-        if !self.texts.contains(&text) {
-            context.printer.aside(&text);
-            self.texts.insert(text);
-        }
-    }
-
-    /// Notes what becomes of readings, and tells why better methods didn't do and what is late.
-    pub(super) fn take(
-        &mut self,
-        context: &Context<'_>,
-        reading: &Reading,
-        interval: Option<Duration>,
-    ) {
-        match &reading.outcome {
-            Outcome::Measured(one) => {
-                self.was_measured = true;
-                for why in &one.passed_over {
-                    self.once(context, format!("{}: {why}", reading.source));
-                }
-            }
-            Outcome::Missed(why) | Outcome::Absent(why) => self.failure = Some(why.to_string()),
-        }
-        if let Some(interval) = interval {
-            self.take_pace(context, reading, interval);
-        }
-    }
-
-    fn take_pace(&mut self, context: &Context<'_>, reading: &Reading, interval: Duration) {
-        let at = reading.at.total_nanoseconds();
-        let (last, late) = self.paces.get(&reading.source).copied().unwrap_or((at, 0));
-        let apart = Duration::from_nanos(u64::try_from(at - last).unwrap_or(0));
-        let late = if apart > interval * 3 / 2 { late + 1 } else { 0 };
-        self.paces.insert(Arc::clone(&reading.source), (at, late));
-        if late == OFTEN {
-            let source = &reading.source;
-            let interval = humantime::format_duration(interval);
-            self.once(
-                context,
-                format!(
-                    "{source}: measurements come later than every {interval}: reading takes long, or \
-                     the clock limits its readings"
-                ),
-            );
-        }
-    }
-
-    /// Tells why there is no measurement.
-    pub(super) fn cause(&mut self, context: &Context<'_>, reading: &Reading) {
-        match &reading.outcome {
-            Outcome::Measured(_) => {}
-            Outcome::Missed(why) => {
-                self.once(context, format!("{} missed: {why}", reading.source));
-            }
-            Outcome::Absent(why) => {
-                context.printer.aside(&format!("{} is absent: {why}", reading.source));
-            }
-        }
-    }
-
-    /// Whether anything was measured, where anything was tried.
-    pub(super) fn outcome(&self) -> Result<(), Failure> {
-        match &self.failure {
-            Some(why) if !self.was_measured => {
-                Err(Failure::Failed(format!("nothing was measured: {why}")))
-            }
-            _ => Ok(()),
-        }
     }
 }
 
