@@ -49,6 +49,9 @@ pub struct Phc {
     caps: OnceCell<Caps>,
 }
 
+/// So often a call is made in all that fails in a way that may pass.
+pub(crate) const TRIES: u32 = 5;
+
 /// What a clock is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -114,16 +117,21 @@ impl Phc {
     ///
     /// The last failure.
     pub fn patiently<T>(&self, read: impl Fn(&Self) -> Result<T, Error>) -> Result<T, Error> {
-        for attempt in 0..4_u32 {
-            let error = match read(self) {
-                Err(error) if error.is_passing() => error,
+        for attempt in 0..TRIES - 1 {
+            match read(self) {
+                Err(error) if error.is_passing() => self.pause_after(&error, attempt)?,
                 answer => return answer,
-            };
-            let is_busy = error.errno() == Some(Errno::EBUSY);
-            let pause = Duration::from_millis(if is_busy { 10 } else { 1 }) * 2_u32.pow(attempt);
-            self.sleep_until(self.monotonic()?.saturating_add(pause))?;
+            }
         }
         read(self)
+    }
+
+    /// Pauses before a call is made again that failed so: longer each time, and where the clock is read
+    /// too often.
+    pub(crate) fn pause_after(&self, error: &Error, attempt: u32) -> Result<(), Error> {
+        let is_busy = error.errno() == Some(Errno::EBUSY);
+        let pause = Duration::from_millis(if is_busy { 10 } else { 1 }) * 2_u32.pow(attempt);
+        self.sleep_until(self.monotonic()?.saturating_add(pause))
     }
 
     /// The seam below.

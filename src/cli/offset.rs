@@ -10,7 +10,7 @@ use crate::report::plot::{Offsets, Picture};
 use crate::report::rates::{rate_values, told_rate};
 use crate::report::{Report, Value};
 use crate::rfc3339;
-use crate::watch::{Measured, Measurement, Meter, PassedOver, Question, objection};
+use crate::watch::{Measured, Measurement, Meter, PassedOver, Question};
 use crate::{Offset, Sample, System, Timestamp, Utc};
 use clap::builder::PossibleValuesParser;
 use std::io;
@@ -197,23 +197,15 @@ impl Rows for Measured {
             }
             _ => {}
         }
-        if let Some((beyond, (method, check))) = self.contradiction().zip(self.check) {
-            report = report.note(objection(method, &check, beyond));
-        }
         if reversed > 0 {
             report = report.note(format!(
                 "in {reversed} samples the system times are the wrong way round: they don't count"
             ));
         }
-        for why in &self.passed_over {
-            report = report.note(why.to_string());
+        for why in self.objections() {
+            report = report.note(why);
         }
-        match &self.unchecked {
-            Some(error) => {
-                report.note(format!("it couldn't be checked by another method: {error}"))
-            }
-            None => report,
-        }
+        report
     }
 }
 

@@ -4,10 +4,10 @@
 //! measurement; a limit of readings is kept; and it ends where more samples don't improve the answer.
 
 use super::allowance::Allowance;
-use super::reading::{Cause, Measurement, PassedOver};
+use super::reading::{Cause, Comparison, Measurement, PassedOver};
 use crate::kernel::Errno;
 use crate::measure::{DifferenceEstimator, Estimate, Estimator};
-use crate::phc::{Error, Method, Phc, SystemClock};
+use crate::phc::{Error, Method, Phc, SystemClock, TRIES};
 use crate::{Offset, Rate, Sample};
 use std::time::Duration;
 
@@ -144,6 +144,24 @@ impl Measured {
         (beyond > Offset::ZERO).then_some(beyond)
     }
 
+    /// What is to be said against how it was had: a check that contradicts it, better methods that
+    /// didn't do, and why it couldn't be checked.
+    pub(crate) fn objections(&self) -> Vec<String> {
+        let contradiction = self.contradiction().zip(self.check.as_ref());
+        let contradiction = contradiction.map(|(beyond, (method, check))| {
+            format!(
+                "the {method} method contradicts it: it says {:+} ±{}, and {beyond} are left \
+                 unexplained",
+                check.offset, check.bound
+            )
+        });
+        let unchecked = self.unchecked.as_ref();
+        let unchecked =
+            unchecked.map(|error| format!("it couldn't be checked by another method: {error}"));
+        let passed_over = self.passed_over.iter().map(ToString::to_string);
+        contradiction.into_iter().chain(passed_over).chain(unchecked).collect()
+    }
+
     /// The offset as a reading has it.
     pub fn measurement(&self) -> Measurement {
         let bound = self.bound();
@@ -172,11 +190,6 @@ pub(crate) struct Meter {
     sample_time: Option<Duration>,
 }
 
-/// So often a call is made that fails.
-const TRIES: u32 = 5;
-/// The first pause before it is made again, and the first where the clock is read too often.
-const PAUSE: Duration = Duration::from_millis(1);
-const LONG_PAUSE: Duration = Duration::from_millis(10);
 /// A call gives so many samples at most.
 const BATCH: u32 = 25;
 /// Where two clocks are compared, so many samples of one come before those of the other.
@@ -299,12 +312,12 @@ impl Meter {
         see: &mut See<'_>,
     ) -> Result<(), Error> {
         let effort = question.effort;
-        let mut watch = Watch::start(phc)?;
+        let mut progress = Progress::start(phc)?;
         let mut batch = Vec::new();
-        let (mut taken, mut look, mut exact) = (0, FIRST_LOOK, 0);
+        let mut taken = 0;
         loop {
             let missing = u32::try_from(effort.most - taken).unwrap_or(u32::MAX).min(BATCH);
-            let wanted = self.fitting(missing, effort, watch.gone, taken);
+            let wanted = self.fitting(missing, effort, progress.gone, taken);
             let answer = self.read(phc, method, question, wanted, taken > 0, &mut batch);
             match answer {
                 Ok(true) => {}
@@ -318,14 +331,8 @@ impl Meter {
             }
             taken += batch.len();
             see(method, &batch);
-            if watch.stands_still(phc)? || effort.is_reached(taken, watch.gone) {
+            if progress.is_enough(phc, effort, taken, || estimator.estimate())? {
                 return Ok(());
-            }
-            if effort.is_spare && taken >= look {
-                look = taken * 2;
-                if is_exact(estimator.estimate(), &mut exact) {
-                    return Ok(());
-                }
             }
         }
     }
@@ -398,8 +405,7 @@ impl Meter {
             if !error.is_passing() || attempt + 1 == TRIES {
                 return Err(error);
             }
-            let pause = if errno == Some(Errno::EBUSY) { LONG_PAUSE } else { PAUSE };
-            phc.sleep_until(after.saturating_add(pause * 2_u32.pow(attempt)))?;
+            phc.pause_after(&error, attempt)?;
         }
         Ok(false)
     }
@@ -443,13 +449,13 @@ impl Pair<'_> {
         };
         let methods = [method_of(one, one_meter)?, method_of(other, other_meter)?];
         let mut estimator = DifferenceEstimator::new(limit);
-        let mut watch = Watch::start(one)?;
+        let mut progress = Progress::start(one)?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        let (mut taken, mut look, mut exact) = (0, FIRST_LOOK, 0);
+        let mut taken = 0;
         for round in 0_u64.. {
             let missing = effort.most.saturating_sub(taken).clamp(1, SMALL_BATCH as usize);
             let wanted = u32::try_from(missing).unwrap_or(SMALL_BATCH);
-            let wanted = wanted.min(one_meter.fitting(wanted, effort, watch.gone, taken));
+            let wanted = wanted.min(one_meter.fitting(wanted, effort, progress.gone, taken));
             let [ask_one, ask_other] =
                 methods.map(|method| Question { method: Some(method), effort, ..question });
             let mut read_one =
@@ -472,14 +478,8 @@ impl Pair<'_> {
             see(1, &theirs);
             ours.iter().zip(&theirs).for_each(|(ours, theirs)| estimator.add(*ours, *theirs));
             taken += ours.len().min(theirs.len());
-            if watch.stands_still(one)? || effort.is_reached(taken, watch.gone) {
+            if progress.is_enough(one, effort, taken, || estimator.estimate())? {
                 break;
-            }
-            if effort.is_spare && taken >= look {
-                look = taken * 2;
-                if is_exact(estimator.estimate(), &mut exact) {
-                    break;
-                }
             }
         }
         let estimate = estimator.estimate();
@@ -488,31 +488,66 @@ impl Pair<'_> {
     }
 }
 
-/// Whether a guess is sure to the nanosecond, for the second time: the first may be by chance.
-fn is_exact(estimate: Option<Estimate>, so_far: &mut u32) -> bool {
-    let uncertainty = estimate.and_then(|estimate| estimate.uncertainty);
-    let is_exact = uncertainty.is_some_and(|uncertainty| uncertainty.nanoseconds() <= 1);
-    *so_far = if is_exact { *so_far + 1 } else { 0 };
-    *so_far > 1
+impl Difference {
+    /// The offset as a reading has it.
+    pub(crate) fn measurement(self) -> Measurement {
+        let Self { estimate, methods: [method, reference_method], limit, passed_over } = self;
+        let is_told = ![method, reference_method].contains(&Method::Precise);
+        Measurement {
+            offset: estimate.offset,
+            bound: is_told.then_some(estimate.bound),
+            uncertainty: estimate.uncertainty,
+            delay: is_told.then_some(estimate.delay),
+            rate: estimate.rate,
+            curved: estimate.curved,
+            method: Some(method),
+            stepped: estimate.steps > 0,
+            passed_over,
+            comparison: Some(Comparison { reference_method, rate_limit: limit }),
+        }
+    }
 }
 
-/// How long something takes.
-struct Watch {
+/// How far a measurement has come.
+struct Progress {
     began: Duration,
     gone: Duration,
+    /// How often in turn no time had passed.
     still: u32,
+    /// After so many samples it is looked whether they do.
+    look: usize,
+    /// How often in turn they did.
+    exact: u32,
 }
 
-impl Watch {
+impl Progress {
     fn start(phc: &Phc) -> Result<Self, Error> {
-        Ok(Self { began: phc.monotonic()?, gone: Duration::ZERO, still: 0 })
+        let began = phc.monotonic()?;
+        Ok(Self { began, gone: Duration::ZERO, still: 0, look: FIRST_LOOK, exact: 0 })
     }
 
-    /// Looks how long it has taken; answers whether time has stopped.
-    fn stands_still(&mut self, phc: &Phc) -> Result<bool, Error> {
+    /// Whether it is enough, after so many samples.
+    fn is_enough(
+        &mut self,
+        phc: &Phc,
+        effort: Effort,
+        taken: usize,
+        estimate: impl Fn() -> Option<Estimate>,
+    ) -> Result<bool, Error> {
         let gone = phc.monotonic()?.saturating_sub(self.began);
         self.still = if gone == self.gone { self.still + 1 } else { 0 };
         self.gone = gone;
-        Ok(self.still > STANDSTILL)
+        if self.still > STANDSTILL || effort.is_reached(taken, gone) {
+            return Ok(true);
+        }
+        if !effort.is_spare || taken < self.look {
+            return Ok(false);
+        }
+        self.look = taken * 2;
+        let uncertainty = estimate().and_then(|estimate| estimate.uncertainty);
+        let is_exact = uncertainty.is_some_and(|uncertainty| uncertainty.nanoseconds() <= 1);
+        self.exact = if is_exact { self.exact + 1 } else { 0 };
+        // The first time may be by chance.
+        Ok(self.exact > 1)
     }
 }

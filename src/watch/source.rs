@@ -1,10 +1,10 @@
 //! What is read again and again: a clock beside a system clock, or beside another clock.
 
 use super::meter::{Effort, Meter, Pair, Question};
-use super::reading::{Cause, Comparison, Label, Measurement, Outcome, Reading};
+use super::reading::{Cause, Label, Measurement, Outcome, Reading};
 use super::step::{Moment, Steps};
 use crate::find;
-use crate::phc::{Access, Error, Method, Phc, SystemClock};
+use crate::phc::{Access, Error, Phc, SystemClock};
 use crate::{Offset, Sample, System, Timestamp, Utc};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -198,15 +198,8 @@ impl Source {
         for (phc, meter) in [Some((&open.phc, &mut open.meter)), other].into_iter().flatten() {
             match meter.measure_and_check(phc, &question, &mut |_, _| {}) {
                 Ok(measured) => {
-                    let passed_over = measured.passed_over.iter();
-                    self.objections.extend(passed_over.map(|why| format!("{}: {why}", phc.name())));
-                    self.objections.extend(measured.unchecked.iter().map(|error| {
-                        format!("{}: it couldn't be checked by another method: {error}", phc.name())
-                    }));
-                    let beyond = measured.contradiction().zip(measured.check);
-                    self.objections.extend(beyond.map(|(beyond, (method, check))| {
-                        format!("{}: {}", phc.name(), objection(method, &check, beyond))
-                    }));
+                    let objections = measured.objections().into_iter();
+                    self.objections.extend(objections.map(|why| format!("{}: {why}", phc.name())));
                 }
                 Err(cause) if cause.error().is_some_and(Error::is_passing) => {}
                 Err(cause) => return Err(cause),
@@ -281,18 +274,6 @@ impl Source {
     }
 }
 
-/// What is said of a check that contradicts an offset.
-pub(crate) fn objection(
-    method: Method,
-    check: &crate::measure::Estimate,
-    beyond: Offset,
-) -> String {
-    format!(
-        "the {method} method contradicts it: it says {:+} ±{}, and {beyond} are left unexplained",
-        check.offset, check.bound
-    )
-}
-
 /// The system clock that both clocks are read against. Nobody steps the raw clock, but old kernels and
 /// drivers don't read samples against it.
 fn common_clock(first: &Phc, second: &Phc) -> Result<SystemClock, Error> {
@@ -323,24 +304,8 @@ impl Open {
             let first = (&self.phc, &mut self.meter);
             let pair = Pair { first, second: (&*other, other_meter), clock, effort };
             let difference = pair.measure(see)?;
-            let estimate = difference.estimate;
-            let is_told = !difference.methods.contains(&Method::Precise);
-            measurement = Measurement {
-                offset: estimate.offset,
-                bound: is_told.then_some(estimate.bound),
-                uncertainty: estimate.uncertainty,
-                delay: is_told.then_some(estimate.delay),
-                rate: estimate.rate,
-                curved: estimate.curved,
-                method: Some(difference.methods[0]),
-                stepped: estimate.steps > 0,
-                passed_over: difference.passed_over,
-                comparison: Some(Comparison {
-                    reference_method: difference.methods[1],
-                    rate_limit: difference.limit,
-                }),
-            };
-            at = estimate.at;
+            at = difference.estimate.at;
+            measurement = difference.measurement();
         } else {
             let question = Question { clock, cycles: false, method: None, effort };
             let mut see = |_, samples: &[Sample]| see(0, samples);
