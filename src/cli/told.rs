@@ -20,8 +20,8 @@ pub(super) struct Told {
 
 /// So many texts are remembered.
 const MOST_TEXTS: usize = 64;
-/// So often in turn a measurement is late before that is told.
-const OFTEN: u32 = 3;
+/// So often in turn a measurement is late before that is told: a busy machine is late now and then.
+const OFTEN: u32 = 8;
 
 impl Told {
     fn once(&mut self, context: &Context<'_>, text: String) {
@@ -48,7 +48,13 @@ impl Told {
                     self.once(context, format!("{}: {why}", reading.source));
                 }
             }
-            Outcome::Missed(why) | Outcome::Absent(why) => self.failure = Some(why.to_string()),
+            Outcome::Missed(why) => self.failure = Some(why.to_string()),
+            Outcome::Absent(why) => {
+                self.failure = Some(why.to_string());
+                // While it is gone nothing is late.
+                self.paces.remove(&reading.source);
+                return;
+            }
         }
         if let Some(interval) = interval {
             self.take_pace(context, reading, interval);
