@@ -153,15 +153,20 @@ impl Run {
     }
 }
 
+/// How far the mean of some middles is from the truth at their mean time.
+fn error_of_mean(run: &Run, middles: &[(f64, f64, f64)]) -> f64 {
+    let number = middles.len() as f64;
+    let time = middles.iter().map(|one| one.0).sum::<f64>() / number;
+    let offset = middles.iter().map(|one| one.1).sum::<f64>() / number;
+    offset - (run.truth[0].1 + FAST * (time - run.truth[0].0))
+}
+
 /// A line of least squares: its error in the middle of its samples.
 fn regression(run: &Run, share: f64) -> f64 {
     let mut middles = run.middles();
     middles.sort_by(|a, b| a.2.total_cmp(&b.2));
     middles.truncate(((middles.len() as f64 * share) as usize).max(3));
-    let number = middles.len() as f64;
-    let time = middles.iter().map(|one| one.0).sum::<f64>() / number;
-    let offset = middles.iter().map(|one| one.1).sum::<f64>() / number;
-    offset - (run.truth[0].1 + FAST * (time - run.truth[0].0))
+    error_of_mean(run, &middles)
 }
 
 /// The sample with the shortest delay alone.
@@ -174,13 +179,10 @@ fn shortest(run: &Run) -> f64 {
 
 /// The mean of all whose delay is within 100 ns of the shortest, as chronyd takes it of a PHC.
 fn short_ones(run: &Run) -> f64 {
-    let middles = run.middles();
+    let mut middles = run.middles();
     let least = middles.iter().map(|one| one.2).fold(f64::INFINITY, f64::min);
-    let near = || middles.iter().filter(|one| one.2 <= least + 100.0);
-    let number = near().count() as f64;
-    let time = near().map(|one| one.0).sum::<f64>() / number;
-    let offset = near().map(|one| one.1).sum::<f64>() / number;
-    offset - (run.truth[0].1 + FAST * (time - run.truth[0].0))
+    middles.retain(|one| one.2 <= least + 100.0);
+    error_of_mean(run, &middles)
 }
 
 fn jitters(runs: usize) {
@@ -294,13 +296,11 @@ fn curved(curve: Curve, window: f64, base: f64, random: &mut Random) -> Run {
                 }
             }
             Curve::Step(by) => {
+                offset += frequency * gone;
                 if !has_stepped && read > step_at {
                     has_stepped = true;
                     offset += by * (read - step_at);
-                    offset += frequency * gone;
                     frequency += by;
-                } else {
-                    offset += frequency * gone;
                 }
             }
             Curve::Drift(drift) => {
