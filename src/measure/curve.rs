@@ -31,9 +31,7 @@ pub enum Basis {
 const FEWEST: usize = 32;
 /// Blocks have so many samples, at least and where there are more.
 const BLOCK: usize = 16;
-/// Contrasts of samples that are straight are seldom beyond so many standard deviations: where the
-/// extremes count, and a wrong alarm costs little, and where the mean of many samples does.
-const BENT_AT_EXTREMES: f64 = 2.2;
+/// Contrasts of samples that are straight are seldom beyond so many standard deviations.
 const BENT: f64 = 2.6;
 /// Small blocks vary more than their spread tells.
 const SMALL: usize = 64;
@@ -67,7 +65,7 @@ pub(super) fn guess(samples: &[Opening], place: usize) -> Found {
     let whole = straight(samples, at);
     let bend = whole.map_or(f64::INFINITY, |whole| bend(samples, &whole));
     if let Some(whole) = whole
-        && bend <= most(samples, &whole)
+        && bend <= most(samples)
         && !moves(samples, place, &whole, at)
     {
         return Found { guess: Some(whole), basis: Basis::All, curved: false };
@@ -80,11 +78,9 @@ pub(super) fn guess(samples: &[Opening], place: usize) -> Found {
 }
 
 /// How far the contrasts of samples may go that are straight.
-fn most(samples: &[Opening], whole: &Guess) -> f64 {
-    let is_extreme = whole.trimming == samples.len();
-    let most = if is_extreme { BENT_AT_EXTREMES } else { BENT };
+fn most(samples: &[Opening]) -> f64 {
     let is_small = samples.len() / blocks(samples.len()) < SMALL;
-    if is_small { most + SMALL_VARY } else { most }
+    if is_small { BENT + SMALL_VARY } else { BENT }
 }
 
 /// Whether half of the samples, around the moment, say something else than all.
