@@ -14,9 +14,11 @@
     reason = "a benchmark that can't run has failed; its figures are for people"
 )]
 
+mod common;
+
+use common::Random;
 use ptpctl::measure::{Estimate, Estimator};
 use ptpctl::{Sample, Scale, Timestamp};
-use std::f64::consts::TAU;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -36,23 +38,7 @@ fn main() {
     }
 }
 
-/// Random numbers from a seed (`SplitMix64`, Steele, Lea and Flood 2014).
-struct Random(u64);
-
 impl Random {
-    /// Between 0 and 1, without either.
-    fn even(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64 + 1e-17
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * self.even().ln()).sqrt() * (TAU * self.even()).cos()
-    }
-
     fn exponential(&mut self) -> f64 {
         -self.even().ln()
     }

@@ -10,8 +10,8 @@
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use ptpctl::measure::stability::{Kind, deviations, octaves};
-use ptpctl::measure::{Estimator, stability};
+use ptpctl::measure::Estimator;
+use ptpctl::measure::stability::{Series, octaves};
 use ptpctl::{Sample, Scale, Timestamp};
 use std::hint::black_box;
 use std::process::{Command, Stdio};
@@ -89,14 +89,12 @@ fn stability() {
     println!("|---|---|---|");
     for number in [10_000, 100_000, 1_000_000, 10_000_000] {
         let mut noise = noise(100);
-        let offsets: Vec<_> = (0..number).map(|place| place / 10 + noise()).collect();
-        let factors = octaves(offsets.len());
+        let series = Series::even(1_000_000_000, (0..number).map(|place| place / 10 + noise()));
+        let factors = octaves(series.places());
         let seconds = median(|| {
             let began = Instant::now();
-            for kind in Kind::ALL {
-                black_box(deviations(kind, black_box(&offsets), 1_000_000_000, &factors));
-            }
-            black_box(stability::trend(&offsets, 1_000_000_000));
+            black_box(black_box(&series).all_deviations(&factors));
+            black_box(series.trend());
             began.elapsed().as_secs_f64()
         });
         println!("| {number} | {seconds:.3} | {:.2} |", number as f64 / seconds / 1e6);

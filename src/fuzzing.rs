@@ -2,7 +2,7 @@
 
 use crate::kernel::uapi::{self, *};
 use crate::kernel::{Calls, Result, Version, Wait};
-use crate::measure::stability::{Kind, MASKS, Point, deviations, octaves, series, trend};
+use crate::measure::stability::{MASKS, Point, Steps, octaves, series};
 use crate::measure::{Gaps, Statistics};
 use crate::phc::EventKind;
 use crate::report::live::View;
@@ -71,12 +71,10 @@ pub fn record(bytes: &[u8]) {
         view.press(Key::Character('-'), 136);
     }
     let _ = plot::Picture::Offsets(picture).text(80);
-    if let Some(series) = series(&points) {
-        let factors = octaves(series.offsets.len());
-        for kind in Kind::ALL {
-            let _ = deviations(kind, &series.offsets, series.distance, &factors);
-        }
-        let _ = trend(&series.offsets, series.distance);
+    for steps in [Steps::Keep, Steps::Remove, Steps::Split] {
+        let Some(series) = series(&points, steps) else { continue };
+        let _ = series.all_deviations(&octaves(series.places()));
+        let _ = series.trend();
         let all: Vec<i64> = points.iter().map(|point| point.offset.nanoseconds()).collect();
         for mask in &MASKS {
             let _ = mask.judge(&series, &all);

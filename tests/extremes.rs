@@ -6,7 +6,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use ptpctl::measure::stability::{MASKS, Point, low_pass, series, trend};
+use ptpctl::measure::stability::{MASKS, Point, Steps, low_pass, octaves, series};
 use ptpctl::measure::{DifferenceEstimator, Estimator, Gaps, estimate};
 use ptpctl::{Frequency, Offset, Rate, Sample, Scale, Timestamp};
 
@@ -61,9 +61,11 @@ proptest! {
         };
         let points: Vec<_> = points.iter().map(point).collect();
         let all: Vec<_> = points.iter().map(|point| point.offset.nanoseconds()).collect();
-        if let Some(series) = series(&points) {
+        for steps in [Steps::Keep, Steps::Remove, Steps::Split] {
+            let Some(series) = series(&points, steps) else { continue };
             let _ = low_pass(&series);
-            let _ = trend(&series.offsets, series.distance);
+            let _ = series.trend();
+            let _ = series.all_deviations(&octaves(series.places()));
             for mask in &MASKS {
                 let _ = mask.judge(&series, &all);
             }

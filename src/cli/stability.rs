@@ -9,8 +9,8 @@ use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
 use crate::kernel::Signals;
 use crate::measure::stability::{
-    self, Deviation, Finding, Kind, MASKS, Mask, Noise, Point, Series, Trend, Verdict, deviations,
-    octaves, overall, series, trend,
+    self, Deviation, Finding, Kind, MASKS, Mask, Noise, Pattern, Point, Series, Steps, Trend,
+    Verdict, octaves, overall, series, spread,
 };
 use crate::phc::SystemClock;
 use crate::report::chart::Unit;
@@ -55,6 +55,17 @@ fn arguments(command: clap::Command) -> clap::Command {
             .action(ArgAction::Append)
             .value_parser(PossibleValuesParser::new(names)),
         )
+        .arg(
+            arguments::option("steps", "WHAT", "What a step counts as: a part of what the clock does, \
+                 nothing, or an end")
+                .value_parser(["keep", "remove", "split"])
+                .default_value("keep"),
+        )
+        .arg(
+            arguments::option("taus", "WHICH", "The averaging times: every octave, ten a decade, or all")
+                .value_parser(["octave", "decade", "all"])
+                .default_value("octave"),
+        )
         .arg(picture::argument())
         .arg(arguments::device())
         .long_about(format!(
@@ -67,9 +78,17 @@ fn arguments(command: clap::Command) -> clap::Command {
              There DEVICE picks one of several, by its clock or as CLOCK:REFERENCE.\n\nThe \
              intervals hold the true deviation with a probability of 68.3 %: by the noise that \
              the offsets turn out to have (their lag 1 autocorrelation) and its degrees of \
-             freedom. MTIE is no mean and has none. Few missing offsets are filled in on the line \
-             between their neighbours, no more than a tenth of all, and of two at one place the first counts; beyond a step or a longer gap the longest stretch counts. \
-             Both are said.\n\nWith --mask it judges the clock by limits of ITU-T \
+             freedom. Where it can be one noise as well as another, or too few offsets tell it, \
+             that is the widest of their intervals, with a * behind it. MTIE is no mean and has \
+             none.\n\nOffsets that are missing are missing: they are neither filled in, nor do \
+             others count less for them. Each difference counts that was measured; means of \
+             several (MDEV, TDEV) count where half of their offsets were, and what the others \
+             would have done to their scatter is taken off. MTIE is the range of what was \
+             measured: what happened in a gap, it can't show. Of two offsets at one place the first \
+             counts.\n\nA step is a part of what the clock does (--steps keep): no other choice shows \
+             a clock as bad as it was. --steps remove takes it out, as if what follows had gone on \
+             at the rate before it; with --steps split nothing before it is compared with what \
+             follows. How many there are is said.\n\nWith --mask it judges the clock by limits of ITU-T \
              Recommendations, at ten averaging times a decade and at the mask's corners, up to \
              where the offsets reach. max|TE| is that of all offsets, beyond steps and gaps, too. It \
              exits with 1 where a limit isn't kept. Where one was kept as far as it was judged, but \
@@ -101,24 +120,25 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let masks = context.matches.try_get_many::<String>("mask").ok().flatten();
     let masks: Vec<&Mask> =
         masks.into_iter().flatten().filter_map(|name| Mask::by_name(name)).collect();
+    let (steps, taus) = (steps(context)?, taus(context)?);
+    if context.get::<u64>("count") == Some(1) {
+        return Err(Failure::Usage("--count 1 is too few: it takes two offsets at least".into()));
+    }
     let Taken { label, points, is_whole, tai, signals } = match context.get::<String>("from") {
         Some(from) => read(context, Path::new(&from))?,
         None => measure(context)?,
     };
     // What was measured until a signal came is told; then it ends the program.
     let ended = signals.filter(|signals| signals.came().is_some());
-    let found = series(&points).filter(|series| series.offsets.len() >= FEWEST);
-    let Some(series) = found else {
+    let Some(series) = series(&points, steps) else {
         let number = points.len();
-        let too_few = format!(
-            "{number} offsets of {label} are too few: it takes {FEWEST} at even distances, without a \
-             step or a gap between them"
-        );
+        let too_few = format!("{number} offsets of {label} are too few: it takes two at least");
         let too_few =
             if masks.is_empty() { Failure::Failed(too_few) } else { Failure::NotShown(too_few) };
         return Err(ended.map_or(too_few, Failure::Signal));
     };
-    let mut judged = Judged::of(&label, series, &points, tai, &masks);
+    let factors = taus.factors(series.places())?;
+    let mut judged = Judged::of(&label, series, &points, tai, &masks, (steps, &factors));
     if !is_whole {
         judged.unless("parts of the file can't be read");
     }
@@ -150,6 +170,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
 struct Judged<'a> {
     label: &'a Label,
     series: Series,
+    steps: Steps,
     /// What TAI - UTC explains of them.
     whole_seconds: Offset,
     deviations: Deviations,
@@ -163,19 +184,18 @@ impl<'a> Judged<'a> {
         points: &[Point],
         tai: Option<TaiOffset>,
         masks: &[&'a Mask],
+        (steps, factors): (Steps, &[usize]),
     ) -> Self {
         let whole_seconds = if is_of_utc(label) { explained(&series, tai) } else { Offset::ZERO };
         let without = |offset: i64| offset.saturating_sub(whole_seconds.nanoseconds());
-        for offset in &mut series.offsets {
-            *offset = without(*offset);
+        if whole_seconds != Offset::ZERO {
+            series.move_by(whole_seconds.nanoseconds());
         }
         let all: Vec<i64> =
             points.iter().map(|point| without(point.offset.nanoseconds())).collect();
         let findings = masks.iter().map(|mask| (*mask, mask.judge(&series, &all))).collect();
-        let factors = octaves(series.offsets.len());
-        let deviations = Kind::ALL
-            .map(|kind| (kind, deviations(kind, &series.offsets, series.distance, &factors)));
-        Self { label, series, whole_seconds, deviations, findings }
+        let deviations = series.all_deviations(factors);
+        Self { label, series, steps, whole_seconds, deviations, findings }
     }
 
     /// Has nothing passed, for this reason.
@@ -195,7 +215,7 @@ impl<'a> Judged<'a> {
     }
 
     fn report(&self) -> Report {
-        describe(self.label, &self.series, self.whole_seconds, &self.deviations, &self.findings)
+        describe(self)
     }
 
     fn drawn(&self, masks: &[&Mask]) -> plot::Deviations {
@@ -210,8 +230,52 @@ fn is_of_utc(label: &Label) -> bool {
 /// Each kind of deviation at every octave.
 type Deviations = [(Kind, Vec<Deviation>); 5];
 
-/// Fewer offsets tell nothing of a clock.
-const FEWEST: usize = 8;
+/// Which averaging times there are.
+#[derive(Clone, Copy)]
+enum Taus {
+    Octave,
+    Decade,
+    All,
+}
+
+/// All averaging times of more offsets than these take for ever.
+const MOST_FOR_ALL: usize = 30_000;
+
+impl Taus {
+    /// The averaging factors of so many places.
+    fn factors(self, places: usize) -> Result<Vec<usize>, Failure> {
+        let most = places.saturating_sub(1) / 3;
+        let factors = match self {
+            Self::Octave => octaves(places),
+            Self::Decade => spread(most, 10),
+            Self::All if places > MOST_FOR_ALL => {
+                return Err(Failure::Usage(format!(
+                    "--taus all of {places} offsets are too many: up to {MOST_FOR_ALL} it can be; \
+                     --taus decade does for more"
+                )));
+            }
+            Self::All => (1..=most).collect(),
+        };
+        // Two or three offsets have one.
+        Ok(if factors.is_empty() { vec![1] } else { factors })
+    }
+}
+
+fn taus(context: &Context<'_>) -> Result<Taus, Failure> {
+    Ok(match context.required::<String>("taus")?.as_str() {
+        "all" => Taus::All,
+        "decade" => Taus::Decade,
+        _ => Taus::Octave,
+    })
+}
+
+fn steps(context: &Context<'_>) -> Result<Steps, Failure> {
+    Ok(match context.required::<String>("steps")?.as_str() {
+        "remove" => Steps::Remove,
+        "split" => Steps::Split,
+        _ => Steps::Keep,
+    })
+}
 
 /// A clock's offsets, measured or from a file.
 struct Taken {
@@ -315,22 +379,17 @@ fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Failure> {
 
 /// The whole seconds of the offsets that TAI - UTC explains.
 fn explained(series: &Series, tai: Option<TaiOffset>) -> Offset {
-    let first = Offset::from_nanoseconds(series.offsets.first().copied().unwrap_or(0));
+    let first = Offset::from_nanoseconds(series.offsets().next().unwrap_or(0));
     let tai = tai.unwrap_or(TaiOffset::SINCE_2017);
     tai.explains(first).map_or(Offset::ZERO, |_| tai.offset())
 }
 
-fn describe(
-    label: &Label,
-    series: &Series,
-    whole_seconds: Offset,
-    all: &Deviations,
-    findings: &[(&Mask, Vec<Finding>)],
-) -> Report {
-    let number = series.offsets.len();
+fn describe(judged: &Judged<'_>) -> Report {
+    let Judged { label, series, steps, whole_seconds, deviations: all, findings } = judged;
+    let number = series.measured();
     let distance = seconds(series.distance);
-    let length = distance * float(number.saturating_sub(1));
-    let trend = trend(&series.offsets, series.distance);
+    let length = distance * float(series.span().saturating_sub(1));
+    let trend = series.trend();
     let decimal = |value: Option<f64>| {
         value.map_or(Value::Null, |value| Value::Decimal(format!("{value:.6e}")))
     };
@@ -340,7 +399,7 @@ fn describe(
     };
     let frequency = trend.map(|trend: Trend| trend.frequency_ppb);
     let frequency_doubt = trend.and_then(|trend| trend.frequency_uncertainty_ppb);
-    let drift = trend.map(|trend| trend.drift_ppb_per_day);
+    let drift = trend.and_then(|trend| trend.drift_ppb_per_day);
     let drift_doubt = trend.and_then(|trend| trend.drift_uncertainty_ppb_per_day);
     let mut report = Report::new()
         .headline(label.to_string())
@@ -349,14 +408,15 @@ fn describe(
         .value("reference", label.reference.as_str())
         .rows(
             "offsets",
-            format!("{number}, {} s apart, over {length:.3} s", shown(distance)),
+            format!("{number}, {} apart, over {}", shown(distance), shown(length)),
             vec![
                 ("offsets", number.into()),
                 ("interval_ns", series.distance.into()),
-                ("filled", series.filled.into()),
-                ("left_out", series.left_out.into()),
+                ("missing", series.missing().into()),
                 ("crowded", series.crowded.into()),
-                ("whole_seconds_ns", whole_seconds.into()),
+                ("steps", series.steps.into()),
+                ("stretches", series.stretches.len().into()),
+                ("whole_seconds_ns", (*whole_seconds).into()),
             ],
         )
         .rows(
@@ -396,25 +456,65 @@ fn describe(
             report = report.note(format!("{} {quantity} isn't shown: {why}", mask.name));
         }
     }
-    if whole_seconds != Offset::ZERO {
+    if *whole_seconds != Offset::ZERO {
         report = report.note(format!("the clock keeps TAI: {whole_seconds} are left out"));
     }
-    if series.filled > 0 {
-        report = report.note(format!("{} missing offsets are filled in", series.filled));
-    }
-    if series.left_out > 0 {
-        report = report.note(format!(
-            "{} offsets beyond a step or a gap are left out: the longest stretch counts",
-            series.left_out
+    notes(series, *steps).into_iter().fold(report, Report::note)
+}
+
+/// What there is to say of how the offsets came.
+fn notes(series: &Series, steps: Steps) -> Vec<String> {
+    let mut notes = Vec::new();
+    if series.missing() > 0 {
+        notes.push(format!(
+            "{} of {} places have no offset",
+            series.missing(),
+            series.missing() + series.measured()
         ));
     }
-    if series.crowded > 0 {
-        report = report.note(format!(
+    if series.steps > 0 {
+        let number = series.steps;
+        notes.push(match steps {
+            Steps::Keep => format!(
+                "steps: {number}; they count as what the clock did (--steps remove or split to see \
+                 it without them)"
+            ),
+            Steps::Remove => format!("steps: {number}; they are taken out"),
+            Steps::Split => {
+                format!("steps: {number}; nothing before one is compared with what follows")
+            }
+        });
+    }
+    let by_gaps = series.stretches.len().saturating_sub(1 + series.breaks);
+    let by_gaps =
+        if steps == Steps::Split { by_gaps.saturating_sub(series.steps) } else { by_gaps };
+    if by_gaps > 0 {
+        notes.push(format!("gaps that no averaging time spans: {by_gaps}"));
+    }
+    if series.breaks > 0 {
+        notes.push(format!(
+            "the reference went back, or the offset moved by 36 years: {} times; what follows is \
+             compared with nothing before",
+            series.breaks
+        ));
+    }
+    match series.pattern {
+        Pattern::Even if series.crowded > 0 => notes.push(format!(
             "{} offsets are left out that come too soon after another",
             series.crowded
-        ));
+        )),
+        Pattern::Even => {}
+        Pattern::Pairs => notes.push(format!(
+            "the offsets come in pairs: the first of each counts, {} are left out",
+            series.crowded
+        )),
+        Pattern::Changing { from, to } => notes.push(format!(
+            "the interval changes between {} and {}: judge each part by itself",
+            shown(seconds(from)),
+            shown(seconds(to))
+        )),
     }
-    report
+    notes
 }
 
 fn noise(one: Option<&Deviation>) -> Value {
@@ -426,15 +526,32 @@ fn noises(allan: &[Deviation], distance: f64) -> String {
     let mut parts: Vec<String> = Vec::new();
     for same in allan.chunk_by(|one, next| one.noise == next.noise) {
         let (Some(first), Some(last)) = (same.first(), same.last()) else { continue };
-        let name = first.noise.map_or("not told", |noise| noise.name());
-        parts.push(format!("{name} to {} s", shown(float(last.factor) * distance)));
+        let name = match first.noise {
+            Some(noise) => noise.name(),
+            None if first.interval.is_none() => return "none: the offsets are on a line".into(),
+            None => "not told",
+        };
+        parts.push(format!("{name} to {}", shown(float(last.factor) * distance)));
     }
     parts.join(", ")
 }
 
-/// Seconds as people read them, to four digits.
+/// A time in the unit that people read it in, to four digits.
 fn shown(seconds: f64) -> String {
-    format!("{seconds:.3e}").parse().unwrap_or(seconds).to_string()
+    const UNITS: [(f64, &str); 6] = [
+        (2.0 * 86_400.0, "d"),
+        (7_200.0, "h"),
+        (1_000.0, "min"),
+        (1.0, "s"),
+        (1e-3, "ms"),
+        (1e-6, "us"),
+    ];
+    let sizes = [86_400.0, 3_600.0, 60.0, 1.0, 1e-3, 1e-6];
+    let fits = UNITS.iter().zip(sizes).find(|((from, _), _)| seconds >= *from * (1.0 - 1e-9));
+    let (size, unit) = fits.map_or((1e-9, "ns"), |((_, unit), size)| (size, *unit));
+    let value = seconds / size;
+    let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+    format!("{rounded} {unit}")
 }
 
 /// The same for programs, to the nanosecond.
@@ -444,10 +561,19 @@ fn exact(seconds: f64) -> String {
     text
 }
 
-/// The averaging factors at which there are deviations.
-fn factors_of(all: &Deviations) -> impl Iterator<Item = usize> {
-    let longest = all.iter().map(|(_, deviations)| deviations).max_by_key(|all| all.len());
-    longest.into_iter().flatten().map(|one| one.factor)
+/// The averaging factors at which there is a deviation of any kind.
+fn factors_of(all: &Deviations) -> Vec<usize> {
+    let mut factors: Vec<usize> =
+        all.iter().flat_map(|(_, deviations)| deviations).map(|one| one.factor).collect();
+    factors.sort_unstable();
+    factors.dedup();
+    factors
+}
+
+/// The deviation at a factor.
+fn at(deviations: &[Deviation], factor: usize) -> Option<&Deviation> {
+    let place = deviations.binary_search_by_key(&factor, |one| one.factor).ok()?;
+    deviations.get(place)
 }
 
 /// A line for each averaging time: each deviation with how far its interval goes.
@@ -465,20 +591,24 @@ fn table(all: &Deviations, distance: f64) -> Table {
     columns.retain(|(key, _)| !key.is_empty());
     columns.push(("noise", ""));
     let mut table = Table::new("deviations", &columns);
-    for (place, factor) in factors_of(all).enumerate() {
+    for factor in factors_of(all) {
         let tau = float(factor) * distance;
-        let mut line = vec![(format!("{} s", shown(tau)), Value::Decimal(exact(tau)))];
+        let mut line = vec![(shown(tau), Value::Decimal(exact(tau)))];
         for (kind, deviations) in all {
-            let Some(one) = deviations.get(place) else { continue };
-            line.extend(cells(*kind, one));
+            line.extend(cells(*kind, at(deviations, factor)));
         }
-        line.push((String::new(), noise(all.first().and_then(|(_, allan)| allan.get(place)))));
+        line.push((String::new(), noise(all.first().and_then(|(_, allan)| at(allan, factor)))));
         table.line(line);
     }
     table
 }
 
-fn cells(kind: Kind, one: &Deviation) -> Vec<(String, Value)> {
+fn cells(kind: Kind, one: Option<&Deviation>) -> Vec<(String, Value)> {
+    let Some(one) = one else {
+        let none = if kind == Kind::Mtie { 1 } else { 3 };
+        let cell = |place| (if place == 0 { "-" } else { "" }.to_owned(), Value::Null);
+        return (0..none).map(cell).collect();
+    };
     let exact = |value: f64| Value::Decimal(format!("{value:.7e}"));
     let shown =
         if kind.is_time() { Unit::Fitting.write(one.value) } else { format!("{:.2e}", one.value) };
@@ -487,8 +617,9 @@ fn cells(kind: Kind, one: &Deviation) -> Vec<(String, Value)> {
     }
     let share = |to: f64| (to / one.value - 1.0) * 100.0;
     let interval = one.interval.filter(|_| one.value > 0.0);
+    let mark = if one.noise.is_some() { "" } else { "*" };
     let shown = interval.map_or(shown.clone(), |(low, high)| {
-        format!("{shown} {:+.0}{:+.0}%", share(low), share(high))
+        format!("{shown} {:+.0}{:+.0}%{mark}", share(low), share(high))
     });
     let bound = |value: Option<f64>| (String::new(), value.map_or(Value::Null, exact));
     vec![
@@ -592,8 +723,8 @@ fn drawn(label: &Label, series: &Series, all: &Deviations, masks: &[&Mask]) -> p
     plot::Deviations {
         title: printable(&watching::title(label)).into_owned(),
         source: format!(
-            "{} offsets, {} s apart, from {start}; bars: 68.3 % intervals",
-            series.offsets.len(),
+            "{} offsets, {} apart, from {start}; bars: 68.3 % intervals",
+            series.measured(),
             shown(distance)
         ),
         curves: all.iter().map(curve).collect(),

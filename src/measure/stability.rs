@@ -2,8 +2,9 @@
 //!
 //! Offsets are whole nanoseconds, so all differences of offsets are exact; only their squares are
 //! summed as floating-point numbers. Every estimator overlaps: it uses each of the differences
-//! that the offsets have at a distance. One averaging time takes time proportional to the number
-//! of offsets, all octaves of it O(n log n).
+//! that the offsets have at a distance, and where an offset is missing those that it is part of are
+//! missing, and no others. One averaging time takes time proportional to the number of offsets, all
+//! octaves of it O(n log n).
 //!
 //! With `x` the offsets, `N` of them at a distance `τ0`, and `τ = m τ0`:
 //!
@@ -16,18 +17,24 @@
 //! Source: W. J. Riley and D. A. Howe, *Handbook of Frequency Stability Analysis*, NIST Special
 //! Publication 1065 (2008), section 5; MTIE: ITU-T G.810 (08/1996), II.5.
 
+mod differences;
 mod freedom;
 mod masks;
 mod noise;
 mod series;
+mod slot;
 mod trend;
 
 pub use masks::{
     Finding, Limited, MASKS, Mask, Outcome, Requirement, Segment, Verdict, low_pass, overall,
 };
 pub use noise::Noise;
-pub use series::{Point, Series, series};
-pub use trend::{Trend, trend};
+pub use series::{Pattern, Point, Series, Steps, series};
+pub use slot::{Slot, Stretch};
+pub use trend::Trend;
+
+use differences::Sum;
+use noise::Noises;
 
 /// A deviation's kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,9 +92,10 @@ pub struct Deviation {
     /// Its value, in [`Kind`]'s unit.
     pub value: f64,
     /// From where to where it lies with a probability of 68.3 %, had the clock been measured
-    /// again and again; `None` for MTIE, which is no mean, and for few offsets.
+    /// again and again; `None` for MTIE, which is no mean, and where all differences are 0.
     pub interval: Option<(f64, f64)>,
-    /// The noise that the interval supposes.
+    /// The noise that the interval supposes; `None` where it can't be told: then the interval is the
+    /// widest of any noise's.
     pub noise: Option<Noise>,
 }
 
@@ -127,63 +135,98 @@ fn rounded(from: f64, step: f64) -> usize {
     (from * step).round() as usize
 }
 
-/// A deviation of offsets in nanoseconds that are `distance` nanoseconds apart, at the averaging
-/// factors, which ascend; those that are too long for the offsets are left out.
-///
-/// Offsets count from the first one: where one is 2^60 ns, 36 years, or farther from it, or
-/// their distance is 0, there are no deviations.
-///
-/// # Examples
-///
-/// ```
-/// use ptpctl::measure::stability::{Kind, deviations};
-///
-/// // Phases of the nine frequencies in annex 8.E of NBS Monograph 140, summed up.
-/// let phases = [0, 892, 1701, 2524, 3322, 3993, 4637, 5520, 6423, 7100];
-/// let allan = deviations(Kind::Allan, &phases, 1, &[1, 2]);
-/// let values: Vec<_> = allan.iter().map(|one| format!("{:.5}", one.value)).collect();
-/// assert_eq!(values, ["91.22945", "85.95287"]);
-/// ```
-pub fn deviations(kind: Kind, offsets: &[i64], distance: u64, factors: &[usize]) -> Vec<Deviation> {
-    let is_far = |offset: &i64| {
-        offsets.first().is_some_and(|first| offset.abs_diff(*first) >= FARTHEST_OFFSET)
-    };
-    if distance == 0 || offsets.iter().any(is_far) {
-        return Vec::new();
+#[expect(clippy::float_arithmetic, reason = "from units to nanoseconds")]
+impl Series {
+    /// A deviation at the averaging factors, which ascend; those that are too long for the offsets are
+    /// left out.
+    ///
+    /// Where the distance is 0, there are no deviations.
+    pub fn deviations(&self, kind: Kind, factors: &[usize]) -> Vec<Deviation> {
+        let noises = Noises::of(self, factors);
+        self.deviations_with(kind, factors, &noises)
     }
-    let fits = |factor: usize| {
-        factor > 0 && factor.checked_mul(kind.spans()).is_some_and(|span| span < offsets.len())
-    };
-    let factors: Vec<_> = factors.iter().copied().filter(|factor| fits(*factor)).collect();
-    if kind == Kind::Mtie {
+
+    /// All kinds of deviations at the averaging factors; see [`deviations`](Self::deviations).
+    pub fn all_deviations(&self, factors: &[usize]) -> [(Kind, Vec<Deviation>); 5] {
+        let noises = Noises::of(self, factors);
+        Kind::ALL.map(|kind| (kind, self.deviations_with(kind, factors, &noises)))
+    }
+
+    fn deviations_with(&self, kind: Kind, factors: &[usize], noises: &Noises) -> Vec<Deviation> {
+        let fits = |factor: usize| {
+            factor > 0 && factor.checked_mul(kind.spans()).is_some_and(|span| span < self.places())
+        };
+        let factors: Vec<_> = factors.iter().copied().filter(|factor| fits(*factor)).collect();
+        if self.distance == 0 {
+            return Vec::new();
+        }
+        if kind == Kind::Mtie {
+            return self.mtie(&factors);
+        }
+        let of = |factor: &usize| {
+            let sum = self.sum(kind, *factor);
+            let value = scaled(kind, sum.squares, sum.terms, *factor, self.distance) * self.unit();
+            let candidates = noises.at(kind, *factor);
+            let interval = freedom::interval(kind, candidates, *factor, sum.terms, value);
+            (sum.terms > 0).then_some(Deviation {
+                factor: *factor,
+                terms: sum.terms,
+                value,
+                interval: Some(interval).filter(|_| value > 0.0),
+                noise: candidates.told(),
+            })
+        };
+        factors.iter().filter_map(of).collect()
+    }
+
+    /// Over all stretches.
+    fn sum(&self, kind: Kind, factor: usize) -> Sum {
+        let of = |stretch: &Stretch| match kind {
+            Kind::Allan => differences::second(stretch.slots(), factor),
+            Kind::Hadamard => differences::third(stretch.slots(), factor),
+            _ => differences::modified(stretch, factor),
+        };
+        self.stretches.iter().map(of).fold(Sum::default(), Sum::and)
+    }
+
+    fn mtie(&self, factors: &[usize]) -> Vec<Deviation> {
+        let mut largest = vec![0; factors.len()];
+        for stretch in &self.stretches {
+            let ranges = differences::ranges(stretch.slots(), factors);
+            for (largest, range) in largest.iter_mut().zip(ranges) {
+                *largest = range.max(*largest);
+            }
+        }
+        let terms = |factor: usize| {
+            let windows = |stretch: &Stretch| stretch.slots().len().saturating_sub(factor);
+            self.stretches.iter().map(windows).sum()
+        };
         let of = |(factor, range): (&usize, u64)| Deviation {
             factor: *factor,
-            terms: offsets.len() - factor,
-            value: float_of(range),
+            terms: terms(*factor),
+            value: float_of(range) * self.unit(),
             interval: None,
             noise: None,
         };
-        return factors.iter().zip(mtie(offsets, &factors)).map(of).collect();
+        factors.iter().zip(largest).map(of).collect()
     }
-    let mut noises = noise::Identifier::new(kind, offsets);
-    let mut of = |factor: usize| {
-        let (sum, terms) = match kind {
-            Kind::Allan => sum_of_squares(second_differences(offsets, factor)),
-            Kind::Hadamard => sum_of_squares(third_differences(offsets, factor)),
-            _ => modified_sum(offsets, factor),
-        };
-        let value = scaled(kind, sum, terms, factor, distance);
-        let noise = noises.at(factor);
-        let interval =
-            noise.map(|noise| freedom::interval(kind, noise, factor, offsets.len(), value));
-        let interval = interval.filter(|(low, high)| *low >= 0.0 && high.is_finite());
-        Deviation { factor, terms, value, interval, noise }
-    };
-    factors.into_iter().map(&mut of).collect()
-}
 
-/// Third differences of offsets that are nearer to the first one have room in 64 bits.
-const FARTHEST_OFFSET: u64 = 1 << 60;
+    /// The frequency offset and the drift; `None` of fewer than two offsets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ptpctl::measure::stability::Series;
+    ///
+    /// let series = Series::even(1_000_000_000, (0..100).map(|second| 25 * second));
+    /// let trend = series.trend().expect("a trend");
+    /// assert_eq!(format!("{:.6}", trend.frequency_ppb), "25.000000");
+    /// ```
+    pub fn trend(&self) -> Option<Trend> {
+        let parabola = trend::Parabola::through(&self.stretches)?;
+        (self.distance > 0).then(|| parabola.trend(self))
+    }
+}
 
 /// The deviation from the sum of the squares of its differences.
 #[expect(clippy::float_arithmetic, reason = "a mean of squares and its root")]
@@ -196,81 +239,6 @@ fn scaled(kind: Kind, sum: f64, terms: usize, factor: usize, distance: u64) -> f
         Kind::Time => (mean / 6.0).sqrt() / float(factor),
         Kind::Allan | Kind::Mtie => (mean / 2.0).sqrt() / tau,
     }
-}
-
-/// `x[i+2m] - 2x[i+m] + x[i]`.
-fn second_differences(offsets: &[i64], m: usize) -> impl Iterator<Item = i64> {
-    let (middle, last) = (offsets.iter().skip(m), offsets.iter().skip(2 * m));
-    offsets.iter().zip(middle).zip(last).map(|((a, b), c)| (c - b) - (b - a))
-}
-
-/// `x[i+3m] - 3x[i+2m] + 3x[i+m] - x[i]`.
-fn third_differences(offsets: &[i64], m: usize) -> impl Iterator<Item = i64> {
-    let later = offsets.get(m..).unwrap_or_default();
-    second_differences(later, m).zip(second_differences(offsets, m)).map(|(b, a)| b - a)
-}
-
-#[expect(clippy::float_arithmetic, reason = "a sum of squares")]
-fn sum_of_squares(differences: impl Iterator<Item = i64>) -> (f64, usize) {
-    let mut terms = 0;
-    let mut sum = 0.0;
-    for difference in differences {
-        let difference = float_of_signed(difference);
-        sum += difference * difference;
-        terms += 1;
-    }
-    (sum, terms)
-}
-
-/// The squares of the sums of `m` second differences in a row.
-#[expect(clippy::float_arithmetic, reason = "a sum of squares of exact sums")]
-fn modified_sum(offsets: &[i64], m: usize) -> (f64, usize) {
-    let mut moving: i128 = second_differences(offsets, m).take(m).map(i128::from).sum();
-    let mut sum = float_of_sum(moving).powi(2);
-    let mut terms = 1;
-    // One enters the sum, one leaves it: together they are a third difference.
-    for change in third_differences(offsets, m) {
-        moving += i128::from(change);
-        sum += float_of_sum(moving).powi(2);
-        terms += 1;
-    }
-    (sum, terms)
-}
-
-/// The largest range in any window of `factor + 1` offsets, for each of the ascending factors.
-///
-/// The extremes of windows of 2, 4, 8, … offsets come from those of half the size; a window of any
-/// other size is two of these that overlap.
-fn mtie(offsets: &[i64], factors: &[usize]) -> Vec<u64> {
-    let mut least = offsets.to_vec();
-    let mut most = offsets.to_vec();
-    let mut size = 1;
-    let mut ranges = Vec::with_capacity(factors.len());
-    for factor in factors {
-        let window = factor + 1;
-        while size * 2 <= window {
-            let left = least.len() - size;
-            for place in 0..left {
-                // Reads ahead of what it writes.
-                if let (Some(low), Some(high)) =
-                    (least.get(place + size).copied(), most.get(place + size).copied())
-                    && let (Some(this_low), Some(this_high)) =
-                        (least.get_mut(place), most.get_mut(place))
-                {
-                    *this_low = low.min(*this_low);
-                    *this_high = high.max(*this_high);
-                }
-            }
-            least.truncate(left);
-            most.truncate(left);
-            size *= 2;
-        }
-        let shift = window - size;
-        let lows = least.iter().zip(least.iter().skip(shift)).map(|(a, b)| a.min(b));
-        let highs = most.iter().zip(most.iter().skip(shift)).map(|(a, b)| a.max(b));
-        ranges.push(lows.zip(highs).map(|(low, high)| high.abs_diff(*low)).max().unwrap_or(0));
-    }
-    ranges
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number of offsets has less than 53 bits")]
@@ -314,7 +282,8 @@ mod tests {
 
     #[expect(clippy::float_arithmetic, reason = "from the series' unit")]
     fn of_published_series(kind: Kind) -> Vec<String> {
-        deviations(kind, &published_series(), 1, &[1, 10, 100])
+        Series::even(1, published_series())
+            .deviations(kind, &[1, 10, 100])
             .iter()
             .map(|deviation| format!("{:.6e}", deviation.value / 2_147_483_647.0))
             .collect()
@@ -336,7 +305,7 @@ mod tests {
         // Annex 8.E of NBS Monograph 140; the values: NIST SP 1065, the test suite.
         let phases = [0, 892, 1_701, 2_524, 3_322, 3_993, 4_637, 5_520, 6_423, 7_100];
         let of = |kind| -> Vec<_> {
-            let all = deviations(kind, &phases, 1, &[1, 2]);
+            let all = Series::even(1, phases).deviations(kind, &[1, 2]);
             all.iter().map(|one| format!("{:.5}", one.value)).collect()
         };
         assert_eq!(of(Kind::Allan), ["91.22945", "85.95287"]);
@@ -347,8 +316,8 @@ mod tests {
 
     #[test]
     fn a_step_of_the_offset_is_the_mtie_of_every_window() {
-        let offsets: Vec<_> = (0..100).map(|place| if place < 50 { 0 } else { -7 }).collect();
-        let all = deviations(Kind::Mtie, &offsets, 1, &[1, 2, 3, 50, 99, 100]);
+        let offsets = (0..100).map(|place| if place < 50 { 0 } else { -7 });
+        let all = Series::even(1, offsets).deviations(Kind::Mtie, &[1, 2, 3, 50, 99, 100]);
         let found: Vec<_> = all.iter().map(|one| (one.factor, one.value.to_bits())).collect();
         let seven = 7_f64.to_bits();
         assert_eq!(found, [(1, seven), (2, seven), (3, seven), (50, seven), (99, seven)]);
@@ -356,30 +325,17 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn mtie_is_the_largest_range_of_any_window(
-            offsets in proptest::collection::vec(-1_000_i64..1_000, 2..60),
-        ) {
-            let factors: Vec<_> = (1..offsets.len()).collect();
-            for (factor, found) in factors.iter().zip(mtie(&offsets, &factors)) {
-                let range = |window: &[i64]| {
-                    let (low, high) = (window.iter().min(), window.iter().max());
-                    high.zip(low).map_or(0, |(high, low)| high.abs_diff(*low))
-                };
-                let expected = offsets.windows(factor + 1).map(range).max();
-                proptest::prop_assert_eq!(Some(found), expected);
-            }
-        }
-
-        #[test]
         #[expect(clippy::float_arithmetic, reason = "the definition, spelled out")]
         fn the_modified_deviation_is_that_of_means(
             offsets in proptest::collection::vec(-1_000_000_i64..1_000_000, 20..60),
             factor in 1_usize..6,
         ) {
-            let found = deviations(Kind::ModifiedAllan, &offsets, 1, &[factor]);
+            let found = Series::even(1, offsets.iter().copied()).deviations(Kind::ModifiedAllan, &[factor]);
             let sums: Vec<i64> =
                 offsets.windows(factor).map(|window| window.iter().sum()).collect();
-            let squares: Vec<f64> = second_differences(&sums, factor)
+            let squares: Vec<f64> = sums
+                .windows(2 * factor + 1)
+                .map(|all| all[2 * factor] - 2 * all[factor] + all[0])
                 .map(|difference| float_of_signed(difference).powi(2))
                 .collect();
             let mean = squares.iter().sum::<f64>() / float(squares.len());
@@ -396,9 +352,9 @@ mod tests {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             i64::from(random >> 24)
         };
-        let offsets: Vec<i64> = (0..600_000).map(|_| noise()).collect();
+        let series = Series::even(1_000_000, (0..600_000).map(|_| noise()));
         for kind in [Kind::Allan, Kind::ModifiedAllan, Kind::Hadamard, Kind::Time] {
-            for one in deviations(kind, &offsets, 1_000_000, &[1, 2, 4]) {
+            for one in series.deviations(kind, &[1, 2, 4]) {
                 let (low, high) = one.interval.expect("an interval");
                 assert!(0.0 < low && low < one.value && one.value < high, "{kind:?} {one:?}");
             }
@@ -406,24 +362,43 @@ mod tests {
     }
 
     #[test]
-    fn offsets_that_no_clock_shows_have_no_deviations() {
+    fn offsets_that_no_clock_shows_have_finite_deviations_or_none() {
+        let most = (1 << 60) - 1;
+        let far = [0, i64::MAX, i64::MIN, 0, 5, i64::MAX, 7, 8, 9, 10];
+        let farthest = [0, most, -most, most, -most, most, -most, 0, most, -most];
         for kind in Kind::ALL {
-            let far = [0, i64::MAX, i64::MIN, 0, 5, i64::MAX, 7, 8, 9, 10];
-            assert_eq!(deviations(kind, &far, 1, &[1, 2]), []);
-            assert_eq!(deviations(kind, &[1; 20], 0, &[1, 2]), []);
-            assert_eq!(deviations(kind, &[], 1, &[1, 2]), []);
-            let most = (1 << 60) - 1;
-            let farthest = [0, most, -most, most, -most, most, -most, 0, most, -most];
-            for one in deviations(kind, &farthest, u64::MAX, &[1, 2, 3, usize::MAX]) {
-                assert!(one.value.is_finite(), "{kind:?}");
+            assert_eq!(Series::even(0, [1; 20]).deviations(kind, &[1, 2]), []);
+            assert_eq!(Series::even(1, []).deviations(kind, &[1, 2]), []);
+            for series in [Series::even(1, far), Series::even(u64::MAX, farthest)] {
+                for one in series.deviations(kind, &[1, 2, 3, usize::MAX]) {
+                    assert!(one.value.is_finite(), "{kind:?}");
+                }
             }
         }
-        assert!(
-            trend(&[i64::MIN, i64::MAX, i64::MIN, 0], 1)
-                .is_some_and(|t| t.frequency_ppb.is_finite())
-        );
-        assert!(trend(&[1, 2, 3], 0).is_none());
+        let trend = Series::even(1, [i64::MIN, i64::MAX, i64::MIN, 0, 1]).trend();
+        assert!(trend.is_none_or(|trend| trend.frequency_ppb.is_finite()));
+        assert_eq!(Series::even(0, [1, 2, 3]).trend(), None);
         assert_eq!(spread(usize::MAX, 10).last(), Some(&usize::MAX));
         assert_eq!(spread(100, 0), [1], "none a decade");
+    }
+
+    #[test]
+    fn what_is_missing_takes_away_the_differences_that_it_is_part_of_alone() {
+        // One gap of 11 in 2000.
+        let points: Vec<Point> = (0..2_000_i64)
+            .filter(|place| !(1_000..1_011).contains(place))
+            .map(|place| Point {
+                at: place.into(),
+                offset: crate::Offset::from_nanoseconds(place % 7),
+                stepped: false,
+            })
+            .collect();
+        let series = series(&points, Steps::Keep).expect("a series");
+        let terms = |kind, factor| series.deviations(kind, &[factor]).first().map(|one| one.terms);
+        assert_eq!(terms(Kind::Allan, 1), Some(2_000 - 2 - 13));
+        assert_eq!(terms(Kind::Allan, 16), Some(2_000 - 32 - 33));
+        assert_eq!(terms(Kind::Hadamard, 1), Some(2_000 - 3 - 14));
+        // A mean of 32 has half of its offsets at least.
+        assert_eq!(terms(Kind::ModifiedAllan, 32), Some(2_000 - 95));
     }
 }

@@ -189,7 +189,8 @@ fn stability_tells_deviations_with_their_intervals() {
     let deviations = found["deviations"].as_array().expect("a list");
     assert_eq!(deviations.len(), 10);
     for one in deviations {
-        assert_eq!(one["noise"], "white PM", "{one}");
+        let told = one["tau_s"].as_f64().is_some_and(|tau| tau <= 1.6);
+        assert_eq!(one["noise"].as_str(), told.then_some("white PM"), "{one}");
         for name in ["adev", "mdev", "hdev", "tdev"] {
             let key = |end: &str| match name {
                 "tdev" => format!("tdev{end}_ns"),
@@ -261,7 +262,7 @@ fn a_mask_is_not_passed_where_a_quarter_of_the_recording_is_a_millisecond_off() 
 
 #[test]
 fn a_mask_is_not_shown_where_offsets_are_left_out() {
-    // A gap of 30 s, longer than is filled in: the longest stretch goes over the whole range.
+    // A gap of 30 s, in which nobody knows what happened.
     let gap = |place: usize| !(40_000..40_300).contains(&place);
     let offsets = (0..WHOLE + 20_000).map(|place| gap(place).then_some(0));
     let (status, results) = judged("g8262-option1", &recording("gap", offsets));
@@ -359,9 +360,100 @@ fn what_cannot_be_measured_is_refused_at_once() {
 }
 
 #[test]
+fn two_offsets_have_what_two_can_have() {
+    let two = recording("two-offsets", [Some(5), Some(8)].into_iter());
+    let found = ptpctl(&format!("stability --json --from {}", two.0.display())).done().json();
+    let all = found["deviations"].as_array().expect("a list");
+    assert_eq!(
+        (all.len(), &all[0]["mtie_ns"], &all[0]["adev"]),
+        (1, &3.0.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(
+        (&found["rate_ppb"], &found["drift_ppb_per_day"]),
+        (&30.0.into(), &serde_json::Value::Null)
+    );
+    let three = recording("three-offsets", [Some(5), Some(8), Some(7)].into_iter());
+    let run = ptpctl(&format!("stability --from {}", three.0.display())).done();
+    let columns: Vec<_> = run.stdout.lines().last().expect("a line").split("  ").collect();
+    assert_eq!(columns.iter().filter(|one| !one.is_empty()).count(), 6, "{}", run.stdout);
+}
+
+#[test]
+fn a_step_counts_unless_it_is_removed_or_splits() {
+    let offsets = || (0..200).map(|place| Some(if place < 120 { place } else { place + 50_000 }));
+    let file = recording("stepped-offsets", offsets());
+    let text = std::fs::read_to_string(&file.0).expect("read");
+    let marked = text.replacen("\"offset_ns\":50120,", "\"offset_ns\":50120,\"stepped\":true,", 1);
+    std::fs::write(&file.0, marked).expect("written");
+    let of = |steps: &str| {
+        let found = ptpctl(&format!("stability {steps} --from {}", file.0.display())).done().json();
+        let first = found["deviations"][0].clone();
+        (found["stretches"].clone(), found["steps"].clone(), first["mtie_ns"].clone())
+    };
+    let expected = |stretches: i64, mtie: f64| (stretches.into(), 1.into(), mtie.into());
+    assert_eq!(of("--json"), expected(1, 50_001.0));
+    assert_eq!(of("--json --steps keep"), expected(1, 50_001.0));
+    assert_eq!(of("--json --steps remove"), expected(1, 1.0));
+    assert_eq!(of("--json --steps split"), expected(2, 1.0));
+    let run = ptpctl(&format!("stability --from {}", file.0.display())).done();
+    assert!(run.stdout.contains("steps: 1; they count"), "{}", run.stdout);
+}
+
+#[test]
+fn what_was_measured_counts_wherever_others_are_missing() {
+    let missing = |place: i64| (place * 7_919) % 100 < 12;
+    let there: Vec<i64> = (0..17_559).filter(|place| !missing(*place)).collect();
+    let offsets = (0..17_559).map(|place| (!missing(place)).then_some(place % 3));
+    let file = recording("missing-offsets", offsets);
+    let found = ptpctl(&format!("stability --json --from {}", file.0.display())).done().json();
+    let number = |name: &str| found[name].as_i64().expect("a number");
+    let measured = i64::try_from(there.len()).expect("few");
+    let places = there[there.len() - 1] - there[0] + 1;
+    let expected = (measured, places - measured, 1);
+    assert_eq!((number("offsets"), number("missing"), number("stretches")), expected);
+}
+
+#[test]
+fn averaging_times_are_octaves_or_ten_a_decade_or_all() {
+    let number = |taus: &str| {
+        let line = format!("stability {taus} --count 400 mock:igb,time=virtual");
+        ptpctl(&line).done().json()["deviations"].as_array().expect("a list").len()
+    };
+    assert_eq!(
+        (number("--json"), number("--json --taus octave"), number("--json --taus all")),
+        (8, 8, 133)
+    );
+    assert!((15..25).contains(&number("--json --taus decade")));
+}
+
+#[test]
+fn offsets_that_do_not_vary_have_no_noise() {
+    let file = recording("constant", (0..100).map(|_| Some(7)));
+    let run = ptpctl(&format!("stability --from {}", file.0.display())).done();
+    assert!(run.stdout.contains("none: the offsets are on a line"), "{}", run.stdout);
+}
+
+#[test]
+fn offsets_in_pairs_and_at_changing_intervals_are_told() {
+    let pairs = recording("pairs", (0..2_000).map(|place| (place % 10 < 2).then_some(0)));
+    let run = ptpctl(&format!("stability --from {}", pairs.0.display())).done();
+    assert!(run.stdout.contains("come in pairs: the first of each counts, 200"), "{}", run.stdout);
+    let changing = recording(
+        "changing",
+        (0..2_000).map(|place| (place < 500 || place % 10 == 0).then_some(0)),
+    );
+    let run = ptpctl(&format!("stability --from {}", changing.0.display())).done();
+    let told = "the interval changes between 100 ms and 1 s: judge each part by itself";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+}
+
+#[test]
 fn stability_of_too_little_is_an_error() {
-    ptpctl(&format!("stability --count 3 {MOCK}")).failed(1, "too few");
-    ptpctl(&format!("stability --count 3 --mask g8272-a {MOCK}")).failed(4, "too few");
+    ptpctl(&format!("stability --count 1 {MOCK}")).failed(2, "too few");
+    let one = recording("one-offset", [Some(5)].into_iter());
+    let from = format!("--from {}", one.0.display());
+    ptpctl(&format!("stability {from}")).failed(1, "too few");
+    ptpctl(&format!("stability --mask g8272-a {from}")).failed(4, "too few");
     let empty = file("empty", "jsonl");
     File::create(&empty.0).expect("made");
     ptpctl(&format!("stability --from {}", empty.0.display())).failed(1, "has no measurement");

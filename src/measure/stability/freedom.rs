@@ -5,22 +5,26 @@
 
 #![expect(clippy::float_arithmetic, reason = "statistics")]
 
+use super::noise::Candidates;
 use super::{Kind, Noise, float};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 /// The probability below one standard deviation under a normal distribution's middle.
 const BELOW: f64 = 0.158_655_253_931_457_05;
 
-/// Where a deviation lies with a probability of 68.3 %, by the χ² distribution of its variance.
+/// Where a deviation lies with a probability of 68.3 %, by the χ² distribution of its variance, which
+/// is the mean of so many squares: the widest interval of what noise it can be.
 pub(super) fn interval(
     kind: Kind,
-    noise: Noise,
+    noises: Candidates,
     factor: usize,
-    offsets: usize,
+    terms: usize,
     value: f64,
 ) -> (f64, f64) {
-    let freedom = Variance::of(kind, noise, factor, offsets).degrees_of_freedom();
-    scaled(value, freedom)
+    let freedom = |noise| Variance::of(kind, noise, factor, terms).degrees_of_freedom();
+    let least = noises.all().map(freedom).fold(f64::INFINITY, f64::min);
+    // A mean of squares has one degree at least.
+    scaled(value, least.max(1.0))
 }
 
 /// Beyond so many degrees of freedom the cube root of χ² is as good as normal, and the search for
@@ -62,15 +66,13 @@ struct Variance {
 const LONGEST_SUM: f64 = 100.0;
 
 impl Variance {
-    fn of(kind: Kind, noise: Noise, factor: usize, offsets: usize) -> Self {
+    fn of(kind: Kind, noise: Noise, factor: usize, terms: usize) -> Self {
         let modified = matches!(kind, Kind::ModifiedAllan | Kind::Time);
         let d = if kind == Kind::Hadamard { 3 } else { 2 };
         let m = float(factor);
         let f = if modified { 1.0 } else { m };
-        let span = m / f + m * f64::from(d);
         // Overlapping: the differences are one offset apart, `m` of them in an averaging time.
-        let count = 1.0 + (float(offsets) - span).max(0.0).floor();
-        Self { alpha: noise.alpha(), d, m, f, count, modified }
+        Self { alpha: noise.alpha(), d, m, f, count: float(terms.max(1)), modified }
     }
 
     fn degrees_of_freedom(&self) -> f64 {
@@ -224,18 +226,15 @@ mod tests {
     fn what_stands_for_a_long_sum_agrees_with_it() {
         for (kind, reddest) in [(Kind::Allan, -2), (Kind::ModifiedAllan, -2), (Kind::Hadamard, -4)]
         {
-            for (alpha, factor, offsets) in (reddest..=2)
-                .flat_map(|alpha| [(alpha, 64, 300), (alpha, 200, 1_000), (alpha, 64, 5_000)])
+            for (alpha, factor, terms) in (reddest..=2)
+                .flat_map(|alpha| [(alpha, 64, 100), (alpha, 200, 400), (alpha, 64, 4_800)])
             {
-                let variance = Variance::of(kind, Noise::of_alpha(alpha), factor, offsets);
+                let variance = Variance::of(kind, Noise::of_alpha(alpha), factor, terms);
                 let stride = variance.m;
                 let terms = variance.count.min(f64::from(variance.d + 1) * stride);
                 let whole = variance.of_sum(terms, variance.count, stride, variance.f);
                 let ratio = variance.degrees_of_freedom() / whole;
-                assert!(
-                    (0.9..1.1).contains(&ratio),
-                    "{kind:?} {alpha} {factor} {offsets}: {ratio}"
-                );
+                assert!((0.9..1.1).contains(&ratio), "{kind:?} {alpha} {factor} {terms}: {ratio}");
             }
         }
     }
@@ -255,7 +254,8 @@ mod tests {
         for (kind, alpha) in [(Kind::Allan, -2), (Kind::ModifiedAllan, 2), (Kind::Hadamard, -4)] {
             for offsets in [1_000, 100_000, 500_000, 1_000_000, 10_000_000, 100_000_000] {
                 for factor in [1, 2, 64, 1_000, offsets / 4] {
-                    let (low, high) = interval(kind, Noise::of_alpha(alpha), factor, offsets, 1.0);
+                    let (low, high) =
+                        interval(kind, Candidates::of(alpha), factor, offsets / 4, 1.0);
                     let holds = 0.0 < low && low < 1.0 && 1.0 < high && high.is_finite();
                     assert!(holds, "{kind:?} {alpha} {factor} of {offsets}: {low} to {high}");
                 }
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn the_interval_narrows_with_more_offsets() {
         let width = |offsets| {
-            let (low, high) = interval(Kind::Allan, Noise::of_alpha(0), 10, offsets, 1.0);
+            let (low, high) = interval(Kind::Allan, Candidates::of(0), 10, offsets, 1.0);
             assert!(low < 1.0 && 1.0 < high, "{low} {high}");
             high - low
         };

@@ -2,7 +2,8 @@
 
 #![expect(clippy::float_arithmetic, reason = "limits are curves over averaging times")]
 
-use super::{Kind, Series, deviations, float, float_of, float_of_signed, spread};
+use super::slot::Stretch;
+use super::{Kind, Series, float, float_of, float_of_signed, float_of_sum, spread};
 
 /// The limits of a Recommendation for a kind of clock.
 #[derive(Debug)]
@@ -234,35 +235,34 @@ impl Mask {
         MASKS.iter().find(|mask| mask.name == name)
     }
 
-    /// Judges a clock by its offsets from a reference that counts as true: `series`, the longest
-    /// stretch of them, and for max|TE| `all` that were measured, in nanoseconds.
+    /// Judges a clock by its offsets from a reference that counts as true: `series`, and for max|TE|
+    /// `all` that were measured, in nanoseconds.
     ///
     /// A limit is passed only where no offset was left out and it was judged in its whole range.
-    /// Nothing is judged where an offset is 2^60 ns, 36 years, or farther from the first one.
     pub fn judge(&self, series: &Series, all: &[i64]) -> Vec<Finding> {
-        if let Some(why) = unfit(series, all) {
+        if let Some(why) = unfit(series) {
             let finding = |requirement: &Requirement| Finding {
                 quantity: requirement.quantity(),
                 verdict: Verdict::NotJudged(why),
             };
             return self.requirements.iter().map(finding).collect();
         }
-        let leaves_out = series.left_out > 0 || series.crowded > 0;
-        let raw = Errors::of(series);
+        let leaves_out =
+            series.stretches.len() > 1 || series.crowded > 0 || series.longest_gap() > LONGEST_GAP;
         let smooth = self.requirements.iter().any(|one| one.filtered).then(|| low_pass(series));
         let finding = |requirement: &Requirement| {
-            let errors = match &smooth {
-                Some(smooth) if requirement.filtered => smooth.as_ref(),
-                _ => Ok(&raw),
-            };
-            let verdict = match errors {
-                Ok(errors) => requirement.judge(errors, all),
-                Err(why) => Verdict::NotJudged(why),
+            let verdict = match &smooth {
+                Some(Ok(smooth)) if requirement.filtered => {
+                    requirement.judge(&smooth.series, smooth.settling, all)
+                }
+                Some(Err(why)) if requirement.filtered => Verdict::NotJudged(why),
+                _ => requirement.judge(series, 0.0, all),
             };
             let sees_all = matches!(requirement.limited, Limited::MaxTimeError(_));
             let verdict = if leaves_out && (requirement.filtered || !sees_all) {
-                verdict
-                    .unless("offsets beyond a step or a gap, or too close together, are left out")
+                verdict.unless(
+                    "it has a gap of more than ten offsets, or such as come too close together",
+                )
             } else {
                 verdict
             };
@@ -271,6 +271,9 @@ impl Mask {
         self.requirements.iter().map(finding).collect()
     }
 }
+
+/// What happens while more offsets in a row are missing, nobody knows.
+const LONGEST_GAP: usize = 10;
 
 impl Verdict {
     /// The same, but not passed for this reason.
@@ -295,89 +298,83 @@ impl Verdict {
 }
 
 /// Why nothing can be judged by these offsets.
-fn unfit(series: &Series, all: &[i64]) -> Option<&'static str> {
-    let Some(first) = series.offsets.first() else {
+fn unfit(series: &Series) -> Option<&'static str> {
+    if series.measured() == 0 {
         return Some("there are no offsets");
-    };
-    if series.distance == 0 {
-        return Some("its offsets have no distance");
     }
-    let is_far = |offset: &i64| offset.abs_diff(*first) >= super::FARTHEST_OFFSET;
-    let is_far = series.offsets.iter().chain(all).any(is_far);
-    is_far.then_some("its offsets go farther apart than 36 years")
+    (series.distance == 0).then_some("its offsets have no distance")
 }
 
-/// Time errors at even distances, exact in a fine unit.
-pub struct Errors {
-    /// From one to the next, in nanoseconds.
-    distance: u64,
-    /// In units from the first offset.
-    values: Vec<i64>,
-    /// The first offset in nanoseconds.
-    base: f64,
-    /// Nanoseconds a unit.
-    unit: f64,
-    /// The largest, in nanoseconds, while a filter settled.
-    settling: f64,
+/// Time errors behind a first-order low-pass filter of 0.1 Hz.
+#[derive(Clone, Debug)]
+pub struct Filtered {
+    /// In picoseconds, without what comes while the filter settles.
+    pub series: Series,
+    /// The largest that came meanwhile, in nanoseconds.
+    pub settling: f64,
 }
 
-impl Errors {
-    fn of(series: &Series) -> Self {
-        let base = series.offsets.first().copied().unwrap_or(0);
-        let values = series.offsets.iter().map(|offset| offset.wrapping_sub(base)).collect();
-        Self {
-            distance: series.distance,
-            values,
-            base: float_of_signed(base),
-            unit: 1.0,
-            settling: 0.0,
-        }
-    }
+/// So long the filter settles, in nanoseconds: at the begin, and after a gap of as much.
+const SETTLES: u64 = 10_000_000_000;
+/// The filter's bandwidth, in Hz.
+const BANDWIDTH: f64 = 0.1;
+/// Offsets that are no farther from their first one have room in picoseconds.
+const FARTHEST_ERROR: f64 = 1e15;
 
-    fn seconds(&self) -> f64 {
-        float_of(self.distance) * 1e-9
-    }
-
-    /// In nanoseconds.
-    fn errors(&self) -> impl Iterator<Item = f64> {
-        self.values.iter().map(|value| float_of_signed(*value) * self.unit + self.base)
-    }
-}
-
-/// Time errors behind a first-order low-pass filter of 0.1 Hz, in picoseconds, without the ten
-/// seconds in which it settles.
+/// Time errors behind a first-order low-pass filter of 0.1 Hz, without the ten seconds in which it
+/// settles. What is missing stays missing: the filter goes on with the next one as time went on.
 ///
 /// # Errors
 ///
 /// Why the offsets don't allow it: they are too far apart, or too few.
-pub fn low_pass(series: &Series) -> Result<Errors, &'static str> {
-    let raw = Errors::of(series);
+pub fn low_pass(series: &Series) -> Result<Filtered, &'static str> {
     // An offset a second, on whatever clock.
     if series.distance > 1_010_000_000 {
         return Err("its filter of 0.1 Hz needs an offset a second at least");
     }
-    if raw.values.iter().any(|value| value.unsigned_abs() > FARTHEST_ERROR) {
-        return Err("its offsets go farther apart than thirteen days");
+    let unit = series.unit();
+    let settled = usize::try_from(SETTLES / series.distance.max(1)).unwrap_or(usize::MAX);
+    let mut filtered = Series { decimals: 3, stretches: Vec::new(), ..series.clone() };
+    let mut settling: f64 = 0.0;
+    for stretch in &series.stretches {
+        let base =
+            stretch.measured().next().map_or(0.0, |(_, first)| float_of_signed(first) * unit);
+        let (mut state, mut last, mut since) = (0.0, None, 0);
+        let mut smooth = Stretch::at(stretch.place);
+        for (place, offset) in stretch.measured() {
+            let error = float_of_signed(offset) * unit - base;
+            if error.abs() > FARTHEST_ERROR || base.abs() > FARTHEST_ERROR {
+                return Err("its offsets go farther apart than eleven days");
+            }
+            let places = last.map_or(0, |last| place - last);
+            if places > settled || last.is_none() {
+                (state, since) = (error, place);
+            }
+            let time = float(places) * float_of(series.distance) * 1e-9;
+            state += (1.0 - (-std::f64::consts::TAU * BANDWIDTH * time).exp()) * (error - state);
+            last = Some(place);
+            if place - since < settled {
+                settling = settling.max((state + base).abs());
+                continue;
+            }
+            let picoseconds = picoseconds(state + base);
+            match smooth.slots().len() {
+                0 => {
+                    smooth.place = place;
+                    smooth.push(1, picoseconds);
+                }
+                number => smooth.push(place + 1 - smooth.place - number, picoseconds),
+            }
+        }
+        if smooth.number() > 0 {
+            filtered.stretches.push(smooth);
+        }
     }
-    let settled = usize::try_from(10_000_000_000 / series.distance.max(1)).unwrap_or(usize::MAX);
-    if raw.values.len() <= settled.saturating_mul(2) {
+    if filtered.stretches.is_empty() {
         return Err("its filter of 0.1 Hz takes ten seconds to settle: measure for longer");
     }
-    let share = 1.0 - (-std::f64::consts::TAU * 0.1 * raw.seconds()).exp();
-    let mut state = 0.0;
-    let filter = |value: &i64| {
-        state += share * (float_of_signed(*value) - state);
-        picoseconds(state)
-    };
-    let mut values: Vec<_> = raw.values.iter().map(filter).collect();
-    let begin: Vec<_> = values.drain(..settled).collect();
-    let begin = Errors { values: begin, unit: 1e-3, ..raw };
-    let settling = begin.errors().map(f64::abs).fold(0.0, f64::max);
-    Ok(Errors { values, settling, ..begin })
+    Ok(Filtered { series: filtered, settling })
 }
-
-/// Differences of these have room in picoseconds.
-const FARTHEST_ERROR: u64 = 1 << 50;
 
 #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
 fn picoseconds(nanoseconds: f64) -> i64 {
@@ -410,8 +407,8 @@ impl Requirement {
         }
     }
 
-    fn judge(&self, errors: &Errors, all: &[i64]) -> Verdict {
-        let span = errors.seconds() * float(errors.values.len());
+    fn judge(&self, series: &Series, settling: f64, all: &[i64]) -> Verdict {
+        let span = seconds(series) * float(series.span());
         let whole = |value: f64, limit: f64| {
             let goes_to = if self.filtered || self.is_constant() { CONSTANT } else { span };
             let outcome = if value <= limit { Outcome::Passed } else { Outcome::Failed };
@@ -428,19 +425,21 @@ impl Requirement {
         };
         let largest =
             |errors: &mut dyn Iterator<Item = f64>| errors.map(f64::abs).fold(0.0, f64::max);
+        let unit = series.unit();
+        let mut errors = series.offsets().map(|offset| float_of_signed(offset) * unit);
         match self.limited {
             // Steps and gaps are no excuse.
             Limited::MaxTimeError(limit) if !self.filtered => {
                 whole(largest(&mut all.iter().map(|offset| float_of_signed(*offset))), limit)
             }
-            Limited::MaxTimeError(limit) if errors.settling > limit => {
+            Limited::MaxTimeError(limit) if settling > limit => {
                 let why = "it is beyond the limit while its filter of 0.1 Hz settles";
-                whole(largest(&mut errors.errors()), limit).unless(why)
+                whole(largest(&mut errors), limit).unless(why)
             }
-            Limited::MaxTimeError(limit) => whole(largest(&mut errors.errors()), limit),
-            Limited::ConstantTimeError(limit) => whole(constant_error(errors), limit),
-            Limited::Mtie(segments) => judge_curve(errors, Kind::Mtie, segments),
-            Limited::Tdev(segments) => judge_curve(errors, Kind::Time, segments),
+            Limited::MaxTimeError(limit) => whole(largest(&mut errors), limit),
+            Limited::ConstantTimeError(limit) => whole(constant_error(series), limit),
+            Limited::Mtie(segments) => judge_curve(series, Kind::Mtie, segments),
+            Limited::Tdev(segments) => judge_curve(series, Kind::Time, segments),
         }
     }
 
@@ -451,21 +450,34 @@ impl Requirement {
 
 const TOO_SHORT: &str = "it was measured for less than the limit's whole range";
 
-/// The largest mean time error of 1000 s in a row, or of all where that is less.
-fn constant_error(errors: &Errors) -> f64 {
-    let window = spread_at(CONSTANT / errors.seconds()).clamp(1, errors.values.len().max(1));
-    let mut sum = 0.0;
+fn seconds(series: &Series) -> f64 {
+    float_of(series.distance) * 1e-9
+}
+
+/// The largest mean time error of 1000 s in a row, or of all where that is less; windows that lack half of
+/// their offsets don't count.
+fn constant_error(series: &Series) -> f64 {
+    let longest = spread_at(CONSTANT / seconds(series));
     let mut largest: f64 = 0.0;
-    let late = errors.errors();
-    let mut early = errors.errors();
-    for (number, error) in late.enumerate() {
-        sum += error;
-        if number + 1 >= window {
-            largest = largest.max((sum / float(window)).abs());
-            sum -= early.next().unwrap_or(0.0);
+    for stretch in &series.stretches {
+        let slots = stretch.slots();
+        let window = longest.clamp(1, slots.len().max(1));
+        let (mut sum, mut number) = (0_i128, 0);
+        for (place, late) in slots.iter().enumerate() {
+            let early = place.checked_sub(window).and_then(|place| slots.get(place));
+            for (slot, by) in [(Some(late), 1), (early, -1)] {
+                if let Some(offset) = slot.and_then(|slot| slot.offset()) {
+                    sum += by * i128::from(offset);
+                    number += by;
+                }
+            }
+            let is_full = place + 1 >= window && float_of_sum(number) * 2.0 >= float(window);
+            if is_full {
+                largest = largest.max((float_of_sum(sum) / float_of_sum(number)).abs());
+            }
         }
     }
-    largest
+    largest * series.unit()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
@@ -473,10 +485,10 @@ fn spread_at(number: f64) -> usize {
     number.round() as usize
 }
 
-fn judge_curve(errors: &Errors, kind: Kind, segments: &[Segment]) -> Verdict {
-    let seconds = errors.seconds();
+fn judge_curve(series: &Series, kind: Kind, segments: &[Segment]) -> Verdict {
+    let seconds = seconds(series);
     // Ten a decade, and where the curve has its corners.
-    let mut factors = spread(errors.values.len(), 10);
+    let mut factors = spread(series.places(), 10);
     let corners = segments.iter().flat_map(|segment| [segment.from, segment.to]);
     let beside = |corner: f64| [(corner / seconds).floor(), (corner / seconds).ceil()];
     factors.extend(corners.flat_map(beside).map(spread_at).filter(|factor| *factor > 0));
@@ -486,14 +498,14 @@ fn judge_curve(errors: &Errors, kind: Kind, segments: &[Segment]) -> Verdict {
     let mut worst: Option<(f64, f64, f64)> = None;
     let mut fails_from = None;
     let mut up_to = 0.0;
-    for deviation in deviations(kind, &errors.values, errors.distance, &factors) {
+    for deviation in series.deviations(kind, &factors) {
         let tau = float(deviation.factor) * seconds;
         // Seconds are rounded a little.
         let is_in = |segment: &&Segment| {
             segment.from <= tau * (1.0 + 1e-9) && tau <= segment.to * (1.0 + 1e-9)
         };
         let Some(segment) = segments.iter().find(is_in) else { continue };
-        let (value, limit) = (deviation.value * errors.unit, segment.at(tau));
+        let (value, limit) = (deviation.value, segment.at(tau));
         up_to = tau;
         if value > limit {
             fails_from = fails_from.or(Some(tau));
@@ -559,12 +571,12 @@ mod tests {
     }
 
     fn series(distance: u64, offsets: Vec<i64>) -> Series {
-        Series { distance, start: 0, offsets, filled: 0, left_out: 0, crowded: 0 }
+        Series::even(distance, offsets)
     }
 
     /// What a mask says of a quantity of this series.
     fn verdict(name: &str, quantity: &str, series: &Series) -> Verdict {
-        let findings = mask(name).judge(series, &series.offsets);
+        let findings = mask(name).judge(series, &series.offsets().collect::<Vec<_>>());
         findings.into_iter().find(|one| one.quantity == quantity).expect(quantity).verdict
     }
 
@@ -607,7 +619,7 @@ mod tests {
         assert!(matches!(of(&steady(100_000_000, 5_000)), Outcome::NotShown(_)), "500 s");
         assert!(matches!(of(&steady(1_000_000_000, 5_000)), Outcome::NotShown(_)), "from 1 s on");
         let mut broken = steady(100_000_000, 10_002);
-        broken.left_out = 1;
+        broken.stretches.push(Stretch::at(20_000));
         assert!(matches!(of(&broken), Outcome::NotShown(_)));
         let mut crowded = steady(100_000_000, 10_002);
         crowded.crowded = 1;
@@ -623,10 +635,9 @@ mod tests {
 
     #[test]
     fn the_largest_time_error_is_that_of_all_offsets_there_are() {
-        let mut stretch = series(100_000_000, vec![0; 10_002]);
-        stretch.left_out = 1;
+        let stretch = series(100_000_000, vec![0; 10_002]);
         for (beyond, expected) in [(99, Outcome::Passed), (-101, Outcome::Failed)] {
-            let all = [stretch.offsets.as_slice(), &[beyond]].concat();
+            let all: Vec<i64> = stretch.offsets().chain([beyond]).collect();
             let findings = mask("g8272-a").judge(&stretch, &all);
             let largest = findings.iter().find(|one| one.quantity == "max|TE|").expect("one");
             let Verdict::Judged { outcome, .. } = largest.verdict else { panic!("{largest:?}") };
@@ -641,8 +652,11 @@ mod tests {
             for (distance, offsets) in
                 [(1, far.to_vec()), (u64::MAX, far.to_vec()), (0, vec![0; 9]), (1, Vec::new())]
             {
-                for one in mask.judge(&series(distance, offsets), &far) {
-                    assert!(matches!(one.verdict, Verdict::NotJudged(_)), "{one:?}");
+                let series = series(distance, offsets);
+                for one in mask.judge(&series, &far) {
+                    let is_passed =
+                        matches!(one.verdict, Verdict::Judged { outcome: Outcome::Passed, .. });
+                    assert!(!is_passed, "{one:?}");
                 }
             }
             // The longest distance is one like others.
@@ -669,8 +683,8 @@ mod tests {
         assert!(low_pass(&series(1_000_000)).is_err());
         // What is faster than it doesn't get through.
         let smooth = low_pass(&series(100_000_000)).expect("filtered");
-        let least = smooth.values.iter().min().expect("one");
-        let most = smooth.values.iter().max().expect("one");
-        assert!(most - least < 700 && (4_000..6_000).contains(least), "{least} {most}");
+        let least = smooth.series.offsets().min().expect("one");
+        let most = smooth.series.offsets().max().expect("one");
+        assert!(most - least < 700 && (4_000..6_000).contains(&least), "{least} {most}");
     }
 }

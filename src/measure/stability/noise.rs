@@ -5,7 +5,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "statistics")]
 
-use super::{Kind, float, float_of_signed, trend};
+use super::{Kind, Series, float, trend};
 
 /// A power law of the frequency noise: its spectral density goes with `f^α`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,70 +36,147 @@ impl Noise {
     }
 }
 
-/// Fewer offsets don't tell.
+/// Fewer means of offsets don't tell.
 const FEWEST: usize = 30;
+/// More tell no more.
+const MOST: usize = 1 << 18;
 
-/// Identifies the noise at one averaging time after another, which ascend.
-pub(super) struct Identifier<'a> {
-    kind: Kind,
-    offsets: &'a [i64],
-    /// What was found before: it goes on where too few offsets are left.
-    before: Option<Noise>,
+/// Which noises it can be: those from one exponent to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidates {
+    reddest: i8,
+    whitest: i8,
 }
 
-impl<'a> Identifier<'a> {
-    pub(super) fn new(kind: Kind, offsets: &'a [i64]) -> Self {
-        Self { kind, offsets, before: None }
+impl Candidates {
+    /// What clocks usually have.
+    const USUAL: Self = Self { reddest: -2, whitest: 2 };
+
+    #[cfg(test)]
+    pub(super) const fn of(alpha: i8) -> Self {
+        Self { reddest: alpha, whitest: alpha }
     }
 
-    pub(super) fn at(&mut self, factor: usize) -> Option<Noise> {
-        if self.offsets.len() / factor >= FEWEST {
-            let thinned: Vec<_> = self.offsets.iter().copied().step_by(factor).collect();
-            // A differenced variance is finite for noise that is redder than what it can tell.
-            let (differences, reddest) = match self.kind {
-                Kind::Hadamard => (3, -4),
-                _ => (2, -2),
+    pub(super) fn all(self) -> impl Iterator<Item = Noise> {
+        (self.reddest..=self.whitest).map(Noise)
+    }
+
+    /// The noise, where it can be one alone.
+    pub(super) fn told(self) -> Option<Noise> {
+        (self.reddest == self.whitest).then_some(Noise(self.reddest))
+    }
+}
+
+/// The noise at each averaging time where it can be told.
+pub(super) struct Noises {
+    /// By factors: as second differences see it, and third ones, which go redder.
+    found: Vec<(usize, [Candidates; 2])>,
+}
+
+impl Noises {
+    pub(super) fn of(series: &Series, factors: &[usize]) -> Self {
+        let Some(parabola) = trend::Parabola::through(&series.stretches) else {
+            return Self { found: Vec::new() };
+        };
+        // A frequency offset and its drift aren't noise.
+        let rests = parabola.rests(&series.stretches);
+        let varies = rests.iter().any(|rest| rest.abs() > LEAST);
+        let tell = |factor: &usize| {
+            let means = means(&rests, *factor);
+            let number = means.iter().filter(|mean| !mean.is_nan()).count();
+            let told = || {
+                [(2, -2), (3, -4)].map(|(most, reddest)| {
+                    let mean = Exponent::of(means.clone(), most);
+                    if mean.alpha > PHASE {
+                        return mean.candidates(reddest);
+                    }
+                    Exponent::of(thinned(&rests, *factor), most).candidates(reddest)
+                })
             };
-            let alpha = alpha(without_trend(&thinned), differences).max(reddest);
-            self.before = Some(Noise(alpha));
-        }
-        self.before
+            (varies && number >= FEWEST).then(|| (*factor, told()))
+        };
+        Self { found: factors.iter().map_while(tell).collect() }
+    }
+
+    pub(super) fn at(&self, kind: Kind, factor: usize) -> Candidates {
+        let place = self.found.binary_search_by_key(&factor, |(factor, _)| *factor);
+        let found = place.ok().and_then(|place| self.found.get(place));
+        let Some((_, [second, third])) = found else { return Candidates::USUAL };
+        if kind == Kind::Hadamard { *third } else { *second }
     }
 }
 
-/// Offsets less their quadratic trend: a frequency offset and its drift aren't noise.
-fn without_trend(offsets: &[i64]) -> Vec<f64> {
-    let Some(trend) = trend(offsets, 1) else { return Vec::new() };
-    let first = offsets.first().copied().unwrap_or(0);
-    let residual = |(place, offset): (usize, &i64)| {
-        float_of_signed(offset.wrapping_sub(first)) - trend.quadratic_at(float(place))
+/// What is nearer to a parabola than this, in nanoseconds, is on it.
+const LEAST: f64 = 1e-6;
+
+/// Each of so many. That tells frequency noise: neighbouring means of it are more alike than they are
+/// red.
+fn thinned(rests: &[f64], factor: usize) -> Vec<f64> {
+    rests.iter().step_by(factor).take(MOST).copied().collect()
+}
+
+/// Means of so many in a row; NaN of those that have less than half of their offsets. That tells phase
+/// noise: thinning folds the noise of shorter times into that of longer ones, which whitens it.
+fn means(rests: &[f64], factor: usize) -> Vec<f64> {
+    let mean = |some: &[f64]| {
+        let there = || some.iter().filter(|one| !one.is_nan());
+        let number = there().count();
+        if number * 2 >= factor { there().sum::<f64>() / float(number) } else { f64::NAN }
     };
-    offsets.iter().enumerate().map(residual).collect()
+    rests.chunks_exact(factor).take(MOST).map(mean).collect()
 }
 
-/// The exponent by the lag 1 autocorrelation, of differences until they are steady.
-#[expect(clippy::cast_possible_truncation, reason = "a whole number from -8 to 2")]
-fn alpha(mut values: Vec<f64>, most_differences: i8) -> i8 {
-    let mut differences = 0;
-    loop {
-        let r = autocorrelation(&values);
-        let rho = r / (1.0 + r);
-        if rho < 0.25 || differences >= most_differences {
-            let alpha = 2.0 - (2.0 * rho).round() - 2.0 * f64::from(differences);
-            return alpha.clamp(-8.0, 2.0) as i8;
+/// Noise with an exponent beyond this is one of phases.
+const PHASE: f64 = 0.5;
+
+/// An exponent, and its standard deviation.
+struct Exponent {
+    alpha: f64,
+    deviation: f64,
+}
+
+impl Exponent {
+    /// By the lag 1 autocorrelation, of differences until they are steady.
+    fn of(mut values: Vec<f64>, most_differences: u8) -> Self {
+        let mut differences = 0;
+        loop {
+            let (r, number) = autocorrelation(&values);
+            let rho = r / (1.0 + r);
+            if rho < 0.25 || differences >= most_differences {
+                return Self {
+                    alpha: 2.0 - 2.0 * rho - 2.0 * f64::from(differences),
+                    deviation: 2.0 / float(number.max(1)).sqrt() / (1.0 + r).powi(2),
+                };
+            }
+            values = values.iter().zip(values.iter().skip(1)).map(|(a, b)| b - a).collect();
+            differences += 1;
         }
-        values = values.iter().zip(values.iter().skip(1)).map(|(a, b)| b - a).collect();
-        differences += 1;
+    }
+
+    /// A differenced variance is finite for noise that is no redder than what it can tell.
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to a whole number from -4 to 2")]
+    fn candidates(&self, reddest: i8) -> Candidates {
+        let whole = |alpha: f64| alpha.round().clamp(f64::from(reddest), 2.0) as i8;
+        // To take flicker PM for white PM costs most: it has far fewer degrees of freedom.
+        let sure = if whole(self.alpha) == 2 { 2.0 } else { 1.0 };
+        Candidates {
+            reddest: whole(self.alpha - sure * self.deviation),
+            whitest: whole(self.alpha + self.deviation),
+        }
     }
 }
 
-/// The lag 1 autocorrelation; 0 of what doesn't vary.
-fn autocorrelation(values: &[f64]) -> f64 {
-    let mean = values.iter().sum::<f64>() / float(values.len().max(1));
+/// The lag 1 autocorrelation of what there is, 0 of what doesn't vary, and by how many pairs.
+fn autocorrelation(values: &[f64]) -> (f64, usize) {
+    let there = || values.iter().filter(|value| !value.is_nan());
+    let mean = there().sum::<f64>() / float(there().count().max(1));
+    let squares: f64 = there().map(|value| (value - mean).powi(2)).sum();
     let pairs = values.iter().zip(values.iter().skip(1));
-    let lagged: f64 = pairs.map(|(a, b)| (a - mean) * (b - mean)).sum();
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    if squares > 0.0 { lagged / squares } else { 0.0 }
+    let products = pairs.map(|(a, b)| (a - mean) * (b - mean)).filter(|one| !one.is_nan());
+    let (lagged, number) = products.fold((0.0, 0), |(sum, n), one| (sum + one, n + 1));
+    // Where some are missing there are fewer pairs.
+    let share = float(there().count().saturating_sub(1)) / float(number).max(1.0);
+    (if squares > 0.0 { lagged * share / squares } else { 0.0 }, number)
 }
 
 #[cfg(test)]
@@ -119,25 +196,27 @@ mod tests {
         })
     }
 
-    #[test]
-    fn noise_that_is_summed_gets_two_redder() {
-        let names = |kind, offsets: Vec<i64>| {
-            let mut identifier = Identifier::new(kind, &offsets);
-            (identifier.at(1).map(Noise::name), identifier.at(16).map(Noise::name))
-        };
-        let phase_noise = white().take(2_000).collect();
-        assert_eq!(names(Kind::Allan, phase_noise), (Some("white PM"), Some("white PM")));
-        let frequency_noise = summed(white()).take(2_000).collect();
-        assert_eq!(names(Kind::Allan, frequency_noise), (Some("white FM"), Some("white FM")));
-        let walk = summed(summed(white())).take(2_000).collect();
-        assert_eq!(names(Kind::Allan, walk).0, Some("random walk FM"));
+    fn names(offsets: impl Iterator<Item = i64>) -> [Option<&'static str>; 2] {
+        let noises = Noises::of(&Series::even(1, offsets), &[1, 16]);
+        [1, 16].map(|factor| noises.at(Kind::Allan, factor).told().map(Noise::name))
     }
 
     #[test]
-    fn few_offsets_go_on_with_the_noise_before() {
-        let offsets: Vec<_> = white().take(100).collect();
-        let mut identifier = Identifier::new(Kind::Allan, &offsets);
-        assert_eq!(identifier.at(1), identifier.at(32));
-        assert_eq!(Identifier::new(Kind::Allan, &offsets).at(32), None);
+    fn noise_that_is_summed_gets_two_redder() {
+        assert_eq!(names(white().take(2_000)), [Some("white PM"); 2]);
+        assert_eq!(names(summed(white()).take(2_000)), [Some("white FM"); 2]);
+        assert_eq!(names(summed(summed(white())).take(2_000))[0], Some("random walk FM"));
+    }
+
+    #[test]
+    fn few_offsets_tell_nothing() {
+        assert_eq!(names(white().take(100)), [Some("white PM"), None]);
+        assert_eq!(names(white().take(29)), [None, None]);
+    }
+
+    #[test]
+    fn what_does_not_vary_has_no_noise() {
+        assert_eq!(names(std::iter::repeat_n(7, 2_000)), [None, None]);
+        assert_eq!(names((0..2_000).map(|place| 25 * place)), [None, None]);
     }
 }

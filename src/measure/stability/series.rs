@@ -1,5 +1,6 @@
 //! Offsets at even distances from offsets as they were measured.
 
+use super::slot::{Slot, Stretch};
 use crate::Offset;
 
 /// A measured offset.
@@ -9,99 +10,327 @@ pub struct Point {
     pub at: i128,
     /// What was measured.
     pub offset: Offset,
-    /// Whether one of the clocks was stepped since the point before.
+    /// Whether one of the clocks was stepped, or gone, since the point before.
     pub stepped: bool,
 }
 
-/// Offsets at even distances.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series {
-    /// From one to the next on the average, in nanoseconds.
-    pub distance: u64,
-    /// When the first was measured, in nanoseconds.
-    pub start: i128,
-    /// In nanoseconds.
-    pub offsets: Vec<i64>,
-    /// How many of them weren't measured: they lie on the line between their neighbours.
-    pub filled: usize,
-    /// How many points are left out, since they lie beyond a step or a gap.
-    pub left_out: usize,
-    /// How many points are left out, since they come too soon after another.
-    pub crowded: usize,
+/// What a step counts as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Steps {
+    /// A part of what the clock does. No other choice shows a clock as bad as it was.
+    #[default]
+    Keep,
+    /// It is taken out: what comes after goes on where the rate before it leads.
+    Remove,
+    /// Offsets before and after it have nothing to do with each other.
+    Split,
 }
 
-/// So many measurements in a row may be missing and are filled in.
-const LONGEST_GAP: i128 = 10;
-/// Of all offsets one in so many may be filled in: more would be told of than was measured.
-const FEW: usize = 10;
-/// An offset must not be farther than this from the first one.
-const FARTHEST_POINT: i64 = 1 << 60;
+/// Offsets at even distances. Where none was measured there is none; nothing is filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// From one place to the next, in nanoseconds.
+    pub distance: u64,
+    /// So many decimal digits of a nanosecond its offsets have.
+    pub decimals: u8,
+    /// When the first was measured, in nanoseconds.
+    pub start: i128,
+    /// The offsets. What belongs to two stretches isn't compared.
+    pub stretches: Vec<Stretch>,
+    /// How many points are left out, since they come too soon after another.
+    pub crowded: usize,
+    /// How many steps there were.
+    pub steps: usize,
+    /// How often the reference's time went back, or an offset was 36 years or more from the one before:
+    /// there another stretch begins.
+    pub breaks: usize,
+    /// Whether the points come at even distances, but for those that are missing.
+    pub pattern: Pattern,
+}
 
-/// The longest stretch of points without a step or a long gap, at even distances.
-///
-/// Measurements come a little late now and then: each is moved to its place in the row along the
-/// mean rate of its stretch. Up to ten that are missing in a row are filled in, but no more than a
-/// tenth of all: where more are missing a gap ends a stretch. Of two that fall on one place the
-/// first counts.
-///
-/// `None` where no stretch has two points, and where one was measured more than 2^90 ns from 1970:
-/// no clock shows that.
-pub fn series(points: &[Point]) -> Option<Series> {
-    if points.iter().any(|point| point.at.unsigned_abs() > 1 << 90) {
-        return None;
+/// How points come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// At even distances.
+    Even,
+    /// Two of them together: the first counts.
+    Pairs,
+    /// At a distance in one part, and at another one in another: in nanoseconds.
+    Changing {
+        /// The shorter one.
+        from: u64,
+        /// The longer one.
+        to: u64,
+    },
+}
+
+impl Series {
+    /// Offsets that were all measured, from one moment on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ptpctl::measure::stability::{Kind, Series};
+    ///
+    /// // Phases of the nine frequencies in annex 8.E of NBS Monograph 140, summed up.
+    /// let phases = [0, 892, 1701, 2524, 3322, 3993, 4637, 5520, 6423, 7100];
+    /// let allan = Series::even(1, phases).deviations(Kind::Allan, &[1, 2]);
+    /// let values: Vec<_> = allan.iter().map(|one| format!("{:.5}", one.value)).collect();
+    /// assert_eq!(values, ["91.22945", "85.95287"]);
+    /// ```
+    pub fn even(distance: u64, offsets: impl IntoIterator<Item = i64>) -> Self {
+        let mut series = Self { distance, ..Self::empty() };
+        let mut first = None;
+        for (place, offset) in offsets.into_iter().enumerate() {
+            let is_far = first.is_some_and(|first: i64| first.abs_diff(offset) >= FARTHEST_POINT);
+            if is_far || first.is_none() {
+                series.breaks += usize::from(is_far);
+                series.stretches.push(Stretch::at(place));
+                first = Some(offset);
+            }
+            series.stretches.last_mut().into_iter().for_each(|stretch| stretch.push(1, offset));
+        }
+        series
     }
-    let usual = usual_distance(points)?;
-    let longest = |gap| longest_stretch(points, usual, gap);
-    let with_gaps = longest(LONGEST_GAP);
-    let has_few = with_gaps.filled() * FEW <= with_gaps.placed.len();
-    let Stretch { placed: stretch, crowded } = if has_few { with_gaps } else { longest(0) };
-    let (first, last) = (*stretch.first()?, *stretch.last()?);
-    let span = last.point.at - first.point.at;
-    if last.place == 0 || span <= 0 {
-        return None;
-    }
-    let neighbours = || stretch.iter().zip(stretch.iter().skip(1));
-    // Behind a gap it may go on at other moments than those before would have led to; and one that
-    // is late says nothing.
-    let (sum, number) = neighbours()
-        .filter(|(a, b)| b.place - a.place == 1)
-        .map(|(a, b)| b.point.at - a.point.at)
-        .filter(|distance| (distance - usual).abs() <= usual / 4)
-        .fold((0, 0), |(sum, number), distance| (sum + distance, number + 1));
-    let (sum, number) = if number > 0 { (sum, number) } else { (span, last.place) };
-    let distance = round((sum + number / 2) / number, last.place, usual);
-    let base = first.point.offset.nanoseconds();
-    let from_first = |point: &Point| point.offset.nanoseconds().checked_sub(base);
-    let moved = i128::from(from_first(last.point)?);
-    // Where a point belongs, its offset is what the mean rate makes of it there.
-    let on_its_place = |placed: &Placed<'_>| {
-        let late = placed.point.at - first.point.at - placed.place * distance;
-        let offset = i128::from(from_first(placed.point)?) - late.checked_mul(moved)? / span;
-        i64::try_from(offset)
-            .ok()
-            .filter(|offset| offset.unsigned_abs() < FARTHEST_POINT.unsigned_abs())
-    };
-    let mut offsets = vec![0_i64];
-    for (a, b) in neighbours() {
-        let steps = b.place - a.place;
-        let from = offsets.last().copied()?;
-        let to = on_its_place(b)?;
-        let between = |step: i128| i128::from(from) + i128::from(to - from) * step / steps;
-        for step in 1..=steps {
-            offsets.push(i64::try_from(between(step)).ok()?);
+
+    fn empty() -> Self {
+        Self {
+            distance: 0,
+            decimals: 0,
+            start: 0,
+            stretches: Vec::new(),
+            crowded: 0,
+            steps: 0,
+            breaks: 0,
+            pattern: Pattern::Even,
         }
     }
-    for offset in &mut offsets {
-        *offset = offset.checked_add(base)?;
+
+    /// How many offsets it has.
+    pub fn measured(&self) -> usize {
+        self.stretches.iter().map(Stretch::number).sum()
+    }
+
+    /// How many places have none, between the first and the last of a stretch.
+    pub fn missing(&self) -> usize {
+        self.stretches.iter().map(|stretch| stretch.missing).sum()
+    }
+
+    /// How many places the longest stretch has.
+    pub fn places(&self) -> usize {
+        self.stretches.iter().map(|stretch| stretch.slots.len()).max().unwrap_or(0)
+    }
+
+    /// The longest gap, in places without an offset.
+    pub fn longest_gap(&self) -> usize {
+        let gaps = |stretch: &Stretch| {
+            let runs = stretch.slots.chunk_by(|a, b| a.offset().is_none() && b.offset().is_none());
+            runs.filter(|run| run.first().is_some_and(|slot| slot.offset().is_none()))
+                .map(<[Slot]>::len)
+                .max()
+        };
+        self.stretches.iter().filter_map(gaps).max().unwrap_or(0)
+    }
+
+    /// How many places there are from the first to the last offset of all.
+    pub fn span(&self) -> usize {
+        self.stretches.last().map_or(0, |last| last.place + last.slots.len())
+    }
+
+    /// Takes something off all offsets, in their unit.
+    pub fn move_by(&mut self, less: i64) {
+        for slot in self.stretches.iter_mut().flat_map(|stretch| &mut stretch.slots) {
+            if let Some(offset) = slot.offset() {
+                *slot = Slot::of(offset.saturating_sub(less));
+            }
+        }
+    }
+
+    /// What one unit of its offsets is, in nanoseconds.
+    pub(super) fn unit(&self) -> f64 {
+        10_f64.powi(-i32::from(self.decimals))
+    }
+
+    /// The offsets, in units of its last decimal digit.
+    pub fn offsets(&self) -> impl Iterator<Item = i64> {
+        self.stretches.iter().flat_map(Stretch::measured).map(|(_, offset)| offset)
+    }
+}
+
+/// An offset that is so far from the first of its stretch is no part of it.
+const FARTHEST_POINT: u64 = 1 << 60;
+/// No clock shows a time that is farther from 1970, in nanoseconds.
+const FARTHEST_TIME: u128 = 1 << 90;
+
+/// Points on their places, at even distances.
+///
+/// Measurements come a little late now and then: each is moved to its place along the mean rate from its
+/// step to the next. Of two that fall on one place the first counts. A gap with more places than there
+/// are points begins another stretch: no averaging time that they allow spans it.
+///
+/// `None` where there are no two points at different moments, and where one was measured more than
+/// 2^90 ns from 1970.
+pub fn series(points: &[Point], steps: Steps) -> Option<Series> {
+    if points.iter().any(|point| point.at.unsigned_abs() > FARTHEST_TIME) {
+        return None;
+    }
+    let (usual, pattern) = usual_distance(points)?;
+    let longest_gap = longest_gap(points, usual);
+    let placed = || Placing::of(points, usual, longest_gap);
+    let distance = mean_distance(placed(), usual)?;
+    let runs = runs(placed());
+    let mut filled = Filled::new(steps, distance);
+    let mut runs = runs.into_iter();
+    let mut run = Run::default();
+    for placed in placed() {
+        if placed.begins_run() {
+            run = runs.next().unwrap_or_default();
+        }
+        filled.take(&placed, &run);
     }
     Some(Series {
         distance: u64::try_from(distance).ok()?,
-        start: first.point.at,
-        filled: offsets.len() - stretch.len(),
-        left_out: points.len() - stretch.len() - crowded,
-        crowded,
-        offsets,
+        start: points.first()?.at,
+        pattern,
+        ..filled.series
     })
+    .filter(|series| series.span() > 1)
+}
+
+/// A point, and how its place lies behind that of the point before.
+#[derive(Clone, Copy, Debug)]
+struct Placed<'a> {
+    point: &'a Point,
+    link: Link,
+    /// Whether there was a step since the last one that has a place of its own.
+    stepped: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// So many places later.
+    Places(i128),
+    /// On the same place.
+    Crowded,
+    /// So many places later, which is too far to be compared.
+    Gap(i128),
+    /// Time went back, or the offset is farther away than is counted: nobody knows how many places.
+    Break,
+    /// It is the first.
+    First,
+}
+
+impl Placed<'_> {
+    /// Whether the rate before says nothing of it.
+    fn begins_run(&self) -> bool {
+        match self.link {
+            Link::Crowded => false,
+            Link::Places(_) => self.stepped,
+            Link::Gap(_) | Link::Break | Link::First => true,
+        }
+    }
+}
+
+/// Finds the place of one point after the other.
+struct Placing<'a> {
+    points: std::slice::Iter<'a, Point>,
+    usual: i128,
+    longest_gap: i128,
+    /// When the place of the last point is, by all that came before, and what it began with.
+    due: Option<(i128, i64)>,
+    stepped: bool,
+}
+
+/// The part of a delay by which the places that follow are moved.
+const FOLLOW: i128 = 8;
+
+impl<'a> Placing<'a> {
+    fn of(points: &'a [Point], usual: i128, longest_gap: i128) -> Self {
+        Self { points: points.iter(), usual, longest_gap, due: None, stepped: false }
+    }
+}
+
+impl<'a> Iterator for Placing<'a> {
+    type Item = Placed<'a>;
+
+    fn next(&mut self) -> Option<Placed<'a>> {
+        let point = self.points.next()?;
+        let offset = point.offset.nanoseconds();
+        let link = match self.due {
+            None => Link::First,
+            Some((due, first)) => {
+                let places = (point.at - due + self.usual / 2).div_euclid(self.usual);
+                if places < 0 || first.abs_diff(offset) >= FARTHEST_POINT {
+                    Link::Break
+                } else if places == 0 {
+                    Link::Crowded
+                } else if places > self.longest_gap {
+                    Link::Gap(places)
+                } else {
+                    Link::Places(places)
+                }
+            }
+        };
+        self.due = match (link, self.due) {
+            (Link::Places(places), Some((due, first))) => {
+                // One that is late tells little of when the next is due, all together tell it.
+                let due = due + places * self.usual;
+                Some((due + (point.at - due) / FOLLOW, first))
+            }
+            (Link::Crowded, due) => due,
+            _ => Some((point.at, offset)),
+        };
+        let stepped = self.stepped || point.stepped;
+        self.stepped = stepped && link == Link::Crowded;
+        Some(Placed { point, link, stepped })
+    }
+}
+
+/// Series with no more places than this are made whatever the gaps are.
+const FEW_PLACES: i128 = 10_000_000;
+/// Others have so many for each point.
+const PLACES_A_POINT: i128 = 8;
+
+/// The longest gap that stays within a stretch, in places: of so many as there are points, and of fewer
+/// where all of these together would be many more places than points.
+fn longest_gap(points: &[Point], usual: i128) -> i128 {
+    let number = i128::try_from(points.len()).unwrap_or(i128::MAX);
+    let most = FEW_PLACES.max(number * PLACES_A_POINT);
+    let mut longest = number;
+    while longest > 1 {
+        let places = Placing::of(points, usual, longest).map(|placed| match placed.link {
+            Link::Places(places) => places,
+            _ => 0,
+        });
+        if places.sum::<i128>() <= most {
+            break;
+        }
+        longest /= 2;
+    }
+    longest
+}
+
+/// From one place to the next on the average, as neighbours tell it: behind a gap it may go on at other
+/// moments than those before would have led to, and one that is late says nothing.
+fn mean_distance<'a>(all: impl Iterator<Item = Placed<'a>>, usual: i128) -> Option<i128> {
+    let mut places = 0;
+    let (mut sum, mut number) = (0, 0);
+    let mut last: Option<&Point> = None;
+    for one in all {
+        if let (Link::Places(steps), Some(last)) = (one.link, last) {
+            places += steps;
+            let apart = one.point.at - last.at;
+            if steps == 1 && (apart - usual).abs() <= usual / 4 {
+                sum += apart;
+                number += 1;
+            }
+        }
+        if one.link != Link::Crowded {
+            last = Some(one.point);
+        }
+    }
+    let distance = if number > 0 { (sum + number / 2) / number } else { usual };
+    Some(round(distance, places, usual)).filter(|distance| *distance > 0)
 }
 
 /// A distance without the digits that late first and last measurements put into it: to three
@@ -113,87 +342,171 @@ fn round(distance: i128, places: i128, usual: i128) -> i128 {
     if moved <= usual / 1_000 { rounded } else { distance }
 }
 
-/// A point, and which place in its row it has.
-#[derive(Clone, Copy, Debug)]
-struct Placed<'a> {
-    place: i128,
-    point: &'a Point,
+/// Points without a step between them: where they begin, and how far their offsets go.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    start: i128,
+    /// From the first to the last, in nanoseconds, over so many nanoseconds.
+    moved: i128,
+    span: i128,
 }
 
-/// Points without a step or a gap between them, each on a place of its own.
-#[derive(Clone, Debug, Default)]
-struct Stretch<'a> {
-    placed: Vec<Placed<'a>>,
-    /// How many have none, since it is taken.
-    crowded: usize,
-}
-
-impl Stretch<'_> {
-    /// How many places have no point.
-    fn filled(&self) -> usize {
-        let places = self.placed.last().map_or(0, |last| last.place + 1);
-        usize::try_from(places).unwrap_or(usize::MAX).saturating_sub(self.placed.len())
+impl Run {
+    /// How far it goes in a time, at its mean rate.
+    fn over(&self, time: i128) -> i128 {
+        let product = time.checked_mul(self.moved).unwrap_or(0);
+        if self.span > 0 { product / self.span } else { 0 }
     }
 }
 
-/// The stretch with the most points.
-fn longest_stretch(points: &[Point], usual: i128, longest_gap: i128) -> Stretch<'_> {
-    let mut longest = Stretch::default();
-    let mut now = Stretch::default();
-    // When the place of the last point is, by all that came before.
-    let mut due = 0;
-    for point in points {
-        let places = |last: &Placed<'_>| {
-            let goes_on = !point.stepped
-                && last.point.offset.nanoseconds().abs_diff(point.offset.nanoseconds())
-                    < FARTHEST_POINT.unsigned_abs();
-            let places = (point.at.checked_sub(due)?.checked_add(usual / 2)?).div_euclid(usual);
-            (goes_on && (0..=longest_gap + 1).contains(&places)).then_some((last.place, places))
-        };
-        match now.placed.last().and_then(places) {
-            Some((_, 0)) => now.crowded += 1,
-            Some((place, places)) => {
-                // One that is late tells little of when the next is due, all together tell it.
-                due += places * usual;
-                due += (point.at - due) / FOLLOW;
-                now.placed.push(Placed { place: place + places, point });
-            }
-            None => {
-                keep_longer(&mut longest, &mut now);
-                due = point.at;
-                now.placed.push(Placed { place: 0, point });
-            }
+fn runs<'a>(placed: impl Iterator<Item = Placed<'a>>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut first: Option<&Point> = None;
+    for one in placed {
+        if one.begins_run() {
+            first = Some(one.point);
+            runs.push(Run { start: one.point.at, ..Run::default() });
+        } else if let (Some(run), Some(first)) = (runs.last_mut(), first) {
+            run.span = one.point.at - first.at;
+            run.moved =
+                i128::from(one.point.offset.nanoseconds()) - i128::from(first.offset.nanoseconds());
         }
     }
-    keep_longer(&mut longest, &mut now);
-    longest
+    runs
 }
 
-/// The part of a delay by which the places that follow are moved.
-const FOLLOW: i128 = 8;
+/// A series that is being filled.
+struct Filled {
+    series: Series,
+    steps: Steps,
+    distance: i128,
+    /// Which place the last point has, counted from the start of its run and of all.
+    in_run: i128,
+    place: usize,
+    /// The last offset, the rate that led to it, and what steps have been taken out so far.
+    last: Option<(i128, Run)>,
+    removed: i128,
+    /// The first offset of the stretch.
+    first: Option<i128>,
+}
 
-fn keep_longer<'a>(longest: &mut Stretch<'a>, now: &mut Stretch<'a>) {
-    let ended = std::mem::take(now);
-    if ended.placed.len() > longest.placed.len() {
-        *longest = ended;
+impl Filled {
+    fn new(steps: Steps, distance: i128) -> Self {
+        let series = Series::empty();
+        Self { series, steps, distance, in_run: 0, place: 0, last: None, removed: 0, first: None }
+    }
+
+    /// Takes a point that belongs to a run.
+    fn take(&mut self, one: &Placed<'_>, run: &Run) {
+        let begins = one.begins_run();
+        let places = match one.link {
+            Link::Crowded => {
+                self.series.crowded += 1;
+                return;
+            }
+            Link::Places(places) | Link::Gap(places) => places,
+            Link::Break => {
+                self.series.breaks += 1;
+                1
+            }
+            Link::First => 0,
+        };
+        let is_step = one.stepped && one.link != Link::First;
+        self.series.steps += usize::from(is_step);
+        self.in_run = if begins { 0 } else { self.in_run + places };
+        // Where a point belongs, its offset is what the mean rate makes of it there.
+        let late = one.point.at - run.start - self.in_run * self.distance;
+        let offset = i128::from(one.point.offset.nanoseconds()) - run.over(late);
+        if is_step
+            && self.steps == Steps::Remove
+            && let Some((last, before)) = self.last
+        {
+            let leads_to = last + before.over(places * self.distance);
+            self.removed += offset - leads_to;
+        }
+        self.last = Some((offset, *run));
+        let splits = match one.link {
+            Link::Gap(_) | Link::Break | Link::First => true,
+            _ => is_step && self.steps == Steps::Split,
+        };
+        let places = usize::try_from(places).unwrap_or(usize::MAX);
+        self.place = self.place.saturating_add(places);
+        if splits {
+            self.series.stretches.push(Stretch::at(self.place));
+            self.first = None;
+        }
+        let offset = offset - self.removed;
+        let far = i128::from(FARTHEST_POINT) - 1;
+        let first = *self.first.get_or_insert(offset);
+        if let Some(stretch) = self.series.stretches.last_mut() {
+            // Moved to its place it may be beyond what is counted, by next to nothing.
+            let offset = i64::try_from(offset.clamp(first - far, first + far));
+            stretch.push(if splits { 1 } else { places }, offset.unwrap_or(i64::MAX));
+        }
     }
 }
 
-/// The mean of the middle half of the distances: neither gaps nor what comes twice counts.
-fn usual_distance(points: &[Point]) -> Option<i128> {
+/// Distances in one part are others than in another one where they differ by so much, in quarters.
+const CHANGED: i128 = 5;
+/// In so many parts it is looked for, which have so many distances at least.
+const PARTS: usize = 8;
+const FEWEST_IN_PART: usize = 8;
+/// Of ten neighbours, so many take turns where points come in pairs.
+const TURNS: usize = 8;
+
+/// What is usual from one point to the next. Neither gaps nor what comes twice counts.
+fn usual_distance(points: &[Point]) -> Option<(i128, Pattern)> {
     let neighbours = points.iter().zip(points.iter().skip(1));
     let distances = neighbours.map(|(a, b)| b.at - a.at).filter(|distance| *distance > 0);
-    let mut distances: Vec<_> = distances.collect();
-    if distances.is_empty() {
-        return None;
+    let distances: Vec<_> = distances.collect();
+    let (low, high) = quartiles(&distances)?;
+    if high >= 2 * low && take_turns(&distances, low, high) {
+        let pairs = distances.iter().zip(distances.iter().skip(1)).map(|(a, b)| a + b);
+        return Some((mean_near(pairs, low + high)?, Pattern::Pairs));
     }
+    let part = distances.len() / PARTS;
+    if part >= FEWEST_IN_PART {
+        let lows = || distances.chunks(part).filter_map(quartiles).map(|(low, _)| low);
+        let (least, most) = (lows().min()?, lows().max()?);
+        if most * 4 >= least * CHANGED {
+            let [from, to] = [least, most].map(|one| u64::try_from(one).unwrap_or(u64::MAX));
+            let usual = mean_near(distances.iter().copied(), least)?;
+            return Some((usual, Pattern::Changing { from, to }));
+        }
+    }
+    let usual = if high < 2 * low {
+        let inner = || distances.iter().filter(|one| (low..=high).contains(one));
+        inner().sum::<i128>() / i128::try_from(inner().count()).ok()?
+    } else {
+        mean_near(distances.iter().copied(), low)?
+    };
+    Some((usual, Pattern::Even)).filter(|(usual, _)| *usual > 0)
+}
+
+/// A quarter of some distances is at most the first, a quarter at least the second.
+fn quartiles(distances: &[i128]) -> Option<(i128, i128)> {
+    let mut distances = distances.to_vec();
     let number = distances.len();
-    let (first, last) = (number / 4, number - 1 - number / 4);
-    distances.select_nth_unstable(first);
-    distances.get_mut(first..)?.select_nth_unstable(last - first);
-    let middle = distances.get(first..=last)?;
-    let sum: i128 = middle.iter().sum();
-    Some(sum / i128::try_from(middle.len()).ok()?).filter(|distance| *distance > 0)
+    let (first, last) = (number / 4, number.checked_sub(1)? - number / 4);
+    let (_, low, _) = distances.select_nth_unstable(first);
+    let low = *low;
+    let (_, high, _) = distances.select_nth_unstable(last);
+    Some((low, *high))
+}
+
+/// Whether short and long distances take turns.
+fn take_turns(distances: &[i128], low: i128, high: i128) -> bool {
+    let is_short = |distance: &i128| distance - low < high - distance;
+    let neighbours = distances.iter().zip(distances.iter().skip(1));
+    let turns = neighbours.filter(|(a, b)| is_short(a) != is_short(b)).count();
+    distances.len() > 2 && turns * 10 >= (distances.len() - 1) * TURNS
+}
+
+/// The mean of what is near something, to a quarter of it.
+fn mean_near(distances: impl Iterator<Item = i128>, place: i128) -> Option<i128> {
+    let near = distances.filter(|one| (one - place).abs() <= place / 4);
+    let (sum, number) = near.fold((0, 0), |(sum, number), one| (sum + one, number + 1));
+    (number > 0).then(|| sum / number)
 }
 
 #[cfg(test)]
@@ -206,21 +519,37 @@ mod tests {
         of.iter().map(point).collect()
     }
 
+    fn kept(points: &[Point]) -> Series {
+        series(points, Steps::Keep).expect("a series")
+    }
+
+    /// The offsets of each stretch, with what is missing.
+    fn slots(series: &Series) -> Vec<Vec<Option<i64>>> {
+        let of = |stretch: &Stretch| stretch.slots().iter().map(|slot| slot.offset()).collect();
+        series.stretches.iter().map(of).collect()
+    }
+
+    fn whole(series: &Series) -> Vec<i64> {
+        assert_eq!((series.missing(), series.stretches.len()), (0, 1), "{series:?}");
+        series.offsets().collect()
+    }
+
     #[test]
     fn late_measurements_are_moved_to_their_place_along_the_rate() {
         // One in a thousand ahead; the second comes 100 late.
-        let series = series(&points(&[(0, 7), (1_100, 8), (2_000, 9), (3_000, 10)])).expect("one");
-        assert_eq!((series.distance, series.offsets), (1_000, vec![7, 8, 9, 10]));
-        let series = super::series(&points(&[(0, 0), (1_100, 110), (2_000, 200), (3_000, 300)]));
-        assert_eq!(series.expect("one").offsets, [0, 100, 200, 300]);
+        let series = kept(&points(&[(0, 7), (1_100, 8), (2_000, 9), (3_000, 10)]));
+        assert_eq!((series.distance, whole(&series)), (1_000, vec![7, 8, 9, 10]));
+        let series = kept(&points(&[(0, 0), (1_100, 110), (2_000, 200), (3_000, 300)]));
+        assert_eq!(whole(&series), [0, 100, 200, 300]);
     }
 
     #[test]
     fn times_that_come_early_and_late_by_turns_keep_their_mean_distance() {
         let at = |n: i64| i128::from(n) * 1_000 + if n % 2 == 0 { 0 } else { 100 };
         let all: Vec<_> = (0..400).map(|n| (at(n), n)).collect();
-        let series = series(&points(&all)).expect("one");
-        assert_eq!((series.distance, series.offsets.len(), series.crowded), (1_000, 400, 0));
+        let series = kept(&points(&all));
+        assert_eq!((series.distance, series.measured(), series.crowded), (1_000, 400, 0));
+        assert_eq!(series.pattern, Pattern::Even);
     }
 
     #[test]
@@ -236,33 +565,68 @@ mod tests {
     fn a_distance_that_is_not_round_tells_the_rate_rightly() {
         // 100 ppm at every 100.04 ms.
         let all: Vec<_> = (0..200_i64).map(|n| (i128::from(n) * 100_040_000, n * 10_004)).collect();
-        let series = series(&points(&all)).expect("one");
-        assert_eq!((series.distance, series.offsets[199]), (100_040_000, 199 * 10_004));
+        let series = kept(&points(&all));
+        assert_eq!((series.distance, whole(&series)[199]), (100_040_000, 199 * 10_004));
     }
 
     #[test]
-    fn few_that_are_missing_are_filled_in() {
+    fn what_is_missing_is_missing() {
         let all: Vec<_> =
             (0..40).filter(|n| !(21..24).contains(n)).map(|n| (n.into(), n)).collect();
-        let series = series(&points(&all)).expect("one");
-        assert_eq!((series.filled, series.left_out), (3, 0));
-        assert_eq!(series.offsets, (0..40).collect::<Vec<_>>());
+        let series = kept(&points(&all));
+        assert_eq!((series.measured(), series.missing(), series.span()), (37, 3, 40));
+        let there = |n: i64| (!(21..24).contains(&n)).then_some(n);
+        assert_eq!(slots(&series), [(0..40).map(there).collect::<Vec<_>>()]);
     }
 
     #[test]
-    fn where_many_are_missing_only_what_was_measured_counts() {
-        let all: Vec<_> = (0..120).filter(|n| n % 12 < 4).map(|n| (n.into(), n)).collect();
-        let series = series(&points(&all)).expect("one");
-        assert_eq!((series.offsets, series.filled, series.left_out), (vec![0, 1, 2, 3], 0, 36));
+    fn a_gap_without_end_begins_another_stretch() {
+        let series =
+            kept(&points(&[(0, 0), (10, 1), (20, 2), (1_000_000_000, 7), (1_000_000_010, 8)]));
+        assert_eq!(slots(&series), [vec![Some(0), Some(1), Some(2)], vec![Some(7), Some(8)]]);
+        assert_eq!((series.span(), series.breaks), (100_000_002, 0));
     }
 
     #[test]
-    fn the_longest_stretch_without_step_or_long_gap_counts() {
-        let mut all = points(&[(0, 0), (10, 1), (20, 500), (30, 501), (40, 502), (900, 0)]);
+    fn many_long_gaps_take_no_more_room_than_the_points_are_worth() {
+        let all: Vec<_> = (0..60_000_i128)
+            .flat_map(|turn| {
+                [(turn * 100_000, 0), (turn * 100_000 + 1, 0), (turn * 100_000 + 2, 0)]
+            })
+            .collect();
+        let series = kept(&points(&all));
+        assert_eq!((series.measured(), series.crowded), (180_000, 0));
+        assert!(series.missing() < 12_000_000, "{}", series.missing());
+    }
+
+    fn with_a_step() -> Vec<Point> {
+        let mut all = points(&[(0, 0), (10, 1), (20, 502), (30, 503), (40, 504)]);
         all.get_mut(2).expect("it").stepped = true;
-        let series = series(&all).expect("one");
-        assert_eq!((series.start, series.left_out), (20, 3));
-        assert_eq!(series.offsets, [500, 501, 502]);
+        all
+    }
+
+    #[test]
+    fn a_step_is_kept_where_nothing_else_is_said() {
+        let series = series(&with_a_step(), Steps::default()).expect("one");
+        assert_eq!((series.steps, whole(&series)), (1, vec![0, 1, 502, 503, 504]));
+    }
+
+    #[test]
+    fn a_step_that_is_removed_leaves_the_rate() {
+        let series = series(&with_a_step(), Steps::Remove).expect("one");
+        assert_eq!((series.steps, whole(&series)), (1, vec![0, 1, 2, 3, 4]));
+        let mut twice = with_a_step();
+        twice.extend(points(&[(50, 5), (60, 6)]));
+        twice.get_mut(5).expect("it").stepped = true;
+        let series = super::series(&twice, Steps::Remove).expect("one");
+        assert_eq!((series.steps, whole(&series)), (2, vec![0, 1, 2, 3, 4, 5, 6]));
+    }
+
+    #[test]
+    fn a_step_that_splits_begins_another_stretch() {
+        let series = series(&with_a_step(), Steps::Split).expect("one");
+        let expected = [vec![Some(0), Some(1)], vec![Some(502), Some(503), Some(504)]];
+        assert_eq!((series.steps, slots(&series)), (1, expected.into()));
     }
 
     #[test]
@@ -271,44 +635,79 @@ mod tests {
         let mut all: Vec<_> = (0..20).map(even).collect();
         all[7] = (7_600, 7);
         all.insert(12, all[11]);
-        let series = series(&points(&all)).expect("one");
-        assert_eq!((series.distance, series.offsets.len(), series.left_out), (1_000, 20, 0));
-        assert_eq!((series.filled, series.crowded), (1, 2), "the late one is on the next place");
+        let series = kept(&points(&all));
+        assert_eq!((series.distance, series.stretches.len()), (1_000, 1));
+        assert_eq!((series.missing(), series.crowded), (1, 2), "the late one is on the next place");
     }
 
     #[test]
     fn what_goes_on_after_a_gap_at_other_moments_keeps_the_distance() {
         let at = |n: i128| n * 1_000 + if n < 100 { 0 } else { 5_400 };
         let all: Vec<_> = (0..200).map(|n| (at(n), 7)).collect();
-        let series = series(&points(&all)).expect("one");
-        assert_eq!((series.distance, series.offsets.len(), series.filled), (1_000, 205, 5));
+        let series = kept(&points(&all));
+        assert_eq!((series.distance, series.span(), series.missing()), (1_000, 205, 5));
     }
 
     #[test]
     fn a_distance_that_is_no_whole_number_of_nanoseconds_loses_no_place() {
         let all: Vec<_> = (0..100_000_i64).map(|n| (i128::from(n) * 10_001 / 10, n)).collect();
-        let series = series(&points(&all)).expect("one");
-        assert_eq!((series.offsets.len(), series.filled, series.left_out), (100_000, 0, 0));
+        assert_eq!(whole(&kept(&points(&all))).len(), 100_000);
     }
 
     #[test]
-    fn a_clock_that_is_set_back_begins_a_new_stretch() {
+    fn of_points_in_pairs_the_first_counts() {
+        let all: Vec<_> = (0..100).flat_map(|n| [(n * 1_000, 1), (n * 1_000 + 3, 2)]).collect();
+        let series = kept(&points(&all));
+        assert_eq!((series.distance, series.crowded, series.pattern), (1_000, 100, Pattern::Pairs));
+        assert_eq!(whole(&series), [1; 100]);
+    }
+
+    #[test]
+    fn of_two_distances_the_shorter_counts() {
+        let at = |n: i128| if n < 100 { n * 10 } else { 1_000 + (n - 100) * 100 };
+        let all: Vec<_> = (0..200).map(|n| (at(n), 7)).collect();
+        let series = kept(&points(&all));
+        assert_eq!((series.distance, series.measured()), (10, 200));
+        assert_eq!(series.pattern, Pattern::Changing { from: 10, to: 100 });
+    }
+
+    #[test]
+    fn points_that_are_missing_at_random_come_at_even_distances() {
+        for share in [2, 3, 5] {
+            let mut random = 1_u64;
+            let mut is_there = |_: &i128| {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                (random >> 33) % 10 >= share
+            };
+            let all: Vec<_> = (0..2_000).filter(&mut is_there).map(|n| (n * 1_000, 0)).collect();
+            let series = kept(&points(&all));
+            let found = (series.distance, series.pattern, series.crowded);
+            assert_eq!(found, (1_000, Pattern::Even, 0), "{share} of ten missing");
+        }
+    }
+
+    #[test]
+    fn a_reference_that_is_set_back_begins_another_stretch() {
         let all: Vec<_> = (0..20).map(|n| (n % 10 * 1_000, 0)).collect();
-        assert_eq!(series(&points(&all)).expect("one").offsets.len(), 10);
+        let series = kept(&points(&all));
+        assert_eq!((slots(&series), series.breaks), (vec![vec![Some(0); 10]; 2], 1));
     }
 
     #[test]
     fn moments_that_no_clock_shows_are_no_series() {
         let most = 1_i128 << 90;
-        assert_eq!(series(&points(&[(i128::MIN, 0), (i128::MAX, 0), (0, 0)])), None);
-        assert_eq!(series(&points(&[(0, 0), (most + 1, 0)])), None);
+        let of = |points: &[Point]| series(points, Steps::Remove);
+        assert_eq!(of(&points(&[(i128::MIN, 0), (i128::MAX, 0), (0, 0)])), None);
+        assert_eq!(of(&points(&[(0, 0), (most + 1, 0)])), None);
         // The farthest that are taken don't overflow.
-        let _ = series(&points(&[(-most, i64::MIN), (0, i64::MAX), (most, 0), (most, 5)]));
+        let _ = of(&points(&[(-most, i64::MIN), (0, i64::MAX), (most, 0), (most, 5)]));
     }
 
     #[test]
     fn one_point_alone_is_no_series() {
-        assert_eq!(series(&points(&[(0, 0)])), None);
-        assert_eq!(series(&points(&[(5, 0), (5, 0)])), None);
+        assert_eq!(series(&points(&[(0, 0)]), Steps::Keep), None);
+        assert_eq!(series(&points(&[(5, 0), (5, 0)]), Steps::Keep), None);
     }
 }

@@ -2,7 +2,8 @@
 
 #![expect(clippy::float_arithmetic, reason = "statistics")]
 
-use super::{float, float_of, float_of_sum};
+use super::slot::Stretch;
+use super::{Series, float, float_of, float_of_sum};
 
 /// What a parabola through offsets tells, by least squares.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,66 +12,15 @@ pub struct Trend {
     pub frequency_ppb: f64,
     /// Its standard deviation, by how the offsets leave the parabola; `None` of fewer than eight.
     pub frequency_uncertainty_ppb: Option<f64>,
-    /// How much faster it gets, in ppb a day: twice the quadratic term of a parabola.
-    pub drift_ppb_per_day: f64,
+    /// How much faster it gets, in ppb a day: twice the quadratic term of a parabola; `None` of two
+    /// offsets.
+    pub drift_ppb_per_day: Option<f64>,
     /// Its standard deviation, as the frequency's.
     pub drift_uncertainty_ppb_per_day: Option<f64>,
-    /// The parabola, in nanoseconds and numbers of offsets from the middle.
-    parabola: [f64; 3],
-    middle: f64,
 }
 
 /// A day in nanoseconds.
 const DAY: f64 = 86_400e9;
-
-/// The trend of offsets that are `distance` nanoseconds apart; `None` for fewer than three, and
-/// where they have no distance.
-///
-/// # Examples
-///
-/// ```
-/// let offsets: Vec<i64> = (0..100).map(|second| 25 * second).collect();
-/// let trend = ptpctl::measure::stability::trend(&offsets, 1_000_000_000).expect("a trend");
-/// assert_eq!(format!("{:.6}", trend.frequency_ppb), "25.000000");
-/// ```
-pub fn trend(offsets: &[i64], distance: u64) -> Option<Trend> {
-    let number = offsets.len();
-    if number < 3 || distance == 0 {
-        return None;
-    }
-    let (count, first) = (float(number), offsets.first().copied()?);
-    let middle = (count - 1.0) / 2.0;
-    // From the middle, odd and even powers don't mix.
-    let (mut s0, mut s1, mut s2) = (0.0, 0.0, 0.0);
-    for (place, offset) in offsets.iter().enumerate() {
-        let (t, x) = (float(place) - middle, float_of_sum(i128::from(*offset) - i128::from(first)));
-        s0 += x;
-        s1 += x * t;
-        s2 += x * t * t;
-    }
-    let t2 = count * (count * count - 1.0) / 12.0;
-    let t4 = t2 * (3.0 * count * count - 7.0) / 20.0;
-    let slope = s1 / t2;
-    let curve = (s2 - s0 * t2 / count) / (t4 - t2 * t2 / count);
-    let level = (s0 - curve * t2) / count;
-    let distance = float_of(distance);
-    let mut trend = Trend {
-        frequency_ppb: slope / distance * 1e9,
-        frequency_uncertainty_ppb: None,
-        drift_ppb_per_day: 2.0 * curve / distance / distance * 1e9 * DAY,
-        drift_uncertainty_ppb_per_day: None,
-        parabola: [level, slope, curve],
-        middle,
-    };
-    if number >= FEWEST {
-        let deviation = scatter(offsets, first, &trend).sqrt();
-        let of_curve = deviation / (t4 - t2 * t2 / count).sqrt();
-        trend.frequency_uncertainty_ppb = Some(deviation / t2.sqrt() / distance * 1e9);
-        trend.drift_uncertainty_ppb_per_day =
-            Some(2.0 * of_curve / distance / distance * 1e9 * DAY);
-    }
-    Some(trend)
-}
 
 /// Fewer offsets don't tell how sure their trend is.
 const FEWEST: usize = 8;
@@ -79,29 +29,169 @@ const CUT_VARIANCE: f64 = 1.0 / 12.0;
 /// Neighbours that are alike to this part or more are hardly two.
 const MOST_ALIKE: f64 = 0.99;
 
-/// How offsets scatter around a parabola: their variance, as large as it takes for that of as many that
-/// are independent. Where one is like the one before by the correlation *r*, there are fewer by
-/// (1 − r) / (1 + r) (first-order autoregression; Box, Jenkins, "Time Series Analysis", 1970).
-fn scatter(offsets: &[i64], first: i64, trend: &Trend) -> f64 {
-    let (mut squares, mut products, mut last) = (0.0, 0.0, None);
-    for (place, offset) in offsets.iter().enumerate() {
-        let offset = float_of_sum(i128::from(*offset) - i128::from(first));
-        let rest = offset - trend.quadratic_at(float(place));
-        squares += rest * rest;
-        products += last.map_or(0.0, |last: f64| last * rest);
-        last = Some(rest);
-    }
-    let alike = if squares > 0.0 { products / squares } else { 0.0 };
-    let alike = alike.clamp(0.0, MOST_ALIKE);
-    let variance = squares / (float(offsets.len()) - 3.0).max(1.0);
-    variance.max(CUT_VARIANCE) * (1.0 + alike) / (1.0 - alike)
+/// Lines and parabolas through stretches of offsets, which have one slope and one curve, and a level each:
+/// in nanoseconds and places.
+pub(super) struct Parabola {
+    /// Of the straight line.
+    line_slope: f64,
+    slope: f64,
+    curve: f64,
+    /// From this place on.
+    middle: f64,
+    levels: Vec<f64>,
+    /// What the slopes and the curve are known by: the sums that least squares divides by.
+    line_weight: f64,
+    curve_weight: f64,
+    number: usize,
 }
 
-impl Trend {
-    /// The parabola at an offset's number, in nanoseconds from the first offset.
-    pub(super) fn quadratic_at(&self, place: f64) -> f64 {
-        let [level, slope, curve] = self.parabola;
-        let t = place - self.middle;
-        (curve * t + slope) * t + level
+impl Parabola {
+    /// `None` where no stretch has two offsets.
+    pub(super) fn through(stretches: &[Stretch]) -> Option<Self> {
+        let places = stretches.last().map_or(0, |last| last.place + last.slots.len());
+        let middle = (float(places) - 1.0) / 2.0;
+        let all: Vec<Sums> = stretches.iter().map(|stretch| Sums::of(stretch, middle)).collect();
+        let sum = |of: fn(&Sums) -> f64| all.iter().map(of).sum::<f64>();
+        let (tt, tq, qq) = (sum(Sums::tt), sum(Sums::tq), sum(Sums::qq));
+        let (tx, qx) = (sum(Sums::tx), sum(Sums::qx));
+        if tt <= 0.0 {
+            return None;
+        }
+        let curve_weight = qq - tq * tq / tt;
+        // What is left of two offsets is rounding.
+        let curve = if curve_weight > qq * 1e-9 { (qx - tq * tx / tt) / curve_weight } else { 0.0 };
+        let slope = (tx - curve * tq) / tt;
+        let level = |sums: &Sums| sums.level(slope, curve);
+        Some(Self {
+            line_slope: tx / tt,
+            slope,
+            curve,
+            middle,
+            levels: all.iter().map(level).collect(),
+            line_weight: tt,
+            curve_weight: if curve_weight > qq * 1e-9 { curve_weight } else { 0.0 },
+            number: stretches.iter().map(Stretch::number).sum(),
+        })
     }
+
+    /// How far each place is from the parabola, NaN where there is no offset; NaN stands between
+    /// stretches, too.
+    pub(super) fn rests(&self, stretches: &[Stretch]) -> Vec<f64> {
+        let mut rests = Vec::new();
+        for (stretch, level) in stretches.iter().zip(&self.levels) {
+            if !rests.is_empty() {
+                rests.push(f64::NAN);
+            }
+            let first = first(stretch);
+            rests.extend((stretch.place..).zip(stretch.slots()).map(|(place, slot)| {
+                let t = float(place) - self.middle;
+                let offset = slot.offset().map(|offset| from(offset, first));
+                offset.map_or(f64::NAN, |x| x - (self.curve * t + self.slope) * t - level)
+            }));
+        }
+        rests
+    }
+
+    /// In units of time.
+    pub(super) fn trend(&self, series: &Series) -> Trend {
+        let (distance, unit) = (float_of(series.distance), series.unit());
+        let rate = |slope: f64| slope * unit / distance * 1e9;
+        let drift = |curve: f64| 2.0 * rate(curve) / distance * DAY;
+        let has_curve = self.curve_weight > 0.0;
+        let deviation =
+            (self.number >= FEWEST).then(|| self.scatter(&self.rests(&series.stretches)).sqrt());
+        let of_curve = deviation.filter(|_| has_curve).map(|one| one / self.curve_weight.sqrt());
+        Trend {
+            frequency_ppb: rate(self.line_slope),
+            frequency_uncertainty_ppb: deviation.map(|one| rate(one / self.line_weight.sqrt())),
+            drift_ppb_per_day: has_curve.then(|| drift(self.curve)),
+            drift_uncertainty_ppb_per_day: of_curve.map(drift),
+        }
+    }
+
+    /// How offsets scatter: their variance, as large as it takes for that of as many that are
+    /// independent. Where one is like the one before by the correlation *r*, there are fewer by
+    /// (1 − r) / (1 + r) (first-order autoregression; Box, Jenkins, "Time Series Analysis", 1970).
+    fn scatter(&self, rests: &[f64]) -> f64 {
+        let squares: f64 = rests.iter().filter(|rest| !rest.is_nan()).map(|rest| rest * rest).sum();
+        let pairs = rests.iter().zip(rests.iter().skip(1));
+        let products: f64 = pairs.map(|(a, b)| a * b).filter(|one| !one.is_nan()).sum();
+        let alike = if squares > 0.0 { products / squares } else { 0.0 };
+        let alike = alike.clamp(0.0, MOST_ALIKE);
+        let known = float(self.levels.len()) + 2.0;
+        let variance = squares / (float(self.number) - known).max(1.0);
+        variance.max(CUT_VARIANCE) * (1.0 + alike) / (1.0 - alike)
+    }
+}
+
+/// Sums over a stretch, of times *t* from the middle of all and offsets *x* from its own first one. Those
+/// of products count from the stretch's own means.
+#[derive(Default)]
+struct Sums {
+    number: f64,
+    /// Means of t, t² and x.
+    t: f64,
+    q: f64,
+    x: f64,
+    /// Times from their mean: Σu², Σu³, Σu⁴, and with offsets Σux and Σu²x.
+    u2: f64,
+    u3: f64,
+    u4: f64,
+    ux: f64,
+    u2x: f64,
+}
+
+impl Sums {
+    fn of(stretch: &Stretch, middle: f64) -> Self {
+        let first = first(stretch);
+        let times = || stretch.measured().map(|(place, _)| float(place) - middle);
+        let number = float(stretch.number());
+        let mut sums = Self { number, t: times().sum::<f64>() / number, ..Self::default() };
+        sums.x = stretch.measured().map(|(_, offset)| from(offset, first)).sum::<f64>() / number;
+        for (place, offset) in stretch.measured() {
+            let (u, x) = (float(place) - middle - sums.t, from(offset, first) - sums.x);
+            let square = u * u;
+            sums.u2 += square;
+            sums.u3 += square * u;
+            sums.u4 += square * square;
+            sums.ux += u * x;
+            sums.u2x += square * x;
+        }
+        sums.q = sums.u2 / number + sums.t * sums.t;
+        sums
+    }
+
+    fn tt(&self) -> f64 {
+        self.u2
+    }
+
+    /// With t² = u² + 2 t̄ u + t̄².
+    fn tq(&self) -> f64 {
+        self.u3 + 2.0 * self.t * self.u2
+    }
+
+    fn qq(&self) -> f64 {
+        let twice = 2.0 * self.t;
+        self.u4 - self.u2 * self.u2 / self.number + twice * (2.0 * self.u3 + twice * self.u2)
+    }
+
+    fn tx(&self) -> f64 {
+        self.ux
+    }
+
+    fn qx(&self) -> f64 {
+        self.u2x + 2.0 * self.t * self.ux
+    }
+
+    fn level(&self, slope: f64, curve: f64) -> f64 {
+        self.x - slope * self.t - curve * self.q
+    }
+}
+
+fn first(stretch: &Stretch) -> i64 {
+    stretch.slots().first().and_then(|slot| slot.offset()).unwrap_or(0)
+}
+
+fn from(offset: i64, first: i64) -> f64 {
+    float_of_sum(i128::from(offset) - i128::from(first))
 }

@@ -1,0 +1,69 @@
+//! A place in a row of offsets.
+
+/// An offset in nanoseconds, or none where nothing was measured: in eight bytes, as there can be many.
+///
+/// # Examples
+///
+/// ```
+/// use ptpctl::measure::stability::Slot;
+///
+/// assert_eq!(Slot::of(-5).offset(), Some(-5));
+/// assert_eq!(Slot::MISSING.offset(), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(i64);
+
+impl Slot {
+    /// Nothing was measured.
+    pub const MISSING: Self = Self(i64::MIN);
+
+    /// An offset; the least one of 64 bits counts as the next.
+    pub fn of(offset: i64) -> Self {
+        Self(offset.max(-i64::MAX))
+    }
+
+    /// The offset, where there is one.
+    pub const fn offset(self) -> Option<i64> {
+        if self.0 == Self::MISSING.0 { None } else { Some(self.0) }
+    }
+}
+
+/// Offsets from one place on, the first and the last of which were measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Which place its first one has.
+    pub(super) place: usize,
+    pub(super) slots: Vec<Slot>,
+    /// How many of them have no offset.
+    pub(super) missing: usize,
+}
+
+impl Stretch {
+    pub(super) fn at(place: usize) -> Self {
+        Self { place, slots: Vec::new(), missing: 0 }
+    }
+
+    /// Takes an offset, so many places behind the last one.
+    pub(super) fn push(&mut self, places: usize, offset: i64) {
+        let missing = places.saturating_sub(1);
+        self.slots.extend(std::iter::repeat_n(Slot::MISSING, missing));
+        self.missing += missing;
+        self.slots.push(Slot::of(offset));
+    }
+
+    /// Its places, one after the other.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The offsets with their places, counted from the start of all.
+    pub(super) fn measured(&self) -> impl Iterator<Item = (usize, i64)> {
+        let places = (self.place..).zip(&self.slots);
+        places.filter_map(|(place, slot)| slot.offset().map(|offset| (place, offset)))
+    }
+
+    /// How many offsets it has.
+    pub(super) fn number(&self) -> usize {
+        self.slots.len() - self.missing
+    }
+}
