@@ -2,7 +2,9 @@
 
 use crate::kernel::uapi::{self, *};
 use crate::kernel::{Calls, Result, Version, Wait};
-use crate::measure::stability::{MASKS, Point, Steps, octaves, series};
+use crate::measure::stability::{
+    Evidence, Point, Steps, Terms, TimeErrors, masks, octaves, series,
+};
 use crate::measure::{Gaps, Statistics};
 use crate::phc::EventKind;
 use crate::report::live::View;
@@ -75,9 +77,13 @@ pub fn record(bytes: &[u8]) {
         let Some(series) = series(&points, steps) else { continue };
         let _ = series.all_deviations(&octaves(series.places()));
         let _ = series.trend();
-        let all: Vec<i64> = points.iter().map(|point| point.offset.nanoseconds()).collect();
-        for mask in &MASKS {
-            let _ = mask.judge(&series, &all);
+        let mut errors = TimeErrors::default();
+        for point in &points {
+            errors.add(point.offset, None);
+        }
+        let evidence = Evidence { series: &series, errors: &errors, noise: None };
+        for mask in masks() {
+            let _ = mask.judge(&evidence, Terms::default());
         }
     }
 }

@@ -6,7 +6,9 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use ptpctl::measure::stability::{MASKS, Point, Steps, low_pass, octaves, series};
+use ptpctl::measure::stability::{
+    Evidence, Point, Steps, Terms, TimeErrors, low_pass, masks, octaves, series,
+};
 use ptpctl::measure::{DifferenceEstimator, Estimator, Gaps, estimate};
 use ptpctl::{Frequency, Offset, Rate, Sample, Scale, Timestamp};
 
@@ -60,14 +62,18 @@ proptest! {
             stepped,
         };
         let points: Vec<_> = points.iter().map(point).collect();
-        let all: Vec<_> = points.iter().map(|point| point.offset.nanoseconds()).collect();
         for steps in [Steps::Keep, Steps::Remove, Steps::Split] {
             let Some(series) = series(&points, steps) else { continue };
             let _ = low_pass(&series);
             let _ = series.trend();
             let _ = series.all_deviations(&octaves(series.places()));
-            for mask in &MASKS {
-                let _ = mask.judge(&series, &all);
+            let mut errors = TimeErrors::default();
+            for point in &points {
+                errors.add(point.offset, Some(point.offset));
+            }
+            let evidence = Evidence { series: &series, errors: &errors, noise: Some(f64::MAX) };
+            for mask in masks() {
+                let _ = mask.judge(&evidence, Terms { partial: true, symmetric: false });
             }
         }
     }

@@ -26,7 +26,9 @@ mod slot;
 mod trend;
 
 pub use masks::{
-    Finding, Limited, MASKS, Mask, Outcome, Requirement, Segment, Verdict, low_pass, overall,
+    Assumption, Evidence, Filter, Filtered, Finding, ITU, Lack, Limit, Mask, MaskError, Outcome,
+    Quantity, Requirement, Segment, Terms, TimeErrors, Verdict, Worst, high_pass, low_pass, masks,
+    overall, parse,
 };
 pub use noise::Noise;
 pub use series::{Pattern, Point, Series, Steps, series};

@@ -1,0 +1,135 @@
+//! Offsets to judge a clock by: measured, or from a file.
+
+#![expect(clippy::float_arithmetic, reason = "a mean of squares")]
+
+use super::super::failure::Failure;
+use super::super::told::Told;
+use super::super::watching::{self, Goes};
+use super::super::{Context, arguments};
+use super::{float, is_of_utc};
+use crate::TaiOffset;
+use crate::find::tai_offset;
+use crate::kernel::Signals;
+use crate::measure::stability::{Point, TimeErrors};
+use crate::phc::SystemClock;
+use crate::watch::record::Damage;
+use crate::watch::{Label, Outcome, Reading, Schedule};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A clock's offsets, measured or from a file.
+pub(super) struct Taken {
+    pub(super) label: Arc<Label>,
+    pub(super) points: Vec<Point>,
+    /// How far the time errors go.
+    pub(super) errors: TimeErrors,
+    /// The standard deviation of a measurement's own noise, in nanoseconds, where it is told.
+    pub(super) noise: Option<f64>,
+    /// Whether all of a file could be read.
+    pub(super) is_whole: bool,
+    /// TAI - UTC, where it is known.
+    pub(super) tai: Option<TaiOffset>,
+    /// What can have ended the measuring.
+    pub(super) signals: Option<Signals>,
+}
+
+/// Measures a clock for a while.
+pub(super) fn measure(context: &mut Context<'_>, schedule: Schedule) -> Result<Taken, Failure> {
+    let clock: SystemClock = context.required("clock")?;
+    let effort = arguments::effort_every(context, schedule.interval);
+    let source = watching::source(context, &context.device()?, clock, effort)?;
+    let label = Arc::clone(source.label());
+    let tai = source.phc().filter(|_| is_of_utc(&label)).and_then(tai_offset);
+    let signals = watching::catch()?;
+    let sampler = watching::start(context, vec![source], schedule)?;
+    let (mut measured, mut told) = (Measured::default(), Told::default());
+    let take = |readings: Vec<Reading>| {
+        for reading in readings {
+            told.take(context, &reading, Some(schedule.interval));
+            told.cause(context, &reading);
+            measured.take(&reading);
+        }
+        Ok(Goes::On)
+    };
+    watching::measure(sampler, &signals, take)?;
+    Ok(Taken { tai, signals: Some(signals), ..measured.taken(label) })
+}
+
+/// Offsets as they come, from a clock or from a file.
+#[derive(Default)]
+struct Measured {
+    points: Vec<Point>,
+    errors: TimeErrors,
+    /// Of the squares of the uncertainties, and how many there are.
+    squares: f64,
+    certain: usize,
+    is_lost: bool,
+}
+
+impl Measured {
+    fn take(&mut self, reading: &Reading) {
+        match &reading.outcome {
+            Outcome::Measured(one) => {
+                // What it was before it went away has nothing to do with what comes after.
+                let stepped = one.stepped || self.is_lost;
+                self.is_lost = false;
+                let at = reading.at.total_nanoseconds();
+                self.points.push(Point { at, offset: one.offset, stepped });
+                self.errors.add(one.offset, one.bound);
+                if let Some(uncertainty) = one.uncertainty {
+                    self.squares += float_of(uncertainty.nanoseconds()).powi(2);
+                    self.certain += 1;
+                }
+            }
+            // One offset is missing.
+            Outcome::Missed(_) => {}
+            Outcome::Absent(_) => self.is_lost = true,
+        }
+    }
+
+    fn taken(self, label: Arc<Label>) -> Taken {
+        let Self { points, errors, squares, certain, .. } = self;
+        let noise = (certain > 0).then(|| (squares / float(certain)).sqrt());
+        Taken { label, points, errors, noise, is_whole: true, tai: None, signals: None }
+    }
+}
+
+/// Takes one clock's offsets from a file.
+pub(super) fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Failure> {
+    let wanted = context.named_device()?;
+    let mut reader = watching::open(from)?;
+    let mut found: Vec<Arc<Label>> = Vec::new();
+    let mut measured = Measured::default();
+    let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    while let Some(reading) = reader.read().map_err(failed)? {
+        if !wanted.as_ref().is_none_or(|wanted| reading.source.is_called(wanted)) {
+            continue;
+        }
+        if !found.contains(&reading.source) {
+            found.push(Arc::clone(&reading.source));
+        }
+        measured.take(&reading);
+    }
+    watching::tell_damage(context, reader.damage(), from);
+    match found.as_slice() {
+        [label] => {
+            let is_whole = reader.damage() == Damage::default();
+            Ok(Taken { is_whole, ..measured.taken(Arc::clone(label)) })
+        }
+        [] => Err(Failure::Failed(format!(
+            "{} has no measurement{}",
+            from.display(),
+            wanted.map_or(String::new(), |wanted| format!(" of {wanted}"))
+        ))),
+        several => Err(Failure::Usage(format!(
+            "{} has several: {}; name one as DEVICE",
+            from.display(),
+            several.iter().map(|label| label.name()).collect::<Vec<_>>().join(", ")
+        ))),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what it loses is below a part in 10^15")]
+fn float_of(number: i64) -> f64 {
+    number as f64
+}
