@@ -114,7 +114,7 @@ fn gaps(runs: usize) {
                 let phases = phases(alpha, NUMBER, &mut random);
                 let point = |(place, offset): (usize, i64)| Point {
                     at: place as i128 * 1_000_000_000,
-                    offset: Offset::from_nanoseconds(offset),
+                    offset: Offset::from_nanoseconds(offset).into(),
                     stepped: false,
                 };
                 let all: Vec<Point> = rounded(&phases).enumerate().map(point).collect();

@@ -56,7 +56,7 @@ pub fn record(bytes: &[u8]) {
         reading.enter(&mut statistics);
         let Some(one) = reading.outcome.measured() else { continue };
         let at = reading.at.total_nanoseconds();
-        points.push(Point { at, offset: one.offset, stepped: one.stepped });
+        points.push(Point { at, offset: one.offset.into(), stepped: one.stepped });
         // What is written is read again.
         let mut line = Vec::new();
         crate::watch::record::write(&mut line, &reading, true).expect("written");
@@ -79,7 +79,7 @@ pub fn record(bytes: &[u8]) {
         let _ = series.trend();
         let mut errors = TimeErrors::default();
         for point in &points {
-            errors.add(point.offset, None);
+            errors.add(point.offset.outwards(), None);
         }
         let evidence = Evidence { series: &series, errors: &errors, noise: None };
         for mask in masks() {

@@ -42,6 +42,7 @@ mod decimal;
 #[cfg(any(feature = "mock", feature = "recordings"))]
 mod files;
 pub mod find;
+mod fine_offset;
 mod frequency;
 #[cfg(all(fuzzing, feature = "cli"))]
 #[doc(hidden)]
@@ -66,6 +67,7 @@ pub mod selftest;
 mod timestamp;
 pub mod watch;
 
+pub use fine_offset::FineOffset;
 pub use frequency::Frequency;
 pub use offset::{Offset, ParseQuantityError};
 pub use phc::{Error, Phc};

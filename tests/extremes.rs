@@ -58,7 +58,7 @@ proptest! {
     fn of_offsets(points in vec((numbers(), numbers(), any::<bool>()), 0..30)) {
         let point = |&(at, offset, stepped): &(i64, i64, bool)| Point {
             at: i128::from(at) * 1_000_000_000,
-            offset: Offset::from_nanoseconds(offset),
+            offset: Offset::from_nanoseconds(offset).into(),
             stepped,
         };
         let points: Vec<_> = points.iter().map(point).collect();
@@ -69,7 +69,7 @@ proptest! {
             let _ = series.all_deviations(&octaves(series.places()));
             let mut errors = TimeErrors::default();
             for point in &points {
-                errors.add(point.offset, Some(point.offset));
+                errors.add(point.offset.outwards(), Some(point.offset.outwards()));
             }
             let evidence = Evidence { series: &series, errors: &errors, noise: Some(f64::MAX) };
             for mask in masks() {

@@ -164,7 +164,8 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         return Err(ended.map_or(too_few, Failure::Signal));
     };
     let factors = taus.factors(series.places())?;
-    let mut judged = Judged::of(&label, series, tai, (steps, &factors));
+    let first = points.first().map_or(Offset::ZERO, |first| first.offset.outwards());
+    let mut judged = Judged::of(&label, series, (first, tai), (steps, &factors));
     judged.judge(masks, (&errors, noise), terms);
     if !is_whole {
         judged.unless(Lack::Damaged);
@@ -220,12 +221,12 @@ impl<'a> Judged<'a> {
     fn of(
         label: &'a Label,
         mut series: Series,
-        tai: Option<TaiOffset>,
+        (first, tai): (Offset, Option<TaiOffset>),
         (steps, factors): (Steps, &[usize]),
     ) -> Self {
-        let whole_seconds = if is_of_utc(label) { explained(&series, tai) } else { Offset::ZERO };
+        let whole_seconds = if is_of_utc(label) { explained(first, tai) } else { Offset::ZERO };
         if whole_seconds != Offset::ZERO {
-            series.move_by(whole_seconds.nanoseconds());
+            series.move_by(whole_seconds);
         }
         let deviations = series.all_deviations(factors);
         Self { label, series, steps, whole_seconds, deviations, findings: Vec::new() }
@@ -355,8 +356,7 @@ fn steps(context: &Context<'_>) -> Result<Steps, Failure> {
 }
 
 /// The whole seconds of the offsets that TAI - UTC explains.
-fn explained(series: &Series, tai: Option<TaiOffset>) -> Offset {
-    let first = Offset::from_nanoseconds(series.offsets().next().unwrap_or(0));
+fn explained(first: Offset, tai: Option<TaiOffset>) -> Offset {
     let tai = tai.unwrap_or(TaiOffset::SINCE_2017);
     tai.explains(first).map_or(Offset::ZERO, |_| tai.offset())
 }

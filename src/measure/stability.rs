@@ -391,7 +391,7 @@ mod tests {
             .filter(|place| !(1_000..1_011).contains(place))
             .map(|place| Point {
                 at: place.into(),
-                offset: crate::Offset::from_nanoseconds(place % 7),
+                offset: crate::Offset::from_nanoseconds(place % 7).into(),
                 stepped: false,
             })
             .collect();

@@ -74,7 +74,7 @@ impl Measured {
                 let stepped = one.stepped || self.is_lost;
                 self.is_lost = false;
                 let at = reading.at.total_nanoseconds();
-                self.points.push(Point { at, offset: one.offset, stepped });
+                self.points.push(Point { at, offset: one.offset.into(), stepped });
                 self.errors.add(one.offset, one.bound);
                 if let Some(uncertainty) = one.uncertainty {
                     self.squares += float_of(uncertainty.nanoseconds()).powi(2);

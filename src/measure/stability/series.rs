@@ -1,7 +1,7 @@
 //! Offsets at even distances from offsets as they were measured.
 
 use super::slot::{Slot, Stretch};
-use crate::Offset;
+use crate::{FineOffset, Offset};
 
 /// A measured offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct Point {
     /// When, in nanoseconds on the reference's scale.
     pub at: i128,
     /// What was measured.
-    pub offset: Offset,
+    pub offset: FineOffset,
     /// Whether one of the clocks was stepped, or gone, since the point before.
     pub stepped: bool,
 }
@@ -137,8 +137,9 @@ impl Series {
         self.stretches.last().map_or(0, |last| last.place + last.slots.len())
     }
 
-    /// Takes something off all offsets, in their unit.
-    pub fn move_by(&mut self, less: i64) {
+    /// Takes something off all offsets.
+    pub fn move_by(&mut self, less: Offset) {
+        let less = in_units(less.into(), self.decimals);
         for slot in self.stretches.iter_mut().flat_map(|stretch| &mut stretch.slots) {
             if let Some(offset) = slot.offset() {
                 *slot = Slot::of(offset.saturating_sub(less));
@@ -175,8 +176,9 @@ pub fn series(points: &[Point], steps: Steps) -> Option<Series> {
         return None;
     }
     let (usual, pattern) = usual_distance(points)?;
-    let longest_gap = longest_gap(points, usual);
-    let placed = || Placing::of(points, usual, longest_gap);
+    let decimals = decimals(points);
+    let longest_gap = longest_gap(points, usual, decimals);
+    let placed = || Placing::of(points, usual, longest_gap, decimals);
     let distance = mean_distance(placed(), usual)?;
     let runs = runs(placed());
     let mut filled = Filled::new(steps, distance);
@@ -190,6 +192,7 @@ pub fn series(points: &[Point], steps: Steps) -> Option<Series> {
     }
     Some(Series {
         distance: u64::try_from(distance).ok()?,
+        decimals,
         start: points.first()?.at,
         pattern,
         ..filled.series
@@ -197,10 +200,33 @@ pub fn series(points: &[Point], steps: Steps) -> Option<Series> {
     .filter(|series| series.span() > 1)
 }
 
+/// How many decimal digits of a nanosecond offsets have, where these fit 61 bits.
+fn decimals(points: &[Point]) -> u8 {
+    let farthest = |point: &Point| point.offset.attoseconds().unsigned_abs();
+    let farthest = points.iter().map(farthest).max().unwrap_or(0);
+    let most = points.iter().map(|point| point.offset.decimals()).max().unwrap_or(0);
+    let fits = |decimals: &u8| farthest / unit(*decimals).unsigned_abs() < FARTHEST_POINT.into();
+    (0..=most).rev().find(fits).unwrap_or(0)
+}
+
+/// The unit of offsets with so many decimals, in attoseconds.
+fn unit(decimals: u8) -> i128 {
+    10_i128.pow(9_u32.saturating_sub(decimals.into()))
+}
+
+/// To the nearest unit; beyond 64 bits the last one.
+fn in_units(offset: FineOffset, decimals: u8) -> i64 {
+    let unit = unit(decimals);
+    let units = (offset.attoseconds() + unit / 2).div_euclid(unit);
+    i64::try_from(units).unwrap_or(if units < 0 { i64::MIN } else { i64::MAX })
+}
+
 /// A point, and how its place lies behind that of the point before.
 #[derive(Clone, Copy, Debug)]
 struct Placed<'a> {
     point: &'a Point,
+    /// Its offset, in units of the last decimal digit.
+    offset: i64,
     link: Link,
     /// Whether there was a step since the last one that has a place of its own.
     stepped: bool,
@@ -234,6 +260,7 @@ impl Placed<'_> {
 /// Finds the place of one point after the other.
 struct Placing<'a> {
     points: std::slice::Iter<'a, Point>,
+    decimals: u8,
     usual: i128,
     longest_gap: i128,
     /// When the place of the last point is, by all that came before, and what it began with.
@@ -245,8 +272,9 @@ struct Placing<'a> {
 const FOLLOW: i128 = 8;
 
 impl<'a> Placing<'a> {
-    fn of(points: &'a [Point], usual: i128, longest_gap: i128) -> Self {
-        Self { points: points.iter(), usual, longest_gap, due: None, stepped: false }
+    fn of(points: &'a [Point], usual: i128, longest_gap: i128, decimals: u8) -> Self {
+        let points = points.iter();
+        Self { points, decimals, usual, longest_gap, due: None, stepped: false }
     }
 }
 
@@ -255,7 +283,7 @@ impl<'a> Iterator for Placing<'a> {
 
     fn next(&mut self) -> Option<Placed<'a>> {
         let point = self.points.next()?;
-        let offset = point.offset.nanoseconds();
+        let offset = in_units(point.offset, self.decimals);
         let link = match self.due {
             None => Link::First,
             Some((due, first)) => {
@@ -282,7 +310,7 @@ impl<'a> Iterator for Placing<'a> {
         };
         let stepped = self.stepped || point.stepped;
         self.stepped = stepped && link == Link::Crowded;
-        Some(Placed { point, link, stepped })
+        Some(Placed { point, offset, link, stepped })
     }
 }
 
@@ -293,15 +321,16 @@ const PLACES_A_POINT: i128 = 8;
 
 /// The longest gap that stays within a stretch, in places: of so many as there are points, and of fewer
 /// where all of these together would be many more places than points.
-fn longest_gap(points: &[Point], usual: i128) -> i128 {
+fn longest_gap(points: &[Point], usual: i128, decimals: u8) -> i128 {
     let number = i128::try_from(points.len()).unwrap_or(i128::MAX);
     let most = FEW_PLACES.max(number * PLACES_A_POINT);
     let mut longest = number;
     while longest > 1 {
-        let places = Placing::of(points, usual, longest).map(|placed| match placed.link {
-            Link::Places(places) => places,
-            _ => 0,
-        });
+        let places =
+            Placing::of(points, usual, longest, decimals).map(|placed| match placed.link {
+                Link::Places(places) => places,
+                _ => 0,
+            });
         if places.sum::<i128>() <= most {
             break;
         }
@@ -346,7 +375,7 @@ fn round(distance: i128, places: i128, usual: i128) -> i128 {
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     start: i128,
-    /// From the first to the last, in nanoseconds, over so many nanoseconds.
+    /// From the first to the last, in units of offsets, over so many nanoseconds.
     moved: i128,
     span: i128,
 }
@@ -361,15 +390,14 @@ impl Run {
 
 fn runs<'a>(placed: impl Iterator<Item = Placed<'a>>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    let mut first: Option<&Point> = None;
+    let mut first = 0;
     for one in placed {
         if one.begins_run() {
-            first = Some(one.point);
+            first = one.offset;
             runs.push(Run { start: one.point.at, ..Run::default() });
-        } else if let (Some(run), Some(first)) = (runs.last_mut(), first) {
-            run.span = one.point.at - first.at;
-            run.moved =
-                i128::from(one.point.offset.nanoseconds()) - i128::from(first.offset.nanoseconds());
+        } else if let Some(run) = runs.last_mut() {
+            run.span = one.point.at - run.start;
+            run.moved = i128::from(one.offset) - i128::from(first);
         }
     }
     runs
@@ -416,7 +444,7 @@ impl Filled {
         self.in_run = if begins { 0 } else { self.in_run + places };
         // Where a point belongs, its offset is what the mean rate makes of it there.
         let late = one.point.at - run.start - self.in_run * self.distance;
-        let offset = i128::from(one.point.offset.nanoseconds()) - run.over(late);
+        let offset = i128::from(one.offset) - run.over(late);
         if is_step
             && self.steps == Steps::Remove
             && let Some((last, before)) = self.last
@@ -514,8 +542,11 @@ mod tests {
     use super::*;
 
     fn points(of: &[(i128, i64)]) -> Vec<Point> {
-        let point =
-            |&(at, offset)| Point { at, offset: Offset::from_nanoseconds(offset), stepped: false };
+        let point = |&(at, offset)| Point {
+            at,
+            offset: Offset::from_nanoseconds(offset).into(),
+            stepped: false,
+        };
         of.iter().map(point).collect()
     }
 
@@ -693,6 +724,25 @@ mod tests {
         let all: Vec<_> = (0..20).map(|n| (n % 10 * 1_000, 0)).collect();
         let series = kept(&points(&all));
         assert_eq!((slots(&series), series.breaks), (vec![vec![Some(0); 10]; 2], 1));
+    }
+
+    #[test]
+    fn parts_of_a_nanosecond_stay_as_far_as_they_fit() {
+        let point = |(at, attoseconds): (i128, i128)| Point {
+            at,
+            offset: FineOffset::from_attoseconds(attoseconds),
+            stepped: false,
+        };
+        let of = |offsets: [i128; 3]| {
+            let all: Vec<Point> = (0..).zip(offsets).map(point).collect();
+            let series = kept(&all);
+            (series.decimals, whole(&series))
+        };
+        assert_eq!(of([0, 1_500_000_000, -1_500_000_000]), (1, vec![0, 15, -15]));
+        assert_eq!(of([0, 1, 2]), (9, vec![0, 1, 2]));
+        // Ten days and a picosecond.
+        let far = 864_000 * 1_000_000_000 * 1_000_000_000;
+        assert_eq!(of([0, far, 1_000_000]), (3, vec![0, 864_000_000_000_000_000, 1]));
     }
 
     #[test]
