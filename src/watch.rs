@@ -5,6 +5,8 @@
 //! [`Sampler`] reads sources on a [`Schedule`], in a thread of its own.
 
 mod allowance;
+#[cfg(feature = "cli")]
+pub(crate) mod foreign;
 mod meter;
 mod reading;
 #[cfg(feature = "recordings")]

@@ -253,7 +253,10 @@ fn replay(context: &mut Context<'_>, from: &Path, mut output: Output) -> Result<
     if let Some(damage) = replay.end().map_err(failed)? {
         watching::tell_damage(context, damage, from);
         if is_empty && signals.came().is_none() {
-            return Err(Failure::Failed(format!("{} has no measurement", from.display())));
+            return Err(Failure::Failed(format!(
+                "{} has no measurement (stability --from reads other programs' files, too)",
+                from.display()
+            )));
         }
     }
     if signals.came().is_some() { Err(Failure::Signal(signals)) } else { Ok(Report::new()) }

@@ -16,6 +16,7 @@ use crate::phc::SystemClock;
 use crate::report::plot::{self, Curve, Picture};
 use crate::report::{Report, printable};
 use crate::watch::Label;
+use crate::watch::foreign::Unit;
 use crate::{Offset, TaiOffset};
 use clap::ArgAction;
 use clap::builder::PossibleValuesParser;
@@ -34,61 +35,34 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn arguments(command: clap::Command) -> clap::Command {
-    let names = stability::masks().iter().map(|mask| mask.name.as_str());
-    arguments::watching(command, "100ms")
-        .arg(
-            arguments::option("from", "FILE", "Take what record has written; - is standard input")
-                .conflicts_with_all([
-                    "interval", "count", "duration", "samples", "clock", "cpu", "realtime",
-                ]),
-        )
-        .arg(
-            arguments::option(
-                "mask",
-                "MASK",
-                "Judge by these limits; it can be given several times",
-            )
-            .short('m')
-            .action(ArgAction::Append)
-            .value_parser(PossibleValuesParser::new(names)),
-        )
-        .arg(
-            arguments::option("mask-file", "FILE", "Judge by the masks in this file, which is one's own")
-                .action(ArgAction::Append),
-        )
-        .arg(
-            arguments::flag("masks", "List the masks, in the form of such a file")
-                .conflicts_with_all(["mask", "mask-file", "from", "plot", arguments::POSITIONAL_DEVICE]),
-        )
-        .arg(arguments::flag(
-            "assume-symmetric",
-            "Take both ways of a reading to be equally long: the guess for the truth",
-        ))
-        .arg(arguments::flag(
-            "partial",
-            "Judge what there is, though a limit goes over more or takes longer",
-        ))
-        .arg(
-            arguments::option("steps", "WHAT", "What a step counts as: a part of what the clock does, \
-                 nothing, or an end")
-                .value_parser(["keep", "remove", "split"])
-                .default_value("keep"),
-        )
-        .arg(
-            arguments::option("taus", "WHICH", "The averaging times: every octave, ten a decade, or all")
-                .value_parser(["octave", "decade", "all"])
-                .default_value("octave"),
-        )
-        .arg(picture::argument())
-        .arg(arguments::device())
-        .long_about(format!(
-            "Tells the frequency offset and the drift of a clock, and its deviations over \
+    let command = judging(taking(arguments::watching(command, "100ms")));
+    command.arg(picture::argument()).arg(arguments::device()).long_about(long_about()).after_help(
+        "Examples:\n  \
+             ptpctl stability --masks\n  \
+             ptpctl stability --from phc2sys.log --mask g8272-a --assume-symmetric\n  \
+             ptpctl stability --duration 10s --interval 10ms eth0\n  \
+             ptpctl stability --from night.jsonl.zst --mask g8272-a --plot night.svg\n  \
+             ptpctl stability --json --count 100 mock:full,noise=20ns,time=virtual",
+    )
+}
+
+fn long_about() -> String {
+    format!(
+        "Tells the frequency offset and the drift of a clock, and its deviations over \
              averaging times τ: Allan (ADEV), modified Allan (MDEV), Hadamard (HDEV), time \
              deviation (TDEV) and MTIE, all of them overlapping, from offsets at even distances. \
              It measures for --duration (30s where nothing else is said; at 100 ms some 80 readings \
              of a clock on PCIe each time), with DEVICE as \
              FIRST:SECOND the first clock less the second, or takes what record has written. \
-             There DEVICE picks one of several, by its clock or as CLOCK:REFERENCE.\n\nThe \
+             There DEVICE picks one of several, by its clock or as CLOCK:REFERENCE.\n\n--from also \
+             takes other programs' files, which it knows by their content: logs of phc2sys, ptp4l and \
+             ts2phc (from a terminal, syslog or the journal), refclocks.log, tracking.log and \
+             statistics.log of chronyd, tables with named columns, columns of numbers (Stable32, \
+             allantools) and TimeLab's .tim, compressed or not. Offsets become clock - reference: phc2sys \
+             prints the system clock less the PHC, which is turned and said. Summaries (rms) are no \
+             offsets. Times and units are the file's; where it has none, offsets are 1 s apart \
+             (--interval), in ns, or in s where they have an exponent (--unit). Frequencies (--unit ppb) \
+             are summed up. Parts of a nanosecond are kept.\n\nThe \
              intervals hold the true deviation with a probability of 68.3 %: by the noise that \
              the offsets turn out to have (their lag 1 autocorrelation) and its degrees of \
              freedom. Where it can be one noise as well as another, or too few offsets tell it, \
@@ -118,15 +92,99 @@ fn arguments(command: clap::Command) -> clap::Command {
              out.\n\nThere is no --until-fail: a verdict on a clock that is still measured would \
              change with each offset, and monitor shows it as it goes.\n\nMasks (--masks prints them, \
              --mask-file takes others in the same form):\n{}",
-            masks_text()
-        ))
-        .after_help(
-            "Examples:\n  \
-             ptpctl stability --masks\n  \
-             ptpctl stability --duration 10s --interval 10ms eth0\n  \
-             ptpctl stability --from night.jsonl.zst --mask g8272-a --plot night.svg\n  \
-             ptpctl stability --json --count 100 mock:full,noise=20ns,time=virtual",
+        masks_text()
+    )
+}
+
+/// Where the offsets come from, and how they are taken.
+fn taking(command: clap::Command) -> clap::Command {
+    command
+        .arg(
+            arguments::option(
+                "from",
+                "FILE",
+                "Take what record or another program has written; - is standard input",
+            )
+            .conflicts_with_all(["count", "duration", "samples", "clock", "cpu", "realtime"]),
         )
+        .arg(
+            arguments::option(
+                "column",
+                "COLUMN",
+                "Which column of the file has the offsets: its name or number",
+            )
+            .requires("from"),
+        )
+        .arg(
+            arguments::option(
+                "unit",
+                "UNIT",
+                "What the offsets of the file are in, or its frequencies",
+            )
+            .requires("from")
+            .value_parser(PossibleValuesParser::new(Unit::ALL.map(|(name, _)| name))),
+        )
+        .arg(
+            arguments::option(
+                "steps",
+                "WHAT",
+                "What a step counts as: a part of what the clock does, \
+                 nothing, or an end",
+            )
+            .value_parser(["keep", "remove", "split"])
+            .default_value("keep"),
+        )
+        .arg(
+            arguments::option(
+                "taus",
+                "WHICH",
+                "The averaging times: every octave, ten a decade, or all",
+            )
+            .value_parser(["octave", "decade", "all"])
+            .default_value("octave"),
+        )
+}
+
+/// What they are judged by.
+fn judging(command: clap::Command) -> clap::Command {
+    let names = stability::masks().iter().map(|mask| mask.name.as_str());
+    command
+        .arg(
+            arguments::option(
+                "mask",
+                "MASK",
+                "Judge by these limits; it can be given several times",
+            )
+            .short('m')
+            .action(ArgAction::Append)
+            .value_parser(PossibleValuesParser::new(names)),
+        )
+        .arg(
+            arguments::option(
+                "mask-file",
+                "FILE",
+                "Judge by the masks in this file, which is one's own",
+            )
+            .action(ArgAction::Append),
+        )
+        .arg(
+            arguments::flag("masks", "List the masks, in the form of such a file")
+                .conflicts_with_all([
+                    "mask",
+                    "mask-file",
+                    "from",
+                    "plot",
+                    arguments::POSITIONAL_DEVICE,
+                ]),
+        )
+        .arg(arguments::flag(
+            "assume-symmetric",
+            "Take both ways of a reading to be equally long: the guess for the truth",
+        ))
+        .arg(arguments::flag(
+            "partial",
+            "Judge what there is, though a limit goes over more or takes longer",
+        ))
 }
 
 fn masks_text() -> String {

@@ -15,6 +15,7 @@ mod ends;
 mod faults;
 mod field;
 mod files;
+mod foreign;
 mod journal;
 mod ktap;
 mod measure;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::float_arithmetic, reason = "a mean of squares")]
 
+mod foreign;
+
 use super::super::failure::Failure;
 use super::super::told::Told;
 use super::super::watching::{self, Goes};
@@ -98,6 +100,10 @@ impl Measured {
 pub(super) fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Failure> {
     let wanted = context.named_device()?;
     let mut reader = watching::open(from)?;
+    if foreign::is_foreign(&mut reader, from)? {
+        return foreign::read(context, reader, wanted.as_deref(), from);
+    }
+    foreign::refuse_columns(context)?;
     let mut found: Vec<Arc<Label>> = Vec::new();
     let mut measured = Measured::default();
     let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
@@ -111,11 +117,15 @@ pub(super) fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Fail
         measured.take(&reading);
     }
     watching::tell_damage(context, reader.damage(), from);
-    match found.as_slice() {
-        [label] => {
-            let is_whole = reader.damage() == Damage::default();
-            Ok(Taken { is_whole, ..measured.taken(Arc::clone(label)) })
-        }
+    let label = the_one(&found, wanted.as_deref(), from)?;
+    let is_whole = reader.damage() == Damage::default();
+    Ok(Taken { is_whole, ..measured.taken(label) })
+}
+
+/// The one source that a file has, or that was named of several.
+fn the_one(found: &[Arc<Label>], wanted: Option<&str>, from: &Path) -> Result<Arc<Label>, Failure> {
+    match found {
+        [label] => Ok(Arc::clone(label)),
         [] => Err(Failure::Failed(format!(
             "{} has no measurement{}",
             from.display(),

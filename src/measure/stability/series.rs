@@ -204,9 +204,15 @@ pub fn series(points: &[Point], steps: Steps) -> Option<Series> {
 fn decimals(points: &[Point]) -> u8 {
     let farthest = |point: &Point| point.offset.attoseconds().unsigned_abs();
     let farthest = points.iter().map(farthest).max().unwrap_or(0);
-    let most = points.iter().map(|point| point.offset.decimals()).max().unwrap_or(0);
+    let most = points.iter().map(|point| decimals_of(point.offset)).max().unwrap_or(0);
     let fits = |decimals: &u8| farthest / unit(*decimals).unsigned_abs() < FARTHEST_POINT.into();
     (0..=most).rev().find(fits).unwrap_or(0)
+}
+
+/// How many decimal digits of a nanosecond an offset has, up to nine.
+fn decimals_of(offset: FineOffset) -> u8 {
+    let has = |decimals: &u8| offset.attoseconds() % unit(*decimals) == 0;
+    (0..9).find(has).unwrap_or(9)
 }
 
 /// The unit of offsets with so many decimals, in attoseconds.

@@ -36,6 +36,18 @@ pub(super) enum Found {
     End,
 }
 
+/// How a line ended.
+enum Ended {
+    /// With its end.
+    Whole,
+    /// With the file.
+    Cut,
+    /// It is longer than lines are, and left out.
+    TooLong,
+    /// There is none.
+    End,
+}
+
 /// No line is longer than this.
 pub(super) const LONGEST_LINE: u64 = 1 << 16;
 
@@ -76,22 +88,12 @@ impl<'a> Reader<'a> {
 
     /// Looks at the next line.
     pub(super) fn find(&mut self) -> io::Result<Found> {
-        self.line.clear();
-        match (&mut self.from).take(LONGEST_LINE).read_until(b'\n', &mut self.line) {
-            Ok(0) => return Ok(Found::End),
-            Ok(_) => {}
-            Err(error) if is_damage(&error) => {
-                self.damage.cut = true;
-                return Ok(Found::End);
-            }
-            Err(error) => return Err(error),
-        }
-        let is_whole = self.line.ends_with(b"\n");
-        if !is_whole && self.line.len() as u64 == LONGEST_LINE {
-            self.damage.lines += 1;
-            self.skip_line()?;
-            return Ok(Found::Other);
-        }
+        let is_whole = match self.next_line()? {
+            Ended::Whole => true,
+            Ended::Cut => false,
+            Ended::TooLong => return Ok(Found::Other),
+            Ended::End => return Ok(Found::End),
+        };
         match serde_json::from_slice(&self.line) {
             Ok(line) => {
                 let line: Line = line;
@@ -102,6 +104,56 @@ impl<'a> Reader<'a> {
             Err(_) => self.damage.cut = true,
         }
         Ok(Found::Other)
+    }
+
+    /// Reads the next line into `line`.
+    fn next_line(&mut self) -> io::Result<Ended> {
+        self.line.clear();
+        match (&mut self.from).take(LONGEST_LINE).read_until(b'\n', &mut self.line) {
+            Ok(0) => return Ok(Ended::End),
+            Ok(_) => {}
+            Err(error) if is_damage(&error) => {
+                self.damage.cut = true;
+                return Ok(Ended::End);
+            }
+            Err(error) => return Err(error),
+        }
+        if self.line.ends_with(b"\n") {
+            return Ok(Ended::Whole);
+        }
+        if self.line.len() as u64 == LONGEST_LINE {
+            self.damage.lines += 1;
+            self.skip_line()?;
+            return Ok(Ended::TooLong);
+        }
+        Ok(Ended::Cut)
+    }
+
+    /// The next line of another program's file, whatever it says; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    #[cfg(feature = "cli")]
+    pub(crate) fn text(&mut self) -> io::Result<Option<std::borrow::Cow<'_, str>>> {
+        loop {
+            match self.next_line()? {
+                Ended::End => return Ok(None),
+                Ended::TooLong => {}
+                Ended::Whole | Ended::Cut => break,
+            }
+        }
+        Ok(Some(String::from_utf8_lossy(&self.line)))
+    }
+
+    /// What comes next, as far as it is there already.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    #[cfg(feature = "cli")]
+    pub(crate) fn peek(&mut self) -> io::Result<&[u8]> {
+        self.from.fill_buf()
     }
 
     /// Goes on behind the end of a line. Where that can't be read, the next line tells.

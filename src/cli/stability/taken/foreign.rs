@@ -1,0 +1,238 @@
+//! Offsets from other programs' files.
+
+use super::super::super::failure::Failure;
+use super::super::super::{Context, watching};
+use super::{Taken, the_one};
+use crate::measure::stability::{Point, TimeErrors};
+use crate::watch::Label;
+use crate::watch::foreign::{Columns, Entry, Form, Lines, Told, Unit};
+use crate::watch::record::{Damage, Reader};
+use crate::{FineOffset, Offset};
+use clap::parser::ValueSource;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whether a file is another program's; an error of one that is nobody's.
+pub(super) fn is_foreign(reader: &mut Reader<'_>, from: &Path) -> Result<bool, Failure> {
+    let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    let begin = String::from_utf8_lossy(reader.peek().map_err(failed)?).into_owned();
+    let mut lines = Lines::default();
+    for line in begin.lines() {
+        if line.trim_start().starts_with('{') {
+            return Ok(false);
+        }
+        lines.take(line);
+        if lines.form().is_some() {
+            return Ok(true);
+        }
+    }
+    let first = begin.lines().find(|line| !line.trim().is_empty());
+    first.map_or(Ok(false), |first| {
+        let first: String = first.chars().take(60).collect();
+        Err(Failure::Failed(format!(
+            "{} has no form that is known: it is no recording of ptpctl, no log of phc2sys, ptp4l or ts2phc, \
+             no refclocks.log, tracking.log or statistics.log of chronyd, no table with named columns, no \
+             columns of numbers and no TimeLab .tim; it begins with '{first}'",
+            from.display()
+        )))
+    })
+}
+
+/// How columns are read belongs to files that have them.
+pub(super) fn refuse_columns(context: &Context<'_>) -> Result<(), Failure> {
+    let is_told = |name| context.matches.value_source(name) == Some(ValueSource::CommandLine);
+    let told = ["column", "unit", "interval"].into_iter().find(|name| is_told(name));
+    told.map_or(Ok(()), |name| {
+        Err(Failure::Usage(format!("--{name} is for files of columns: a recording has its own")))
+    })
+}
+
+/// Takes one clock's offsets.
+pub(super) fn read(
+    context: &mut Context<'_>,
+    mut reader: Reader<'_>,
+    wanted: Option<&str>,
+    from: &Path,
+) -> Result<Taken, Failure> {
+    let columns = Columns {
+        column: context.get("column"),
+        unit: context.get::<String>("unit").and_then(|name| Unit::named(&name)),
+    };
+    let mut lines = Lines::new(columns);
+    let mut gathered = Gathered::default();
+    let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    while let Some(line) = reader.text().map_err(failed)? {
+        gathered.lines += 1;
+        match lines.take(&line) {
+            Told::Offset(entry) => gathered.take(entry, wanted),
+            Told::Frequency(entry) => gathered.sum(entry, wanted),
+            Told::Summary(largest) => {
+                gathered.summaries += 1;
+                gathered.largest = gathered.largest.max(largest);
+            }
+            Told::Nothing => {}
+            Told::Other => gathered.other(),
+        }
+    }
+    watching::tell_damage(context, reader.damage(), from);
+    let is_told = context.matches.value_source("interval") == Some(ValueSource::CommandLine);
+    let interval = is_told.then(|| context.get::<Duration>("interval")).flatten();
+    if gathered.found.is_empty() && gathered.summaries > 0 {
+        return Err(Failure::Failed(gathered.only_summaries(from)));
+    }
+    let label = the_one(&gathered.found, wanted, from)?;
+    let told = gathered.notes(&label, &lines, interval, from);
+    for note in &told {
+        context.printer.aside(note);
+    }
+    let points = gathered.points(lines.distance(), interval)?;
+    let mut errors = TimeErrors::default();
+    for point in &points {
+        errors.add(point.offset.outwards(), None);
+    }
+    let is_whole = reader.damage() == Damage::default() && gathered.others == 0;
+    Ok(Taken { label, points, errors, noise: None, is_whole, tai: None, signals: None })
+}
+
+/// What a file has of a clock.
+#[derive(Default)]
+struct Gathered {
+    found: Vec<Arc<Label>>,
+    entries: Vec<Entry>,
+    /// Whether these are frequencies.
+    summed: bool,
+    lines: u64,
+    summaries: u64,
+    /// The largest offset that summaries tell.
+    largest: Option<i64>,
+    /// How many lines don't fit the form, and the first of them.
+    others: u64,
+    first_other: u64,
+}
+
+/// Where a file doesn't say how far apart its offsets are.
+const USUAL: Duration = Duration::from_secs(1);
+
+impl Gathered {
+    fn take(&mut self, mut entry: Entry, wanted: Option<&str>) {
+        let [device, reference] = [&mut entry.device, &mut entry.reference].map(std::mem::take);
+        let is_of = |label: &&Arc<Label>| label.device == device && label.reference == reference;
+        let known = self.found.iter().find(is_of).is_some();
+        if !known {
+            let label = Label { device, reference, clock_name: None };
+            if !wanted.is_none_or(|wanted| label.is_called(wanted)) {
+                return;
+            }
+            self.found.push(Arc::new(label));
+        }
+        // Of several nothing is judged.
+        if self.found.len() == 1 {
+            self.entries.push(entry);
+        }
+    }
+
+    /// A frequency holds from one offset to the next.
+    fn sum(&mut self, entry: Entry, wanted: Option<&str>) {
+        self.summed = true;
+        self.take(entry, wanted);
+    }
+
+    fn other(&mut self) {
+        if self.others == 0 {
+            self.first_other = self.lines;
+        }
+        self.others += 1;
+    }
+
+    fn only_summaries(&self, from: &Path) -> String {
+        let largest = self.largest.map(Offset::from_nanoseconds);
+        let largest = largest.map_or(String::new(), |one| format!(", the largest offset {one}"));
+        format!(
+            "{} has {} summaries{largest}, and no offsets: a line each second is what it takes (-u 0 of \
+             phc2sys, summary_interval 0 of ptp4l and ts2phc)",
+            from.display(),
+            self.summaries
+        )
+    }
+
+    /// What there is to say of how the file was read.
+    fn notes(
+        &self,
+        label: &Label,
+        lines: &Lines,
+        interval: Option<Duration>,
+        from: &Path,
+    ) -> Vec<String> {
+        let from = from.display();
+        let form = lines.form();
+        let mut notes = vec![format!("{from}: read as {}", form.unwrap_or(Form::Numbers))];
+        if self.entries.iter().any(|entry| entry.turned) {
+            notes.push(format!(
+                "{from}: its offsets are {} - {}; they are turned to {label}",
+                label.reference, label.device
+            ));
+        }
+        if matches!(form, Some(Form::Tracking | Form::Statistics)) {
+            notes.push(format!("{from}: its offsets are chronyd's estimates, with chronyd's sign"));
+        }
+        if let Some(unit) = lines.supposed() {
+            notes.push(format!("{from}: its offsets are taken to be in {} (--unit)", unit.name()));
+        }
+        if self.are_without_times() && interval.is_none() && lines.distance().is_none() {
+            notes.push(format!("{from}: it has no times: 1 s apart is supposed (--interval)"));
+        }
+        if self.summaries > 0 {
+            let number = self.summaries;
+            notes.push(format!("{from}: summaries, which are no offsets, left out: {number}"));
+        }
+        if self.others > 0 {
+            notes.push(format!(
+                "{from}: lines left out, which don't fit: {}; the first is line {}",
+                self.others, self.first_other
+            ));
+        }
+        notes
+    }
+
+    fn are_without_times(&self) -> bool {
+        self.entries.iter().all(|entry| entry.at.is_none())
+    }
+
+    /// The offsets with their times.
+    fn points(&self, told: Option<u64>, interval: Option<Duration>) -> Result<Vec<Point>, Failure> {
+        let without_times = self.are_without_times();
+        if interval.is_some() && !without_times {
+            return Err(Failure::Usage(
+                "--interval is for files without times: this has its own".into(),
+            ));
+        }
+        let distance = interval
+            .and_then(|interval| u64::try_from(interval.as_nanos()).ok())
+            .or(told)
+            .unwrap_or_else(|| u64::try_from(USUAL.as_nanos()).unwrap_or(1));
+        let distance = i128::from(distance.max(1));
+        let mut sum = 0_i128;
+        let mut last: Option<i128> = None;
+        let mut point = |(place, entry): (i128, &Entry)| {
+            let at = entry.at.unwrap_or(place * distance);
+            let mut offset = entry.offset;
+            if self.summed {
+                let gone = last.map_or(distance, |last| at.saturating_sub(last));
+                let moved =
+                    offset.attoseconds().checked_mul(gone).map_or(0, |moved| moved / 1_000_000_000);
+                sum = sum.saturating_add(moved);
+                offset = FineOffset::from_attoseconds(sum);
+            }
+            last = Some(at);
+            Point { at, offset, stepped: entry.stepped }
+        };
+        let mut points: Vec<Point> = (0..).zip(&self.entries).map(&mut point).collect();
+        if self.summed {
+            // Phases are one more than frequencies.
+            let first = points.first().map_or(0, |first| first.at) - distance;
+            points.insert(0, Point { at: first, offset: FineOffset::default(), stepped: false });
+        }
+        Ok(points)
+    }
+}

@@ -1,0 +1,233 @@
+//! Columns: with names, as many programs write them, and without, as Stable32, allantools and `TimeLab` do.
+
+use super::{Entry, Told, number};
+use crate::FineOffset;
+
+/// What is told of columns on the command line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Columns {
+    /// Which has the offsets: its name, or its number from 1 on.
+    pub(crate) column: Option<String>,
+    /// The unit of the offsets.
+    pub(crate) unit: Option<Unit>,
+}
+
+/// The unit of a column, as a power of ten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Offsets, of seconds.
+    Seconds(i32),
+    /// Frequencies, of one.
+    Frequency(i32),
+}
+
+impl Unit {
+    /// The units that people write.
+    pub(crate) const ALL: [(&str, Self); 9] = [
+        ("s", Self::Seconds(0)),
+        ("ms", Self::Seconds(-3)),
+        ("us", Self::Seconds(-6)),
+        ("ns", Self::Seconds(-9)),
+        ("ps", Self::Seconds(-12)),
+        ("fs", Self::Seconds(-15)),
+        ("ppm", Self::Frequency(-6)),
+        ("ppb", Self::Frequency(-9)),
+        ("fraction", Self::Frequency(0)),
+    ];
+
+    /// The unit of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(one, _)| *one == name).map(|(_, unit)| *unit)
+    }
+
+    /// What it is called.
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, unit)| *unit == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// What is known of a table, by its lines so far.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    separator: Option<char>,
+    time: Option<(usize, i32)>,
+    offset: Option<(usize, Option<Unit>)>,
+    has_head: bool,
+    /// `TimeLab`'s head: the power of ten that values are multiplied by.
+    power: i32,
+    /// How far apart the offsets are, in nanoseconds.
+    pub(super) distance: Option<u64>,
+    /// What the unit is supposed to be.
+    pub(super) supposed: Option<Unit>,
+}
+
+const SEPARATORS: [char; 3] = [',', ';', '\t'];
+
+/// Whether a line names columns: two at least, none of which is a number.
+pub(super) fn is_head(line: &str) -> bool {
+    let separator = SEPARATORS.into_iter().find(|separator| line.contains(*separator));
+    separator.is_some_and(|separator| {
+        line.split(separator).all(|name| {
+            let name = name.trim();
+            name.starts_with(|first: char| first.is_alphabetic() || first == '"')
+        })
+    })
+}
+
+/// Whether a line has numbers alone.
+pub(super) fn is_numbers(line: &str) -> bool {
+    let numbers = words(line);
+    !numbers.is_empty()
+        && numbers
+            .iter()
+            .all(|word| FineOffset::parse(word, -9).is_some() || number::seconds(word).is_some())
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split([',', ';', '\t', ' ']).filter(|word| !word.is_empty()).collect()
+}
+
+impl Table {
+    /// A line before the form is known: Stable32 says how far apart phases are.
+    pub(super) fn comment(&mut self, line: &str) -> Told {
+        if !line.trim_start().starts_with(['#', '%', ';', '=']) {
+            return Told::Other;
+        }
+        let lower = line.to_ascii_lowercase();
+        let tau = lower
+            .split_once("tau")
+            .and_then(|(_, rest)| rest.trim_start().strip_prefix(['=', ':']));
+        let tau = tau.and_then(|rest| rest.split_whitespace().next()).and_then(number::seconds);
+        self.distance = tau.and_then(|tau| u64::try_from(tau).ok()).or(self.distance);
+        Told::Nothing
+    }
+
+    /// A line of a table with names.
+    pub(super) fn row(&mut self, line: &str, columns: &Columns) -> Told {
+        let separator = *self.separator.get_or_insert_with(|| {
+            SEPARATORS.into_iter().find(|one| line.contains(*one)).unwrap_or(',')
+        });
+        let cells: Vec<&str> =
+            line.split(separator).map(|cell| cell.trim().trim_matches('"')).collect();
+        if !self.has_head {
+            self.head(&cells, columns);
+            return Told::Nothing;
+        }
+        let Some((place, unit)) = self.offset else { return Told::Other };
+        let at = self.time.and_then(|(place, unit)| time(cells.get(place)?, unit));
+        if self.time.is_some() && at.is_none() {
+            return Told::Other;
+        }
+        self.told(cells.get(place).copied().unwrap_or(""), columns.unit.or(unit), at)
+    }
+
+    fn head(&mut self, cells: &[&str], columns: &Columns) {
+        self.has_head = true;
+        let number = columns.column.as_ref().and_then(|name| name.parse::<usize>().ok());
+        let is_offset = |(place, cell): &(usize, &&str)| match (&columns.column, number) {
+            (_, Some(number)) => number == place + 1,
+            (Some(name), None) => **cell == name.as_str(),
+            (None, None) => {
+                named(cell, &["offset", "phase", "te", "tie", "error", "time error", "x"])
+            }
+        };
+        let offset = cells.iter().enumerate().find(is_offset);
+        self.offset = offset.map(|(place, cell)| (place, unit(cell)));
+        let is_time = |(_, cell): &(usize, &&str)| {
+            named(cell, &["time", "timestamp", "wall", "utc", "date", "datetime", "t", "at"])
+        };
+        let time = cells.iter().enumerate().find(is_time);
+        self.time = time.map(|(place, cell)| match unit(cell) {
+            Some(Unit::Seconds(unit)) => (place, unit),
+            _ => (place, 0),
+        });
+    }
+
+    /// A line of numbers: the last one alone, or a time and an offset.
+    pub(super) fn numbers(&mut self, line: &str, columns: &Columns) -> Told {
+        if line.trim_start().starts_with(['#', '%', ';']) {
+            return Told::Nothing;
+        }
+        let words = words(line);
+        let number = columns.column.as_ref().map(|name| name.parse::<usize>());
+        let place = match number {
+            None => usize::from(words.len() > 1),
+            Some(Ok(number)) => number.saturating_sub(1),
+            Some(Err(_)) => return Told::Other,
+        };
+        let at = (words.len() > 1 && place > 0).then(|| time(words.first()?, 0)).flatten();
+        self.told(words.get(place).copied().unwrap_or(""), columns.unit, at)
+    }
+
+    /// A line of `TimeLab`'s: a head of words and numbers, then phases.
+    pub(super) fn timelab(&mut self, line: &str) -> Told {
+        if let Some((word, value)) = line.split_once(' ')
+            && word.chars().all(|letter| letter.is_ascii_uppercase())
+        {
+            let value = value.trim();
+            if word == "MUL" {
+                let one = FineOffset::parse(value, 0).map(FineOffset::attoseconds);
+                let power = (-18..=0)
+                    .find(|power| one == 10_i128.checked_pow((power + 18_i32).unsigned_abs()));
+                self.power = power.unwrap_or(self.power);
+                return if power.is_some() { Told::Nothing } else { Told::Other };
+            }
+            if word == "RAT" {
+                self.distance = number::seconds(value)
+                    .filter(|rate| *rate > 0)
+                    .and_then(|rate| u64::try_from(1_000_000_000_000_000_000 / rate).ok());
+            }
+            return Told::Nothing;
+        }
+        self.told(line.trim(), Some(Unit::Seconds(self.power)), None)
+    }
+
+    fn told(&mut self, value: &str, unit: Option<Unit>, at: Option<i128>) -> Told {
+        // Who writes an exponent writes seconds.
+        let supposed =
+            if value.contains(['e', 'E']) { Unit::Seconds(0) } else { Unit::Seconds(-9) };
+        if unit.is_none() {
+            self.supposed = Some(supposed);
+        }
+        let unit = unit.unwrap_or(supposed);
+        let (Unit::Seconds(power) | Unit::Frequency(power)) = unit;
+        let Some(offset) = FineOffset::parse(value, power) else { return Told::Other };
+        let entry = Entry {
+            device: "offsets".into(),
+            reference: "reference".into(),
+            at,
+            offset,
+            stepped: false,
+            turned: false,
+        };
+        match unit {
+            Unit::Seconds(_) => Told::Offset(entry),
+            Unit::Frequency(_) => Told::Frequency(entry),
+        }
+    }
+}
+
+/// A time in units of a power of ten of seconds, or a date.
+fn time(text: &str, unit: i32) -> Option<i128> {
+    number::number(text, unit).or_else(|| number::instant(text))
+}
+
+/// Whether a column has one of these names, with a unit or without.
+fn named(cell: &str, names: &[&str]) -> bool {
+    let lower = cell.to_ascii_lowercase();
+    let name = lower.split(['[', '(']).next().unwrap_or("").trim();
+    names.iter().any(|one| {
+        name == *one
+            || name
+                .strip_prefix(one)
+                .and_then(|rest| rest.strip_prefix('_'))
+                .is_some_and(|unit| Unit::named(unit).is_some())
+    })
+}
+
+/// The unit in a column's name: `offset_ns`, `phase [ps]`, `offset (s)`.
+fn unit(cell: &str) -> Option<Unit> {
+    let bracket = cell.split(['[', '(']).nth(1).and_then(|rest| rest.split([']', ')']).next());
+    let suffix = || cell.rsplit('_').next().filter(|_| cell.contains('_'));
+    Unit::named(bracket.or_else(suffix)?.trim())
+}

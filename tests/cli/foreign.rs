@@ -1,0 +1,174 @@
+//! Other programs' files: stability --from.
+
+use crate::common::{TemporaryFile, ptpctl};
+use serde_json::Value;
+
+fn file(name: &str, text: &str) -> TemporaryFile {
+    let file = TemporaryFile::new(name);
+    std::fs::write(&file.0, text).expect("written");
+    file
+}
+
+/// Lines put together.
+fn text(lines: impl Iterator<Item = String>) -> String {
+    lines.collect::<Vec<_>>().concat()
+}
+
+/// What stability makes of a file, with more arguments, and what it notes.
+fn of(file: &TemporaryFile, more: &str) -> (Value, String) {
+    let run = ptpctl(&format!("stability --json --from {}{more}", file.0.display()));
+    assert_eq!(run.status, Some(0), "{run:?}");
+    (run.json(), run.stderr)
+}
+
+fn phc2sys(seconds: std::ops::Range<i64>, offset: impl Fn(i64) -> i64) -> String {
+    let line = |second: i64| {
+        let offset = offset(second);
+        format!(
+            "phc2sys[{second}.250]: CLOCK_REALTIME phc offset {offset:9} s2 freq -6181 delay 1948\n"
+        )
+    };
+    text(seconds.map(line))
+}
+
+#[test]
+fn a_log_of_phc2sys_is_turned_to_the_clock_less_the_system_clock() {
+    // The system clock gains 20 ns a second.
+    let log = file("phc2sys-log", &phc2sys(3_500..3_600, |second| (second - 3_500) * 20));
+    let (found, notes) = of(&log, "");
+    assert_eq!((&found["device"], &found["reference"]), (&"phc".into(), &"realtime".into()));
+    assert_eq!((&found["offsets"], &found["interval_ns"]), (&100.into(), &1_000_000_000.into()));
+    let rate = found["rate_ppb"].as_f64().expect("a number");
+    assert!((-20.001..-19.999).contains(&rate), "{rate}");
+    assert!(
+        notes.contains("its offsets are realtime - phc; they are turned to phc - realtime"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn several_clocks_in_one_log_are_told_apart() {
+    let both =
+        phc2sys(10..40, |_| 5) + &phc2sys(10..40, |_| 7).replace("CLOCK_REALTIME phc", "eth0 sys");
+    let log = file("two-clocks", &both);
+    let path = log.0.display().to_string();
+    ptpctl(&format!("stability --from {path}")).failed(2, "phc:realtime, eth0:realtime; name one");
+    let (found, notes) = of(&log, " eth0");
+    assert_eq!((&found["device"], &found["offsets"]), (&"eth0".into(), &30.into()));
+    assert!(!notes.contains("turned"), "{notes}");
+    ptpctl(&format!("stability --from {path} eth7")).failed(1, "has no measurement of eth7");
+}
+
+#[test]
+fn summaries_are_no_offsets() {
+    let line = |second| {
+        format!(
+            "ptp4l[{second}.8]: rms    6 max    {second} freq  -5042 +/-   5 delay  1221 +/-   0\n"
+        )
+    };
+    let summaries = text((11..20).map(line));
+    let log = file("summaries", &summaries);
+    let told = "has 9 summaries, the largest offset 19 ns, and no offsets";
+    ptpctl(&format!("stability --from {}", log.0.display())).failed(1, told);
+    let log = file("some-summaries", &(phc2sys(1..20, |_| 1) + &summaries));
+    assert!(of(&log, "").1.contains("summaries, which are no offsets, left out: 9"));
+}
+
+#[test]
+fn parts_of_a_nanosecond_are_kept() {
+    let numbers = text((0..100).map(|place| format!("{}e-12\n", (place % 2) * 250)));
+    let (found, notes) = of(&file("picoseconds", &numbers), "");
+    assert_eq!(found["deviations"][0]["mtie_ns"], 0.25);
+    assert!(notes.contains("taken to be in s (--unit)"), "{notes}");
+    assert!(notes.contains("it has no times: 1 s apart is supposed (--interval)"), "{notes}");
+}
+
+#[test]
+fn units_and_intervals_are_the_files_or_what_is_told() {
+    let table = text((0..50).map(|second| format!("{second}.5,{}\n", second * 3)));
+    let rate = |found: &Value| format!("{:.0}", found["rate_ppb"].as_f64().expect("a number"));
+    let (found, _) = of(&file("table", &format!("time_s,offset_us\n{table}")), "");
+    assert_eq!(rate(&found), "3000");
+    let numbers = text((0..50).map(|place| format!("{}\n", place * 3)));
+    let plain = file("plain", &numbers);
+    let (found, notes) = of(&plain, " --interval 100ms --unit us");
+    assert_eq!(
+        (rate(&found), &found["interval_ns"], notes.lines().count()),
+        ("30000".into(), &100_000_000.into(), 1)
+    );
+    let stable32 = file("stable32", &format!("# phase, tau = 0.5 s\n{numbers}"));
+    assert_eq!(of(&stable32, " --unit ps").0["interval_ns"], 500_000_000);
+    // A frequency of 25 ppb is an offset of 25 ns more each second.
+    let frequencies = file("frequencies", &"25\n".repeat(60));
+    let (found, _) = of(&frequencies, " --unit ppb");
+    assert_eq!((rate(&found), &found["offsets"]), ("25".into(), &61.into()));
+}
+
+#[test]
+fn the_published_series_is_read_from_its_file() {
+    // The 1000 frequencies of NIST SP 1065.
+    let numbers =
+        std::iter::successors(Some(1_234_567_890_i64), |n| Some(n * 16_807 % 2_147_483_647));
+    // To 18 digits, exactly.
+    let fraction = |number: i64| i128::from(number) * 10_i128.pow(18) / 2_147_483_647;
+    let text = text(numbers.take(1_000).map(|number| format!("0.{:018}\n", fraction(number))));
+    let (found, _) = of(&file("nist", &text), " --unit fraction --taus all");
+    let of =
+        |place: usize, key: &str| found["deviations"][place - 1][key].as_f64().expect("a number");
+    for (tau, adev, mdev, hdev) in [
+        (1, 2.922_319e-1, 2.922_319e-1, 2.943_883e-1),
+        (10, 9.159_953e-2, 6.172_376e-2, 9.581_083e-2),
+        (100, 3.241_343e-2, 2.170_921e-2, 3.237_638e-2),
+    ] {
+        for (key, expected) in [("adev", adev), ("mdev", mdev), ("hdev", hdev)] {
+            let found = of(tau, key);
+            assert!((found / expected - 1.0).abs() < 1e-6, "{key} at {tau}: {found}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_nothing_fits_is_told_with_what_would() {
+    let log = file("nothing", "Dear diary,\ntoday the clock was late.\n");
+    let run = ptpctl(&format!("stability --from {}", log.0.display()));
+    run.failed(1, "it begins with 'Dear diary,'");
+    let log = file("no-offset", "time_s,temperature\n1,20\n2,21\n3,22\n");
+    let run = ptpctl(&format!("stability --from {}", log.0.display()));
+    run.failed(1, "has no measurement");
+    assert_eq!(of(&log, " --column temperature").0["offsets"], 3);
+    let log = file("odd-line", &(phc2sys(1..20, |_| 1)));
+    let text = std::fs::read_to_string(&log.0).expect("read");
+    std::fs::write(&log.0, text.replacen("s2 freq", "s2 freq\nMar 17 gm2 kernel: hello", 1))
+        .expect("written");
+    assert_eq!(of(&log, "").0["offsets"], 19, "a journal has lines of others");
+    let log = file("odd-number", "1\n2\nthree\n4\n");
+    let notes = of(&log, "").1;
+    assert!(notes.contains("lines left out, which don't fit: 1; the first is line 3"), "{notes}");
+}
+
+#[test]
+fn what_belongs_to_columns_is_refused_of_a_recording() {
+    let recorded = file(
+        "recorded",
+        "{\"device\":\"a\",\"reference\":\"b\",\"at\":{\"seconds\":1,\"nanoseconds\":0},\"offset_ns\":1}\n",
+    );
+    let path = recorded.0.display().to_string();
+    for option in ["--unit ns", "--column 1", "--interval 1s"] {
+        ptpctl(&format!("stability --from {path} {option}")).failed(2, "is for files of columns");
+    }
+    let log = file("timed", &phc2sys(1..20, |_| 1));
+    let line = format!("stability --from {} --interval 1s", log.0.display());
+    ptpctl(&line).failed(2, "--interval is for files without times");
+    ptpctl("stability --unit ns mock").failed(2, "--from");
+}
+
+#[test]
+fn endless_and_hostile_files_end() {
+    ptpctl("stability --from /dev/null").failed(1, "has no measurement");
+    let long = file("long-line", &format!("{}\n1\n2\n3\n", "1".repeat(1 << 20)));
+    let run = ptpctl(&format!("stability --from {}", long.0.display()));
+    assert!(run.status.is_some(), "{run:?}");
+    let far = file("far", "1e30\n-1e30\n5\n1e-300\n999999999999999999999999\n");
+    let run = ptpctl(&format!("stability --from {}", far.0.display()));
+    assert!(matches!(run.status, Some(0 | 1)), "{run:?}");
+}
