@@ -13,7 +13,9 @@ use nix::sys::time::TimeValLike;
 use ptpctl::measure::Estimator;
 use ptpctl::measure::stability::{Series, octaves};
 use ptpctl::{Sample, Scale, Timestamp};
+use std::fs::File;
 use std::hint::black_box;
+use std::io::{BufWriter, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,8 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
+    // First: a program that is started counts as large as who starts it.
+    recording();
     estimator();
     stability();
     monitor();
@@ -98,6 +102,46 @@ fn stability() {
             began.elapsed().as_secs_f64()
         });
         println!("| {number} | {seconds:.3} | {:.2} |", number as f64 / seconds / 1e6);
+    }
+    println!();
+}
+
+/// The whole program over a recording.
+fn recording() {
+    println!(
+        "| offsets in a recording | `ptpctl stability --from`, s | peak memory, bytes an offset |"
+    );
+    println!("|---|---|---|");
+    for number in [100_000_i64, 1_000_000, 10_000_000] {
+        let path = std::env::temp_dir().join(format!("ptpctl-bench-{}.jsonl", std::process::id()));
+        let mut file = BufWriter::new(File::create(&path).expect("made"));
+        let mut noise = noise(100);
+        for second in 0..number {
+            let (at, offset) = (1_700_000_000 + second, second / 10 + noise());
+            writeln!(
+                file,
+                "{{\"device\":\"/dev/ptp0\",\"reference\":\"realtime\",\"at\":{{\"seconds\":{at},\
+                 \"nanoseconds\":0}},\"offset_ns\":{offset}}}"
+            )
+            .expect("written");
+        }
+        drop(file);
+        let seconds = median(|| {
+            let began = Instant::now();
+            let status = Command::new(env!("CARGO_BIN_EXE_ptpctl"))
+                .args(["stability", "--from"])
+                .arg(&path)
+                .stdout(Stdio::null())
+                .status()
+                .expect("it runs");
+            assert!(status.success(), "it failed");
+            began.elapsed().as_secs_f64()
+        });
+        // The largest of all programs so far, which is this one.
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("it is told");
+        let bytes = usage.max_rss() as f64 * 1024.0 / number as f64;
+        println!("| {number} | {seconds:.2} | {bytes:.1} |");
+        let _ = std::fs::remove_file(&path);
     }
     println!();
 }

@@ -121,7 +121,8 @@ fn gaps(runs: usize) {
                 let some: Vec<Point> =
                     all.iter().copied().filter(|_| random.even() > 0.12).collect();
                 let of = |points: &[Point]| {
-                    let series = series(points, Steps::Keep).expect("a series");
+                    let series =
+                        series(&points.iter().copied().collect(), Steps::Keep).expect("a series");
                     series.deviations(kind, &factors)
                 };
                 for (sum, (whole, part)) in sums.iter_mut().zip(of(&all).iter().zip(of(&some))) {

@@ -74,7 +74,7 @@ pub fn record(bytes: &[u8]) {
     }
     let _ = plot::Picture::Offsets(picture).text(80);
     for steps in [Steps::Keep, Steps::Remove, Steps::Split] {
-        let Some(series) = series(&points, steps) else { continue };
+        let Some(series) = series(&points.iter().copied().collect(), steps) else { continue };
         let _ = series.all_deviations(&octaves(series.places()));
         let _ = series.trend();
         let mut errors = TimeErrors::default();

@@ -214,15 +214,17 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let Taken { label, points, errors, noise, is_whole, tai, signals } = taken;
     // What was measured until a signal came is told; then it ends the program.
     let ended = signals.filter(|signals| signals.came().is_some());
-    let Some(series) = series(&points, steps) else {
-        let number = points.len();
+    let (number, first) = (points.len(), points.first().unwrap_or_default());
+    let found = series(&points, steps);
+    // There can be many millions.
+    drop(points);
+    let Some(series) = found else {
         let too_few = format!("{number} offsets of {label} are too few: it takes two at least");
         let too_few =
             if masks.is_empty() { Failure::Failed(too_few) } else { Failure::NotShown(too_few) };
         return Err(ended.map_or(too_few, Failure::Signal));
     };
     let factors = taus.factors(series.places())?;
-    let first = points.first().map_or(Offset::ZERO, |first| first.offset.outwards());
     let mut judged = Judged::of(&label, series, (first, tai), (steps, &factors));
     judged.judge(masks, (&errors, noise), terms);
     if !is_whole {

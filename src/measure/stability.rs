@@ -21,6 +21,7 @@ mod differences;
 mod freedom;
 mod masks;
 mod noise;
+mod points;
 mod series;
 mod slot;
 mod trend;
@@ -31,7 +32,8 @@ pub use masks::{
     overall, parse,
 };
 pub use noise::Noise;
-pub use series::{Pattern, Point, Series, Steps, series};
+pub use points::{Point, Points};
+pub use series::{Pattern, Series, Steps, series};
 pub use slot::{Slot, Stretch};
 pub use trend::Trend;
 
@@ -137,6 +139,9 @@ fn rounded(from: f64, step: f64) -> usize {
     (from * step).round() as usize
 }
 
+/// So many places are worth threads.
+const MANY: usize = 100_000;
+
 #[expect(clippy::float_arithmetic, reason = "from units to nanoseconds")]
 impl Series {
     /// A deviation at the averaging factors, which ascend; those that are too long for the offsets are
@@ -150,8 +155,41 @@ impl Series {
 
     /// All kinds of deviations at the averaging factors; see [`deviations`](Self::deviations).
     pub fn all_deviations(&self, factors: &[usize]) -> [(Kind, Vec<Deviation>); 5] {
-        let noises = Noises::of(self, factors);
-        Kind::ALL.map(|kind| (kind, self.deviations_with(kind, factors, &noises)))
+        let noises = &Noises::of(self, factors);
+        let of = |kind| self.deviations_with(kind, factors, noises);
+        // Many offsets take a while: nearly half of it where there are two processors.
+        let kinds = [Kind::Allan, Kind::ModifiedAllan, Kind::Hadamard, Kind::Mtie];
+        let [allan, modified, hadamard, mtie] = std::thread::scope(|scope| {
+            kinds
+                .map(|kind| {
+                    let builder = std::thread::Builder::new();
+                    let many = self.places() > MANY;
+                    let begun = many.then(|| builder.spawn_scoped(scope, move || of(kind)));
+                    (kind, begun.and_then(Result::ok))
+                })
+                .map(|(kind, begun)| match begun {
+                    Some(begun) => begun.join().unwrap_or_default(),
+                    None => of(kind),
+                })
+        });
+        // TDEV is MDEV times its averaging time, but for a factor.
+        let time = modified.iter().map(|one| self.time_deviation(*one)).collect();
+        [
+            (Kind::Allan, allan),
+            (Kind::ModifiedAllan, modified),
+            (Kind::Hadamard, hadamard),
+            (Kind::Time, time),
+            (Kind::Mtie, mtie),
+        ]
+    }
+
+    fn time_deviation(&self, modified: Deviation) -> Deviation {
+        let factor = float(modified.factor) * float_of(self.distance) / 3_f64.sqrt();
+        Deviation {
+            value: modified.value * factor,
+            interval: modified.interval.map(|(low, high)| (low * factor, high * factor)),
+            ..modified
+        }
     }
 
     fn deviations_with(&self, kind: Kind, factors: &[usize], noises: &Noises) -> Vec<Deviation> {
@@ -387,7 +425,7 @@ mod tests {
     #[test]
     fn what_is_missing_takes_away_the_differences_that_it_is_part_of_alone() {
         // One gap of 11 in 2000.
-        let points: Vec<Point> = (0..2_000_i64)
+        let points: Points = (0..2_000_i64)
             .filter(|place| !(1_000..1_011).contains(place))
             .map(|place| Point {
                 at: place.into(),

@@ -23,13 +23,20 @@ impl Method {
     pub const ALL: [Self; 3] = [Self::Precise, Self::Extended, Self::Basic];
 }
 
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Method {
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Precise => "precise",
             Self::Extended => "extended",
             Self::Basic => "basic",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

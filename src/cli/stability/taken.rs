@@ -12,7 +12,7 @@ use super::{float, is_of_utc};
 use crate::TaiOffset;
 use crate::find::tai_offset;
 use crate::kernel::Signals;
-use crate::measure::stability::{Point, TimeErrors};
+use crate::measure::stability::{Point, Points, TimeErrors};
 use crate::phc::SystemClock;
 use crate::watch::record::Damage;
 use crate::watch::{Label, Outcome, Reading, Schedule};
@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// A clock's offsets, measured or from a file.
 pub(super) struct Taken {
     pub(super) label: Arc<Label>,
-    pub(super) points: Vec<Point>,
+    pub(super) points: Points,
     /// How far the time errors go.
     pub(super) errors: TimeErrors,
     /// The standard deviation of a measurement's own noise, in nanoseconds, where it is told.
@@ -60,7 +60,7 @@ pub(super) fn measure(context: &mut Context<'_>, schedule: Schedule) -> Result<T
 /// Offsets as they come, from a clock or from a file.
 #[derive(Default)]
 struct Measured {
-    points: Vec<Point>,
+    points: Points,
     errors: TimeErrors,
     /// Of the squares of the uncertainties, and how many there are.
     squares: f64,

@@ -1,18 +1,8 @@
 //! Offsets at even distances from offsets as they were measured.
 
+use super::points::{Points, in_units};
 use super::slot::{Slot, Stretch};
-use crate::{FineOffset, Offset};
-
-/// A measured offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Point {
-    /// When, in nanoseconds on the reference's scale.
-    pub at: i128,
-    /// What was measured.
-    pub offset: FineOffset,
-    /// Whether one of the clocks was stepped, or gone, since the point before.
-    pub stepped: bool,
-}
+use crate::Offset;
 
 /// What a step counts as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,25 +150,17 @@ impl Series {
 
 /// An offset that is so far from the first of its stretch is no part of it.
 const FARTHEST_POINT: u64 = 1 << 60;
-/// No clock shows a time that is farther from 1970, in nanoseconds.
-const FARTHEST_TIME: u128 = 1 << 90;
-
 /// Points on their places, at even distances.
 ///
 /// Measurements come a little late now and then: each is moved to its place along the mean rate from its
 /// step to the next. Of two that fall on one place the first counts. A gap with more places than there
 /// are points begins another stretch: no averaging time that they allow spans it.
 ///
-/// `None` where there are no two points at different moments, and where one was measured more than
-/// 2^90 ns from 1970.
-pub fn series(points: &[Point], steps: Steps) -> Option<Series> {
-    if points.iter().any(|point| point.at.unsigned_abs() > FARTHEST_TIME) {
-        return None;
-    }
+/// `None` where there are no two points at different moments.
+pub fn series(points: &Points, steps: Steps) -> Option<Series> {
     let (usual, pattern) = usual_distance(points)?;
-    let decimals = decimals(points);
-    let longest_gap = longest_gap(points, usual, decimals);
-    let placed = || Placing::of(points, usual, longest_gap, decimals);
+    let longest_gap = longest_gap(points, usual);
+    let placed = || Placing::of(points, usual, longest_gap);
     let distance = mean_distance(placed(), usual)?;
     let runs = runs(placed());
     let mut filled = Filled::new(steps, distance);
@@ -190,47 +172,17 @@ pub fn series(points: &[Point], steps: Steps) -> Option<Series> {
         }
         filled.take(&placed, &run);
     }
-    Some(Series {
-        distance: u64::try_from(distance).ok()?,
-        decimals,
-        start: points.first()?.at,
-        pattern,
-        ..filled.series
-    })
-    .filter(|series| series.span() > 1)
-}
-
-/// How many decimal digits of a nanosecond offsets have, where these fit 61 bits.
-fn decimals(points: &[Point]) -> u8 {
-    let farthest = |point: &Point| point.offset.attoseconds().unsigned_abs();
-    let farthest = points.iter().map(farthest).max().unwrap_or(0);
-    let most = points.iter().map(|point| decimals_of(point.offset)).max().unwrap_or(0);
-    let fits = |decimals: &u8| farthest / unit(*decimals).unsigned_abs() < FARTHEST_POINT.into();
-    (0..=most).rev().find(fits).unwrap_or(0)
-}
-
-/// How many decimal digits of a nanosecond an offset has, up to nine.
-fn decimals_of(offset: FineOffset) -> u8 {
-    let has = |decimals: &u8| offset.attoseconds() % unit(*decimals) == 0;
-    (0..9).find(has).unwrap_or(9)
-}
-
-/// The unit of offsets with so many decimals, in attoseconds.
-fn unit(decimals: u8) -> i128 {
-    10_i128.pow(9_u32.saturating_sub(decimals.into()))
-}
-
-/// To the nearest unit; beyond 64 bits the last one.
-fn in_units(offset: FineOffset, decimals: u8) -> i64 {
-    let unit = unit(decimals);
-    let units = (offset.attoseconds() + unit / 2).div_euclid(unit);
-    i64::try_from(units).unwrap_or(if units < 0 { i64::MIN } else { i64::MAX })
+    let (start, decimals) = (points.start(), points.decimals());
+    let distance = u64::try_from(distance).ok()?;
+    let series = Series { distance, decimals, start, pattern, ..filled.series };
+    (series.span() > 1).then_some(series)
 }
 
 /// A point, and how its place lies behind that of the point before.
 #[derive(Clone, Copy, Debug)]
-struct Placed<'a> {
-    point: &'a Point,
+struct Placed {
+    /// When it was measured, in nanoseconds from the first one.
+    at: i128,
     /// Its offset, in units of the last decimal digit.
     offset: i64,
     link: Link,
@@ -252,7 +204,7 @@ enum Link {
     First,
 }
 
-impl Placed<'_> {
+impl Placed {
     /// Whether the rate before says nothing of it.
     fn begins_run(&self) -> bool {
         match self.link {
@@ -264,12 +216,12 @@ impl Placed<'_> {
 }
 
 /// Finds the place of one point after the other.
-struct Placing<'a> {
-    points: std::slice::Iter<'a, Point>,
-    decimals: u8,
+struct Placing<Points> {
+    points: Points,
     usual: i128,
     longest_gap: i128,
-    /// When the place of the last point is, by all that came before, and what it began with.
+    /// When the place of the last point is, by all that came before, and the offset that its stretch began
+    /// with.
     due: Option<(i128, i64)>,
     stepped: bool,
 }
@@ -277,23 +229,22 @@ struct Placing<'a> {
 /// The part of a delay by which the places that follow are moved.
 const FOLLOW: i128 = 8;
 
-impl<'a> Placing<'a> {
-    fn of(points: &'a [Point], usual: i128, longest_gap: i128, decimals: u8) -> Self {
-        let points = points.iter();
-        Self { points, decimals, usual, longest_gap, due: None, stepped: false }
+impl Placing<()> {
+    fn of(points: &Points, usual: i128, longest_gap: i128) -> impl Iterator<Item = Placed> {
+        Placing { points: points.iter(), usual, longest_gap, due: None, stepped: false }
     }
 }
 
-impl<'a> Iterator for Placing<'a> {
-    type Item = Placed<'a>;
+impl<Points: Iterator<Item = (i64, i64, bool)>> Iterator for Placing<Points> {
+    type Item = Placed;
 
-    fn next(&mut self) -> Option<Placed<'a>> {
-        let point = self.points.next()?;
-        let offset = in_units(point.offset, self.decimals);
+    fn next(&mut self) -> Option<Placed> {
+        let (at, offset, stepped) = self.points.next()?;
+        let at = i128::from(at);
         let link = match self.due {
             None => Link::First,
             Some((due, first)) => {
-                let places = (point.at - due + self.usual / 2).div_euclid(self.usual);
+                let places = (at - due + self.usual / 2).div_euclid(self.usual);
                 if places < 0 || first.abs_diff(offset) >= FARTHEST_POINT {
                     Link::Break
                 } else if places == 0 {
@@ -309,14 +260,14 @@ impl<'a> Iterator for Placing<'a> {
             (Link::Places(places), Some((due, first))) => {
                 // One that is late tells little of when the next is due, all together tell it.
                 let due = due + places * self.usual;
-                Some((due + (point.at - due) / FOLLOW, first))
+                Some((due + (at - due) / FOLLOW, first))
             }
             (Link::Crowded, due) => due,
-            _ => Some((point.at, offset)),
+            _ => Some((at, offset)),
         };
-        let stepped = self.stepped || point.stepped;
+        let stepped = self.stepped || stepped;
         self.stepped = stepped && link == Link::Crowded;
-        Some(Placed { point, offset, link, stepped })
+        Some(Placed { at, offset, link, stepped })
     }
 }
 
@@ -327,16 +278,15 @@ const PLACES_A_POINT: i128 = 8;
 
 /// The longest gap that stays within a stretch, in places: of so many as there are points, and of fewer
 /// where all of these together would be many more places than points.
-fn longest_gap(points: &[Point], usual: i128, decimals: u8) -> i128 {
+fn longest_gap(points: &Points, usual: i128) -> i128 {
     let number = i128::try_from(points.len()).unwrap_or(i128::MAX);
     let most = FEW_PLACES.max(number * PLACES_A_POINT);
     let mut longest = number;
     while longest > 1 {
-        let places =
-            Placing::of(points, usual, longest, decimals).map(|placed| match placed.link {
-                Link::Places(places) => places,
-                _ => 0,
-            });
+        let places = Placing::of(points, usual, longest).map(|placed| match placed.link {
+            Link::Places(places) => places,
+            _ => 0,
+        });
         if places.sum::<i128>() <= most {
             break;
         }
@@ -347,21 +297,21 @@ fn longest_gap(points: &[Point], usual: i128, decimals: u8) -> i128 {
 
 /// From one place to the next on the average, as neighbours tell it: behind a gap it may go on at other
 /// moments than those before would have led to, and one that is late says nothing.
-fn mean_distance<'a>(all: impl Iterator<Item = Placed<'a>>, usual: i128) -> Option<i128> {
+fn mean_distance(all: impl Iterator<Item = Placed>, usual: i128) -> Option<i128> {
     let mut places = 0;
     let (mut sum, mut number) = (0, 0);
-    let mut last: Option<&Point> = None;
+    let mut last: Option<i128> = None;
     for one in all {
         if let (Link::Places(steps), Some(last)) = (one.link, last) {
             places += steps;
-            let apart = one.point.at - last.at;
+            let apart = one.at - last;
             if steps == 1 && (apart - usual).abs() <= usual / 4 {
                 sum += apart;
                 number += 1;
             }
         }
         if one.link != Link::Crowded {
-            last = Some(one.point);
+            last = Some(one.at);
         }
     }
     let distance = if number > 0 { (sum + number / 2) / number } else { usual };
@@ -394,15 +344,15 @@ impl Run {
     }
 }
 
-fn runs<'a>(placed: impl Iterator<Item = Placed<'a>>) -> Vec<Run> {
+fn runs(placed: impl Iterator<Item = Placed>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut first = 0;
     for one in placed {
         if one.begins_run() {
             first = one.offset;
-            runs.push(Run { start: one.point.at, ..Run::default() });
+            runs.push(Run { start: one.at, ..Run::default() });
         } else if let Some(run) = runs.last_mut() {
-            run.span = one.point.at - run.start;
+            run.span = one.at - run.start;
             run.moved = i128::from(one.offset) - i128::from(first);
         }
     }
@@ -431,7 +381,7 @@ impl Filled {
     }
 
     /// Takes a point that belongs to a run.
-    fn take(&mut self, one: &Placed<'_>, run: &Run) {
+    fn take(&mut self, one: &Placed, run: &Run) {
         let begins = one.begins_run();
         let places = match one.link {
             Link::Crowded => {
@@ -449,7 +399,7 @@ impl Filled {
         self.series.steps += usize::from(is_step);
         self.in_run = if begins { 0 } else { self.in_run + places };
         // Where a point belongs, its offset is what the mean rate makes of it there.
-        let late = one.point.at - run.start - self.in_run * self.distance;
+        let late = one.at - run.start - self.in_run * self.distance;
         let offset = i128::from(one.offset) - run.over(late);
         if is_step
             && self.steps == Steps::Remove
@@ -485,41 +435,53 @@ const CHANGED: i128 = 5;
 /// In so many parts it is looked for, which have so many distances at least.
 const PARTS: usize = 8;
 const FEWEST_IN_PART: usize = 8;
+/// More of a part tell no more.
+const MOST_IN_PART: usize = 1 << 16;
 /// Of ten neighbours, so many take turns where points come in pairs.
 const TURNS: usize = 8;
 
 /// What is usual from one point to the next. Neither gaps nor what comes twice counts.
-fn usual_distance(points: &[Point]) -> Option<(i128, Pattern)> {
-    let neighbours = points.iter().zip(points.iter().skip(1));
-    let distances = neighbours.map(|(a, b)| b.at - a.at).filter(|distance| *distance > 0);
-    let distances: Vec<_> = distances.collect();
-    let (low, high) = quartiles(&distances)?;
-    if high >= 2 * low && take_turns(&distances, low, high) {
-        let pairs = distances.iter().zip(distances.iter().skip(1)).map(|(a, b)| a + b);
-        return Some((mean_near(pairs, low + high)?, Pattern::Pairs));
+fn usual_distance(points: &Points) -> Option<(i128, Pattern)> {
+    let parts = parts(points);
+    let mut all: Vec<i64> = parts.concat();
+    let taking_turns = all.clone();
+    let (low, high) = quartiles(&mut all)?;
+    if high >= low.saturating_mul(2) && take_turns(&taking_turns, low, high) {
+        let neighbours = taking_turns.iter().zip(taking_turns.iter().skip(1));
+        let pairs = neighbours.map(|(a, b)| a.saturating_add(*b));
+        return Some((mean_near(pairs, low.saturating_add(high))?, Pattern::Pairs));
     }
-    let part = distances.len() / PARTS;
-    if part >= FEWEST_IN_PART {
-        let lows = || distances.chunks(part).filter_map(quartiles).map(|(low, _)| low);
-        let (least, most) = (lows().min()?, lows().max()?);
-        if most * 4 >= least * CHANGED {
-            let [from, to] = [least, most].map(|one| u64::try_from(one).unwrap_or(u64::MAX));
-            let usual = mean_near(distances.iter().copied(), least)?;
-            return Some((usual, Pattern::Changing { from, to }));
-        }
+    let lows = || {
+        let long = parts.iter().filter(|part| part.len() >= FEWEST_IN_PART);
+        long.filter_map(|part| quartiles(&mut part.clone())).map(|(low, _)| low)
+    };
+    if let Some((least, most)) = lows().min().zip(lows().max())
+        && i128::from(most) * 4 >= i128::from(least) * CHANGED
+    {
+        let [from, to] = [least, most].map(i64::unsigned_abs);
+        let usual = mean_near(all.iter().copied(), least)?;
+        return Some((usual, Pattern::Changing { from, to }));
     }
-    let usual = if high < 2 * low {
-        let inner = || distances.iter().filter(|one| (low..=high).contains(one));
+    let usual = if high < low.saturating_mul(2) {
+        let inner =
+            || all.iter().filter(|one| (low..=high).contains(one)).map(|one| i128::from(*one));
         inner().sum::<i128>() / i128::try_from(inner().count()).ok()?
     } else {
-        mean_near(distances.iter().copied(), low)?
+        mean_near(all.iter().copied(), low)?
     };
     Some((usual, Pattern::Even)).filter(|(usual, _)| *usual > 0)
 }
 
+/// Distances in each of a few parts, as many as tell.
+fn parts(points: &Points) -> Vec<Vec<i64>> {
+    let part = points.len().div_ceil(PARTS).max(1);
+    let skipped = |from: usize| points.distances().skip(from).take(part.min(MOST_IN_PART));
+    let forward = |from: usize| skipped(from).filter(|distance| *distance > 0).collect();
+    (0..PARTS).map(|place| forward(place * part)).collect()
+}
+
 /// A quarter of some distances is at most the first, a quarter at least the second.
-fn quartiles(distances: &[i128]) -> Option<(i128, i128)> {
-    let mut distances = distances.to_vec();
+fn quartiles(distances: &mut [i64]) -> Option<(i64, i64)> {
     let number = distances.len();
     let (first, last) = (number / 4, number.checked_sub(1)? - number / 4);
     let (_, low, _) = distances.select_nth_unstable(first);
@@ -529,15 +491,17 @@ fn quartiles(distances: &[i128]) -> Option<(i128, i128)> {
 }
 
 /// Whether short and long distances take turns.
-fn take_turns(distances: &[i128], low: i128, high: i128) -> bool {
-    let is_short = |distance: &i128| distance - low < high - distance;
+fn take_turns(distances: &[i64], low: i64, high: i64) -> bool {
+    let is_short = |distance: &i64| distance.saturating_sub(low) < high.saturating_sub(*distance);
     let neighbours = distances.iter().zip(distances.iter().skip(1));
     let turns = neighbours.filter(|(a, b)| is_short(a) != is_short(b)).count();
     distances.len() > 2 && turns * 10 >= (distances.len() - 1) * TURNS
 }
 
 /// The mean of what is near something, to a quarter of it.
-fn mean_near(distances: impl Iterator<Item = i128>, place: i128) -> Option<i128> {
+fn mean_near(distances: impl Iterator<Item = i64>, place: i64) -> Option<i128> {
+    let place = i128::from(place);
+    let distances = distances.map(i128::from);
     let near = distances.filter(|one| (one - place).abs() <= place / 4);
     let (sum, number) = near.fold((0, 0), |(sum, number), one| (sum + one, number + 1));
     (number > 0).then(|| sum / number)
@@ -545,7 +509,9 @@ fn mean_near(distances: impl Iterator<Item = i128>, place: i128) -> Option<i128>
 
 #[cfg(test)]
 mod tests {
+    use super::super::points::Point;
     use super::*;
+    use crate::FineOffset;
 
     fn points(of: &[(i128, i64)]) -> Vec<Point> {
         let point = |&(at, offset)| Point {
@@ -554,6 +520,10 @@ mod tests {
             stepped: false,
         };
         of.iter().map(point).collect()
+    }
+
+    fn series(points: &[Point], steps: Steps) -> Option<Series> {
+        super::series(&points.iter().copied().collect(), steps)
     }
 
     fn kept(points: &[Point]) -> Series {
@@ -655,8 +625,8 @@ mod tests {
         let mut twice = with_a_step();
         twice.extend(points(&[(50, 5), (60, 6)]));
         twice.get_mut(5).expect("it").stepped = true;
-        let series = super::series(&twice, Steps::Remove).expect("one");
-        assert_eq!((series.steps, whole(&series)), (2, vec![0, 1, 2, 3, 4, 5, 6]));
+        let twice = super::series(&twice.into_iter().collect(), Steps::Remove).expect("one");
+        assert_eq!((twice.steps, whole(&twice)), (2, vec![0, 1, 2, 3, 4, 5, 6]));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::watch::{Cause, Comparison, Label, Measurement, Outcome, Reading, Reco
 use crate::{Offset, Rate, Timestamp, Utc};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -73,23 +74,59 @@ fn unmeasured<M: SerializeMap>(map: &mut M, key: &str, cause: &Cause) -> Result<
 }
 
 /// A line of a file, before it is known whether its source is that of the line before.
-pub(super) struct Line {
-    label: Label,
+pub(super) struct Line<'a> {
+    device: Text<'a>,
+    clock_name: Option<Text<'a>>,
+    reference: Text<'a>,
     at: Timestamp<Utc>,
     outcome: Outcome,
 }
 
-impl Line {
+impl Line<'_> {
     /// The reading; `last` is the source of the line before, which most lines share.
     pub(super) fn reading(self, last: &mut Arc<Label>) -> Reading {
-        if **last != self.label {
-            *last = Arc::new(self.label);
+        let clock_name = self.clock_name.as_ref().map(|name| &*name.0);
+        let is_last = last.device == self.device.0
+            && last.reference == self.reference.0
+            && last.clock_name.as_deref() == clock_name;
+        if !is_last {
+            *last = Arc::new(Label {
+                device: self.device.0.into_owned(),
+                clock_name: self.clock_name.map(|name| name.0.into_owned()),
+                reference: self.reference.0.into_owned(),
+            });
         }
         Reading { source: Arc::clone(last), at: self.at, outcome: self.outcome }
     }
 }
 
-impl<'de> Deserialize<'de> for Line {
+/// Text of a line, which stays where it is unless it has escapes.
+#[derive(Default)]
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Any)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Line<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Members)
     }
@@ -99,26 +136,27 @@ impl<'de> Deserialize<'de> for Line {
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
-    type Value = Line;
+    type Value = Line<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a reading")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Line, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Line<'de>, A::Error> {
         use serde::de::Error;
-        let mut label = Label::default();
+        let [mut device, mut reference] = [Text::default(), Text::default()];
+        let mut clock_name = None;
         let (mut at, mut offset) = (None, None);
         let (mut missed, mut absent) = (None, None);
         let mut found = Measurement::default();
         let mut recorded = Recorded::default();
         let (mut rate, mut uncertainty) = (None, None);
         let (mut reference_method, mut rate_limit) = (None, None);
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "device" => label.device = map.next_value()?,
-                "clock_name" => label.clock_name = map.next_value()?,
-                "reference" => label.reference = map.next_value()?,
+        while let Some(Text(key)) = map.next_key()? {
+            match &*key {
+                "device" => device = map.next_value()?,
+                "clock_name" => clock_name = map.next_value()?,
+                "reference" => reference = map.next_value()?,
                 "at" => at = Some(map.next_value::<At>()?.0),
                 "offset_ns" => offset = nanoseconds(&mut map)?,
                 "bound_ns" => found.bound = positive(&mut map)?,
@@ -162,7 +200,7 @@ impl<'de> Visitor<'de> for Members {
             }
             (None, None, None) => return Err(A::Error::missing_field("offset_ns")),
         };
-        Ok(Line { label, at, outcome })
+        Ok(Line { device, clock_name, reference, at, outcome })
     }
 }
 
@@ -188,8 +226,8 @@ fn ppb<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Rate>, A::Error> {
 
 /// A method that this version doesn't know is none.
 fn method<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Method>, A::Error> {
-    let name = map.next_value::<Option<String>>()?;
-    Ok(name.and_then(|name| Method::ALL.into_iter().find(|known| known.to_string() == name)))
+    let name = map.next_value::<Option<Text<'_>>>()?;
+    Ok(name.and_then(|name| Method::ALL.into_iter().find(|known| known.name() == name.0)))
 }
 
 fn flag<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
@@ -226,8 +264,8 @@ impl<'de> Deserialize<'de> for At {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<At, A::Error> {
                 use serde::de::Error;
                 let (mut seconds, mut nanoseconds) = (None, None);
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
+                while let Some(Text(key)) = map.next_key()? {
+                    match &*key {
                         "seconds" => seconds = Some(map.next_value::<i64>()?),
                         "nanoseconds" => nanoseconds = Some(map.next_value::<u32>()?),
                         _ => drop(map.next_value::<IgnoredAny>()?),
@@ -255,7 +293,7 @@ mod tests {
     }
 
     fn read(line: &str) -> Reading {
-        let line: Line = serde_json::from_str(line).expect("a reading");
+        let line: Line<'_> = serde_json::from_str(line).expect("a reading");
         line.reading(&mut Arc::default())
     }
 

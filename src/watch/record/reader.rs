@@ -94,14 +94,16 @@ impl<'a> Reader<'a> {
             Ended::TooLong => return Ok(Found::Other),
             Ended::End => return Ok(Found::End),
         };
-        match serde_json::from_slice(&self.line) {
+        // Once for the whole line, instead of for each text in it.
+        let line = std::str::from_utf8(&self.line).map_err(|_| ());
+        match line.and_then(|line| serde_json::from_str(line).map_err(|_| ())) {
             Ok(line) => {
-                let line: Line = line;
+                let line: Line<'_> = line;
                 return Ok(Found::Reading(Box::new(line.reading(&mut self.last))));
             }
-            Err(_) if self.line.iter().all(u8::is_ascii_whitespace) => {}
-            Err(_) if is_whole => self.damage.lines += 1,
-            Err(_) => self.damage.cut = true,
+            Err(()) if self.line.iter().all(u8::is_ascii_whitespace) => {}
+            Err(()) if is_whole => self.damage.lines += 1,
+            Err(()) => self.damage.cut = true,
         }
         Ok(Found::Other)
     }

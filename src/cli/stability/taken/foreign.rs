@@ -3,7 +3,7 @@
 use super::super::super::failure::Failure;
 use super::super::super::{Context, watching};
 use super::{Taken, the_one};
-use crate::measure::stability::{Point, TimeErrors};
+use crate::measure::stability::{Point, Points, TimeErrors};
 use crate::watch::Label;
 use crate::watch::foreign::{Columns, Entry, Form, Lines, Told, Unit};
 use crate::watch::record::{Damage, Reader};
@@ -92,6 +92,7 @@ pub(super) fn read(
         errors.add(point.offset.outwards(), None);
     }
     let is_whole = reader.damage() == Damage::default() && gathered.others == 0;
+    let points: Points = points.into_iter().collect();
     Ok(Taken { label, points, errors, noise: None, is_whole, tai: None, signals: None })
 }
 
