@@ -139,7 +139,9 @@ fn recording() {
         });
         // The largest of all programs so far, which is this one.
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("it is told");
-        let bytes = usage.max_rss() as f64 * 1024.0 / number as f64;
+        // A C long, whose size depends on the processor.
+        let kilobytes: f64 = usage.max_rss().to_string().parse().expect("a number");
+        let bytes = kilobytes * 1024.0 / number as f64;
         println!("| {number} | {seconds:.2} | {bytes:.1} |");
         let _ = std::fs::remove_file(&path);
     }
