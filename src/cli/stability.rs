@@ -425,6 +425,11 @@ fn seconds(nanoseconds: u64) -> f64 {
     Duration::from_nanos(nanoseconds).as_secs_f64()
 }
 
+#[expect(clippy::cast_precision_loss, reason = "what it loses is below a part in 10^15")]
+fn float_of(number: u64) -> f64 {
+    number as f64
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a number of offsets has less than 53 bits")]
 fn float(number: usize) -> f64 {
     number as f64

@@ -2,7 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "τ in seconds, and intervals in per cent")]
 
-use super::{Deviations, Judged, float, limits, seconds};
+use super::{Deviations, Judged, float, float_of, limits, seconds};
 use crate::Offset;
 use crate::measure::stability::{Deviation, Kind, Noise, Pattern, Series, Steps, Trend};
 use crate::report::chart::Unit;
@@ -13,7 +13,7 @@ pub(super) fn describe(judged: &Judged<'_>) -> Report {
     let Judged { label, series, steps, whole_seconds, deviations: all, findings } = judged;
     let number = series.measured();
     let distance = seconds(series.distance);
-    let length = distance * float(series.span().saturating_sub(1));
+    let length = distance * float_of(series.span().saturating_sub(1));
     let trend = series.trend();
     let decimal = |value: Option<f64>| {
         value.map_or(Value::Null, |value| Value::Decimal(format!("{value:.6e}")))

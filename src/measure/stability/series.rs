@@ -71,7 +71,7 @@ impl Series {
     pub fn even(distance: u64, offsets: impl IntoIterator<Item = i64>) -> Self {
         let mut series = Self { distance, ..Self::empty() };
         let mut first = None;
-        for (place, offset) in offsets.into_iter().enumerate() {
+        for (place, offset) in (0_u64..).zip(offsets) {
             let is_far = first.is_some_and(|first: i64| first.abs_diff(offset) >= FARTHEST_POINT);
             if is_far || first.is_none() {
                 series.breaks += usize::from(is_far);
@@ -123,8 +123,8 @@ impl Series {
     }
 
     /// How many places there are from the first to the last offset of all.
-    pub fn span(&self) -> usize {
-        self.stretches.last().map_or(0, |last| last.place + last.slots.len())
+    pub fn span(&self) -> u64 {
+        self.stretches.last().map_or(0, Stretch::end)
     }
 
     /// Takes something off all offsets.
@@ -366,7 +366,7 @@ struct Filled {
     distance: i128,
     /// Which place the last point has, counted from the start of its run and of all.
     in_run: i128,
-    place: usize,
+    place: u64,
     /// The last offset, the rate that led to it, and what steps have been taken out so far.
     last: Option<(i128, Run)>,
     removed: i128,
@@ -413,8 +413,7 @@ impl Filled {
             Link::Gap(_) | Link::Break | Link::First => true,
             _ => is_step && self.steps == Steps::Split,
         };
-        let places = usize::try_from(places).unwrap_or(usize::MAX);
-        self.place = self.place.saturating_add(places);
+        self.place = self.place.saturating_add(u64::try_from(places).unwrap_or(u64::MAX));
         if splits {
             self.series.stretches.push(Stretch::at(self.place));
             self.first = None;
@@ -425,6 +424,7 @@ impl Filled {
         if let Some(stretch) = self.series.stretches.last_mut() {
             // Moved to its place it may be beyond what is counted, by next to nothing.
             let offset = i64::try_from(offset.clamp(first - far, first + far));
+            let places = usize::try_from(places).unwrap_or(usize::MAX);
             stretch.push(if splits { 1 } else { places }, offset.unwrap_or(i64::MAX));
         }
     }

@@ -32,14 +32,14 @@ impl Slot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stretch {
     /// Which place its first one has.
-    pub(super) place: usize,
+    pub(super) place: u64,
     pub(super) slots: Vec<Slot>,
     /// How many of them have no offset.
     pub(super) missing: usize,
 }
 
 impl Stretch {
-    pub(super) fn at(place: usize) -> Self {
+    pub(super) fn at(place: u64) -> Self {
         Self { place, slots: Vec::new(), missing: 0 }
     }
 
@@ -57,9 +57,14 @@ impl Stretch {
     }
 
     /// The offsets with their places, counted from the start of all.
-    pub(super) fn measured(&self) -> impl Iterator<Item = (usize, i64)> {
+    pub(super) fn measured(&self) -> impl Iterator<Item = (u64, i64)> {
         let places = (self.place..).zip(&self.slots);
         places.filter_map(|(place, slot)| slot.offset().map(|offset| (place, offset)))
+    }
+
+    /// The place behind its last one.
+    pub(super) fn end(&self) -> u64 {
+        self.place.saturating_add(u64::try_from(self.slots.len()).unwrap_or(u64::MAX))
     }
 
     /// How many offsets it has.

@@ -48,8 +48,8 @@ pub(super) struct Parabola {
 impl Parabola {
     /// `None` where no stretch has two offsets.
     pub(super) fn through(stretches: &[Stretch]) -> Option<Self> {
-        let places = stretches.last().map_or(0, |last| last.place + last.slots.len());
-        let middle = (float(places) - 1.0) / 2.0;
+        let places = stretches.last().map_or(0, Stretch::end);
+        let middle = (float_of(places) - 1.0) / 2.0;
         let all: Vec<Sums> = stretches.iter().map(|stretch| Sums::of(stretch, middle)).collect();
         let sum = |of: fn(&Sums) -> f64| all.iter().map(of).sum::<f64>();
         let (tt, tq, qq) = (sum(Sums::tt), sum(Sums::tq), sum(Sums::qq));
@@ -84,7 +84,7 @@ impl Parabola {
             }
             let first = first(stretch);
             rests.extend((stretch.place..).zip(stretch.slots()).map(|(place, slot)| {
-                let t = float(place) - self.middle;
+                let t = float_of(place) - self.middle;
                 let offset = slot.offset().map(|offset| from(offset, first));
                 offset.map_or(f64::NAN, |x| x - (self.curve * t + self.slope) * t - level)
             }));
@@ -144,12 +144,12 @@ struct Sums {
 impl Sums {
     fn of(stretch: &Stretch, middle: f64) -> Self {
         let first = first(stretch);
-        let times = || stretch.measured().map(|(place, _)| float(place) - middle);
+        let times = || stretch.measured().map(|(place, _)| float_of(place) - middle);
         let number = float(stretch.number());
         let mut sums = Self { number, t: times().sum::<f64>() / number, ..Self::default() };
         sums.x = stretch.measured().map(|(_, offset)| from(offset, first)).sum::<f64>() / number;
         for (place, offset) in stretch.measured() {
-            let (u, x) = (float(place) - middle - sums.t, from(offset, first) - sums.x);
+            let (u, x) = (float_of(place) - middle - sums.t, from(offset, first) - sums.x);
             let square = u * u;
             sums.u2 += square;
             sums.u3 += square * u;

@@ -3,7 +3,7 @@
 #![expect(clippy::float_arithmetic, reason = "a filter")]
 
 use super::super::slot::Stretch;
-use super::super::{Series, float, float_of, float_of_signed};
+use super::super::{Series, float_of, float_of_signed};
 use super::judge::Lack;
 use std::f64::consts::TAU;
 
@@ -50,7 +50,7 @@ fn pass(series: &Series, made: impl Fn(f64, f64) -> f64) -> Result<Filtered, Lac
         return Err(Lack::TooFarApart { needs: 1.0 });
     }
     let unit = series.unit();
-    let settles = usize::try_from(SETTLES / series.distance.max(1)).unwrap_or(usize::MAX);
+    let settles = SETTLES / series.distance.max(1);
     let mut settling: f64 = 0.0;
     let mut stretches = Vec::new();
     for stretch in &series.stretches {
@@ -67,7 +67,7 @@ fn pass(series: &Series, made: impl Fn(f64, f64) -> f64) -> Result<Filtered, Lac
             if places > settles || last.is_none() {
                 (low, since) = (error, place);
             }
-            let time = float(places) * float_of(series.distance) * 1e-9;
+            let time = float_of(places) * float_of(series.distance) * 1e-9;
             low += (1.0 - (-TAU * BANDWIDTH * time).exp()) * (error - low);
             last = Some(place);
             let error = made(error + base, low + base);
@@ -75,13 +75,13 @@ fn pass(series: &Series, made: impl Fn(f64, f64) -> f64) -> Result<Filtered, Lac
                 settling = settling.max(error.abs());
                 continue;
             }
-            match filtered.slots().len() {
-                0 => {
-                    filtered.place = place;
-                    filtered.push(1, picoseconds(error));
-                }
-                number => filtered.push(place + 1 - filtered.place - number, picoseconds(error)),
-            }
+            let places = if filtered.slots().is_empty() {
+                filtered.place = place;
+                1
+            } else {
+                usize::try_from(place + 1 - filtered.end()).unwrap_or(usize::MAX)
+            };
+            filtered.push(places, picoseconds(error));
         }
         stretches.extend((filtered.number() > 0).then_some(filtered));
     }

@@ -345,7 +345,7 @@ impl Judge<'_> {
 
     /// How long it was measured, in seconds.
     fn span(&self) -> f64 {
-        seconds(self.evidence.series) * float(self.evidence.series.span())
+        seconds(self.evidence.series) * float_of(self.evidence.series.span())
     }
 
     /// What is missing of a whole record, by what can be assumed.
