@@ -4,7 +4,6 @@ use super::failure::Failure;
 use super::offset::{SamplesDrawing, uncertainty_text};
 use super::{Command, Context, arguments, picture};
 use crate::phc::{DeviceName, SystemClock};
-use crate::report::plot::Picture;
 use crate::report::rates::{rate_values, told_rate};
 use crate::report::{Report, Value};
 use crate::rfc3339;
@@ -27,7 +26,7 @@ fn arguments(command: clap::Command) -> clap::Command {
     arguments::measuring(command)
         .arg(Arg::new(FIRST).value_name("DEVICE").required(true).help("The first clock"))
         .arg(Arg::new(SECOND).value_name("OTHER").help("The clock to subtract"))
-        .arg(picture::argument())
+        .args(picture::of_offsets())
         .long_about(
             "Measures first clock - second clock, through CLOCK_MONOTONIC_RAW where both clocks \
              can be read against it, else through CLOCK_REALTIME. Both are read in turns, a few \
@@ -136,7 +135,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
     match picture {
         Some(target) => {
-            picture::finish(context, report, &Picture::Offsets(drawing.offsets), &target)
+            picture::finish(context, report, &picture::banded(context, drawing.offsets), &target)
         }
         None => Ok(report),
     }

@@ -36,7 +36,7 @@ fn arguments(command: clap::Command) -> clap::Command {
             ]),
         )
         .arg(arguments::flag("lines", "Print lines on a terminal, too"))
-        .arg(picture::argument())
+        .args(picture::of_offsets())
         .arg(watching::sources_argument())
         .long_about(
             "Measures PHC - system clock, or with FIRST:SECOND the first clock less the second, \
@@ -185,7 +185,7 @@ impl Output {
         }
         match self.picture.take() {
             Some((target, offsets)) => {
-                picture::draw(context, &plot::Picture::Offsets(offsets), &target)
+                picture::draw(context, &picture::banded(context, offsets), &target)
             }
             None => Ok(()),
         }

@@ -6,7 +6,7 @@ use crate::find::tai_offset;
 use crate::kernel::Call;
 use crate::measure::{Basis, Estimate};
 use crate::phc::{Access, Method, SystemClock};
-use crate::report::plot::{Offsets, Picture};
+use crate::report::plot::Offsets;
 use crate::report::rates::{rate_values, told_rate};
 use crate::report::{Report, Value};
 use crate::rfc3339;
@@ -34,7 +34,7 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::system_clock())
         .arg(arguments::flag("cycles", "Measure the clock's free-running counter instead"))
         .arg(arguments::flag("raw", "Print every sample as it comes"))
-        .arg(picture::argument())
+        .args(picture::of_offsets())
         .arg(arguments::device())
         .long_about(
             "Measures PHC - system clock: positive means that the PHC is ahead.\n\nA sample is the \
@@ -132,7 +132,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         report = report.note(format!("{samples} of the {asked} samples came: then reading failed"));
     }
     let Some(target) = picture else { return Ok(report) };
-    picture::finish(context, report, &Picture::Offsets(drawing.offsets), &target)
+    picture::finish(context, report, &picture::banded(context, drawing.offsets), &target)
 }
 
 /// A standard deviation behind what it is of.

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::{Context, arguments};
 use crate::files::{self, Identity};
 use crate::kernel::Interruptible;
-use crate::report::plot::{Form, Picture};
+use crate::report::plot::{Form, Offsets, Picture};
 use crate::report::{Report, terminal_width};
 use clap::Arg;
 use nix::unistd::{AccessFlags, access};
@@ -15,6 +15,17 @@ use std::path::{Path, PathBuf};
 /// A picture of what was measured.
 pub(super) fn argument() -> Arg {
     arguments::option("plot", "FILE", "Draw it: FILE.svg, FILE.png, or - for the terminal")
+}
+
+/// A picture of offsets, with what they leave open or without it.
+pub(super) fn of_offsets() -> [Arg; 2] {
+    let why = "Draw the offsets alone, without what they leave open";
+    [argument(), arguments::flag("no-band", why).requires("plot")]
+}
+
+/// The offsets, as they are to be drawn.
+pub(super) fn banded(context: &Context<'_>, offsets: Offsets) -> Picture {
+    Picture::Offsets(offsets.with_band(!context.has("no-band")))
 }
 
 /// Where a picture goes.

@@ -10,7 +10,7 @@ use crate::kernel::Signals;
 use crate::measure::Statistics;
 use crate::phc::Access;
 use crate::report::chart::{Unit, float};
-use crate::report::plot::{Offsets, Picture};
+use crate::report::plot::Offsets;
 use crate::report::{Cell, Report, Table, Value};
 use crate::watch::record::{self, Recorder};
 use crate::watch::{Label, Reading};
@@ -40,7 +40,7 @@ fn arguments(command: clap::Command) -> clap::Command {
                 .value_parser(clap::value_parser!(PathBuf))
                 .help("The file to add to; compressed where its name ends with .gz or .zst"),
         )
-        .arg(picture::argument())
+        .args(picture::of_offsets())
         .arg(watching::sources_argument())
         .long_about(
             "Measures clocks as monitor does, and adds a line to FILE for each reading: the \
@@ -120,7 +120,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     context.did(format!("{} lines added to {name}", recording.lines));
     let report = match picture {
         Some(target) => {
-            picture::finish(context, report, &Picture::Offsets(recording.offsets), &target)?
+            picture::finish(context, report, &picture::banded(context, recording.offsets), &target)?
         }
         None => report,
     };

@@ -338,7 +338,8 @@ impl<'a> Judged<'a> {
             for (requirement, finding) in mask.requirements.iter().zip(findings) {
                 let Some(points) = limits::curve(requirement) else { continue };
                 let quantity = requirement.quantity.name();
-                limits.push(plot::Limit { name: format!("{} {quantity}", mask.name), points });
+                let name = format!("{} {quantity}", mask.name);
+                limits.push(plot::Limit { name, over: quantity.to_owned(), points });
                 if curves.iter().all(|curve| curve.name != quantity) {
                     let judged = finding.verdict.points.iter();
                     let points = judged.map(|(tau, value)| (*tau, *value, None)).collect();
@@ -357,6 +358,7 @@ impl<'a> Judged<'a> {
             ),
             curves,
             limits,
+            verdicts: limits::in_a_line(&self.findings),
         }
     }
 }

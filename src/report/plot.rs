@@ -59,7 +59,8 @@ impl Picture {
         let area = SVGBackend::with_string(&mut text, (WIDTH, self.height())).into_drawing_area();
         self.draw_on(&area)?;
         drop(area);
-        Ok(text.into_bytes())
+        // Whoever shows it has a font of his own, and can search for words.
+        Ok(text.replace(WIDE_SPACE, " ").into_bytes())
     }
 
     fn png(&self) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -81,7 +82,7 @@ impl Picture {
     fn height(&self) -> u32 {
         match self {
             Self::Offsets(offsets) => offsets.height(),
-            Self::Deviations(_) => 700,
+            Self::Deviations(deviations) => 700 + deviations.more(),
         }
     }
 
@@ -109,6 +110,14 @@ impl Picture {
         text
     }
 }
+
+/// A text for a picture: between the narrow words of this font one space is hardly seen.
+fn spaced(text: &str) -> String {
+    text.replace(' ', WIDE_SPACE)
+}
+
+/// A space that doesn't break, and one that does.
+const WIDE_SPACE: &str = "\u{a0} ";
 
 /// Letters of a size.
 fn letters(size: i32) -> TextStyle<'static> {

@@ -520,6 +520,20 @@ fn offsets_in_pairs_and_at_changing_intervals_are_told() {
 }
 
 #[test]
+fn a_picture_can_leave_the_band_out() {
+    let (with, without) = (file("with-band", "svg"), file("without-band", "svg"));
+    for (file, more) in [(&with, ""), (&without, " --no-band")] {
+        let plot = file.0.display();
+        ptpctl(&format!("monitor --lines --count 20 --plot {plot}{more} {MOCK}")).done();
+    }
+    let [with, without] =
+        [&with, &without].map(|file| std::fs::read_to_string(&file.0).expect("drawn"));
+    assert!(with.matches("<polygon").count() > without.matches("<polygon").count());
+    assert!(with.contains("light:") && !without.contains("light:"));
+    ptpctl(&format!("monitor --count 1 --no-band {MOCK}")).failed(2, "--plot");
+}
+
+#[test]
 fn stability_of_too_little_is_an_error() {
     ptpctl(&format!("stability --count 1 {MOCK}")).failed(2, "too few");
     let one = recording("one-offset", [Some(5)].into_iter());

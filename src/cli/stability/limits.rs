@@ -6,7 +6,7 @@ use super::super::Context;
 use super::super::failure::Failure;
 use super::described::{exact, shown};
 use crate::measure::stability::{
-    Assumption, Finding, Lack, Limit, Mask, Outcome, Requirement, Terms, masks, parse,
+    Assumption, Finding, Lack, Limit, Mask, Outcome, Requirement, Terms, Verdict, masks, parse,
 };
 use crate::report::{Report, Table, Value};
 use crate::watch::Schedule;
@@ -156,23 +156,17 @@ fn line(mask: &Mask, finding: &Finding, requirement: &Requirement) -> Vec<(Strin
     let nanoseconds =
         |value: f64| (format!("{} ns", rounded(value)), Value::Decimal(format!("{value:.6}")));
     let seconds = |value: f64| (shown(value), Value::Decimal(exact(value)));
-    let (result, reason) = match verdict.outcome {
-        Outcome::Passed => ("pass", Value::Null),
-        Outcome::Failed => ("fail", Value::Null),
-        Outcome::NotShown(lack) => ("not shown", lack.to_string().into()),
+    let reason = match verdict.outcome {
+        Outcome::NotShown(lack) => lack.to_string().into(),
+        _ => Value::Null,
     };
-    let assumed: Vec<&str> = verdict.assumes.iter().map(|one| one.name()).collect();
-    let told = if assumed.is_empty() || result == "not shown" {
-        result.to_owned()
-    } else {
-        format!("{result} ({})", assumed.join(", "))
-    };
+    let result = result(verdict.outcome);
     let worst = verdict.worst;
     vec![
         (mask.name.clone(), mask.name.as_str().into()),
         (quantity.name().to_owned(), quantity.name().into()),
-        (told, result.into()),
-        hidden(assumed.into()),
+        (with_assumptions(verdict), result.into()),
+        hidden(assumed(verdict).into()),
         worst.map_or_else(none, |worst| nanoseconds(worst.value)),
         worst.map_or_else(none, |worst| nanoseconds(worst.limit)),
         worst.and_then(|worst| worst.tau).map_or_else(none, seconds),
@@ -184,6 +178,59 @@ fn line(mask: &Mask, finding: &Finding, requirement: &Requirement) -> Vec<(Strin
         hidden(reason),
     ]
 }
+
+const fn result(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "pass",
+        Outcome::Failed => "fail",
+        Outcome::NotShown(_) => "not shown",
+    }
+}
+
+fn assumed(verdict: &Verdict) -> Vec<&'static str> {
+    verdict.assumes.iter().map(|one| one.name()).collect()
+}
+
+/// The result, and what it takes for true.
+fn with_assumptions(verdict: &Verdict) -> String {
+    let result = result(verdict.outcome);
+    let assumed = assumed(verdict);
+    if assumed.is_empty() || matches!(verdict.outcome, Outcome::NotShown(_)) {
+        return result.to_owned();
+    }
+    format!("{result} ({})", assumed.join(", "))
+}
+
+/// What came of each mask, in a line for a picture.
+pub(super) fn in_a_line(findings: &[Found]) -> Vec<String> {
+    let one = |finding: &Finding| {
+        let (name, verdict) = (finding.quantity.name(), &finding.verdict);
+        // A curve is in the picture.
+        let value =
+            verdict.worst.filter(|worst| worst.tau.is_none()).map_or(String::new(), |worst| {
+                format!(" {} of {} ns", rounded(worst.value), rounded(worst.limit))
+            });
+        format!("{name}{value}: {}", with_assumptions(verdict))
+    };
+    let mut lines = Vec::new();
+    for (mask, found) in findings {
+        let mut line = mask.name.clone();
+        for (place, finding) in found.iter().enumerate() {
+            let next = one(finding);
+            let mut between = if place == 0 { "  " } else { ", " };
+            if line.len() + next.len() > LONGEST_LINE {
+                lines.push(format!("{line},"));
+                (line, between) = (String::new(), "    ");
+            }
+            line = format!("{line}{between}{next}");
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// As many letters fit into a line of a picture.
+const LONGEST_LINE: usize = 110;
 
 /// To a thousandth, without what says nothing.
 fn rounded(value: f64) -> String {

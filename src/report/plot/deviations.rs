@@ -3,7 +3,7 @@
 #![expect(clippy::float_arithmetic, reason = "places and numbers of a picture")]
 
 use super::super::chart::{Axis, Canvas, Chart, Style, Unit, span};
-use super::{BLUE, Drawn, GREY, letters};
+use super::{Drawn, GREY, letters, spaced};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -23,6 +23,8 @@ type Point = (f64, f64, Option<(f64, f64)>);
 #[derive(Clone, Debug)]
 pub(crate) struct Limit {
     pub(crate) name: String,
+    /// The name of the curve that it limits.
+    pub(crate) over: String,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
@@ -34,6 +36,25 @@ pub(crate) struct Deviations {
     pub(crate) source: String,
     pub(crate) curves: Vec<Curve>,
     pub(crate) limits: Vec<Limit>,
+    /// What came of each mask, a line each.
+    pub(crate) verdicts: Vec<String>,
+}
+
+/// Colours that everybody can tell apart: M. Okabe and K. Ito, "Color Universal Design" (2008).
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(120, 94, 0),
+];
+/// The height of a line of the head, in points.
+const HEAD_LINE: u32 = 22;
+
+/// The colour of the curve at a place.
+fn colour(place: usize) -> RGBColor {
+    COLOURS.get(place % COLOURS.len()).copied().unwrap_or(BLACK)
 }
 
 /// How many lines a chart of characters has.
@@ -46,14 +67,22 @@ impl Deviations {
     where
         B::ErrorType: 'static,
     {
-        let (head, below) = area.split_vertically(64);
-        head.draw(&Text::new(self.title.clone(), (18, 12), letters(22)))?;
-        head.draw(&Text::new(self.source.clone(), (18, 40), letters(15)))?;
+        let (head, below) = area.split_vertically(64 + self.more());
+        head.draw(&Text::new(spaced(&self.title), (18, 12), letters(22)))?;
+        for (line, y) in std::iter::once(&self.source).chain(&self.verdicts).zip((40..).step_by(22))
+        {
+            head.draw(&Text::new(spaced(line), (18, y), letters(15)))?;
+        }
         let halves = below.split_evenly((1, 2));
         for (half, is_time) in halves.iter().zip([false, true]) {
             self.draw_half(half, is_time)?;
         }
         Ok(())
+    }
+
+    /// How much higher the picture is for its verdicts.
+    pub(super) fn more(&self) -> u32 {
+        u32::try_from(self.verdicts.len()).unwrap_or(0).saturating_mul(HEAD_LINE)
     }
 
     fn curves(&self, is_time: bool) -> Vec<&Curve> {
@@ -89,36 +118,44 @@ impl Deviations {
         B::ErrorType: 'static,
     {
         let Some((x, mut y)) = self.axes(is_time) else { return Ok(()) };
-        // Time deviations rise: room for the legend above them.
-        y.high *= if is_time { (y.high / y.low).powf(0.35).max(2.0) } else { 1.0 };
+        // Room for the legend above them.
+        let keys = self.curves(true).len() + self.limits.len();
+        let room = 0.2 + 0.05 * f64::from(u32::try_from(keys).unwrap_or(0).min(12));
+        y.high *= if is_time { (y.high / y.low).powf(room).max(2.0) } else { 1.0 };
         let caption = if is_time { "time deviations" } else { "frequency deviations" };
         let mut chart = ChartBuilder::on(area)
-            .caption(caption, letters(18))
+            .caption(spaced(caption), letters(18))
             .margin(14)
             .x_label_area_size(46)
             .y_label_area_size(84)
             .build_cartesian_2d((x.low..x.high).log_scale(), (y.low..y.high).log_scale())?;
-        let number = |value: &f64| written(*value, is_time);
+        let number = |value: &f64| spaced(&written(*value, is_time));
         chart
             .configure_mesh()
             .light_line_style(GREY.mix(0.12))
             .bold_line_style(GREY.mix(0.35))
             .x_labels(8)
             .y_labels(8)
-            .x_desc("averaging time τ")
-            .y_desc(if is_time { "deviation" } else { "deviation (no unit)" })
+            .x_desc(spaced("averaging time τ"))
+            .y_desc(if is_time { "deviation".into() } else { spaced("deviation (no unit)") })
             .label_style(letters(15))
             .axis_desc_style(letters(15))
-            .x_label_formatter(&|tau| span(*tau))
+            .x_label_formatter(&|tau| spaced(&span(*tau)))
             .y_label_formatter(&number)
             .draw()?;
         for (place, curve) in self.curves(is_time).into_iter().enumerate() {
             let points = drawable(curve);
             let line = || points.iter().map(|(tau, value, _)| (*tau, *value));
-            let style = BLUE.mix(1.0).stroke_width(2);
-            let series = chart.draw_series(LineSeries::new(line(), style))?;
-            let name = curve.name.clone();
-            series.label(name).legend(move |(x, y)| shape((x + 10, y), place));
+            let style = colour(place).stroke_width(2);
+            let name = spaced(&curve.name);
+            // Every other one of those that lie upon each other is broken.
+            if place < 2 {
+                let series = chart.draw_series(LineSeries::new(line(), style))?;
+                series.label(name).legend(move |(x, y)| shape((x + 10, y), place));
+            } else {
+                let series = chart.draw_series(DashedLineSeries::new(line(), 7, 6, style))?;
+                series.label(name).legend(move |(x, y)| shape((x + 10, y), place));
+            }
             chart.draw_series(line().map(|at| shape(at, place)))?;
             let bars = points.iter().filter_map(|(tau, value, interval)| {
                 let (low, high) = (*interval)?;
@@ -127,35 +164,33 @@ impl Deviations {
                     low.max(y.low),
                     *value,
                     high.min(y.high),
-                    BLACK.stroke_width(1),
+                    colour(place).stroke_width(1),
                     8,
                 ))
             });
             chart.draw_series(bars)?;
         }
         if is_time {
-            for (place, limit) in self.limits.iter().enumerate() {
-                let inside: Vec<_> = limit
-                    .points
-                    .iter()
-                    .copied()
-                    .filter(|(tau, value)| {
-                        (x.low..=x.high).contains(tau) && (y.low..=y.high).contains(value)
-                    })
-                    .collect();
-                let style = BLACK.stroke_width(2);
-                chart.draw_series(DashedLineSeries::new(inside.iter().copied(), 9, 5, style))?;
-                // Each has its name on it, farther along than the one before: some coincide.
-                let along = inside.len() * 3 / 4 * place / self.limits.len();
-                if let Some(at) = inside.get(along) {
-                    let name = Text::new(limit.name.clone(), (4, -16), letters(14));
-                    chart.draw_series(std::iter::once(EmptyElement::at(*at) + name))?;
-                }
+            for limit in &self.limits {
+                let over = self.curves(is_time).iter().position(|curve| curve.name == limit.over);
+                let Some(place) = over else { continue };
+                let inside = limit.points.iter().copied().filter(|(tau, value)| {
+                    (x.low..=x.high).contains(tau) && (y.low..=y.high).contains(value)
+                });
+                let style = colour(place).stroke_width(3);
+                let dashes = DashedLineSeries::new(inside, 14, 6, style);
+                let series = chart.draw_series(dashes)?;
+                let key = move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style);
+                series.label(spaced(&format!("limit of {}", limit.name))).legend(key);
             }
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(if is_time {
+                SeriesLabelPosition::UpperLeft
+            } else {
+                SeriesLabelPosition::UpperRight
+            })
             .background_style(WHITE.mix(0.85))
             .border_style(GREY)
             .label_font(letters(15))
@@ -164,10 +199,12 @@ impl Deviations {
     }
 
     pub(super) fn text(&self, width: usize) -> Canvas {
-        let mut canvas = Canvas::new(width, 2 + 2 * (ROWS + 1));
+        let mut top = 2 + self.verdicts.len();
+        let mut canvas = Canvas::new(width, top + 2 * (ROWS + 1));
         canvas.write(0, 0, &self.title, Style::Strong);
-        canvas.write(0, 1, &self.source, Style::Plain);
-        let mut top = 2;
+        for (line, row) in std::iter::once(&self.source).chain(&self.verdicts).zip(1..) {
+            canvas.write(0, row, line, Style::Plain);
+        }
         for is_time in [false, true] {
             let Some((x, y)) = self.axes(is_time) else { continue };
             let curves = self.curves(is_time);
@@ -225,9 +262,12 @@ where
     C: Clone + 'static,
     DB::ErrorType: 'static,
 {
-    match place % 3 {
-        0 => Circle::new(at, 4, BLUE.filled()).into_dyn(),
-        1 => TriangleMarker::new(at, 6, BLACK.filled()).into_dyn(),
-        _ => Cross::new(at, 5, BLACK.stroke_width(2)).into_dyn(),
+    let colour = colour(place);
+    match place % 5 {
+        0 => Circle::new(at, 4, colour.filled()).into_dyn(),
+        1 => TriangleMarker::new(at, 6, colour.filled()).into_dyn(),
+        2 => Cross::new(at, 5, colour.stroke_width(2)).into_dyn(),
+        3 => TriangleMarker::new(at, 7, colour.stroke_width(2)).into_dyn(),
+        _ => Circle::new(at, 5, colour.stroke_width(2)).into_dyn(),
     }
 }

@@ -5,7 +5,7 @@
 use super::super::chart::{Axis, Canvas, Chart, Style, Unit, float, short, span};
 use super::super::printable;
 use super::super::track::{self, Before, Stretch, Track, from_base, heading, scale};
-use super::{BAND, BLUE, Drawn, GREY, letters};
+use super::{BAND, BLUE, Drawn, GREY, letters, spaced};
 use crate::watch::{Measurement, Reading};
 use crate::{Offset, Timestamp, Utc, rfc3339};
 use plotters::coord::Shift;
@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Offsets {
     tracks: Vec<Drawing>,
+    /// What offsets leave open isn't drawn.
+    without_band: bool,
 }
 
 /// A source's part of the picture.
@@ -43,6 +45,11 @@ impl Offsets {
         let track = Track::new(printable(title).into_owned(), None);
         self.tracks.push(Drawing { track, delays: BTreeMap::new() });
         self.tracks.len() - 1
+    }
+
+    /// The same, with what offsets leave open or without it.
+    pub(crate) fn with_band(self, band: bool) -> Self {
+        Self { without_band: !band, ..self }
     }
 
     /// Takes a reading of the source at a place.
@@ -80,11 +87,11 @@ impl Offsets {
         let rows = area.split_evenly((tracks.len().max(1), 1));
         for (track, row) in tracks.into_iter().zip(&rows) {
             if track.delays.is_empty() {
-                track.draw_offsets(row)?;
+                track.draw_offsets(row, !self.without_band)?;
                 continue;
             }
             let (left, right) = row.split_horizontally(840);
-            track.draw_offsets(&left)?;
+            track.draw_offsets(&left, !self.without_band)?;
             track.draw_delays(&right)?;
         }
         Ok(())
@@ -94,7 +101,7 @@ impl Offsets {
         let tracks = self.shown();
         let mut canvas = Canvas::new(width, tracks.len() * (ROWS + 1));
         for (place, track) in tracks.into_iter().enumerate() {
-            track.write(&mut canvas, place * (ROWS + 1));
+            track.write(&mut canvas, place * (ROWS + 1), !self.without_band);
         }
         canvas
     }
@@ -105,17 +112,17 @@ impl Drawing {
         *self.delays.entry(coarse(delay.nanoseconds())).or_default() += 1;
     }
 
-    fn draw_offsets<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
+    fn draw_offsets<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, band: bool) -> Drawn
     where
         B::ErrorType: 'static,
     {
         let all = self.track.all();
-        let (base, y) = scale(all.iter(), true);
+        let (base, y) = scale(all.iter(), band);
         let from = |value: i64| from_base(value, base);
         let title = heading(&self.track.title, base);
         let span_of_time = Span::of(&all);
         let mut chart = ChartBuilder::on(area)
-            .caption(&title, letters(fitting(&title)))
+            .caption(spaced(&title), letters(fitting(&title)))
             .margin(14)
             .x_label_area_size(44)
             .y_label_area_size(92)
@@ -126,12 +133,16 @@ impl Drawing {
             .bold_line_style(GREY.mix(0.25))
             .x_labels(7)
             .y_labels(8)
-            .x_desc(span_of_time.beginning() + marks(&all))
-            .y_desc("offset (dark: uncertainty, light: bound)")
+            .x_desc(spaced(&(span_of_time.beginning() + marks(&all))))
+            .y_desc(spaced(if band {
+                "offset (dark: uncertainty, light: bound)"
+            } else {
+                "offset"
+            }))
             .label_style(letters(15))
             .axis_desc_style(letters(15))
-            .x_label_formatter(&|seconds| span(*seconds))
-            .y_label_formatter(&|offset| Unit::Fitting.mark(*offset))
+            .x_label_formatter(&|seconds| spaced(&span(*seconds)))
+            .y_label_formatter(&|offset| spaced(&Unit::Fitting.mark(*offset)))
             .draw()?;
         let place = |one: &Stretch, value: i64| (span_of_time.seconds(one.at), from(value));
         let area = |piece: &[Stretch], range: fn(&Stretch) -> (i64, i64), style: ShapeStyle| {
@@ -145,8 +156,11 @@ impl Drawing {
         // A band of one offset alone has no width.
         let alone =
             || pieces().filter_map(|piece| if let [one] = piece { Some(one) } else { None });
+        let bands = if band { 0 } else { 2 };
         for (range, color) in
             [((|one| one.widest) as fn(&Stretch) -> (i64, i64), BAND), (|one| one.likely, LIKELY)]
+                .into_iter()
+                .skip(bands)
         {
             chart.draw_series(long().map(|piece| area(piece, range, color.filled())))?;
             chart.draw_series(alone().map(|one| {
@@ -191,7 +205,7 @@ impl Drawing {
         let end = bins.last().map_or(start, |last| last.0 + width);
         let most = bins.iter().map(|bin| bin.1).max().unwrap_or(1);
         let mut chart = ChartBuilder::on(area)
-            .caption("delays of the samples that counted", letters(17))
+            .caption(spaced("delays of the samples that counted"), letters(17))
             .margin(14)
             .x_label_area_size(44)
             .y_label_area_size(62)
@@ -207,11 +221,11 @@ impl Drawing {
             .disable_x_mesh()
             .x_labels(4)
             .y_labels(6)
-            .x_desc(note)
+            .x_desc(spaced(&note))
             .y_desc("measurements")
             .label_style(letters(15))
             .axis_desc_style(letters(15))
-            .x_label_formatter(&|delay| Unit::Fitting.write(*delay))
+            .x_label_formatter(&|delay| spaced(&Unit::Fitting.write(*delay)))
             .y_label_formatter(&|number| short(*number))
             .draw()?;
         let bar = |(from, number): &(i128, u64)| {
@@ -246,15 +260,15 @@ impl Drawing {
         (bins.into_iter().collect(), width, all - seen)
     }
 
-    fn write(&self, canvas: &mut Canvas, top: usize) {
+    fn write(&self, canvas: &mut Canvas, top: usize, band: bool) {
         let all = self.track.all();
-        let (base, y) = scale(all.iter(), true);
+        let (base, y) = scale(all.iter(), band);
         canvas.write(0, top, &heading(&self.track.title, base), Style::Strong);
         let time = Span::of(&all);
         let x = Axis { low: 0.0, high: time.length * 1.001, logarithmic: false };
         let write_y = |value: f64| Unit::Fitting.mark(value);
         let mut chart = Chart::new(canvas, top + 1..top + ROWS, (x, &span), (y, &write_y));
-        track::draw(&mut chart, &all, base, true, |at| time.seconds(at));
+        track::draw(&mut chart, &all, base, band, |at| time.seconds(at));
     }
 }
 
