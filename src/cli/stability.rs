@@ -215,6 +215,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // What was measured until a signal came is told; then it ends the program.
     let ended = signals.filter(|signals| signals.came().is_some());
     let (number, first) = (points.len(), points.first().unwrap_or_default());
+    for note in taken::left_out(&points) {
+        context.printer.aside(&note);
+    }
+    let is_whole = is_whole && points.far() == 0;
     let found = series(&points, steps);
     // There can be many millions.
     drop(points);

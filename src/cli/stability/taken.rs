@@ -122,6 +122,17 @@ pub(super) fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Fail
     Ok(Taken { is_whole, ..measured.taken(label) })
 }
 
+/// What of offsets can't be kept.
+pub(super) fn left_out(points: &Points) -> Vec<String> {
+    let far = points.far();
+    let far =
+        (far > 0).then(|| format!("offsets left out, 292 years or more from the first: {far}"));
+    let rounded = points
+        .is_rounded()
+        .then(|| "the offsets go so far that parts of a nanosecond are rounded".to_owned());
+    far.into_iter().chain(rounded).collect()
+}
+
 /// The one source that a file has, or that was named of several.
 fn the_one(found: &[Arc<Label>], wanted: Option<&str>, from: &Path) -> Result<Arc<Label>, Failure> {
     match found {

@@ -45,6 +45,8 @@ pub struct Points {
     stepped: Vec<usize>,
     /// How many were at a moment that no clock shows beside the first: farther than 292 years.
     far: usize,
+    /// Whether decimals had no room.
+    rounded: bool,
 }
 
 /// An offset that is so far from zero or more has no room for one more digit.
@@ -73,10 +75,12 @@ impl Points {
         while self.decimals > 0 && offset_is_far(point.offset, self.decimals) {
             self.decimals -= 1;
             self.farthest /= 10;
+            self.rounded |= self.offsets.iter().any(|offset| offset % 10 != 0);
             for offset in &mut self.offsets {
                 *offset = rounded(*offset, 10);
             }
         }
+        self.rounded |= self.decimals < decimals(point.offset);
         let offset = in_units(point.offset, self.decimals);
         if point.stepped {
             self.stepped.push(self.times.len());
@@ -99,6 +103,16 @@ impl Points {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
+    }
+
+    /// How many were left out, being 292 years or more from the first one.
+    pub const fn far(&self) -> usize {
+        self.far
+    }
+
+    /// Whether parts of a nanosecond were rounded, since the offsets go too far for them.
+    pub const fn is_rounded(&self) -> bool {
+        self.rounded
     }
 
     /// The first offset, in whole nanoseconds.

@@ -719,6 +719,12 @@ mod tests {
         // Ten days and a picosecond.
         let far = 864_000 * 1_000_000_000 * 1_000_000_000;
         assert_eq!(of([0, far, 1_000_000]), (3, vec![0, 864_000_000_000_000_000, 1]));
+        let rounds =
+            |offsets: [i128; 2]| (0..).zip(offsets).map(point).collect::<Points>().is_rounded();
+        assert!(!rounds([far, 1_000_000]) && rounds([far, 1_000]) && rounds([1_000, far]));
+        let century = 36_525 * 86_400 * 1_000_000_000;
+        let times = [0, 2 * century, 3 * century].map(|at| (at, 0));
+        assert_eq!(times.map(point).into_iter().collect::<Points>().far(), 1);
     }
 
     #[test]
