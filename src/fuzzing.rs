@@ -3,13 +3,14 @@
 use crate::kernel::uapi::{self, *};
 use crate::kernel::{Calls, Result, Version, Wait};
 use crate::measure::stability::{
-    Evidence, Point, Steps, Terms, TimeErrors, masks, octaves, series,
+    Evidence, Point, Points, Series, Steps, Terms, TimeErrors, masks, octaves, parse, series,
 };
 use crate::measure::{Gaps, Statistics};
 use crate::phc::EventKind;
 use crate::report::live::View;
 use crate::report::plot;
 use crate::report::terminal::Key;
+use crate::watch::foreign::{Lines, Told as Line};
 use crate::watch::record::Reader;
 use crate::{Frequency, Offset, Phc};
 use nix::errno::Errno;
@@ -85,6 +86,29 @@ pub fn record(bytes: &[u8]) {
         for mask in masks() {
             let _ = mask.judge(&evidence, Terms::default());
         }
+    }
+}
+
+/// Reads a text as masks, and as another program's file.
+pub fn files(text: &str) {
+    if let Ok(masks) = parse(text) {
+        let series = Series::even(100_000_000, (0..200).map(|place| place % 7));
+        let errors = TimeErrors::default();
+        let evidence = Evidence { series: &series, errors: &errors, noise: Some(1.0) };
+        for mask in masks {
+            let _ = mask.judge(&evidence, Terms { symmetric: true, partial: true });
+        }
+    }
+    let mut lines = Lines::default();
+    let mut points = Points::default();
+    for (place, line) in (0..).zip(text.lines()) {
+        if let Line::Offset(entry) | Line::Frequency(entry) = lines.take(line) {
+            let at = entry.at.unwrap_or(place);
+            points.push(Point { at, offset: entry.offset, stepped: entry.stepped });
+        }
+    }
+    if let Some(series) = series(&points, Steps::Remove) {
+        let _ = series.all_deviations(&octaves(series.places()));
     }
 }
 
