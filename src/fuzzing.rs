@@ -80,7 +80,7 @@ pub fn record(bytes: &[u8]) {
         let _ = series.trend();
         let mut errors = TimeErrors::default();
         for point in &points {
-            errors.add(point.offset.outwards(), None);
+            errors.add(point.offset, None);
         }
         let evidence = Evidence { series: &series, errors: &errors, noise: None };
         for mask in masks() {

@@ -69,7 +69,7 @@ proptest! {
             let _ = series.all_deviations(&octaves(series.places()));
             let mut errors = TimeErrors::default();
             for point in &points {
-                errors.add(point.offset.outwards(), Some(point.offset.outwards()));
+                errors.add(point.offset, Some(point.offset.outwards()));
             }
             let evidence = Evidence { series: &series, errors: &errors, noise: Some(f64::MAX) };
             for mask in masks() {

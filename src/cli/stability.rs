@@ -75,8 +75,8 @@ fn long_about() -> String {
              counts.\n\nA step is a part of what the clock does (--steps keep): no other choice shows \
              a clock as bad as it was. --steps remove takes it out, as if what follows had gone on \
              at the rate before it; with --steps split nothing before it is compared with what \
-             follows. How many there are is said.\n\nWith --mask it judges the clock by limits of ITU-T \
-             Recommendations, at ten averaging times a decade and at the mask's corners. A limit is \
+             follows. How many there are is said. Recordings tell steps, and so do the logs of a servo that jumps; tables and numbers don't.\n\nWith --mask it judges the clock by limits of ITU-T \
+             Recommendations, at ten averaging times a decade and at the mask's corners, and MTIE between them where it could be beyond the limit. A limit is \
              passed, failed, or not shown: then it says what is missing. It exits with 0 where all \
              are passed, with 1 where one is failed, and else with 4.\n\nThe reference counts as \
              true. Limits on max|TE| and cTE are passed where each offset with all of its bound keeps \
@@ -223,7 +223,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // There can be many millions.
     drop(points);
     let Some(series) = found else {
-        let too_few = format!("{number} offsets of {label} are too few: it takes two at least");
+        let too_few = if number < 2 {
+            format!("{number} offsets of {label} are too few: it takes two at least")
+        } else {
+            format!("the times of the {number} offsets of {label} don't go on: no two are in order")
+        };
         let too_few =
             if masks.is_empty() { Failure::Failed(too_few) } else { Failure::NotShown(too_few) };
         return Err(ended.map_or(too_few, Failure::Signal));

@@ -43,6 +43,8 @@ pub(crate) enum Told {
     Nothing,
     /// What doesn't fit the form of the lines before, or any.
     Other,
+    /// An empty line among values, one of which may be missing.
+    Empty,
 }
 
 /// Whose form a file has.
@@ -103,6 +105,16 @@ impl Lines {
         self.table.distance
     }
 
+    /// Why no line of a table has an offset, where that is known.
+    pub(crate) const fn trouble(&self) -> Option<&'static str> {
+        self.table.trouble
+    }
+
+    /// Whether times without a unit are taken to be in seconds, or what they look like.
+    pub(crate) const fn supposes_times(&self) -> bool {
+        self.table.supposes_times
+    }
+
     /// The unit that is supposed, where the file has none and nothing was said.
     pub(crate) const fn supposed(&self) -> Option<Unit> {
         self.table.supposed
@@ -111,8 +123,11 @@ impl Lines {
     /// Takes the next line.
     pub(crate) fn take(&mut self, line: &str) -> Told {
         let line = line.trim_end();
+        // Windows begins texts with a mark.
+        let line = if self.form.is_none() { line.trim_start_matches('\u{feff}') } else { line };
         if line.trim_start().is_empty() {
-            return Told::Nothing;
+            let is_value = matches!(self.form, Some(Form::Numbers | Form::TimeLab | Form::Table));
+            return if is_value { Told::Empty } else { Told::Nothing };
         }
         let form = match self.form {
             Some(form) => form,
@@ -133,12 +148,9 @@ impl Lines {
     }
 
     /// chronyd writes its headlines again and again.
-    fn or_banner(&self, line: &str, entry: Option<Entry>) -> Told {
-        match entry {
-            Some(entry) => Told::Offset(entry),
-            None if form_of(line) == self.form || line.starts_with('=') => Told::Nothing,
-            None => Told::Other,
-        }
+    fn or_banner(&self, line: &str, told: Told) -> Told {
+        let is_banner = || form_of(line) == self.form || line.starts_with('=');
+        if told == Told::Other && is_banner() { Told::Nothing } else { told }
     }
 }
 
@@ -276,14 +288,14 @@ mod tests {
             2023-11-14 22:13:20 PHC0             1     18.127      0.013  4.000e-09 N  1  1.2e-08  1.0e-09  1.0e-09  1.1e-06  1.2e-06\n";
         assert_eq!(
             entries(text),
-            [entry("PHC0", "realtime", Some(1_700_000_000_000), 4_000, false)]
+            [entry("PHC0", "realtime", Some(1_700_000_000_000), -4_000, true)]
         );
         let text = "   Date (UTC) Time     IP Address    Std dev'n Est offset  Offset sd  Diff freq   Est skew  Stress  Ns  Bs  Nr  Asym\n\
             2023-11-14 22:13:20 PHC0              4.000e-08  4.000e-09  1.200e-08  1.100e-09  3.200e-08 1.0e+00  16   0   8  0.00\n\
             what is this\n";
         assert_eq!(
             entries(text),
-            [entry("PHC0", "realtime", Some(1_700_000_000_000), 4_000, false)]
+            [entry("PHC0", "realtime", Some(1_700_000_000_000), -4_000, true)]
         );
         assert_eq!(all(text).1[2], Told::Other);
     }

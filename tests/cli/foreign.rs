@@ -80,7 +80,7 @@ fn parts_of_a_nanosecond_are_kept() {
     let (found, notes) = of(&file("picoseconds", &numbers), "");
     assert_eq!(found["deviations"][0]["mtie_ns"], 0.25);
     assert!(notes.contains("taken to be in s (--unit)"), "{notes}");
-    assert!(notes.contains("it has no times: 1 s apart is supposed (--interval)"), "{notes}");
+    assert!(notes.contains("it has no times that are known: 1 s apart is supposed"), "{notes}");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_file_that_nothing_fits_is_told_with_what_would() {
     run.failed(1, "it begins with 'Dear diary,'");
     let log = file("no-offset", "time_s,temperature\n1,20\n2,21\n3,22\n");
     let run = ptpctl(&format!("stability --from {}", log.0.display()));
-    run.failed(1, "has no measurement");
+    run.failed(1, "no column is known to have offsets");
     assert_eq!(of(&log, " --column temperature").0["offsets"], 3);
     let log = file("odd-line", &(phc2sys(1..20, |_| 1)));
     let text = std::fs::read_to_string(&log.0).expect("read");
@@ -158,7 +158,7 @@ fn what_belongs_to_columns_is_refused_of_a_recording() {
     }
     let log = file("timed", &phc2sys(1..20, |_| 1));
     let line = format!("stability --from {} --interval 1s", log.0.display());
-    ptpctl(&line).failed(2, "--interval is for files without times");
+    ptpctl(&line).failed(2, "--interval is for files of columns");
     ptpctl("stability --unit ns mock").failed(2, "--from");
 }
 
@@ -171,4 +171,150 @@ fn endless_and_hostile_files_end() {
     let far = file("far", "1e30\n-1e30\n5\n1e-300\n999999999999999999999999\n");
     let run = ptpctl(&format!("stability --from {}", far.0.display()));
     assert!(matches!(run.status, Some(0 | 1)), "{run:?}");
+}
+
+/// The results of a mask of one's own on a file: the exit status, and each.
+fn judged(name: &str, mask: &str, text: &str, more: &str) -> (Option<i32>, Vec<String>) {
+    let data = file(&format!("{name}-data"), text);
+    let masks = file(&format!("{name}-mask"), &format!("mask own\n{mask}\n"));
+    let (from, masks) = (data.0.display(), masks.0.display());
+    let run = ptpctl(&format!("stability --json --from {from} --mask-file {masks}{more}"));
+    let found = run.json()["masks"].clone();
+    let results = found.as_array().into_iter().flatten();
+    (run.status, results.map(|one| one["result"].as_str().expect("text").to_owned()).collect())
+}
+
+#[test]
+fn a_value_that_is_missing_keeps_its_place() {
+    let numbers = |gap: &str| {
+        let is_there = |place: &i64| !(200..260).contains(place);
+        let line = |place: i64| {
+            if is_there(&place) { format!("{}\n", place * 10) } else { format!("{gap}\n") }
+        };
+        text((0..600).map(line))
+    };
+    for (name, gap) in [("nan", "nan"), ("dashes", "--"), ("blank", "")] {
+        let (found, _) = of(&file(&format!("gap-{name}"), &numbers(gap)), "");
+        let number = |key: &str| found[key].as_i64().expect("a number");
+        assert_eq!((number("offsets"), number("missing")), (540, 60), "{name}");
+        assert_eq!(found["deviations"][0]["mtie_ns"], 10.0, "{name}");
+    }
+}
+
+#[test]
+fn a_line_that_was_damaged_or_cut_is_no_small_offset() {
+    let line = |second: i64, offset: &str| {
+        format!("ptp4l[{second}.000]: master offset {offset} s2 freq -1 path delay 3\n")
+    };
+    let whole = text((100..160).map(|second| line(second, &(second % 5).to_string())));
+    let mask = "max|TE| = 40";
+    assert_eq!(judged("whole-log", mask, &whole, ""), (Some(0), vec!["pass".into()]));
+    for (place, damaged) in [
+        line(160, "50@0"),
+        line(160, "-8x0"),
+        line(160, "999999999999999999999"),
+        line(160, "50\u{fffd}0"),
+        "ptp4l[160.000: master offset 5000 s2 freq -1 path delay 3\n".into(),
+        "ptp4l[160.000]: master offset       5".into(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let log = whole.clone() + &damaged;
+        let found = judged(&format!("damaged-log-{place}"), mask, &log, "");
+        assert_eq!(found, (Some(4), vec!["not shown".into()]), "{damaged}");
+    }
+    let talk = whole + "ptp4l[160.0]: updating UTC offset to 37\n";
+    assert_eq!(judged("talking-log", mask, &talk, "").0, Some(0));
+}
+
+#[test]
+fn a_unit_that_is_not_known_is_asked_for() {
+    let rows = text((0..60).map(|second| format!("{second},{}\n", second % 3)));
+    for (place, unit) in ["usec", "µs", "μs", "US", "us"].into_iter().enumerate() {
+        let table = file(&format!("micro-{place}"), &format!("time_s,offset ({unit})\n{rows}"));
+        assert_eq!(of(&table, "").0["deviations"][0]["mtie_ns"], 2_000.0, "{unit}");
+    }
+    let table = file("furlongs", &format!("time_s,offset [furlongs]\n{rows}"));
+    let from = format!("stability --from {}", table.0.display());
+    ptpctl(&from).failed(1, "the unit of its offsets isn't known: --unit tells it");
+    assert_eq!(of(&table, " --unit ps").0["deviations"][0]["mtie_ns"], 0.002);
+    ptpctl(&format!("{from} --column 0")).failed(2, "counted from 1 on");
+    let table = file("nameless", "a,b\n1,2\n3,4\n");
+    let from = format!("stability --from {}", table.0.display());
+    ptpctl(&from).failed(1, "no column is known to have offsets: --column names it");
+}
+
+#[test]
+fn the_mark_that_windows_begins_texts_with_is_no_part_of_them() {
+    let rows = "1,1.5\r\n2,2.5\r\n3,-3.5\r\n4,4\r\n";
+    let table = file("bom", &format!("\u{feff}time_s,offset_us\r\n{rows}"));
+    assert_eq!(of(&table, "").0["deviations"][0]["mtie_ns"], 7_500.0);
+    let one = file("one-column", "offset_us\n1\n2\n4\n9\n");
+    assert_eq!(of(&one, "").0["deviations"][0]["mtie_ns"], 5_000.0);
+    let mask = "max|TE| = 40";
+    let text = text((0..60).map(|second| format!("{second}\n")));
+    assert_eq!(judged("bom-mask", mask, &text, "").1, ["fail"]);
+}
+
+#[test]
+fn parts_of_a_nanosecond_are_judged_as_they_are() {
+    let rows = text((0..100).map(|place| format!("{}\n", ["0.2", "-0.2"][place % 2])));
+    assert_eq!(judged("fifth", "max|TE| = 0.5", &rows, " --unit ns").1, ["pass"]);
+    assert_eq!(judged("fifth", "max|TE| = 0.1", &rows, " --unit ns").1, ["fail"]);
+}
+
+#[test]
+fn what_comes_too_close_together_is_not_passed_over() {
+    let rows = "time_s,offset_ns\n1,1\n2,2\n2,200\n3,3\n4,4\n";
+    let found = judged("twice", "MTIE 1 to 2 = 25", rows, " --partial");
+    assert_eq!(found, (Some(4), vec!["not shown".into()]));
+    let thirds = text((0..300).filter(|n| n % 3 < 2).map(|n| format!("{n},{}\n", n % 3 * 100)));
+    let (found, notes) = of(&file("thirds", &format!("time_s,offset_ns\n{thirds}")), "");
+    assert_eq!((&found["interval_ns"], &found["missing"]), (&1_000_000_000.into(), &99.into()));
+    assert!(!found.to_string().contains("pairs") && !notes.contains("pairs"));
+}
+
+#[test]
+fn chronyds_estimates_are_turned() {
+    let head = "   Date (UTC) Time     IP Address    Std dev'n Est offset  Offset sd  Diff freq   \
+                Est skew  Stress  Ns  Bs  Nr  Asym\n";
+    // The system clock gains 10 ns a second.
+    let line = |second: i64| {
+        format!(
+            "2023-11-14 22:{:02}:{:02} PHC0  4.000e-08  {}e-09  1.200e-08  1.000e-08  3.200e-08 \
+             1.0e+00  16   0   8  0.00\n",
+            second / 60,
+            second % 60,
+            second * 10
+        )
+    };
+    let log = file("statistics", &(head.to_owned() + &text((0..100).map(line))));
+    let (found, notes) = of(&log, "");
+    let rate = found["rate_ppb"].as_f64().expect("a number");
+    assert!((-10.001..-9.999).contains(&rate), "{rate}");
+    assert!(notes.contains("its offsets are realtime - PHC0; they are turned"), "{notes}");
+}
+
+#[test]
+fn frequencies_with_a_gap_are_not_summed_over_it() {
+    let row = |second: i64| format!("{second} 25\n");
+    let gap = text((0..100).chain(150..250).map(row));
+    let data = file("frequency-gap", &gap);
+    let line = format!("stability --from {} --unit ppb", data.0.display());
+    ptpctl(&line).failed(1, "they have to be at even distances, without a gap");
+}
+
+#[test]
+fn options_of_columns_are_refused_of_a_log() {
+    let log = file("log-unit", &phc2sys(1..20, |_| 1));
+    let line = format!("stability --from {} --unit us", log.0.display());
+    ptpctl(&line).failed(2, "--unit is for files of columns");
+}
+
+#[test]
+fn times_that_go_back_all_the_time_are_told() {
+    let data = file("backwards", "time_s,offset_ns\n4,1\n3,2\n2,3\n1,9\n");
+    let line = format!("stability --from {}", data.0.display());
+    ptpctl(&line).failed(1, "no two are in order");
 }

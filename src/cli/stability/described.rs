@@ -135,12 +135,14 @@ fn noise(one: Option<&Deviation>) -> Value {
 
 /// Which noise is found up to which averaging time.
 fn noises(allan: &[Deviation], distance: f64) -> String {
+    if allan.iter().all(|one| one.interval.is_none()) && !allan.is_empty() {
+        return "none: the offsets are on a line".into();
+    }
     let mut parts: Vec<String> = Vec::new();
     for same in allan.chunk_by(|one, next| one.noise == next.noise) {
         let (Some(first), Some(last)) = (same.first(), same.last()) else { continue };
         let name = match first.noise {
             Some(noise) => noise.name(),
-            None if first.interval.is_none() => return "none: the offsets are on a line".into(),
             None => "not told",
         };
         parts.push(format!("{name} to {}", shown(float(last.factor) * distance)));

@@ -265,7 +265,7 @@ pub(super) fn notes(findings: &[Found]) -> Vec<String> {
                 "partial: what was measured is taken to stand for what wasn't, by your word"
             }
             Assumption::Accuracy => {
-                "accurate: the offsets have no bounds, and are taken to be as accurate as their source says"
+                "accurate: offsets have no bounds, and are taken to be as accurate as their source says"
             }
         };
         text.to_owned()

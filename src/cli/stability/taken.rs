@@ -77,7 +77,7 @@ impl Measured {
                 self.is_lost = false;
                 let at = reading.at.total_nanoseconds();
                 self.points.push(Point { at, offset: one.offset.into(), stepped });
-                self.errors.add(one.offset, one.bound);
+                self.errors.add(one.offset.into(), one.bound);
                 if let Some(uncertainty) = one.uncertainty {
                     self.squares += float_of(uncertainty.nanoseconds()).powi(2);
                     self.certain += 1;

@@ -203,7 +203,8 @@ impl std::error::Error for MaskError {}
 /// Which line is none, and why.
 pub fn parse(text: &str) -> Result<Vec<Mask>, MaskError> {
     let mut masks: Vec<Mask> = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
+    // Windows begins texts with a mark.
+    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;

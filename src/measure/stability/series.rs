@@ -437,6 +437,9 @@ const PARTS: usize = 8;
 const FEWEST_IN_PART: usize = 8;
 /// More of a part tell no more.
 const MOST_IN_PART: usize = 1 << 16;
+/// Of points in pairs those of a pair are nearer to each other by so many times: where every third of an
+/// even row is missing, distances of one and two take turns.
+const PAIRS: i64 = 4;
 /// Of ten neighbours, so many take turns where points come in pairs.
 const TURNS: usize = 8;
 
@@ -446,7 +449,7 @@ fn usual_distance(points: &Points) -> Option<(i128, Pattern)> {
     let mut all: Vec<i64> = parts.concat();
     let taking_turns = all.clone();
     let (low, high) = quartiles(&mut all)?;
-    if high >= low.saturating_mul(2) && take_turns(&taking_turns, low, high) {
+    if high >= low.saturating_mul(PAIRS) && take_turns(&taking_turns, low, high) {
         let neighbours = taking_turns.iter().zip(taking_turns.iter().skip(1));
         let pairs = neighbours.map(|(a, b)| a.saturating_add(*b));
         return Some((mean_near(pairs, low.saturating_add(high))?, Pattern::Pairs));

@@ -1,26 +1,38 @@
 //! chronyd's logs. Each line has a source; offsets are in seconds.
 //!
-//! The offset of a reference clock is that clock less the system clock, like ours. That of tracking.log and
-//! statistics.log is chronyd's estimate, in its own sign.
+//! The raw offset of a reference clock is that clock less the system clock, like ours. What tracking.log and
+//! statistics.log have is positive where the system clock is fast, the other way round.
 //!
 //! Source: chrony.conf(5), directive `log`.
 
-use super::{Entry, number};
+use super::{Entry, Told, number};
 use crate::FineOffset;
 
 /// `DATE TIME REFID DP L P RAW COOKED DISPERSION`: the raw offset, which no filter has touched.
-pub(super) fn refclock(line: &str) -> Option<Entry> {
-    entry(line, 6, 9)
+pub(super) fn refclock(line: &str) -> Told {
+    // The filtered sample of a poll has none.
+    if line.split_whitespace().nth(6) == Some("-") {
+        return Told::Nothing;
+    }
+    told(entry(line, 6, 9))
 }
 
 /// `DATE TIME ADDRESS ST FREQ SKEW OFFSET …`.
-pub(super) fn tracking(line: &str) -> Option<Entry> {
-    entry(line, 6, 14)
+pub(super) fn tracking(line: &str) -> Told {
+    told(entry(line, 6, 14).map(turned))
 }
 
 /// `DATE TIME ADDRESS DEVIATION OFFSET …`.
-pub(super) fn statistics(line: &str) -> Option<Entry> {
-    entry(line, 4, 13)
+pub(super) fn statistics(line: &str) -> Told {
+    told(entry(line, 4, 13).map(turned))
+}
+
+fn turned(entry: Entry) -> Entry {
+    Entry { offset: entry.offset.turned(), turned: true, ..entry }
+}
+
+fn told(entry: Option<Entry>) -> Told {
+    entry.map_or(Told::Other, Told::Offset)
 }
 
 /// The offset in one of so many columns at least.

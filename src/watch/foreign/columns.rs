@@ -37,6 +37,16 @@ impl Unit {
 
     /// The unit of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
+        let lower = name.trim().to_lowercase();
+        let name = match lower.as_str() {
+            "sec" | "second" | "seconds" => "s",
+            "msec" | "millisecond" | "milliseconds" => "ms",
+            // Both letters that look like it.
+            "usec" | "\u{b5}s" | "\u{3bc}s" | "microsecond" | "microseconds" => "us",
+            "nsec" | "nanosecond" | "nanoseconds" => "ns",
+            "psec" | "picosecond" | "picoseconds" => "ps",
+            other => other,
+        };
         Self::ALL.iter().find(|(one, _)| *one == name).map(|(_, unit)| *unit)
     }
 
@@ -50,7 +60,7 @@ impl Unit {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     separator: Option<char>,
-    time: Option<(usize, i32)>,
+    time: Option<(usize, Option<i32>)>,
     offset: Option<(usize, Option<Unit>)>,
     has_head: bool,
     /// `TimeLab`'s head: the power of ten that values are multiplied by.
@@ -59,6 +69,10 @@ pub(super) struct Table {
     pub(super) distance: Option<u64>,
     /// What the unit is supposed to be.
     pub(super) supposed: Option<Unit>,
+    /// Why no row has an offset.
+    pub(super) trouble: Option<&'static str>,
+    /// The unit of times is supposed.
+    pub(super) supposes_times: bool,
 }
 
 const SEPARATORS: [char; 3] = [',', ';', '\t'];
@@ -66,13 +80,32 @@ const SEPARATORS: [char; 3] = [',', ';', '\t'];
 /// Whether a line names columns: two at least, none of which is a number.
 pub(super) fn is_head(line: &str) -> bool {
     let separator = SEPARATORS.into_iter().find(|separator| line.contains(*separator));
-    separator.is_some_and(|separator| {
-        line.split(separator).all(|name| {
-            let name = name.trim();
-            name.starts_with(|first: char| first.is_alphabetic() || first == '"')
-        })
-    })
+    let Some(separator) = separator else {
+        return named(line.trim().trim_matches('"'), &OFFSETS);
+    };
+    line.split(separator)
+        .all(|name| name.trim().starts_with(|first: char| first.is_alphabetic() || first == '"'))
 }
+
+/// Names of columns that have offsets, and of those that have times.
+const OFFSETS: [&str; 8] =
+    ["offset", "phase", "te", "tie", "error", "time error", "phase_error", "x"];
+const TIMES: [&str; 14] = [
+    "time",
+    "timestamp",
+    "wall",
+    "utc",
+    "tai",
+    "date",
+    "datetime",
+    "t",
+    "at",
+    "epoch",
+    "unix",
+    "elapsed",
+    "monotonic",
+    "seconds",
+];
 
 /// Whether a line has numbers alone.
 pub(super) fn is_numbers(line: &str) -> bool {
@@ -114,7 +147,7 @@ impl Table {
             return Told::Nothing;
         }
         let Some((place, unit)) = self.offset else { return Told::Other };
-        let at = self.time.and_then(|(place, unit)| time(cells.get(place)?, unit));
+        let at = self.time.and_then(|(place, unit)| self.time(cells.get(place)?, unit));
         if self.time.is_some() && at.is_none() {
             return Told::Other;
         }
@@ -127,19 +160,23 @@ impl Table {
         let is_offset = |(place, cell): &(usize, &&str)| match (&columns.column, number) {
             (_, Some(number)) => number == place + 1,
             (Some(name), None) => **cell == name.as_str(),
-            (None, None) => {
-                named(cell, &["offset", "phase", "te", "tie", "error", "time error", "x"])
-            }
+            (None, None) => named(cell, &OFFSETS),
         };
         let offset = cells.iter().enumerate().find(is_offset);
-        self.offset = offset.map(|(place, cell)| (place, unit(cell)));
-        let is_time = |(_, cell): &(usize, &&str)| {
-            named(cell, &["time", "timestamp", "wall", "utc", "date", "datetime", "t", "at"])
+        self.trouble = match offset {
+            None => Some("no column is known to have offsets: --column names it"),
+            Some((_, cell)) if columns.unit.is_none() && has_unknown_unit(cell) => {
+                Some("the unit of its offsets isn't known: --unit tells it")
+            }
+            Some(_) => None,
         };
+        let offset = offset.filter(|_| self.trouble.is_none());
+        self.offset = offset.map(|(place, cell)| (place, unit(cell)));
+        let is_time = |(_, cell): &(usize, &&str)| named(cell, &TIMES);
         let time = cells.iter().enumerate().find(is_time);
         self.time = time.map(|(place, cell)| match unit(cell) {
-            Some(Unit::Seconds(unit)) => (place, unit),
-            _ => (place, 0),
+            Some(Unit::Seconds(unit)) => (place, Some(unit)),
+            _ => (place, None),
         });
     }
 
@@ -155,7 +192,8 @@ impl Table {
             Some(Ok(number)) => number.saturating_sub(1),
             Some(Err(_)) => return Told::Other,
         };
-        let at = (words.len() > 1 && place > 0).then(|| time(words.first()?, 0)).flatten();
+        let has_time = words.len() > 1 && place > 0;
+        let at = has_time.then(|| self.time(words.first()?, None)).flatten();
         self.told(words.get(place).copied().unwrap_or(""), columns.unit, at)
     }
 
@@ -170,7 +208,11 @@ impl Table {
                 let power = (-18..=0)
                     .find(|power| one == 10_i128.checked_pow((power + 18_i32).unsigned_abs()));
                 self.power = power.unwrap_or(self.power);
-                return if power.is_some() { Told::Nothing } else { Told::Other };
+                self.trouble = match power {
+                    Some(_) => self.trouble,
+                    None => Some("its MUL is no power of ten up to 1"),
+                };
+                return Told::Nothing;
             }
             if word == "RAT" {
                 self.distance = number::seconds(value)
@@ -182,7 +224,23 @@ impl Table {
         self.told(line.trim(), Some(Unit::Seconds(self.power)), None)
     }
 
+    /// A time in units of a power of ten of seconds, or a date. Where no unit is told, what would be
+    /// thousands of years is in smaller ones.
+    fn time(&mut self, text: &str, unit: Option<i32>) -> Option<i128> {
+        let Some(seconds) = number::number(text, 0) else { return number::instant(text) };
+        let Some(unit) = unit else {
+            self.supposes_times = true;
+            let far = |power: u32| seconds.unsigned_abs() >= 10_u128.pow(power + 9);
+            let guess = [(17, -9), (14, -6), (11, -3)].into_iter().find(|(power, _)| far(*power));
+            return number::number(text, guess.map_or(0, |(_, unit)| unit));
+        };
+        number::number(text, unit)
+    }
+
     fn told(&mut self, value: &str, unit: Option<Unit>, at: Option<i128>) -> Told {
+        if self.trouble.is_some() {
+            return Told::Other;
+        }
         // Who writes an exponent writes seconds.
         let supposed =
             if value.contains(['e', 'E']) { Unit::Seconds(0) } else { Unit::Seconds(-9) };
@@ -207,11 +265,6 @@ impl Table {
     }
 }
 
-/// A time in units of a power of ten of seconds, or a date.
-fn time(text: &str, unit: i32) -> Option<i128> {
-    number::number(text, unit).or_else(|| number::instant(text))
-}
-
 /// Whether a column has one of these names, with a unit or without.
 fn named(cell: &str, names: &[&str]) -> bool {
     let lower = cell.to_ascii_lowercase();
@@ -227,7 +280,15 @@ fn named(cell: &str, names: &[&str]) -> bool {
 
 /// The unit in a column's name: `offset_ns`, `phase [ps]`, `offset (s)`.
 fn unit(cell: &str) -> Option<Unit> {
-    let bracket = cell.split(['[', '(']).nth(1).and_then(|rest| rest.split([']', ')']).next());
     let suffix = || cell.rsplit('_').next().filter(|_| cell.contains('_'));
-    Unit::named(bracket.or_else(suffix)?.trim())
+    Unit::named(bracket(cell).or_else(suffix)?)
+}
+
+fn bracket(cell: &str) -> Option<&str> {
+    cell.split(['[', '(']).nth(1).and_then(|rest| rest.split([']', ')']).next())
+}
+
+/// Whether a column's name has a unit that nobody knows here.
+fn has_unknown_unit(cell: &str) -> bool {
+    bracket(cell).is_some_and(|unit| Unit::named(unit).is_none())
 }

@@ -44,8 +44,11 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn take(&mut self, line: &str) -> Told {
-        // A journal has lines of others, too.
-        let Some((program, at, text)) = parts(line) else { return Told::Nothing };
+        let Some((program, at, text)) = parts(line) else {
+            // A journal has lines of others, too.
+            let is_ours = PROGRAMS.iter().any(|program| line.contains(program));
+            return if is_ours && line.contains(" offset ") { Told::Other } else { Told::Nothing };
+        };
         let mut words: Vec<&str> = text.split_whitespace().collect();
         // [file] of -m, or of several in one process.
         while words.first().is_some_and(|word| word.starts_with('[')) {
@@ -60,12 +63,20 @@ impl Steps {
         else {
             return Told::Nothing;
         };
-        // "master offset", "freq offset" and so on without a number are no offsets.
-        if value.parse::<i64>().is_err() {
+        // "updating UTC offset to 37".
+        if value.starts_with(|first: char| first.is_ascii_alphabetic()) {
             return Told::Nothing;
         }
-        let Some(offset) = FineOffset::parse(value, -9) else { return Told::Other };
-        let stepped = std::mem::replace(&mut self.jumps, behind.first() == Some(&"s1"));
+        let is_whole = value.parse::<i64>().is_ok();
+        let Some(offset) = FineOffset::parse(value, -9).filter(|_| is_whole) else {
+            return Told::Other;
+        };
+        // A line that was cut off may have lost digits; behind them is the state of the servo.
+        let Some(state) = behind.first().filter(|state| ["s0", "s1", "s2", "s3"].contains(state))
+        else {
+            return Told::Other;
+        };
+        let stepped = std::mem::replace(&mut self.jumps, *state == "s1");
         let (device, reference, turned) = match before {
             ["CLOCK_REALTIME", source] => (*source, "realtime", true),
             [sink, "sys"] => (*sink, "realtime", false),

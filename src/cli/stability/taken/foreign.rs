@@ -44,7 +44,7 @@ pub(super) fn refuse_columns(context: &Context<'_>) -> Result<(), Failure> {
     let is_told = |name| context.matches.value_source(name) == Some(ValueSource::CommandLine);
     let told = ["column", "unit", "interval"].into_iter().find(|name| is_told(name));
     told.map_or(Ok(()), |name| {
-        Err(Failure::Usage(format!("--{name} is for files of columns: a recording has its own")))
+        Err(Failure::Usage(format!("--{name} is for files of columns: this has its own")))
     })
 }
 
@@ -55,10 +55,12 @@ pub(super) fn read(
     wanted: Option<&str>,
     from: &Path,
 ) -> Result<Taken, Failure> {
-    let columns = Columns {
-        column: context.get("column"),
-        unit: context.get::<String>("unit").and_then(|name| Unit::named(&name)),
-    };
+    let column: Option<String> = context.get("column");
+    if column.as_deref() == Some("0") {
+        return Err(Failure::Usage("--column 0: columns are counted from 1 on".into()));
+    }
+    let columns =
+        Columns { column, unit: context.get::<String>("unit").and_then(|name| Unit::named(&name)) };
     let mut lines = Lines::new(columns);
     let mut gathered = Gathered::default();
     let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
@@ -72,10 +74,17 @@ pub(super) fn read(
                 gathered.largest = gathered.largest.max(largest);
             }
             Told::Nothing => {}
+            Told::Empty => gathered.empty += 1,
             Told::Other => gathered.other(),
         }
     }
     watching::tell_damage(context, reader.damage(), from);
+    if !matches!(lines.form(), Some(Form::Table | Form::Numbers | Form::TimeLab)) {
+        refuse_columns(context)?;
+    }
+    if let Some(trouble) = lines.trouble() {
+        return Err(Failure::Failed(format!("can't read {}: {trouble}", from.display())));
+    }
     let is_told = context.matches.value_source("interval") == Some(ValueSource::CommandLine);
     let interval = is_told.then(|| context.get::<Duration>("interval")).flatten();
     if gathered.found.is_empty() && gathered.summaries > 0 {
@@ -89,11 +98,18 @@ pub(super) fn read(
     let points = gathered.points(lines.distance(), interval)?;
     let mut errors = TimeErrors::default();
     for point in &points {
-        errors.add(point.offset.outwards(), None);
+        errors.add(point.offset, None);
     }
     let is_whole = reader.damage() == Damage::default() && gathered.others == 0;
     let points: Points = points.into_iter().collect();
     Ok(Taken { label, points, errors, noise: None, is_whole, tai: None, signals: None })
+}
+
+/// Whether points are at even distances, to a tenth.
+fn is_even(points: &[Point]) -> bool {
+    let distances = || points.iter().zip(points.iter().skip(1)).map(|(a, b)| b.at - a.at);
+    let ends = distances().min().zip(distances().max());
+    ends.is_none_or(|(least, most)| least > 0 && most - least <= least / 10)
 }
 
 /// What a file has of a clock.
@@ -104,6 +120,11 @@ struct Gathered {
     /// Whether these are frequencies.
     summed: bool,
     lines: u64,
+    /// Where the next offset without a time belongs, and how many empty lines there were since the last.
+    place: i128,
+    empty: i128,
+    /// The places of offsets without times.
+    places: Vec<i128>,
     summaries: u64,
     /// The largest offset that summaries tell.
     largest: Option<i64>,
@@ -127,10 +148,14 @@ impl Gathered {
             }
             self.found.push(Arc::new(label));
         }
+        // An empty line between values is a value that is missing.
+        self.place += std::mem::take(&mut self.empty);
         // Of several nothing is judged.
         if self.found.len() == 1 {
             self.entries.push(entry);
+            self.places.push(self.place);
         }
+        self.place += 1;
     }
 
     /// A frequency holds from one offset to the next.
@@ -144,6 +169,8 @@ impl Gathered {
             self.first_other = self.lines;
         }
         self.others += 1;
+        // Where there are no times, it takes the place of an offset.
+        self.place += 1;
     }
 
     fn only_summaries(&self, from: &Path) -> String {
@@ -175,13 +202,20 @@ impl Gathered {
             ));
         }
         if matches!(form, Some(Form::Tracking | Form::Statistics)) {
-            notes.push(format!("{from}: its offsets are chronyd's estimates, with chronyd's sign"));
+            notes.push(format!("{from}: its offsets are chronyd's estimates"));
+        }
+        if lines.supposes_times() {
+            notes.push(format!(
+                "{from}: the unit of its times is supposed: s, or less where they are large"
+            ));
         }
         if let Some(unit) = lines.supposed() {
             notes.push(format!("{from}: its offsets are taken to be in {} (--unit)", unit.name()));
         }
         if self.are_without_times() && interval.is_none() && lines.distance().is_none() {
-            notes.push(format!("{from}: it has no times: 1 s apart is supposed (--interval)"));
+            notes.push(format!(
+                "{from}: it has no times that are known: 1 s apart is supposed (--interval)"
+            ));
         }
         if self.summaries > 0 {
             let number = self.summaries;
@@ -228,7 +262,15 @@ impl Gathered {
             last = Some(at);
             Point { at, offset, stepped: entry.stepped }
         };
-        let mut points: Vec<Point> = (0..).zip(&self.entries).map(&mut point).collect();
+        let entries = self.places.iter().copied().zip(&self.entries);
+        let mut points: Vec<Point> = entries.map(&mut point).collect();
+        if self.summed && !is_even(&points) {
+            return Err(Failure::Failed(
+                "these are frequencies, and what a clock did between them isn't known: they have to be at \
+                 even distances, without a gap"
+                    .into(),
+            ));
+        }
         if self.summed {
             // Phases are one more than frequencies.
             let first = points.first().map_or(0, |first| first.at) - distance;
