@@ -60,6 +60,14 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
+/// The end of a name that says that a file is something else.
+fn other_form(path: &Path) -> Option<String> {
+    const OTHERS: [&str; 10] =
+        ["csv", "tsv", "xlsx", "xz", "bz2", "lz4", "zip", "tim", "dat", "parquet"];
+    let end = path.extension()?.to_str()?.to_ascii_lowercase();
+    OTHERS.contains(&end.as_str()).then_some(end)
+}
+
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let path: PathBuf = context.required(FILE)?;
     if path == Path::new("-") {
@@ -69,6 +77,13 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     if is_clock(&path) {
         let name = path.display();
         return Err(Failure::Usage(format!("'{name}' is a clock: name a file before it")));
+    }
+    if let Some(other) = other_form(&path) {
+        let name = path.display();
+        return Err(Failure::Usage(format!(
+            "record writes JSON lines, plain or compressed as .gz or .zst, and '{name}' would be no \
+             {other}: name it .jsonl"
+        )));
     }
     check_mocks(context, &path)?;
     let picture = picture::target(context)?;

@@ -648,6 +648,16 @@ fn a_picture_of_characters_needs_no_place_on_the_disk() {
 }
 
 #[test]
+fn a_name_that_ends_in_what_is_not_written_is_refused() {
+    for end in ["csv", "xz", "tim", "TSV"] {
+        let path = file(&format!("not-{end}"), end);
+        let line = format!("record --count 1 {} {MOCK}", path.0.display());
+        ptpctl(&line).failed(2, "record writes JSON lines");
+        assert!(!path.0.exists(), "{end}");
+    }
+}
+
+#[test]
 fn two_cannot_add_to_one_file() {
     let file = file("two", "jsonl.zst");
     let path = file.0.display().to_string();
