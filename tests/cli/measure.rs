@@ -502,6 +502,9 @@ fn averaging_times_are_octaves_or_ten_a_decade_or_all() {
 fn offsets_that_do_not_vary_have_no_noise() {
     let file = recording("constant", (0..100).map(|_| Some(7)));
     let run = ptpctl(&format!("stability --from {}", file.0.display())).done();
+    assert!(run.stdout.contains("none: the offsets are constant"), "{}", run.stdout);
+    let file = recording("on-a-line", (0..100).map(|place| Some(3 * place)));
+    let run = ptpctl(&format!("stability --from {}", file.0.display())).done();
     assert!(run.stdout.contains("none: the offsets are on a line"), "{}", run.stdout);
 }
 

@@ -61,7 +61,12 @@ pub(super) fn describe(judged: &Judged<'_>) -> Report {
             ],
         );
     if let Some((_, allan)) = all.first() {
-        report = report.row("noise", noises(allan, distance), "noise", noise(allan.first()));
+        report = report.row(
+            "noise",
+            noises(allan, distance, is_constant(all)),
+            "noise",
+            noise(allan.first()),
+        );
     }
     report = report.table(table(all, distance));
     if !findings.is_empty() {
@@ -133,8 +138,17 @@ fn noise(one: Option<&Deviation>) -> Value {
     one.and_then(|one| one.noise).map(Noise::name).into()
 }
 
+/// Whether no offset differs from the next ones.
+fn is_constant(all: &Deviations) -> bool {
+    let mtie = all.iter().find(|(kind, _)| *kind == Kind::Mtie);
+    mtie.is_some_and(|(_, ranges)| ranges.iter().all(|one| one.value <= 0.0) && !ranges.is_empty())
+}
+
 /// Which noise is found up to which averaging time.
-fn noises(allan: &[Deviation], distance: f64) -> String {
+fn noises(allan: &[Deviation], distance: f64, is_constant: bool) -> String {
+    if is_constant {
+        return "none: the offsets are constant".into();
+    }
     if allan.iter().all(|one| one.interval.is_none()) && !allan.is_empty() {
         return "none: the offsets are on a line".into();
     }
