@@ -149,8 +149,9 @@ impl Series {
     ///
     /// Where the distance is 0, there are no deviations.
     pub fn deviations(&self, kind: Kind, factors: &[usize]) -> Vec<Deviation> {
-        let noises = Noises::of(self, factors);
-        self.deviations_with(kind, factors, &noises)
+        // Nothing of MTIE depends on the noise.
+        let told = if kind == Kind::Mtie { &[] } else { factors };
+        self.deviations_with(kind, factors, &Noises::of(self, told))
     }
 
     /// All kinds of deviations at the averaging factors; see [`deviations`](Self::deviations).

@@ -75,7 +75,9 @@ pub(super) struct Noises {
 
 impl Noises {
     pub(super) fn of(series: &Series, factors: &[usize]) -> Self {
-        let Some(parabola) = trend::Parabola::through(&series.stretches) else {
+        let asked = !factors.is_empty();
+        let parabola = asked.then(|| trend::Parabola::through(&series.stretches)).flatten();
+        let Some(parabola) = parabola else {
             return Self { found: Vec::new() };
         };
         // A frequency offset and its drift aren't noise.

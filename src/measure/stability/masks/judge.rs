@@ -461,7 +461,8 @@ impl Judge<'_> {
                 break;
             }
             let value = one.value;
-            (judged_to, points) = (tau, [points, vec![(tau, value)]].concat());
+            judged_to = tau;
+            points.push((tau, value));
             let noise = self.evidence.noise.unwrap_or(0.0);
             // Ranges add up, and so do variances.
             let (noise, least) = match kind {
