@@ -173,7 +173,6 @@ impl Series {
                     None => of(kind),
                 })
         });
-        // TDEV is MDEV times its averaging time, but for a factor.
         let time = modified.iter().map(|one| self.time_deviation(*one)).collect();
         [
             (Kind::Allan, allan),
@@ -184,6 +183,7 @@ impl Series {
         ]
     }
 
+    /// TDEV is MDEV times its averaging time, but for a factor.
     fn time_deviation(&self, modified: Deviation) -> Deviation {
         let factor = float(modified.factor) * float_of(self.distance) / 3_f64.sqrt();
         Deviation {
@@ -201,8 +201,13 @@ impl Series {
         if self.distance == 0 {
             return Vec::new();
         }
-        if kind == Kind::Mtie {
-            return self.mtie(&factors);
+        match kind {
+            Kind::Mtie => return self.mtie(&factors),
+            Kind::Time => {
+                let modified = self.deviations_with(Kind::ModifiedAllan, &factors, noises);
+                return modified.into_iter().map(|one| self.time_deviation(one)).collect();
+            }
+            Kind::Allan | Kind::ModifiedAllan | Kind::Hadamard => {}
         }
         let of = |factor: &usize| {
             let sum = self.sum(kind, *factor);
@@ -277,8 +282,7 @@ fn scaled(kind: Kind, sum: f64, terms: usize, factor: usize, distance: u64) -> f
     match kind {
         Kind::Hadamard => (mean / 6.0).sqrt() / tau,
         Kind::ModifiedAllan => (mean / 2.0).sqrt() / float(factor) / tau,
-        Kind::Time => (mean / 6.0).sqrt() / float(factor),
-        Kind::Allan | Kind::Mtie => (mean / 2.0).sqrt() / tau,
+        Kind::Allan | Kind::Time | Kind::Mtie => (mean / 2.0).sqrt() / tau,
     }
 }
 
