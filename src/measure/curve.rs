@@ -181,8 +181,9 @@ const CUT_VARIANCE: f64 = 0.02;
 /// The mean of the lowest so many values, and its variance (see [`super::straight`]).
 fn lowest_mean(mut values: Vec<f64>, lowest: usize) -> (f64, f64) {
     let number = count(values.len());
-    values.sort_unstable_by(f64::total_cmp);
-    let limit = values.get(lowest).or(values.last()).copied().unwrap_or(0.0);
+    let Some(last) = values.len().checked_sub(1) else { return (0.0, CUT_VARIANCE) };
+    let (_, limit, _) = values.select_nth_unstable_by(lowest.min(last), f64::total_cmp);
+    let limit = *limit;
     values.truncate(lowest);
     let share = count(values.len()) / number;
     let below = || values.iter().map(|value| limit - value);

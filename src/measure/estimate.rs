@@ -60,7 +60,7 @@ pub struct Estimator {
 impl Estimator {
     /// Takes one more sample.
     pub fn add(&mut self, sample: Sample) {
-        self.gathered.add([sample], opening);
+        self.gathered.add(&[sample], opening);
     }
 
     /// How many of the samples so far were the wrong way round, and how many there were.
@@ -76,6 +76,14 @@ impl Estimator {
         self.gathered.estimate(opening, |[first]| {
             (first.phc.total_nanoseconds() - first.before.total_nanoseconds(), first.before)
         })
+    }
+}
+
+impl<'a> Extend<&'a Sample> for Estimator {
+    fn extend<Samples: IntoIterator<Item = &'a Sample>>(&mut self, samples: Samples) {
+        for sample in samples {
+            self.gathered.add(std::array::from_ref(sample), opening);
+        }
     }
 }
 
@@ -98,7 +106,7 @@ impl DifferenceEstimator {
 
     /// Takes a sample of each clock, one soon after the other.
     pub fn add(&mut self, one: Sample, other: Sample) {
-        self.gathered.add([one, other], opening_of_two(self.limit));
+        self.gathered.add(&[one, other], opening_of_two(self.limit));
     }
 
     /// First clock − second clock, at a moment of the second; the delay is that of both together.
@@ -116,7 +124,7 @@ impl DifferenceEstimator {
 struct Gathered<const CLOCKS: usize> {
     /// The first samples since the last step, from which all others count.
     first: Option<[Sample; CLOCKS]>,
-    /// The last ones of all.
+    /// The last ones of all, as long as they may tell how coarse the clocks are.
     newest: Option<[Sample; CLOCKS]>,
     grains: [Grain; CLOCKS],
     /// The first ones of all wait until they tell how coarse the clocks are.
@@ -156,7 +164,7 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
     /// Takes a sample of each clock; `opening` tells what they leave open, seen from the first ones.
     fn add(
         &mut self,
-        read: [Sample; CLOCKS],
+        read: &[Sample; CLOCKS],
         opening: impl Fn(&[Sample; CLOCKS], &[Sample; CLOCKS]) -> Option<Opening>,
     ) {
         self.samples += 1;
@@ -164,7 +172,9 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
             self.reversed += 1;
             return;
         }
-        if let Some(before) = self.newest.replace(read) {
+        if !self.grains.iter().all(Grain::is_finest)
+            && let Some(before) = self.newest.replace(*read)
+        {
             for (grain, (sample, before)) in self.grains.iter_mut().zip(read.iter().zip(&before)) {
                 add_grain(grain, sample, before);
             }
@@ -174,7 +184,7 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
             self.gather(read, &opening);
             return;
         }
-        self.waiting.push(read);
+        self.waiting.push(*read);
         if useful == GRAIN_SHOWS {
             self.gather_waiting(&opening);
         }
@@ -185,22 +195,22 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
         opening: &impl Fn(&[Sample; CLOCKS], &[Sample; CLOCKS]) -> Option<Opening>,
     ) {
         for read in std::mem::take(&mut self.waiting) {
-            self.gather(read, opening);
+            self.gather(&read, opening);
         }
     }
 
     fn gather(
         &mut self,
-        read: [Sample; CLOCKS],
+        read: &[Sample; CLOCKS],
         opening: &impl Fn(&[Sample; CLOCKS], &[Sample; CLOCKS]) -> Option<Opening>,
     ) {
         // What is too far away for a line was stepped, too.
-        let next = self.first.as_ref().and_then(|first| opening(&read, first));
+        let next = self.first.as_ref().and_then(|first| opening(read, first));
         if self.goes_on(next) {
             return;
         }
-        self.first = Some(read);
-        self.begin(opening(&read, &read));
+        self.first = Some(*read);
+        self.begin(opening(read, read));
     }
 
     /// How coarse the clocks are together.
@@ -212,10 +222,10 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
     fn goes_on(&mut self, next: Option<Opening>) -> bool {
         let Some(next) = next else { return false };
         let grain = self.grain();
-        let goes_on = self.last.is_some_and(|last| !is_step(&last, &next, grain));
+        let goes_on = self.last.as_ref().is_some_and(|last| !is_step(last, &next, grain));
         if goes_on {
             self.last = Some(next);
-            self.kept.push(next);
+            self.kept.push(&next);
         }
         goes_on
     }
@@ -225,7 +235,7 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
         self.steps += usize::from(self.last.is_some());
         (self.last, self.kept) = (first, Kept::default());
         match first {
-            Some(first) => self.kept.push(first),
+            Some(first) => self.kept.push(&first),
             None => self.reversed += 1,
         }
     }
@@ -404,7 +414,8 @@ struct Kept {
     /// Each stands for so many samples.
     thinned: usize,
     /// The best of those that come next, and how many they are.
-    next: Option<(Opening, usize)>,
+    next: Opening,
+    number: usize,
 }
 
 /// So many are kept, and half of them when they become more.
@@ -412,40 +423,49 @@ const MOST_KEPT: usize = 8_192;
 
 impl Default for Kept {
     fn default() -> Self {
-        Self { openings: Vec::new(), thinned: 1, next: None }
+        let (openings, next) = (Vec::new(), Opening::default());
+        Self { openings, thinned: 1, next, number: 0 }
     }
 }
 
 impl Kept {
-    fn push(&mut self, opening: Opening) {
-        let (best, number) = match self.next.take() {
-            Some((best, number)) => (shorter(best, opening), number + 1),
-            None => (opening, 1),
-        };
-        if number < self.thinned {
-            self.next = Some((best, number));
-            return;
+    fn push(&mut self, opening: &Opening) {
+        if self.number == 0 || is_shorter(opening, &self.next) {
+            self.next = *opening;
         }
+        self.number += 1;
+        if self.number == self.thinned {
+            self.keep();
+        }
+    }
+
+    fn keep(&mut self) {
         if self.openings.len() == MOST_KEPT {
             let pairs = self.openings.chunks(2);
             self.openings = pairs.filter_map(|pair| pair.iter().copied().reduce(shorter)).collect();
             self.thinned *= 2;
         }
-        self.openings.push(best);
+        self.openings.push(self.next);
+        self.number = 0;
     }
 
     fn all(&self) -> Vec<Opening> {
-        self.openings.iter().copied().chain(self.next.map(|(best, _)| best)).collect()
+        let next = (self.number > 0).then_some(self.next);
+        self.openings.iter().copied().chain(next).collect()
     }
 }
 
+fn is_shorter(one: &Opening, other: &Opening) -> bool {
+    one.high - one.low < other.high - other.low
+}
+
 fn shorter(one: Opening, other: Opening) -> Opening {
-    if other.high - other.low < one.high - one.low { other } else { one }
+    if is_shorter(&other, &one) { other } else { one }
 }
 
 /// A time in nanoseconds from another; `None` where it is farther than a line can be.
 fn from<S: Scale>(time: Timestamp<S>, first: Timestamp<S>) -> Option<i64> {
-    let seconds = time.seconds().saturating_sub(first.seconds());
+    let seconds = time.seconds().checked_sub(first.seconds())?;
     let part = i64::from(time.nanoseconds()) - i64::from(first.nanoseconds());
     let most = FARTHEST_POINT / 1_000_000_000;
     (-most < seconds && seconds < most).then(|| seconds * 1_000_000_000 + part)
@@ -475,9 +495,7 @@ fn from<S: Scale>(time: Timestamp<S>, first: Timestamp<S>) -> Option<i64> {
 /// ```
 pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
     let mut estimator = Estimator::default();
-    for sample in samples {
-        estimator.add(*sample);
-    }
+    estimator.extend(samples);
     estimator.estimate()
 }
 

@@ -19,10 +19,15 @@ pub(super) struct Grain {
 const SURE: f64 = 10_000.0;
 
 impl Grain {
+    /// Whether the clock shows all times there are: more steps don't change that, as one divides
+    /// everything.
+    pub(super) fn is_finest(&self) -> bool {
+        self.clock == 1
+    }
+
     /// Takes how far both clocks went on from one sample to the next.
     pub(super) fn add(&mut self, clock: i64, system: i64) {
-        // One divides everything: the clock shows all there are.
-        if self.clock == 1 {
+        if self.is_finest() {
             return;
         }
         self.clock = common(self.clock, clock.unsigned_abs());
@@ -40,14 +45,13 @@ impl Grain {
     /// no more than chance, or the pace of the reader, would have.
     #[expect(clippy::cast_precision_loss, reason = "a probability")]
     pub(super) fn size(&self) -> i64 {
-        let by_pace = self.clock == 0 || self.system.is_multiple_of(self.clock);
+        // Asked for each sample, and hardly ever more than this.
+        if self.clock <= 1 || self.system.is_multiple_of(self.clock) {
+            return 0;
+        }
         let exponent = i32::try_from(self.uneven).unwrap_or(i32::MAX);
         let is_sure = (self.clock as f64).powi(exponent) > SURE;
-        if self.clock > 1 && !by_pace && is_sure {
-            i64::try_from(self.clock).unwrap_or(0)
-        } else {
-            0
-        }
+        if is_sure { i64::try_from(self.clock).unwrap_or(0) } else { 0 }
     }
 }
 

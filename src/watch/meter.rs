@@ -318,20 +318,26 @@ impl Meter {
         loop {
             let missing = u32::try_from(effort.most - taken).unwrap_or(u32::MAX).min(BATCH);
             let wanted = self.fitting(missing, effort, progress.gone, taken);
-            let answer = self.read(phc, method, question, wanted, taken > 0, &mut batch);
-            match answer {
-                Ok(true) => {}
+            let call = Batch {
+                phc,
+                method,
+                clock: question.clock,
+                cycles: question.cycles,
+                wanted,
+                waits: effort.waits || taken == 0,
+                now: progress.now(),
+            };
+            let now = match self.read(call, &mut batch) {
+                Ok(Some(now)) => now,
                 // More aren't allowed for now, or don't come.
-                Ok(false) => return Ok(()),
+                Ok(None) => return Ok(()),
                 Err(error) if taken > 0 && error.is_passing() => return Ok(()),
                 Err(error) => return Err(error),
-            }
-            for sample in &batch {
-                estimator.add(*sample);
-            }
+            };
+            estimator.extend(&batch);
             taken += batch.len();
             see(method, &batch);
-            if progress.is_enough(phc, effort, taken, || estimator.estimate())? {
+            if progress.is_enough(now, effort, taken, || estimator.estimate()) {
                 return Ok(());
             }
         }
@@ -353,37 +359,34 @@ impl Meter {
     }
 
     /// Makes one call for so many samples at most, and again where it fails: then it answers the last
-    /// failure. `false` where none is allowed for now, unless that is waited for.
+    /// failure. Answers the time after it, from which the next one may count: to ask for the time costs
+    /// as much as a sample on some machines. `None` where none is allowed for now, unless that is waited
+    /// for.
     fn read(
         &mut self,
-        phc: &Phc,
-        method: Method,
-        question: &Question,
-        wanted: u32,
-        has_some: bool,
-        batch: &mut Vec<Sample>,
-    ) -> Result<bool, Error> {
-        let mut wanted = wanted;
+        call: Batch<'_>,
+        samples: &mut Vec<Sample>,
+    ) -> Result<Option<Duration>, Error> {
+        let Batch { phc, method, clock, cycles, mut wanted, waits, mut now } = call;
         for attempt in 0..TRIES {
-            let mut now = phc.monotonic()?;
             let mut allowed = self.allowance.now(wanted, now);
             if allowed == 0 {
-                if has_some && !question.effort.waits {
-                    return Ok(false);
+                if !waits {
+                    return Ok(None);
                 }
                 phc.sleep_until(now.saturating_add(self.allowance.wait()))?;
                 now = phc.monotonic()?;
                 allowed = self.allowance.now(wanted, now).max(1);
             }
-            batch.clear();
-            let answer = phc.batch(method, question.clock, question.cycles, allowed, batch);
+            samples.clear();
+            let answer = phc.batch(method, clock, cycles, allowed, samples);
             let after = phc.monotonic()?;
             let error = match answer {
                 Ok(()) => {
-                    let number = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+                    let number = u32::try_from(samples.len()).unwrap_or(u32::MAX);
                     self.allowance.took(number, after);
                     self.sample_time = Some(after.saturating_sub(now) / number.max(1));
-                    return Ok(true);
+                    return Ok(Some(after));
                 }
                 Err(error) => error,
             };
@@ -406,9 +409,25 @@ impl Meter {
                 return Err(error);
             }
             phc.pause_after(&error, attempt)?;
+            now = phc.monotonic()?;
         }
-        Ok(false)
+        Ok(None)
     }
+}
+
+/// One call that reads a clock several times.
+#[derive(Clone, Copy)]
+struct Batch<'a> {
+    phc: &'a Phc,
+    method: Method,
+    clock: SystemClock,
+    cycles: bool,
+    /// So many samples at most.
+    wanted: u32,
+    /// Whether it waits where none is allowed for now.
+    waits: bool,
+    /// The time, as far as it is known.
+    now: Duration,
 }
 
 /// Two clocks read in turns.
@@ -456,29 +475,30 @@ impl Pair<'_> {
             let missing = effort.most.saturating_sub(taken).clamp(1, SMALL_BATCH as usize);
             let wanted = u32::try_from(missing).unwrap_or(SMALL_BATCH);
             let wanted = wanted.min(one_meter.fitting(wanted, effort, progress.gone, taken));
-            let [ask_one, ask_other] =
-                methods.map(|method| Question { method: Some(method), effort, ..question });
-            let mut read_one =
-                || one_meter.read(one, methods[0], &ask_one, wanted, taken > 0, &mut ours);
-            let mut read_other =
-                || other_meter.read(other, methods[1], &ask_other, wanted, taken > 0, &mut theirs);
+            let now = progress.now();
+            let waits = effort.waits || taken == 0;
+            let call =
+                Batch { phc: one, method: methods[0], clock, cycles: false, wanted, waits, now };
+            let mut read_one = |now| one_meter.read(Batch { now, ..call }, &mut ours);
+            let call = Batch { phc: other, method: methods[1], ..call };
+            let mut read_other = |now| other_meter.read(Batch { now, ..call }, &mut theirs);
             // Each is the first in its turn: what a clock gains in between goes both ways.
             let answer = if round % 2 == 0 {
-                read_one().and_then(|goes_on| Ok(goes_on && read_other()?))
+                read_one(now).and_then(|now| now.map_or(Ok(None), read_other))
             } else {
-                read_other().and_then(|goes_on| Ok(goes_on && read_one()?))
+                read_other(now).and_then(|now| now.map_or(Ok(None), read_one))
             };
-            match answer {
-                Ok(true) => {}
-                Ok(false) => break,
+            let now = match answer {
+                Ok(Some(now)) => now,
+                Ok(None) => break,
                 Err(error) if taken > 0 && error.is_passing() => break,
                 Err(error) => return Err(error.into()),
-            }
+            };
             see(0, &ours);
             see(1, &theirs);
             ours.iter().zip(&theirs).for_each(|(ours, theirs)| estimator.add(*ours, *theirs));
             taken += ours.len().min(theirs.len());
-            if progress.is_enough(one, effort, taken, || estimator.estimate())? {
+            if progress.is_enough(now, effort, taken, || estimator.estimate()) {
                 break;
             }
         }
@@ -526,28 +546,32 @@ impl Progress {
         Ok(Self { began, gone: Duration::ZERO, still: 0, look: FIRST_LOOK, exact: 0 })
     }
 
-    /// Whether it is enough, after so many samples.
+    fn now(&self) -> Duration {
+        self.began.saturating_add(self.gone)
+    }
+
+    /// Whether it is enough now, after so many samples.
     fn is_enough(
         &mut self,
-        phc: &Phc,
+        now: Duration,
         effort: Effort,
         taken: usize,
         estimate: impl Fn() -> Option<Estimate>,
-    ) -> Result<bool, Error> {
-        let gone = phc.monotonic()?.saturating_sub(self.began);
+    ) -> bool {
+        let gone = now.saturating_sub(self.began);
         self.still = if gone == self.gone { self.still + 1 } else { 0 };
         self.gone = gone;
         if self.still > STANDSTILL || effort.is_reached(taken, gone) {
-            return Ok(true);
+            return true;
         }
         if !effort.is_spare || taken < self.look {
-            return Ok(false);
+            return false;
         }
         self.look = taken * 2;
         let uncertainty = estimate().and_then(|estimate| estimate.uncertainty);
         let is_exact = uncertainty.is_some_and(|uncertainty| uncertainty.nanoseconds() <= 1);
         self.exact = if is_exact { self.exact + 1 } else { 0 };
         // The first time may be by chance.
-        Ok(self.exact > 1)
+        self.exact > 1
     }
 }
