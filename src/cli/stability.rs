@@ -2,6 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "τ in seconds")]
 
+mod converted;
 mod described;
 mod limits;
 mod taken;
@@ -42,6 +43,7 @@ fn arguments(command: clap::Command) -> clap::Command {
              ptpctl stability --from phc2sys.log --mask g8272-a --assume-symmetric\n  \
              ptpctl stability --duration 10s --interval 10ms eth0\n  \
              ptpctl stability --from night.jsonl.zst --mask g8272-a --plot night.svg\n  \
+             ptpctl stability --from phc2sys.log --to timelab >phc2sys.tim\n  \
              ptpctl stability --json --count 100 mock:full,noise=20ns,time=virtual",
     )
 }
@@ -62,7 +64,10 @@ fn long_about() -> String {
              prints the system clock less the PHC, which is turned and said. Summaries (rms) are no \
              offsets. Times and units are the file's; where it has none, offsets are 1 s apart \
              (--interval), in ns, or in s where they have an exponent (--unit). Frequencies (--unit ppb) \
-             are summed up. Parts of a nanosecond are kept.\n\nThe \
+             are summed up. Parts of a nanosecond are kept.\n\n--to writes the offsets in another form: csv has \
+             times, offsets, bounds and steps, jsonl is what record writes; stable32 and timelab have one value \
+             for each place, clock - reference. In stable32 a gap is a 0, as that program has it; timelab \
+             has none, and where an offset is missing nothing is written.\n\nThe \
              intervals hold the true deviation with a probability of 68.3 %: by the noise that \
              the offsets turn out to have (their lag 1 autocorrelation) and its degrees of \
              freedom. Where it can be one noise as well as another, or too few offsets tell it, \
@@ -124,6 +129,7 @@ fn taking(command: clap::Command) -> clap::Command {
             .requires("from")
             .value_parser(PossibleValuesParser::new(Unit::ALL.map(|(name, _)| name))),
         )
+        .arg(converted::argument())
         .arg(
             arguments::option(
                 "steps",
@@ -199,17 +205,20 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     if context.has("masks") {
         return limits::list(context);
     }
+    if let Some(written) = converted::write(context) {
+        return written;
+    }
     let picture = picture::target(context)?;
     let (masks, terms) = (limits::asked(context)?, limits::terms(context));
     let (steps, taus) = (steps(context)?, taus(context)?);
     let taken = if let Some(from) = context.get::<String>("from") {
-        taken::read(context, Path::new(&from))?
+        taken::read(context, Path::new(&from), &mut |_, _| Ok(()))?
     } else {
         let schedule = schedule(context)?;
         for note in limits::known_before(&masks, &schedule, terms) {
             context.printer.aside(&note);
         }
-        taken::measure(context, schedule)?
+        taken::measure(context, schedule, &mut |_, _| Ok(()))?
     };
     let Taken { label, points, errors, noise, is_whole, tai, signals } = taken;
     // What was measured until a signal came is told; then it ends the program.

@@ -8,7 +8,7 @@ mod columns;
 mod linuxptp;
 mod number;
 
-pub(crate) use columns::{Columns, Unit};
+pub(crate) use columns::{Columns, GAPS_ARE_ZERO, Unit};
 
 use crate::FineOffset;
 use std::fmt;

@@ -318,3 +318,87 @@ fn times_that_go_back_all_the_time_are_told() {
     let line = format!("stability --from {}", data.0.display());
     ptpctl(&line).failed(1, "no two are in order");
 }
+
+/// A file with what `--to` writes of another.
+fn converted(from: &TemporaryFile, form: &str, name: &str) -> (TemporaryFile, String) {
+    let run = ptpctl(&format!("stability --from {} --to {form}", from.0.display()));
+    assert_eq!(run.status, Some(0), "{run:?}");
+    (file(name, &run.stdout), run.stderr)
+}
+
+/// Made-up offsets with parts of a nanosecond, of which one is 0.
+fn fine_offsets(missing: impl Fn(u64) -> bool) -> String {
+    let line = |second: u64| {
+        let part = second * second * 7_919 % 1_000;
+        let offset = if second == 3 { "0".into() } else { format!("{}.{part:03}", second % 11) };
+        format!("{second}.25,{offset}\n")
+    };
+    "time_s,offset_ns\n".to_owned() + &text((0..100).filter(|at| !missing(*at)).map(line))
+}
+
+#[test]
+fn what_is_written_in_another_form_is_as_steady() {
+    let whole = file("to-whole", &fine_offsets(|_| false));
+    let gaps = file("to-gaps", &fine_offsets(|second| second % 9 == 4));
+    let steady = |(found, _): (Value, String)| {
+        ["offsets", "missing", "rate_ppb", "deviations"].map(|key| found[key].clone())
+    };
+    for (from, form) in [
+        (&whole, "csv"),
+        (&whole, "stable32"),
+        (&whole, "timelab"),
+        (&gaps, "csv"),
+        (&gaps, "stable32"),
+    ] {
+        let (to, _) = converted(from, form, &format!("to-{form}"));
+        assert_eq!(steady(of(&to, "")), steady(of(from, "")), "{form}");
+    }
+}
+
+#[test]
+fn a_form_without_gaps_shows_none() {
+    let gaps = file("to-no-gaps", &fine_offsets(|second| second == 50));
+    let line = format!("stability --from {} --to timelab", gaps.0.display());
+    ptpctl(&line).failed(1, "1 of 100 places have no offset, which this form can't show");
+    let most = file("to-most-gaps", &fine_offsets(|second| second > 4 && second < 97));
+    let line = format!("stability --from {} --to stable32", most.0.display());
+    ptpctl(&line).failed(1, "92 of 100 places have no offset, which this form can't show");
+}
+
+#[test]
+fn a_log_becomes_a_recording_in_whole_nanoseconds() {
+    let log = file("to-recording", &phc2sys(3_500..3_600, |second| second % 7));
+    let (recording, _) = converted(&log, "jsonl", "to-recording.jsonl");
+    let (found, notes) = of(&recording, "");
+    assert_eq!((&found["device"], &found["offsets"]), (&"phc".into(), &100.into()));
+    assert_eq!(notes, "");
+    let fine = file("to-rounded", &fine_offsets(|_| false));
+    let (_, notes) = converted(&fine, "jsonl", "to-rounded.jsonl");
+    assert!(notes.contains("the offsets are rounded to them"), "{notes}");
+}
+
+#[test]
+fn a_recording_is_written_with_its_bounds_and_its_misses() {
+    let recording = TemporaryFile::new("to-all.jsonl");
+    let path = recording.0.display().to_string();
+    let mock = "mock:igb,time=virtual,fail=sys_offset_precise:EIO";
+    ptpctl(&format!("record {path} --count 5 --interval 10ms {mock}"));
+    let (table, _) = converted(&recording, "csv", "to-all.csv");
+    let table = std::fs::read_to_string(&table.0).expect("read");
+    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!((rows.len(), rows[0]), (6, "time_s,offset_ns,bound_ns,stepped"));
+    let bound: u64 = rows[1].split(',').nth(2).expect("a cell").parse().expect("a bound");
+    assert!(bound > 300, "{table}");
+    let (same, _) = converted(&recording, "jsonl", "to-same.jsonl");
+    let read = |path| std::fs::read_to_string(path).expect("read");
+    assert_eq!(read(&same.0), read(&recording.0));
+}
+
+#[test]
+fn what_is_measured_can_be_written_at_once() {
+    let run = ptpctl("stability --count 5 --interval 10ms --to timelab mock:igb,time=virtual");
+    assert_eq!(run.stdout.lines().count(), 6 + 5, "{run:?}");
+    assert!(run.stdout.starts_with("TIM 1.0\nSCR 1\nTRA 0\nRAT "), "{run:?}");
+    ptpctl("stability --to csv --json mock").failed(2, "cannot be used with");
+    ptpctl("stability --to xlsx mock").failed(2, "csv, jsonl, stable32, timelab");
+}

@@ -35,8 +35,15 @@ pub(super) struct Taken {
     pub(super) signals: Option<Signals>,
 }
 
+/// Shown each reading of the clock as it comes.
+pub(super) type See<'a> = dyn FnMut(&mut Context<'_>, &Reading) -> Result<(), Failure> + 'a;
+
 /// Measures a clock for a while.
-pub(super) fn measure(context: &mut Context<'_>, schedule: Schedule) -> Result<Taken, Failure> {
+pub(super) fn measure(
+    context: &mut Context<'_>,
+    schedule: Schedule,
+    see: &mut See<'_>,
+) -> Result<Taken, Failure> {
     let clock: SystemClock = context.required("clock")?;
     let effort = arguments::effort_every(context, schedule.interval);
     let source = watching::source(context, &context.device()?, clock, effort)?;
@@ -50,6 +57,7 @@ pub(super) fn measure(context: &mut Context<'_>, schedule: Schedule) -> Result<T
             told.take(context, &reading, Some(schedule.interval));
             told.cause(context, &reading);
             measured.take(&reading);
+            see(context, &reading)?;
         }
         Ok(Goes::On)
     };
@@ -96,8 +104,12 @@ impl Measured {
     }
 }
 
-/// Takes one clock's offsets from a file.
-pub(super) fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Failure> {
+/// Takes one clock's offsets from a file. Other programs' files have no readings to show.
+pub(super) fn read(
+    context: &mut Context<'_>,
+    from: &Path,
+    see: &mut See<'_>,
+) -> Result<Taken, Failure> {
     let wanted = context.named_device()?;
     let mut reader = watching::open(from)?;
     if foreign::is_foreign(&mut reader, from)? {
@@ -115,6 +127,10 @@ pub(super) fn read(context: &mut Context<'_>, from: &Path) -> Result<Taken, Fail
             found.push(Arc::clone(&reading.source));
         }
         measured.take(&reading);
+        // Of several none is taken: that is told at the end, with all of their names.
+        if found.len() == 1 {
+            see(context, &reading)?;
+        }
     }
     watching::tell_damage(context, reader.damage(), from);
     let label = the_one(&found, wanted.as_deref(), from)?;

@@ -115,6 +115,16 @@ impl Points {
         self.rounded
     }
 
+    /// The points, in the order of their measurement.
+    pub fn iter(&self) -> impl Iterator<Item = Point> {
+        let unit = unit(self.decimals);
+        self.units().map(move |(time, offset, stepped)| Point {
+            at: self.start + i128::from(time),
+            offset: FineOffset::from_attoseconds(i128::from(offset) * unit),
+            stepped,
+        })
+    }
+
     /// The first offset, in whole nanoseconds.
     pub fn first(&self) -> Option<Offset> {
         let first = self.offsets.first()?;
@@ -137,7 +147,7 @@ impl Points {
     }
 
     /// Times from the first one, offsets in units, and whether there was a step before.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (i64, i64, bool)> {
+    pub(super) fn units(&self) -> impl Iterator<Item = (i64, i64, bool)> {
         let mut steps = self.stepped.iter().peekable();
         let both = self.times.iter().zip(&self.offsets).enumerate();
         both.map(move |(place, (time, offset))| {
@@ -163,7 +173,7 @@ fn decimals(offset: FineOffset) -> u8 {
 }
 
 /// The unit of offsets with so many decimals, in attoseconds.
-fn unit(decimals: u8) -> i128 {
+pub(super) fn unit(decimals: u8) -> i128 {
     10_i128.pow(9_u32.saturating_sub(decimals.into()))
 }
 

@@ -1,8 +1,8 @@
 //! Offsets at even distances from offsets as they were measured.
 
-use super::points::{Points, in_units};
+use super::points::{Points, in_units, unit};
 use super::slot::{Slot, Stretch};
-use crate::Offset;
+use crate::{FineOffset, Offset};
 
 /// What a step counts as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,6 +142,20 @@ impl Series {
         10_f64.powi(-i32::from(self.decimals))
     }
 
+    /// What each place has, from the first to the last of all.
+    pub fn at_places(&self) -> impl Iterator<Item = Option<FineOffset>> {
+        let unit = unit(self.decimals);
+        let mut next = 0;
+        let stretches = self.stretches.iter().flat_map(move |stretch| {
+            let between = stretch.place.saturating_sub(std::mem::replace(&mut next, stretch.end()));
+            let between = usize::try_from(between).unwrap_or(usize::MAX);
+            std::iter::repeat_n(Slot::MISSING, between).chain(stretch.slots.iter().copied())
+        });
+        stretches.map(move |slot| {
+            slot.offset().map(|offset| FineOffset::from_attoseconds(i128::from(offset) * unit))
+        })
+    }
+
     /// The offsets, in units of its last decimal digit.
     pub fn offsets(&self) -> impl Iterator<Item = i64> {
         self.stretches.iter().flat_map(Stretch::measured).map(|(_, offset)| offset)
@@ -231,7 +245,7 @@ const FOLLOW: i128 = 8;
 
 impl Placing<()> {
     fn of(points: &Points, usual: i128, longest_gap: i128) -> impl Iterator<Item = Placed> {
-        Placing { points: points.iter(), usual, longest_gap, due: None, stepped: false }
+        Placing { points: points.units(), usual, longest_gap, due: None, stepped: false }
     }
 }
 

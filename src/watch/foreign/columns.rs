@@ -71,9 +71,14 @@ pub(super) struct Table {
     pub(super) supposed: Option<Unit>,
     /// Why no row has an offset.
     pub(super) trouble: Option<&'static str>,
+    /// A 0 is a gap, as the head says.
+    gaps_are_zero: bool,
     /// The unit of times is supposed.
     pub(super) supposes_times: bool,
 }
+
+/// What a head says where a 0 is a gap, as Stable32 takes it.
+pub(crate) const GAPS_ARE_ZERO: &str = "0 is a gap";
 
 const SEPARATORS: [char; 3] = [',', ';', '\t'];
 
@@ -132,6 +137,7 @@ impl Table {
             .and_then(|(_, rest)| rest.trim_start().strip_prefix(['=', ':']));
         let tau = tau.and_then(|rest| rest.split_whitespace().next()).and_then(number::seconds);
         self.distance = tau.and_then(|tau| u64::try_from(tau).ok()).or(self.distance);
+        self.gaps_are_zero |= line.contains(GAPS_ARE_ZERO);
         Told::Nothing
     }
 
@@ -240,6 +246,9 @@ impl Table {
     fn told(&mut self, value: &str, unit: Option<Unit>, at: Option<i128>) -> Told {
         if self.trouble.is_some() {
             return Told::Other;
+        }
+        if self.gaps_are_zero && value == "0" {
+            return Told::Empty;
         }
         // Who writes an exponent writes seconds.
         let supposed =
