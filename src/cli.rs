@@ -22,6 +22,7 @@ mod picture;
 mod pin;
 mod pins;
 mod pps;
+mod progress;
 mod record;
 mod selftest;
 mod set;

@@ -7,6 +7,7 @@ pub(crate) mod json;
 pub(crate) mod ktap;
 pub(crate) mod live;
 pub(crate) mod plot;
+mod progress;
 pub(crate) mod rates;
 pub(crate) mod terminal;
 mod text;
@@ -19,7 +20,9 @@ use crate::kernel::{Interruptible, standard_output_was_closed};
 use crate::phc::DeviceName;
 use crate::printable::printable_lines;
 use crate::{Offset, Scale, Timestamp};
+use progress::Progress;
 use std::io::{self, BufWriter, Stdout, Write};
+use std::time::Duration;
 
 /// Standard error, for what is told as it is. Nothing that ends waits for whoever reads it.
 pub(crate) fn standard_error() -> impl Write {
@@ -28,7 +31,7 @@ pub(crate) fn standard_error() -> impl Write {
 
 /// How many columns a chart of characters has: the terminal's, or what fits anywhere.
 pub(crate) fn terminal_width() -> usize {
-    termion::terminal_size().map_or(80, |(width, _)| usize::from(width).clamp(40, 200))
+    terminal::Terminal::size().0.clamp(40, 200)
 }
 
 /// A plain value, as JSON has it.
@@ -225,6 +228,7 @@ pub(crate) struct Printer {
     /// Whether a line of a stream was printed: the first one tells the version of the keys.
     has_begun: bool,
     to: BufWriter<StandardOutput>,
+    progress: Progress,
 }
 
 /// Standard output, which may not be there.
@@ -247,6 +251,7 @@ impl Write for StandardOutput {
 /// For a writer of a format of its own.
 impl Write for Printer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.progress.clear();
         self.to.write(bytes)
     }
 
@@ -261,6 +266,7 @@ impl Printer {
             json,
             has_begun: false,
             to: BufWriter::new(StandardOutput(Interruptible(io::stdout()))),
+            progress: Progress::new(),
         }
     }
 
@@ -301,7 +307,20 @@ impl Printer {
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
+        // Both may be one terminal.
+        self.progress.clear();
         self.to.flush()
+    }
+
+    /// Shows how far something has come that takes long: what `text` says after so long, on a
+    /// terminal, where other text takes its place.
+    pub(crate) fn progress(&self, text: impl FnOnce(Duration) -> String) {
+        self.progress.show(text);
+    }
+
+    /// Takes away what shows how far it has come.
+    pub(crate) fn end_progress(&self) {
+        self.progress.clear();
     }
 
     /// Tells something beside a stream, on standard error.
@@ -317,6 +336,7 @@ impl Printer {
         } else {
             writeln!(message, "ptpctl: {}", printable_lines(text))
         };
+        self.progress.clear();
         let _ = standard_error().write_all(&message);
     }
 }

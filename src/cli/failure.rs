@@ -84,6 +84,7 @@ impl Failure {
     /// changed by then: who tries again would do it twice.
     pub(super) fn tell(self, printer: &mut Printer, done: Option<&str>) -> ExitCode {
         let status = if done.is_some() { 1 } else { self.status() };
+        printer.end_progress();
         match self {
             Self::Status(status) => ExitCode::from(status),
             Self::Verdict(report, status) => match printer.report(&report) {

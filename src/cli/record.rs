@@ -1,6 +1,7 @@
 //! `ptpctl record`: measurements into a file.
 
 use super::failure::Failure;
+use super::progress::Measuring;
 use super::told::Told;
 use super::watching::{self, Goes, Places};
 use super::{Command, Context, arguments, picture};
@@ -110,9 +111,11 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         ));
     }
     let mut recording = Recording::new(recorder, &labels, schedule.interval);
+    let mut progress = Measuring::of(labels.len(), schedule);
     let take = |readings: Vec<Reading>| {
         for reading in readings {
             recording.take(context, &reading).map_err(failed)?;
+            progress.take(context, &reading);
         }
         recording.save_now_and_then().map_err(failed)?;
         Ok(Goes::On)

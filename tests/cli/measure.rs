@@ -1012,3 +1012,38 @@ fn measurements_come_through_a_pipe() {
         .args(["--count", "40", MOCK]));
     assert_eq!(String::from_utf8(output.stdout).expect("text"), direct.done().stdout);
 }
+
+/// What a command tells on standard error where that is a terminal of 80 columns.
+fn told_on_a_terminal(arguments: &str) -> String {
+    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(&size, None).expect("a terminal");
+    let (mut terminal, screen) = (File::from(terminal.master), File::from(terminal.slave));
+    let mut child = program()
+        .args(arguments.split(' '))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(screen)
+        .spawn()
+        .expect("started");
+    let mut told = Vec::new();
+    // It ends with an error when nobody has it open any more.
+    let _ = terminal.read_to_end(&mut told);
+    assert!(child.wait().expect("ended").success());
+    String::from_utf8_lossy(&told).into_owned()
+}
+
+#[test]
+fn on_a_terminal_it_is_shown_how_long_measuring_takes_yet() {
+    let recording = file("progress", "jsonl");
+    let record = format!("record --duration 1500ms --interval 50ms {}", recording.0.display());
+    for command in [record.as_str(), "stability --duration 1500ms --interval 50ms"] {
+        let told = told_on_a_terminal(&format!("{command} mock:igb"));
+        assert!(told.starts_with("\r1s, 1s left: "), "{told:?}");
+        assert!(told.contains(" readings, the last "), "{told:?}");
+        // It doesn't stay.
+        let last = told.trim_end_matches('\r').rsplit('\r').next();
+        assert!(last.is_some_and(|last| last.trim().is_empty()), "{told:?}");
+    }
+    let short = "stability --count 5 --interval 10ms mock:igb,time=virtual";
+    assert_eq!(told_on_a_terminal(short), "", "what ends soon shows nothing");
+}

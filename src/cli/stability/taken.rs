@@ -5,6 +5,7 @@
 mod foreign;
 
 use super::super::failure::Failure;
+use super::super::progress::{self, Measuring};
 use super::super::told::Told;
 use super::super::watching::{self, Goes};
 use super::super::{Context, arguments};
@@ -52,12 +53,14 @@ pub(super) fn measure(
     let signals = watching::catch()?;
     let sampler = watching::start(context, vec![source], schedule)?;
     let (mut measured, mut told) = (Measured::default(), Told::default());
+    let mut progress = Measuring::of(1, schedule);
     let take = |readings: Vec<Reading>| {
         for reading in readings {
             told.take(context, &reading, Some(schedule.interval));
             told.cause(context, &reading);
             measured.take(&reading);
             see(context, &reading)?;
+            progress.take(context, &reading);
         }
         Ok(Goes::On)
     };
@@ -119,7 +122,10 @@ pub(super) fn read(
     let mut found: Vec<Arc<Label>> = Vec::new();
     let mut measured = Measured::default();
     let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    let (mut lines, mut last) = (0, None);
     while let Some(reading) = reader.read().map_err(failed)? {
+        lines += 1;
+        progress::of_file(context, &reader, lines, last);
         if !wanted.as_ref().is_none_or(|wanted| reading.source.is_called(wanted)) {
             continue;
         }
@@ -127,6 +133,7 @@ pub(super) fn read(
             found.push(Arc::clone(&reading.source));
         }
         measured.take(&reading);
+        last = reading.outcome.measured().map(|one| one.offset).or(last);
         // Of several none is taken: that is told at the end, with all of their names.
         if found.len() == 1 {
             see(context, &reading)?;

@@ -4,7 +4,7 @@ use super::decoded::{Decoded, Raw, is_damage};
 use super::line::Line;
 use crate::watch::{Label, Reading};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct Reader<'a> {
     line: Vec<u8>,
     last: Arc<Label>,
     damage: Damage,
+    /// The file, where it is one: it shares the place where it is read.
+    file: Option<File>,
 }
 
 /// What of a file couldn't be read.
@@ -57,13 +59,28 @@ impl<'a> Reader<'a> {
         if path == Path::new("-") {
             return Self::of(File::from(io::stdin().as_fd().try_clone_to_owned()?));
         }
-        Self::of(File::open(path)?)
+        let file = File::open(path)?;
+        let shared = file.try_clone()?;
+        Ok(Self { file: Some(shared), ..Self::of(file)? })
+    }
+
+    /// How many bytes of the file were read, and how many it has; `None` of what has no places, as a pipe.
+    pub fn place(&self) -> Option<(u64, u64)> {
+        let mut file = self.file.as_ref()?;
+        let all = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+        Some((file.stream_position().ok()?, all))
     }
 
     /// Reads what a file would have.
     pub(crate) fn of(from: impl Raw + 'a) -> io::Result<Self> {
         let from = BufReader::with_capacity(1 << 16, Decoded::of(from)?);
-        Ok(Self { from, line: Vec::new(), last: Arc::default(), damage: Damage::default() })
+        Ok(Self {
+            from,
+            line: Vec::new(),
+            last: Arc::default(),
+            damage: Damage::default(),
+            file: None,
+        })
     }
 
     /// What couldn't be read so far.

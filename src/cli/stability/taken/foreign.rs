@@ -1,7 +1,7 @@
 //! Offsets from other programs' files.
 
 use super::super::super::failure::Failure;
-use super::super::super::{Context, watching};
+use super::super::super::{Context, progress, watching};
 use super::{Taken, the_one};
 use crate::measure::stability::{Point, Points, TimeErrors};
 use crate::watch::Label;
@@ -77,6 +77,8 @@ pub(super) fn read(
             Told::Empty => gathered.empty += 1,
             Told::Other => gathered.other(),
         }
+        let last = gathered.entries.last().map(|entry| entry.offset.outwards());
+        progress::of_file(context, &reader, gathered.lines, last);
     }
     watching::tell_damage(context, reader.damage(), from);
     if !matches!(lines.form(), Some(Form::Table | Form::Numbers | Form::TimeLab)) {
