@@ -254,7 +254,8 @@ fn replay(context: &mut Context<'_>, from: &Path, mut output: Output) -> Result<
         watching::tell_damage(context, damage, from);
         if is_empty && signals.came().is_none() {
             return Err(Failure::Failed(format!(
-                "{} has no measurement (stability --from reads other programs' files, too)",
+                "{} has no measurement; of another program's file, ptpctl stability --from FILE --to jsonl \
+                 makes a recording",
                 from.display()
             )));
         }

@@ -124,6 +124,9 @@ pub(super) fn draw(
     picture: &Picture,
     target: &Target,
 ) -> Result<(), Failure> {
+    if let Some(note) = picture.note() {
+        context.printer.aside(&note);
+    }
     match target {
         Target::Terminal => {
             let text = picture.text(terminal_width());

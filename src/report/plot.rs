@@ -39,6 +39,14 @@ pub(crate) enum Form {
 }
 
 impl Picture {
+    /// What there is to say of it.
+    pub(crate) fn note(&self) -> Option<String> {
+        match self {
+            Self::Offsets(offsets) => offsets.note(),
+            Self::Deviations(_) => None,
+        }
+    }
+
     /// The picture as a file has it.
     pub(crate) fn file(&self, form: Form) -> Result<Vec<u8>, String> {
         static LETTERS: Once = Once::new();

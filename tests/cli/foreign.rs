@@ -402,3 +402,18 @@ fn what_is_measured_can_be_written_at_once() {
     ptpctl("stability --to csv --json mock").failed(2, "cannot be used with");
     ptpctl("stability --to xlsx mock").failed(2, "csv, jsonl, stable32, timelab");
 }
+
+#[test]
+fn a_file_of_many_clocks_is_read_no_further_than_it_takes_to_tell() {
+    let line = |clock: u32| {
+        format!("phc2sys[{clock}.5]: eth{clock} sys offset -12 s2 freq +6181 delay 1948\n")
+    };
+    let told = |number: u32| {
+        let log = file(&format!("clocks-{number}"), &text((0..number).map(line)));
+        let run = ptpctl(&format!("stability --from {}", log.0.display()));
+        assert_eq!(run.status, Some(2), "{run:?}");
+        run.stderr
+    };
+    assert!(told(9).contains("eth7:realtime and 1 more; name one as DEVICE"));
+    assert!(told(20_000).contains("eth7:realtime and many more; name one as DEVICE"));
+}

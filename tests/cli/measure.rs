@@ -1047,3 +1047,26 @@ fn on_a_terminal_it_is_shown_how_long_measuring_takes_yet() {
     let short = "stability --count 5 --interval 10ms mock:igb,time=virtual";
     assert_eq!(told_on_a_terminal(short), "", "what ends soon shows nothing");
 }
+
+#[test]
+fn a_picture_has_room_for_twenty_clocks_and_says_what_it_leaves_out() {
+    let recording = file("many-clocks", "jsonl");
+    let line = |clock: u32| {
+        format!(
+            "{{\"device\":\"/dev/ptp{clock}\",\"clock_name\":null,\"reference\":\"realtime\",\"at\":{{\
+             \"seconds\":{},\"nanoseconds\":0}},\"offset_ns\":7}}\n",
+            1_700_000_000 + clock
+        )
+    };
+    let lines = |number| (0..number).map(line).collect::<Vec<_>>().concat();
+    let picture = file("many-clocks", "svg");
+    let [from, to] = [&recording, &picture].map(|file| file.0.display().to_string());
+    for (number, told) in [(20, ""), (5_000, "room for 20 clocks; left out: 4980")] {
+        std::fs::write(&recording.0, lines(number)).expect("written");
+        let run = ptpctl(&format!("monitor --from {from} --plot {to}"));
+        assert_eq!((run.status, run.stderr.is_empty()), (Some(0), told.is_empty()), "{run:?}");
+        assert!(run.stderr.contains(told), "{run:?}");
+        let drawn = std::fs::read_to_string(&picture.0).expect("drawn");
+        assert!(drawn.contains("/dev/ptp19") && !drawn.contains("/dev/ptp20"));
+    }
+}

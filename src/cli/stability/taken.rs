@@ -132,6 +132,9 @@ pub(super) fn read(
         if !found.contains(&reading.source) {
             found.push(Arc::clone(&reading.source));
         }
+        if found.len() > MOST_CLOCKS {
+            break;
+        }
         measured.take(&reading);
         last = reading.outcome.measured().map(|one| one.offset).or(last);
         // Of several none is taken: that is told at the end, with all of their names.
@@ -156,6 +159,11 @@ pub(super) fn left_out(points: &Points) -> Vec<String> {
     far.into_iter().chain(rounded).collect()
 }
 
+/// A file with more clocks is read no further: one has to be named.
+const MOST_CLOCKS: usize = 64;
+/// So many of several are named.
+const NAMED: usize = 8;
+
 /// The one source that a file has, or that was named of several.
 fn the_one(found: &[Arc<Label>], wanted: Option<&str>, from: &Path) -> Result<Arc<Label>, Failure> {
     match found {
@@ -165,11 +173,19 @@ fn the_one(found: &[Arc<Label>], wanted: Option<&str>, from: &Path) -> Result<Ar
             from.display(),
             wanted.map_or(String::new(), |wanted| format!(" of {wanted}"))
         ))),
-        several => Err(Failure::Usage(format!(
-            "{} has several: {}; name one as DEVICE",
-            from.display(),
-            several.iter().map(|label| label.name()).collect::<Vec<_>>().join(", ")
-        ))),
+        several => {
+            let names: Vec<_> = several.iter().take(NAMED).map(|label| label.name()).collect();
+            let more = match several.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                _ if several.len() > MOST_CLOCKS => " and many more".into(),
+                more => format!(" and {more} more"),
+            };
+            Err(Failure::Usage(format!(
+                "{} has several: {}{more}; name one as DEVICE",
+                from.display(),
+                names.join(", ")
+            )))
+        }
     }
 }
 

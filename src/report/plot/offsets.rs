@@ -18,6 +18,9 @@ pub(crate) struct Offsets {
     tracks: Vec<Drawing>,
     /// What offsets leave open isn't drawn.
     without_band: bool,
+    /// How many sources it draws, and of how many nothing is kept.
+    drawn: usize,
+    left_out: usize,
 }
 
 /// A source's part of the picture.
@@ -26,6 +29,7 @@ struct Drawing {
     track: Track,
     /// How many delays there are of a size.
     delays: BTreeMap<i64, u64>,
+    is_left_out: bool,
 }
 
 const HEIGHT: u32 = 420;
@@ -43,7 +47,7 @@ impl Offsets {
     pub(crate) fn begin(&mut self, title: &str) -> usize {
         // A picture is a text, too, that not every character may be in.
         let track = Track::new(printable(title).into_owned(), None);
-        self.tracks.push(Drawing { track, delays: BTreeMap::new() });
+        self.tracks.push(Drawing { track, delays: BTreeMap::new(), is_left_out: false });
         self.tracks.len() - 1
     }
 
@@ -54,20 +58,47 @@ impl Offsets {
 
     /// Takes a reading of the source at a place.
     pub(crate) fn take(&mut self, source: usize, reading: &Reading) {
-        let Some(drawing) = self.tracks.get_mut(source) else { return };
+        let measured = reading.outcome.measured();
+        let is_first = self.tracks.get(source).is_some_and(|one| one.track.is_empty());
+        // What fails before anything is measured takes no room.
+        if is_first && measured.is_none() {
+            return;
+        }
+        let Some(drawing) = self.room(source) else { return };
         drawing.track.take(reading);
-        if let Some(delay) = reading.outcome.measured().and_then(|one| one.delay) {
+        if let Some(delay) = measured.and_then(|one| one.delay) {
             drawing.count(delay);
         }
     }
 
     /// Takes what a sample says, by its moment in nanoseconds, of the source at a place.
     pub(crate) fn take_sample(&mut self, source: usize, at: i128, sample: &Measurement) {
-        let Some(drawing) = self.tracks.get_mut(source) else { return };
+        let Some(drawing) = self.room(source) else { return };
         drawing.track.add(at, sample);
         if let Some(delay) = sample.delay {
             drawing.count(delay);
         }
+    }
+
+    /// Where a source is drawn; `None` where others take all the room.
+    fn room(&mut self, source: usize) -> Option<&mut Drawing> {
+        let drawing = self.tracks.get_mut(source).filter(|drawing| !drawing.is_left_out)?;
+        if drawing.track.is_empty() {
+            if self.drawn == MOST_TRACKS {
+                drawing.is_left_out = true;
+                self.left_out += 1;
+                return None;
+            }
+            self.drawn += 1;
+        }
+        Some(drawing)
+    }
+
+    /// What is not in the picture.
+    pub(super) fn note(&self) -> Option<String> {
+        let left_out = self.left_out;
+        (left_out > 0)
+            .then(|| format!("a picture has room for {MOST_TRACKS} clocks; left out: {left_out}"))
     }
 
     /// The sources that were measured, as many as a picture has room for.

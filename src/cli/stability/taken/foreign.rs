@@ -2,7 +2,7 @@
 
 use super::super::super::failure::Failure;
 use super::super::super::{Context, progress, watching};
-use super::{Taken, the_one};
+use super::{MOST_CLOCKS, Taken, the_one};
 use crate::measure::stability::{Point, Points, TimeErrors};
 use crate::watch::Label;
 use crate::watch::foreign::{Columns, Entry, Form, Lines, Told, Unit};
@@ -76,6 +76,9 @@ pub(super) fn read(
             Told::Nothing => {}
             Told::Empty => gathered.empty += 1,
             Told::Other => gathered.other(),
+        }
+        if gathered.found.len() > MOST_CLOCKS {
+            break;
         }
         let last = gathered.entries.last().map(|entry| entry.offset.outwards());
         progress::of_file(context, &reader, gathered.lines, last);
