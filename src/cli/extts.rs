@@ -77,7 +77,8 @@ fn arguments(command: clap::Command) -> clap::Command {
              once: the clock's time at the edge, the channel, and the interval to the event \
              before on that channel. Events from before the start are dropped. Where the \
              intervals show that events are missing in between (a reader that is too slow loses \
-             the oldest without a sign), the line says how many.\n\nAt the end, also after \
+             the oldest without a sign), the line says how many. With --json, the lines are read by \
+             'ptpctl stability --from'.\n\nAt the end, also after \
              Ctrl-C, SIGTERM or another signal, a closed pipe or an error, what was switched on is \
              switched off again, and a pin gets its function back. Where several watch one \
              channel, the last one to end does that. (A periodic output that was on that pin has \

@@ -60,11 +60,12 @@ fn long_about() -> String {
              takes other programs' files, which it knows by their content: logs of phc2sys, ptp4l and \
              ts2phc (from a terminal, syslog or the journal), refclocks.log, tracking.log and \
              statistics.log of chronyd, tables with named columns, columns of numbers (Stable32, \
-             allantools) and TimeLab's .tim, compressed or not. Offsets become clock - reference: phc2sys \
+             allantools), TimeLab's .tim, and events of ptpctl extts --json, compressed or not. Offsets become clock - reference: phc2sys \
              prints the system clock less the PHC, which is turned and said. Summaries (rms) are no \
              offsets. Times and units are the file's; where it has none, offsets are 1 s apart \
              (--interval), in ns, or in s where they have an exponent (--unit). Frequencies (--unit ppb) \
-             are summed up. Parts of a nanosecond are kept.\n\n--to writes the offsets in another form: csv has \
+             are summed up. Of events the offset is the clock less the signal, whose edges are 1 s apart \
+             (--interval). Parts of a nanosecond are kept.\n\n--to writes the offsets in another form: csv has \
              times, offsets, bounds and steps, jsonl is what record writes; stable32 and timelab have one value \
              for each place, clock - reference. In stable32 a gap is a 0, as that program has it; timelab \
              has none, and where an offset is missing nothing is written.\n\nThe \

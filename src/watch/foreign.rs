@@ -5,6 +5,7 @@
 
 mod chrony;
 mod columns;
+mod events;
 mod linuxptp;
 mod number;
 
@@ -64,6 +65,8 @@ pub(crate) enum Form {
     Numbers,
     /// `TimeLab`'s .tim.
     TimeLab,
+    /// External timestamps, as ptpctl prints them.
+    Events,
 }
 
 impl fmt::Display for Form {
@@ -76,6 +79,7 @@ impl fmt::Display for Form {
             Self::Table => "a table with named columns",
             Self::Numbers => "columns of numbers",
             Self::TimeLab => "TimeLab's .tim",
+            Self::Events => "events of ptpctl extts, the clock less the signal",
         })
     }
 }
@@ -87,6 +91,7 @@ pub(crate) struct Lines {
     columns: Columns,
     table: columns::Table,
     steps: linuxptp::Steps,
+    events: events::Events,
 }
 
 impl Lines {
@@ -144,6 +149,7 @@ impl Lines {
             Form::Table => self.table.row(line, &self.columns),
             Form::Numbers => self.table.numbers(line, &self.columns),
             Form::TimeLab => self.table.timelab(line),
+            Form::Events => self.events.take(line, self.columns.interval),
         }
     }
 
@@ -168,6 +174,9 @@ fn form_of(line: &str) -> Option<Form> {
             () if has("Est offset") => Some(Form::Statistics),
             () => None,
         };
+    }
+    if events::is_line(text) {
+        return Some(Form::Events);
     }
     if text.starts_with("TIM ") {
         return Some(Form::TimeLab);
@@ -371,15 +380,19 @@ mod tests {
 
     #[test]
     fn a_column_and_a_unit_can_be_told() {
-        let columns = Columns { column: Some("b".into()), unit: Some(Unit::Seconds(-12)) };
+        let columns = Columns {
+            column: Some("b".into()),
+            unit: Some(Unit::Seconds(-12)),
+            ..Columns::default()
+        };
         let mut lines = Lines::new(columns);
         assert_eq!(lines.take("a,b"), Told::Nothing);
         let Told::Offset(entry) = lines.take("7,1500") else { panic!("no offset") };
         assert_eq!((entry.at, entry.offset.attoseconds()), (None, 1_500_000_000));
-        let columns = Columns { column: Some("3".into()), unit: None };
+        let columns = Columns { column: Some("3".into()), ..Columns::default() };
         let Told::Offset(entry) = Lines::new(columns).take("7 8 9") else { panic!("no offset") };
         assert_eq!(entry.offset.attoseconds(), 9_000_000_000);
-        let columns = Columns { column: None, unit: Some(Unit::Frequency(-9)) };
+        let columns = Columns { unit: Some(Unit::Frequency(-9)), ..Columns::default() };
         let Told::Frequency(entry) = Lines::new(columns).take("25") else { panic!("none") };
         assert_eq!(entry.offset.attoseconds(), 25_000_000_000, "of a second");
     }

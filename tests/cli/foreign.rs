@@ -417,3 +417,36 @@ fn a_file_of_many_clocks_is_read_no_further_than_it_takes_to_tell() {
     assert!(told(9).contains("eth7:realtime and 1 more; name one as DEVICE"));
     assert!(told(20_000).contains("eth7:realtime and many more; name one as DEVICE"));
 }
+
+#[test]
+fn events_of_external_timestamps_are_the_clock_less_the_signal() {
+    let event = |second: i64| {
+        // 20 ns a second fast, and 5 ns behind at first; one event is missing.
+        let part = (1_000_000_000 + second * 20 - 5) % 1_000_000_000;
+        let whole = 1_700_000_000 + second - i64::from(part > 500_000_000);
+        format!(
+            "{{\"device\":\"/dev/ptp0\",\"channel\":1,\"time\":{{\"seconds\":{whole},\
+             \"nanoseconds\":{part}}},\"interval_ns\":null,\"missing\":0}}\n"
+        )
+    };
+    let events = file("events", &text((0..40).filter(|second| *second != 9).map(event)));
+    let (found, notes) = of(&events, "");
+    assert_eq!(
+        (&found["reference"], &found["offsets"], &found["interval_ns"]),
+        (&"channel 1".into(), &39.into(), &1_000_000_000.into())
+    );
+    let rate = found["rate_ppb"].as_f64().expect("a number");
+    assert!((19.999..20.001).contains(&rate), "{rate}");
+    assert!(notes.contains("a signal of 1 s is supposed (--interval)"), "{notes}");
+    let (_, notes) = of(&events, " --interval 1s");
+    assert!(!notes.contains("supposed"), "{notes}");
+    let line = format!("stability --from {} --unit ns", events.0.display());
+    ptpctl(&line).failed(2, "--unit is for files of columns");
+}
+
+#[test]
+fn what_extts_prints_is_read() {
+    let printed = ptpctl("extts --json --count 10 mock:full,time=virtual").done().stdout;
+    let (found, _) = of(&file("printed-events", &printed), "");
+    assert_eq!((&found["offsets"], &found["rate_ppb"]), (&10.into(), &0.0.into()));
+}

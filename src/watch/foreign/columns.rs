@@ -10,6 +10,8 @@ pub(crate) struct Columns {
     pub(crate) column: Option<String>,
     /// The unit of the offsets.
     pub(crate) unit: Option<Unit>,
+    /// How far apart they are, in nanoseconds.
+    pub(crate) interval: Option<u64>,
 }
 
 /// The unit of a column, as a power of ten.

@@ -19,19 +19,19 @@ pub(super) fn is_foreign(reader: &mut Reader<'_>, from: &Path) -> Result<bool, F
     let begin = String::from_utf8_lossy(reader.peek().map_err(failed)?).into_owned();
     let mut lines = Lines::default();
     for line in begin.lines() {
-        if line.trim_start().starts_with('{') {
-            return Ok(false);
-        }
         lines.take(line);
         if lines.form().is_some() {
             return Ok(true);
+        }
+        if line.trim_start().starts_with('{') {
+            return Ok(false);
         }
     }
     let first = begin.lines().find(|line| !line.trim().is_empty());
     first.map_or(Ok(false), |first| {
         let first: String = first.chars().take(60).collect();
         Err(Failure::Failed(format!(
-            "{} has no form that is known: it is no recording of ptpctl, no log of phc2sys, ptp4l or ts2phc, \
+            "{} has no form that is known: it is no recording or events of ptpctl, no log of phc2sys, ptp4l or ts2phc, \
              no refclocks.log, tracking.log or statistics.log of chronyd, no table with named columns, no \
              columns of numbers and no TimeLab .tim; it begins with '{first}'",
             from.display()
@@ -41,8 +41,12 @@ pub(super) fn is_foreign(reader: &mut Reader<'_>, from: &Path) -> Result<bool, F
 
 /// How columns are read belongs to files that have them.
 pub(super) fn refuse_columns(context: &Context<'_>) -> Result<(), Failure> {
-    let is_told = |name| context.matches.value_source(name) == Some(ValueSource::CommandLine);
-    let told = ["column", "unit", "interval"].into_iter().find(|name| is_told(name));
+    refuse(context, &["column", "unit", "interval"])
+}
+
+fn refuse(context: &Context<'_>, options: &[&str]) -> Result<(), Failure> {
+    let is_told = |name: &str| context.matches.value_source(name) == Some(ValueSource::CommandLine);
+    let told = options.iter().find(|name| is_told(name));
     told.map_or(Ok(()), |name| {
         Err(Failure::Usage(format!("--{name} is for files of columns: this has its own")))
     })
@@ -59,8 +63,11 @@ pub(super) fn read(
     if column.as_deref() == Some("0") {
         return Err(Failure::Usage("--column 0: columns are counted from 1 on".into()));
     }
-    let columns =
-        Columns { column, unit: context.get::<String>("unit").and_then(|name| Unit::named(&name)) };
+    let unit = context.get::<String>("unit").and_then(|name| Unit::named(&name));
+    let is_told = context.matches.value_source("interval") == Some(ValueSource::CommandLine);
+    let interval = is_told.then(|| context.get::<Duration>("interval")).flatten();
+    let told = interval.and_then(|interval| u64::try_from(interval.as_nanos()).ok());
+    let columns = Columns { column, unit, interval: told };
     let mut lines = Lines::new(columns);
     let mut gathered = Gathered::default();
     let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
@@ -84,14 +91,14 @@ pub(super) fn read(
         progress::of_file(context, &reader, gathered.lines, last);
     }
     watching::tell_damage(context, reader.damage(), from);
-    if !matches!(lines.form(), Some(Form::Table | Form::Numbers | Form::TimeLab)) {
-        refuse_columns(context)?;
+    match lines.form() {
+        Some(Form::Table | Form::Numbers | Form::TimeLab) => {}
+        Some(Form::Events) => refuse(context, &["column", "unit"])?,
+        _ => refuse_columns(context)?,
     }
     if let Some(trouble) = lines.trouble() {
         return Err(Failure::Failed(format!("can't read {}: {trouble}", from.display())));
     }
-    let is_told = context.matches.value_source("interval") == Some(ValueSource::CommandLine);
-    let interval = is_told.then(|| context.get::<Duration>("interval")).flatten();
     if gathered.found.is_empty() && gathered.summaries > 0 {
         return Err(Failure::Failed(gathered.only_summaries(from)));
     }
@@ -100,7 +107,9 @@ pub(super) fn read(
     for note in &told {
         context.printer.aside(note);
     }
-    let points = gathered.points(lines.distance(), interval)?;
+    // Of events it is the signal's.
+    let distance = interval.filter(|_| lines.form() != Some(Form::Events));
+    let points = gathered.points(lines.distance(), distance)?;
     let mut errors = TimeErrors::default();
     for point in &points {
         errors.add(point.offset, None);
@@ -221,6 +230,9 @@ impl Gathered {
             notes.push(format!(
                 "{from}: it has no times that are known: 1 s apart is supposed (--interval)"
             ));
+        }
+        if form == Some(Form::Events) && interval.is_none() {
+            notes.push(format!("{from}: a signal of 1 s is supposed (--interval)"));
         }
         if self.summaries > 0 {
             let number = self.summaries;
