@@ -20,7 +20,7 @@ mod step;
 
 pub use meter::{Effort, Measured};
 #[cfg(feature = "cli")]
-pub(crate) use meter::{Meter, Question};
+pub(crate) use meter::{Meter, Question, rate_limit};
 pub use reading::{Cause, Comparison, Label, Measurement, Outcome, PassedOver, Reading, Recorded};
 #[cfg(feature = "recordings")]
 pub use replay::Replay;

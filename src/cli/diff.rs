@@ -3,11 +3,12 @@
 use super::failure::Failure;
 use super::offset::{SamplesDrawing, uncertainty_text};
 use super::{Command, Context, arguments, picture};
-use crate::phc::{DeviceName, SystemClock};
+use crate::Rate;
+use crate::phc::SystemClock;
 use crate::report::rates::{rate_values, told_rate};
 use crate::report::{Report, Value};
 use crate::rfc3339;
-use crate::watch::{Comparison, Outcome, Source};
+use crate::watch::{self, Comparison, Outcome, Source};
 use clap::Arg;
 
 pub(super) const COMMAND: Command = Command {
@@ -43,17 +44,20 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
-fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+/// The two clocks that are named, the first of them maybe by the option.
+fn names(context: &Context<'_>) -> Result<(String, String), Failure> {
     let one: String = context.required(FIRST)?;
     let named: Option<String> = context.get(arguments::DEVICE_OPTION);
-    let (first, second) = match (named, context.get::<String>(SECOND)) {
-        (None, Some(other)) => (one, other),
-        (Some(named), None) => (named, one),
-        (Some(_), Some(_)) => {
-            return Err(Failure::Usage("three clocks are named: name two".into()));
-        }
-        (None, None) => return Err(Failure::Usage("a second clock is missing".into())),
-    };
+    match (named, context.get::<String>(SECOND)) {
+        (None, Some(other)) => Ok((one, other)),
+        (Some(named), None) => Ok((named, one)),
+        (Some(_), Some(_)) => Err(Failure::Usage("three clocks are named: name two".into())),
+        (None, None) => Err(Failure::Usage("a second clock is missing".into())),
+    }
+}
+
+fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
+    let (first, second) = names(context)?;
     arguments::isolate(context)?;
     let picture = picture::target(context)?;
     let effort = arguments::effort(context);
@@ -63,11 +67,18 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         return Err(Failure::Failed("a clock has gone".into()));
     };
     let through = source.system_clock();
-    let title = |name: &DeviceName| format!("{name} - {through}");
-    let mut drawing = SamplesDrawing::new(&title(&first)).and(&title(&second));
+    let mut drawing = SamplesDrawing::new(format!("{first} - {second}"));
+    let limit = source.phc().map_or(Rate::default(), watch::rate_limit);
+    let mut ones = Vec::new();
     let reading = source.read_and_see(&mut |which, samples| {
-        if picture.is_some() {
-            drawing.take_of(which, samples);
+        if picture.is_none() {
+            return;
+        }
+        // The first clock's come first.
+        if which == 0 {
+            ones = samples.to_vec();
+        } else {
+            drawing.take_pairs(limit, &ones, samples);
         }
     });
     let measured = match reading.outcome {

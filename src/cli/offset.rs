@@ -4,14 +4,14 @@ use super::failure::Failure;
 use super::{Command, Context, arguments, picture};
 use crate::find::tai_offset;
 use crate::kernel::Call;
-use crate::measure::{Basis, Estimate};
+use crate::measure::{Basis, DifferenceEstimator, Estimate};
 use crate::phc::{Access, Method, SystemClock};
 use crate::report::plot::Offsets;
 use crate::report::rates::{rate_values, told_rate};
 use crate::report::{Report, Value};
 use crate::rfc3339;
 use crate::watch::{Measured, Measurement, Meter, PassedOver, Question};
-use crate::{Offset, Sample, System, Timestamp, Utc};
+use crate::{Offset, Rate, Sample, System, Timestamp, Utc};
 use clap::builder::PossibleValuesParser;
 use std::io;
 
@@ -91,7 +91,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let picture = picture::target(context)?;
     let effort = arguments::effort(context);
     let title = format!("{} - {clock}", phc.name());
-    let mut drawing = SamplesDrawing::new(&title);
+    let mut drawing = SamplesDrawing::new(title);
     let mut raw = Raw::new(context);
     let question = Question { clock, cycles, method, effort };
     let measured = Meter::of(&phc).measure_and_check(&phc, &question, &mut |method, batch| {
@@ -282,7 +282,7 @@ impl Raw {
 pub(super) struct SamplesDrawing {
     pub(super) offsets: Offsets,
     of: Option<Method>,
-    titles: Vec<String>,
+    title: String,
     /// The delays of the first ones: what takes ten times as long as they mostly do was interrupted.
     first: Vec<i64>,
 }
@@ -291,55 +291,53 @@ pub(super) struct SamplesDrawing {
 const USUAL_OF: usize = 101;
 
 impl SamplesDrawing {
-    pub(super) fn new(title: &str) -> Self {
+    pub(super) fn new(title: String) -> Self {
         let mut offsets = Offsets::default();
-        offsets.begin(title);
-        Self { offsets, of: None, titles: vec![title.to_owned()], first: Vec::new() }
-    }
-
-    /// Makes room for samples of one more clock.
-    pub(super) fn and(mut self, title: &str) -> Self {
-        self.offsets.begin(title);
-        self.titles.push(title.to_owned());
-        self
+        offsets.begin(&title);
+        Self { offsets, of: None, title, first: Vec::new() }
     }
 
     /// Takes samples by a method: those of one that was given up are no part of the picture.
     fn take(&mut self, method: Method, samples: &[Sample]) {
         if self.of.replace(method).is_some_and(|before| before != method) {
             self.offsets = Offsets::default();
-            for title in &self.titles {
-                self.offsets.begin(title);
-            }
+            self.offsets.begin(&self.title);
         }
-        self.take_of(0, samples);
-    }
-
-    /// Takes samples of one of the clocks.
-    pub(super) fn take_of(&mut self, which: usize, samples: &[Sample]) {
         for sample in samples {
             let Some(delay) = sample.delay().filter(|delay| *delay >= Offset::ZERO) else {
                 continue;
             };
-            if self.first.len() < USUAL_OF {
-                self.first.push(delay.nanoseconds());
-                self.first.sort_unstable();
-            }
-            let usual = self.first.get(self.first.len() / 2).copied().unwrap_or(0);
-            if delay.nanoseconds() > usual.saturating_mul(10).max(1) {
-                continue;
-            }
             let half = delay.half();
             let at = sample.before.total_nanoseconds() + i128::from(half.nanoseconds());
             let Ok(offset) = i64::try_from(sample.phc.total_nanoseconds() - at) else { continue };
-            let told = sample.before != sample.after;
-            let one = Measurement {
-                offset: Offset::from_nanoseconds(offset),
-                bound: told.then_some(half),
-                delay: told.then_some(delay),
-                ..Measurement::default()
-            };
-            self.offsets.take_sample(which, at, &one);
+            let offset = Offset::from_nanoseconds(offset);
+            self.take_one(at, offset, half, delay, sample.before != sample.after);
         }
+    }
+
+    /// Takes a sample of each of two clocks, and another, neighbours together; the first clock keeps
+    /// within a rate.
+    pub(super) fn take_pairs(&mut self, limit: Rate, ones: &[Sample], others: &[Sample]) {
+        for (one, other) in ones.iter().zip(others) {
+            let mut both = DifferenceEstimator::new(limit);
+            both.add(*one, *other);
+            let Some(Estimate { at, offset, bound, delay, .. }) = both.estimate() else { continue };
+            let is_told = [one, other].iter().all(|sample| sample.before != sample.after);
+            self.take_one(at.total_nanoseconds(), offset, bound, delay, is_told);
+        }
+    }
+
+    fn take_one(&mut self, at: i128, offset: Offset, bound: Offset, delay: Offset, is_told: bool) {
+        if self.first.len() < USUAL_OF {
+            self.first.push(delay.nanoseconds());
+            self.first.sort_unstable();
+        }
+        let usual = self.first.get(self.first.len() / 2).copied().unwrap_or(0);
+        if delay.nanoseconds() > usual.saturating_mul(10).max(1) {
+            return;
+        }
+        let (bound, delay) = (is_told.then_some(bound), is_told.then_some(delay));
+        let sample = Measurement { offset, bound, delay, ..Measurement::default() };
+        self.offsets.take_sample(0, at, &sample);
     }
 }

@@ -374,6 +374,9 @@ impl Unit {
 
     /// Writes it beside an axis: with a power of ten where there is no room for all digits.
     pub(crate) fn mark(self, nanoseconds: f64) -> String {
+        if nanoseconds == 0.0 {
+            return "0".into();
+        }
         let text = self.write(nanoseconds);
         if text.chars().count() <= NUMBERS {
             return text;

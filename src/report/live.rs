@@ -5,7 +5,7 @@
 use super::chart::{Axis, Canvas, Chart, Style, Unit, float, span};
 use super::rates::told_rate;
 use super::terminal::{Key, Terminal};
-use super::track::{self, LEVELS, Track, scale};
+use super::track::{self, LEVELS, Scale, Track};
 use crate::Offset;
 use crate::measure::Statistics;
 use crate::watch::{Measurement, Outcome, Reading};
@@ -159,13 +159,15 @@ impl View {
         let x = Axis { low: -length, high: float(width) * 1e-9, logarithmic: false };
         let visible: Vec<_> =
             track.stretches(level).filter(|one| seconds(one.at) >= x.low).copied().collect();
-        let (base, y) = scale(visible.iter(), self.band);
-        canvas.write(0, rows.start, &track::heading(&track.title, base), Style::Strong);
+        let scale = Scale::of(&visible, self.band);
+        let title = scale.heading_in(&track.title, canvas.width());
+        canvas.write(0, rows.start, &title, Style::Strong);
         let lines = wrapped(&self.figures(shown, false), canvas.width());
         let figures = rows.end.saturating_sub(lines.len()).max(rows.start + 1);
         let write_y = |value: f64| self.unit.mark(value);
-        let mut chart = Chart::new(canvas, rows.start + 1..figures, (x, &span), (y, &write_y));
-        track::draw(&mut chart, &visible, base, self.band, seconds);
+        let mut chart =
+            Chart::new(canvas, rows.start + 1..figures, (x, &span), (scale.axis, &write_y));
+        track::draw(&mut chart, &visible, &scale, self.band, seconds);
         for (line, row) in lines.iter().zip(figures..rows.end) {
             canvas.write(0, row, line, Style::Plain);
         }

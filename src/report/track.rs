@@ -3,7 +3,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "places on a chart")]
 
-use super::chart::{Axis, Chart, Style, base, float};
+use super::chart::{Axis, Chart, Style, Unit, base, float};
 use crate::Offset;
 use crate::watch::{Measurement, Outcome, Reading};
 use std::collections::VecDeque;
@@ -248,32 +248,100 @@ impl Track {
     }
 }
 
-/// From where offsets are written, and the axis from there: so that all of these are seen, with their
-/// bounds or without.
-pub(super) fn scale<'a>(
-    stretches: impl Iterator<Item = &'a Stretch>,
-    with_bounds: bool,
-) -> (i64, Axis) {
-    let range = |one: &Stretch| if with_bounds { one.widest } else { (one.low, one.high) };
-    let (low, high) = stretches
-        .map(range)
-        .reduce(|(low, high), other| (low.min(other.0), high.max(other.1)))
-        .unwrap_or((-1, 1));
-    let base = base(low, high);
-    (base, Axis::around(from_base(low, base), from_base(high, base)))
+/// From where offsets are written, and what is seen of them.
+#[derive(Clone, Debug)]
+pub(super) struct Scale {
+    pub(super) base: i64,
+    pub(super) axis: Axis,
+    /// What is seen, from the lowest to the highest offset.
+    seen: (i64, i64),
+    /// The farthest offset of those that are beyond, and how many stretches have one.
+    farthest: i64,
+    beyond: usize,
+}
+
+/// Of fewer stretches all is seen.
+const MANY: usize = 50;
+/// One in so many stretches, on each side, may be beyond: where the others would be too small otherwise.
+const RARE: usize = 100;
+/// They are too small where all go farther by so many times.
+const SMALL: i128 = 4;
+
+impl Scale {
+    /// So that all are seen, with their bounds or without; but for a few that go so far that nothing else
+    /// would be seen.
+    pub(super) fn of(stretches: &[Stretch], with_bounds: bool) -> Self {
+        let range = |one: &Stretch| if with_bounds { one.widest } else { (one.low, one.high) };
+        let (mut lows, mut highs): (Vec<i64>, Vec<i64>) = stretches.iter().map(range).unzip();
+        lows.sort_unstable();
+        highs.sort_unstable();
+        let ends = |rare: usize| {
+            let high = highs.len().checked_sub(rare + 1).and_then(|place| highs.get(place));
+            lows.get(rare).zip(high).map_or((-1, 1), |(low, high)| (*low, *high))
+        };
+        let span = |(low, high): (i64, i64)| i128::from(high) - i128::from(low);
+        let all = ends(0);
+        let rare = if stretches.len() < MANY { 0 } else { stretches.len().div_ceil(RARE) };
+        let most = ends(rare);
+        let seen = if span(all) > SMALL * span(most).max(1) {
+            let room = i64::try_from(span(most) / 2).unwrap_or(i64::MAX).max(1);
+            (most.0.saturating_sub(room).max(all.0), most.1.saturating_add(room).min(all.1))
+        } else {
+            all
+        };
+        let base = base(seen.0, seen.1);
+        let axis = Axis::around(from_base(seen.0, base), from_base(seen.1, base));
+        let mut scale = Self { base, axis, seen, farthest: 0, beyond: 0 };
+        let beyond: Vec<i64> = stretches.iter().filter_map(|one| scale.beyond(one)).collect();
+        let far = |offset: &&i64| (i128::from(**offset) - i128::from(base)).abs();
+        scale.farthest = beyond.iter().max_by_key(far).copied().unwrap_or(0);
+        scale.beyond = beyond.len();
+        scale
+    }
+
+    /// The offset of a stretch that is beyond what is seen.
+    pub(super) fn beyond(&self, one: &Stretch) -> Option<i64> {
+        match self.seen {
+            (_, high) if one.high > high => Some(one.high),
+            (low, _) if one.low < low => Some(one.low),
+            _ => None,
+        }
+    }
+
+    /// Where an offset is drawn: what is beyond, at the edge.
+    pub(super) fn place(&self, offset: i64) -> f64 {
+        from_base(offset, self.base).clamp(self.axis.low, self.axis.high)
+    }
+
+    /// A title that says from where offsets are written.
+    pub(super) fn heading(&self, title: &str) -> String {
+        match self.base {
+            0 => title.to_owned(),
+            base => format!("{title}, from {:+}", Offset::from_nanoseconds(base)),
+        }
+    }
+
+    /// The same in so many columns, with what is said of offsets that are beyond.
+    pub(super) fn heading_in(&self, title: &str, columns: usize) -> String {
+        let heading = self.heading(title);
+        let Some(note) = self.note() else { return heading };
+        let room = columns.saturating_sub(note.chars().count() + 4);
+        let heading: String = heading.chars().take(room).collect();
+        format!("{heading}  ▲ {note}")
+    }
+
+    /// What is said of offsets that are beyond.
+    pub(super) fn note(&self) -> Option<String> {
+        (self.beyond > 0).then(|| {
+            let farthest = Unit::Fitting.write(float(self.farthest.into()));
+            format!("{} beyond, as far as {farthest}", self.beyond)
+        })
+    }
 }
 
 /// How far an offset is from where they are written from.
-pub(super) fn from_base(offset: i64, base: i64) -> f64 {
+fn from_base(offset: i64, base: i64) -> f64 {
     float(i128::from(offset) - i128::from(base))
-}
-
-/// A title that says from where offsets are written.
-pub(super) fn heading(title: &str, base: i64) -> String {
-    match base {
-        0 => title.to_owned(),
-        base => format!("{title}, from {:+}", Offset::from_nanoseconds(base)),
-    }
 }
 
 /// Draws stretches into a chart of characters: the bounds as a band, what was measured as a line, and
@@ -281,14 +349,14 @@ pub(super) fn heading(title: &str, base: i64) -> String {
 pub(super) fn draw(
     chart: &mut Chart<'_>,
     stretches: &[Stretch],
-    base: i64,
+    scale: &Scale,
     with_bounds: bool,
     seconds: impl Fn(i128) -> f64,
 ) {
     if with_bounds {
         for one in stretches {
             let (least, most) = one.widest;
-            chart.band(seconds(one.at), from_base(least, base), from_base(most, base));
+            chart.band(seconds(one.at), scale.place(least), scale.place(most));
         }
     }
     let mut last: Option<(f64, f64)> = None;
@@ -299,13 +367,23 @@ pub(super) fn draw(
             Before::Absence => chart.mark(at, '×'),
             Before::Nothing | Before::Gap => {}
         }
-        chart.bar(at, from_base(one.low, base), from_base(one.high, base));
-        let now = (at, one.mean() - float(base.into()));
+        chart.bar(at, scale.place(one.low), scale.place(one.high));
+        let mean = (one.mean() - float(scale.base.into())).clamp(scale.axis.low, scale.axis.high);
+        let now = (at, mean);
         // A line over a gap would claim what nobody measured.
         if let Some(last) = last.filter(|_| one.before == Before::Nothing) {
             chart.line(last, now, Style::Line);
         }
         last = Some(now);
+    }
+    for one in stretches {
+        match scale.beyond(one) {
+            Some(offset) if offset > scale.seen.1 => {
+                chart.letter((seconds(one.at), scale.axis.high), '▲');
+            }
+            Some(_) => chart.letter((seconds(one.at), scale.axis.low), '▼'),
+            None => {}
+        }
     }
 }
 
@@ -352,6 +430,39 @@ mod tests {
             .filter(|one| *one != Before::Nothing)
             .collect();
         assert_eq!(found, [Before::Gap, Before::Step, Before::Absence, Before::Gap]);
+    }
+
+    #[test]
+    fn what_is_far_away_and_rare_does_not_squeeze_the_rest() {
+        let offset = |place: i128| match place {
+            17 => 50_000,
+            71 => -9_000,
+            _ => i64::try_from(place % 10).expect("small"),
+        };
+        let track = |number: i128| {
+            let mut track = Track::new("eth0".into(), None);
+            for place in 0..number {
+                let offset = Offset::from_nanoseconds(offset(place));
+                track.add(place * SECOND, &Measurement { offset, ..Measurement::default() });
+            }
+            track.all()
+        };
+        let scale = Scale::of(&track(200), true);
+        assert!(scale.axis.high < 20.0 && scale.axis.low > -20.0, "{scale:?}");
+        assert_eq!(scale.note().as_deref(), Some("2 beyond, as far as 50 us"));
+        let few = Scale::of(&track(40), true);
+        assert!(few.axis.high > 50_000.0 && few.note().is_none(), "{few:?}");
+    }
+
+    #[test]
+    fn a_clock_that_was_stepped_is_seen_on_both_sides() {
+        let mut track = Track::new("eth0".into(), None);
+        for place in 0..200 {
+            let offset = Offset::from_nanoseconds(if place < 190 { 0 } else { 1_000_000 });
+            track.add(place * SECOND, &Measurement { offset, ..Measurement::default() });
+        }
+        let scale = Scale::of(&track.all(), true);
+        assert!(scale.axis.high > 1e6 && scale.note().is_none(), "{scale:?}");
     }
 
     #[test]

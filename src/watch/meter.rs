@@ -447,6 +447,13 @@ pub(crate) struct Difference {
     pub(crate) passed_over: Vec<PassedOver>,
 }
 
+/// The rate that a clock keeps within: what it is told to do, it may do; and its oscillator goes astray
+/// besides.
+pub(crate) fn rate_limit(phc: &Phc) -> Rate {
+    let dialled = phc.frequency().map_or(0, |frequency| frequency.micro_ppb().abs());
+    Rate::from_micro_ppb(dialled).saturating_add(MOST_APART)
+}
+
 impl Pair<'_> {
     /// Reads both clocks in turns, a few samples each, and compares neighbours.
     pub(crate) fn measure(
@@ -455,9 +462,7 @@ impl Pair<'_> {
     ) -> Result<Difference, Cause> {
         let Self { first: (one, one_meter), second: (other, other_meter), clock, effort } = self;
         let question = Question { clock, cycles: false, method: None, effort: Effort::samples(1) };
-        // What a clock is told to do, it may do; and its oscillator goes astray besides.
-        let dialled = one.frequency().map_or(0, |frequency| frequency.micro_ppb().abs());
-        let limit = Rate::from_micro_ppb(dialled).saturating_add(MOST_APART);
+        let limit = rate_limit(one);
         let mut passed_over = Vec::new();
         let mut method_of = |phc: &Phc, meter: &mut Meter| match meter.method {
             Some(method) => Ok(method),

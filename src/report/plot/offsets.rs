@@ -4,7 +4,7 @@
 
 use super::super::chart::{Axis, Canvas, Chart, Style, Unit, float, short, span};
 use super::super::printable;
-use super::super::track::{self, Before, Stretch, Track, from_base, heading, scale};
+use super::super::track::{self, Before, Scale, Stretch, Track};
 use super::{BAND, BLUE, Drawn, GREY, letters, spaced};
 use crate::watch::{Measurement, Reading};
 use crate::{Offset, Timestamp, Utc, rfc3339};
@@ -37,6 +37,8 @@ const HEIGHT: u32 = 420;
 const MOST_TRACKS: usize = 20;
 /// When this century began, on UTC.
 const CENTURY: i64 = 946_684_800;
+/// A distribution has so many bins or fewer.
+const BINS: i128 = 30;
 /// How many lines a chart of characters has.
 const ROWS: usize = 18;
 /// What a guess leaves open, within the band of its bound.
@@ -148,10 +150,11 @@ impl Drawing {
         B::ErrorType: 'static,
     {
         let all = self.track.all();
-        let (base, y) = scale(all.iter(), band);
-        let from = |value: i64| from_base(value, base);
-        let title = heading(&self.track.title, base);
+        let scale = Scale::of(&all, band);
+        let y = scale.axis;
+        let title = scale.heading(&self.track.title);
         let span_of_time = Span::of(&all);
+        let beyond = scale.note().map_or(String::new(), |note| format!("; triangle: {note}"));
         let mut chart = ChartBuilder::on(area)
             .caption(spaced(&title), letters(fitting(&title)))
             .margin(14)
@@ -164,7 +167,7 @@ impl Drawing {
             .bold_line_style(GREY.mix(0.25))
             .x_labels(7)
             .y_labels(8)
-            .x_desc(spaced(&(span_of_time.beginning() + marks(&all))))
+            .x_desc(spaced(&(span_of_time.beginning() + marks(&all) + &beyond)))
             .y_desc(spaced(if band {
                 "offset (dark: uncertainty, light: bound)"
             } else {
@@ -175,7 +178,7 @@ impl Drawing {
             .x_label_formatter(&|seconds| spaced(&span(*seconds)))
             .y_label_formatter(&|offset| spaced(&Unit::Fitting.mark(*offset)))
             .draw()?;
-        let place = |one: &Stretch, value: i64| (span_of_time.seconds(one.at), from(value));
+        let place = |one: &Stretch, value: i64| (span_of_time.seconds(one.at), scale.place(value));
         let area = |piece: &[Stretch], range: fn(&Stretch) -> (i64, i64), style: ShapeStyle| {
             let there = piece.iter().map(|one| place(one, range(one).1));
             let back = piece.iter().rev().map(|one| place(one, range(one).0));
@@ -212,6 +215,13 @@ impl Drawing {
                 Before::Nothing | Before::Gap => {}
             }
         }
+        for (one, offset) in all.iter().filter_map(|one| scale.beyond(one).map(|far| (one, far))) {
+            let place = place(one, offset);
+            // The corners of plotters' triangle are above its place.
+            let size = if place.1 > y.low { 5 } else { -5 };
+            let triangle = TriangleMarker::new(place, size, BLACK.filled());
+            chart.draw_series([triangle])?;
+        }
         if all.iter().any(|one| one.count > 1) {
             let range = |one: &Stretch| (one.low, one.high);
             chart.draw_series(long().map(|piece| area(piece, range, BLUE.filled())))?;
@@ -240,7 +250,10 @@ impl Drawing {
             .margin(14)
             .x_label_area_size(44)
             .y_label_area_size(62)
-            .build_cartesian_2d(float(start)..float(end), 0.0..float(most.into()) * 1.05)?;
+            .build_cartesian_2d(
+                float(start - width)..float(end + width),
+                0.0..float(most.into()) * 1.05,
+            )?;
         let note = match beyond {
             0 => "delay".to_owned(),
             beyond => format!("delay ({beyond} longer ones aren't shown)"),
@@ -281,8 +294,11 @@ impl Drawing {
             seen += number;
             most = *delay;
         }
-        let least = i128::from(*least);
-        let width = ((i128::from(most) - least) / 40).max(1);
+        // No narrower than delays are kept apart, or there would be bins that can have none.
+        let kept = i128::from(kept_apart(most));
+        let least = i128::from(*least).div_euclid(kept) * kept;
+        let width = ((i128::from(most) - least) / BINS).max(1);
+        let width = (width + kept - 1) / kept * kept;
         let mut bins = BTreeMap::new();
         for (delay, number) in self.delays.range(..=most) {
             let delay = i128::from(*delay);
@@ -293,13 +309,14 @@ impl Drawing {
 
     fn write(&self, canvas: &mut Canvas, top: usize, band: bool) {
         let all = self.track.all();
-        let (base, y) = scale(all.iter(), band);
-        canvas.write(0, top, &heading(&self.track.title, base), Style::Strong);
+        let scale = Scale::of(&all, band);
+        let title = scale.heading_in(&self.track.title, canvas.width());
+        canvas.write(0, top, &title, Style::Strong);
         let time = Span::of(&all);
         let x = Axis { low: 0.0, high: time.length * 1.001, logarithmic: false };
         let write_y = |value: f64| Unit::Fitting.mark(value);
-        let mut chart = Chart::new(canvas, top + 1..top + ROWS, (x, &span), (y, &write_y));
-        track::draw(&mut chart, &all, base, band, |at| time.seconds(at));
+        let mut chart = Chart::new(canvas, top + 1..top + ROWS, (x, &span), (scale.axis, &write_y));
+        track::draw(&mut chart, &all, &scale, band, |at| time.seconds(at));
     }
 }
 
@@ -352,11 +369,16 @@ fn fitting(heading: &str) -> i32 {
     }
 }
 
-/// A delay to six or seven bits, so that however many there are, few are different.
+/// A delay to eight or nine bits, so that however many there are, few are different.
 fn coarse(delay: i64) -> i64 {
+    let delay = delay.max(0);
+    delay / kept_apart(delay) * kept_apart(delay)
+}
+
+/// How far apart delays of a size are that are kept apart.
+fn kept_apart(delay: i64) -> i64 {
     let bits = 64 - delay.max(0).leading_zeros();
-    let cut = bits.saturating_sub(7);
-    delay.max(0) >> cut << cut
+    1 << bits.saturating_sub(9)
 }
 
 #[cfg(test)]
@@ -382,7 +404,7 @@ mod tests {
     fn memory_stays_the_same_however_many_delays_come() {
         let offsets = many(1_000_000);
         let drawing = offsets.tracks.first().expect("a track");
-        assert!(drawing.delays.len() < 1_000, "{}", drawing.delays.len());
+        assert!(drawing.delays.len() < 3_000, "{}", drawing.delays.len());
         let all = drawing.track.all();
         assert!(all.iter().all(|one| one.count < 10 || (one.low, one.high) == (0, 9)));
     }
