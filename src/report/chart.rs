@@ -158,13 +158,39 @@ impl Axis {
                 .map(|e| 10_f64.powf(e))
                 .collect();
         }
-        let least = (self.high - self.low) / f64::from(most);
+        self.steps_of((self.high - self.low) / f64::from(most))
+    }
+
+    /// Round times on it, in seconds, `most` at most.
+    pub(crate) fn times(&self, most: usize) -> Vec<f64> {
+        let least =
+            (self.high - self.low) / f64::from(u32::try_from(most.max(1)).unwrap_or(u32::MAX));
+        let all =
+            TIMES.into_iter().flat_map(|(unit, steps)| steps.iter().map(move |one| one * unit));
+        match all.into_iter().find(|step| *step >= least) {
+            Some(step) if !self.logarithmic && least >= 1.0 => {
+                steps((self.low / step).ceil() * step, self.high, step)
+            }
+            _ => self.ticks(most),
+        }
+    }
+
+    /// Multiples of a round number that is so large at least.
+    fn steps_of(&self, least: f64) -> Vec<f64> {
         let decade = 10_f64.powf(least.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * decade);
         let step = step.into_iter().find(|step| *step >= least).unwrap_or(least);
         steps((self.low / step).ceil() * step, self.high, step)
     }
 }
+
+/// Steps that people count times in, by their units in seconds.
+const TIMES: [(f64, &[f64]); 4] = [
+    (1.0, &[1.0, 2.0, 5.0, 10.0, 20.0, 30.0]),
+    (60.0, &[1.0, 2.0, 5.0, 10.0, 20.0, 30.0]),
+    (3_600.0, &[1.0, 2.0, 3.0, 6.0, 12.0]),
+    (86_400.0, &[1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 100.0]),
+];
 
 fn steps(first: f64, last: f64, step: f64) -> Vec<f64> {
     let mut ticks = Vec::new();
@@ -213,7 +239,7 @@ impl<'a> Chart<'a> {
             canvas.write(NUMBERS, row, "┤", Style::Faint);
         }
         let mut free = 0;
-        for tick in x.ticks((width / 14).max(2)) {
+        for tick in x.times((width / 14).max(2)) {
             let text = write_x(tick);
             let length = text.chars().count();
             let column = left + across(&x, tick, width);
@@ -431,6 +457,11 @@ pub(crate) fn span(seconds: f64) -> String {
     format!("{} {unit}", short(seconds / scale))
 }
 
+/// An averaging time: seconds, or parts of one, as one reads off decades.
+pub(crate) fn averaging(seconds: f64) -> String {
+    if seconds < 1.0 { span(seconds) } else { format!("{} s", short(seconds)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -444,6 +475,17 @@ mod tests {
         let decades = Axis { low: 0.5, high: 2_000.0, logarithmic: true };
         assert_eq!(written(decades.ticks(9)), ["1", "10", "100", "1000"]);
         assert_eq!(written(decades.ticks(2)), ["1", "100"]);
+    }
+
+    #[test]
+    fn times_are_counted_in_minutes_hours_and_days() {
+        let times = |length| Axis { low: 0.0, high: length, logarithmic: false }.times(5);
+        let written = |length| times(length).into_iter().map(span).collect::<Vec<_>>();
+        assert_eq!(written(0.05), ["0", "10 ms", "20 ms", "30 ms", "40 ms", "50 ms"]);
+        assert_eq!(written(45.0), ["0", "10 s", "20 s", "30 s", "40 s"]);
+        assert_eq!(written(1_000.0), ["0", "5 min", "10 min", "15 min"]);
+        assert_eq!(written(120_000.0), ["0", "12 h", "24 h"]);
+        assert_eq!(written(1e7), ["0", "30 d", "60 d", "90 d"]);
     }
 
     #[test]

@@ -556,7 +556,7 @@ fn pictures_are_drawn_as_their_names_say() {
     ptpctl(&format!("record --count 50 {recorded} {MOCK}")).done();
     for (command, title) in [
         (format!("offset {MOCK}"), "realtime"),
-        (format!("diff {MOCK} mock:e1000e,time=virtual"), "monotonic-raw"),
+        (format!("diff {MOCK} mock:e1000e,time=virtual"), " - mock:e1000e"),
         (format!("monitor --count 20 {MOCK}"), "realtime"),
         (format!("monitor --from {recorded}"), "realtime"),
         (format!("record --count 20 /dev/null {MOCK}"), "realtime"),

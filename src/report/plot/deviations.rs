@@ -2,7 +2,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "places and numbers of a picture")]
 
-use super::super::chart::{Axis, Canvas, Chart, Style, Unit, span};
+use super::super::chart::{Axis, Canvas, Chart, Style, Unit, averaging};
 use super::{Drawn, GREY, letters, spaced};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -140,7 +140,7 @@ impl Deviations {
             .y_desc(if is_time { "deviation".into() } else { spaced("deviation (no unit)") })
             .label_style(letters(15))
             .axis_desc_style(letters(15))
-            .x_label_formatter(&|tau| spaced(&span(*tau)))
+            .x_label_formatter(&|tau| spaced(&averaging(*tau)))
             .y_label_formatter(&number)
             .draw()?;
         for (place, curve) in self.curves(is_time).into_iter().enumerate() {
@@ -219,7 +219,8 @@ impl Deviations {
             }
             canvas.write(0, top, &head.join("   "), Style::Plain);
             let number = |value: f64| written(value, is_time);
-            let mut chart = Chart::new(&mut canvas, top + 1..top + ROWS, (x, &span), (y, &number));
+            let mut chart =
+                Chart::new(&mut canvas, top + 1..top + ROWS, (x, &averaging), (y, &number));
             if is_time {
                 for limit in &self.limits {
                     for pair in limit.points.chunks_exact(2) {

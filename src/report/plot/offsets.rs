@@ -9,6 +9,7 @@ use super::{BAND, BLUE, Drawn, GREY, letters, spaced};
 use crate::watch::{Measurement, Reading};
 use crate::{Offset, Timestamp, Utc, rfc3339};
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 use std::collections::BTreeMap;
 
@@ -160,7 +161,7 @@ impl Drawing {
             .margin(14)
             .x_label_area_size(44)
             .y_label_area_size(92)
-            .build_cartesian_2d(0.0..span_of_time.length, y.low..y.high)?;
+            .build_cartesian_2d(span_of_time.times(), y.low..y.high)?;
         chart
             .configure_mesh()
             .light_line_style(WHITE)
@@ -334,6 +335,10 @@ impl Span {
         Self { start, length: float(last.saturating_sub(start)).max(1e3) * 1e-9 }
     }
 
+    fn times(&self) -> Times {
+        Times(Axis { low: 0.0, high: self.length, logarithmic: false })
+    }
+
     fn seconds(&self, at: i128) -> f64 {
         float(at.saturating_sub(self.start)) * 1e-9
     }
@@ -346,6 +351,31 @@ impl Span {
             Some(first) => format!("time from {first}"),
             None => "time from the first sample".into(),
         }
+    }
+}
+
+/// An axis of time, in seconds, with round times on it.
+struct Times(Axis);
+
+/// So many times are written at most.
+const MOST_TIMES: usize = 7;
+
+impl Ranged for Times {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    #[expect(clippy::cast_possible_truncation, reason = "a place in a picture")]
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let length = f64::from(limit.1) - f64::from(limit.0);
+        limit.0 + (self.0.place(*value) * length).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.0.times(MOST_TIMES)
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.0.low..self.0.high
     }
 }
 
