@@ -21,7 +21,7 @@ use crate::phc::DeviceName;
 use crate::printable::printable_lines;
 use crate::{Offset, Scale, Timestamp};
 use progress::Progress;
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::time::Duration;
 
 /// Standard error, for what is told as it is. Nothing that ends waits for whoever reads it.
@@ -124,6 +124,10 @@ pub(crate) struct Table {
     key: &'static str,
     columns: Vec<(&'static str, &'static str)>,
     lines: Vec<Vec<Cell>>,
+    /// How many first cells tell a line from the others.
+    keys: usize,
+    /// Whether it is broken where it is wider than 80 columns, though it goes to no terminal.
+    is_narrow: bool,
 }
 
 /// A cell: what people read, and the JSON value.
@@ -132,7 +136,14 @@ pub(crate) type Cell = (String, Value);
 impl Table {
     /// A table under a JSON key, with its columns' keys and headings.
     pub(crate) fn new(key: &'static str, columns: &[(&'static str, &'static str)]) -> Self {
-        Self { key, columns: columns.to_vec(), lines: Vec::new() }
+        Self { key, columns: columns.to_vec(), lines: Vec::new(), keys: 1, is_narrow: false }
+    }
+
+    /// The same with 80 columns at most in a file, too: it has figures, whose lines nobody searches for.
+    /// So many first cells tell a line from the others.
+    #[must_use]
+    pub(crate) fn narrow(self, keys: usize) -> Self {
+        Self { keys, is_narrow: true, ..self }
     }
 
     pub(crate) fn line(&mut self, cells: Vec<Cell>) {
@@ -282,7 +293,8 @@ impl Printer {
         if self.json {
             json::write(&mut self.to, report)?;
         } else {
-            text::write(&mut self.to, report)?;
+            let terminal = io::stdout().is_terminal().then(terminal_width);
+            text::write(&mut self.to, report, terminal)?;
         }
         self.flush()
     }

@@ -251,7 +251,8 @@ impl Recording {
                 ("misses", "MISSES"),
                 ("absences", "ABSENCES"),
             ],
-        );
+        )
+        .narrow(2);
         for (label, statistics) in &self.sources {
             table.line(cells(label, statistics));
         }

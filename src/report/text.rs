@@ -4,7 +4,13 @@ use super::{Report, Table};
 use crate::printable::printable;
 use std::io::{self, Write};
 
-pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
+/// Writes a report. Tables are broken where they are wider than the terminal, where it goes to one of so
+/// many columns.
+pub(super) fn write(
+    to: &mut impl Write,
+    report: &Report,
+    terminal: Option<usize>,
+) -> io::Result<()> {
     let head = match (&report.device, &report.headline) {
         (Some(name), Some(headline)) => format!("{name}: {headline}"),
         (Some(name), None) => name.to_string(),
@@ -22,7 +28,8 @@ pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
         to.write_all(line.concat().as_bytes())?;
     }
     for table in &report.tables {
-        write_table(to, table)?;
+        let most = terminal.or(table.is_narrow.then_some(NARROW));
+        write_table(to, table, most.unwrap_or(usize::MAX))?;
     }
     for note in &report.notes {
         writeln!(to, "note: {}", printable(note))?;
@@ -30,7 +37,12 @@ pub(super) fn write(to: &mut impl Write, report: &Report) -> io::Result<()> {
     Ok(())
 }
 
-fn write_table(to: &mut impl Write, table: &Table) -> io::Result<()> {
+/// What fits anywhere.
+const NARROW: usize = 80;
+
+/// Writes a table of so many columns of characters at most: what has no room comes below, behind the first
+/// cells again.
+fn write_table(to: &mut impl Write, table: &Table, most: usize) -> io::Result<()> {
     if table.lines.is_empty() {
         return Ok(());
     }
@@ -46,13 +58,33 @@ fn write_table(to: &mut impl Write, table: &Table) -> io::Result<()> {
             lines.iter().map(of).max().unwrap_or(0)
         })
         .collect();
-    for line in &lines {
-        // A column without anything is for JSON only.
-        let shown = line.iter().zip(&widths).filter(|(_, width)| **width > 0);
-        let padded: Vec<_> = shown.map(|(text, width)| format!("{text:width$}")).collect();
-        writeln!(to, "  {}", padded.join("  ").trim_end())?;
+    for part in parts(&widths, table.keys, most) {
+        for line in &lines {
+            let cells = part.iter().filter_map(|column| line.get(*column).zip(widths.get(*column)));
+            let padded: Vec<_> = cells.map(|(text, width)| format!("{text:width$}")).collect();
+            writeln!(to, "  {}", padded.join("  ").trim_end())?;
+        }
     }
     Ok(())
+}
+
+/// The columns of each part of a table, by their widths. One without anything is for JSON only.
+fn parts(widths: &[usize], keys: usize, most: usize) -> Vec<Vec<usize>> {
+    let shown = widths.iter().enumerate().filter(|(_, width)| **width > 0);
+    let first: Vec<usize> = shown.clone().take(keys).map(|(column, _)| column).collect();
+    let first_width = shown.clone().take(keys).map(|(_, width)| width + 2).sum::<usize>();
+    let (mut part, mut taken) = (first.clone(), first_width);
+    let mut parts = Vec::new();
+    for (column, width) in shown.skip(keys) {
+        if taken + width + 2 > most && part.len() > first.len() {
+            parts.push(std::mem::replace(&mut part, first.clone()));
+            taken = first_width;
+        }
+        part.push(column);
+        taken += width + 2;
+    }
+    parts.push(part);
+    parts
 }
 
 #[cfg(test)]
@@ -63,7 +95,7 @@ mod tests {
 
     fn text(report: &Report) -> String {
         let mut to = Vec::new();
-        write(&mut to, report).expect("written");
+        write(&mut to, report, None).expect("written");
         String::from_utf8(to).expect("text")
     }
 
@@ -85,5 +117,23 @@ mod tests {
         let mut table = Table::new("t", &[("a", "A"), ("b", "B")]);
         table.line(vec![("long".into(), Value::Null), ("x".into(), Value::Null)]);
         assert_eq!(text(&Report::new().table(table)), "  A     B\n  long  x\n");
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_goes_on_below() {
+        let table = || {
+            let mut table = Table::new("t", &[("a", "A"), ("b", "B"), ("n", ""), ("c", "C")]);
+            let cell = |text: &str| (text.to_owned(), Value::Null);
+            table.line(vec![cell("long"), cell(&"x".repeat(40)), cell(""), cell(&"y".repeat(40))]);
+            table
+        };
+        let (x, y) = ("x".repeat(40), "y".repeat(40));
+        let whole = format!("  A     B{}  C\n  long  {x}  {y}\n", " ".repeat(39));
+        assert_eq!(text(&Report::new().table(table())), whole, "whoever searches it finds all");
+        let broken = format!("  A     B\n  long  {x}\n  A     C\n  long  {y}\n");
+        assert_eq!(text(&Report::new().table(table().narrow(1))), broken);
+        let mut to = Vec::new();
+        write(&mut to, &Report::new().table(table()), Some(20)).expect("written");
+        assert_eq!(String::from_utf8(to).expect("text"), broken, "two at least");
     }
 }

@@ -166,17 +166,22 @@ fn noises(allan: &[Deviation], distance: f64, is_constant: bool) -> String {
 
 /// A time in the unit that people read it in, to four digits.
 pub(super) fn shown(seconds: f64) -> String {
-    const UNITS: [(f64, &str); 6] = [
-        (2.0 * 86_400.0, "d"),
-        (7_200.0, "h"),
-        (1_000.0, "min"),
-        (1.0, "s"),
-        (1e-3, "ms"),
-        (1e-6, "us"),
+    // From where on, the unit's size, and whether only a whole number of it is written so: a mask's
+    // 1000 s aren't 16.67 min.
+    const UNITS: [(f64, f64, bool, &str); 6] = [
+        (2.0 * 86_400.0, 86_400.0, false, "d"),
+        (7_200.0, 3_600.0, false, "h"),
+        (1_000.0, 60.0, true, "min"),
+        (1.0, 1.0, false, "s"),
+        (1e-3, 1e-3, false, "ms"),
+        (1e-6, 1e-6, false, "us"),
     ];
-    let sizes = [86_400.0, 3_600.0, 60.0, 1.0, 1e-3, 1e-6];
-    let fits = UNITS.iter().zip(sizes).find(|((from, _), _)| seconds >= *from * (1.0 - 1e-9));
-    let (size, unit) = fits.map_or((1e-9, "ns"), |((_, unit), size)| (size, *unit));
+    let fits = |(from, size, whole, _): &&(f64, f64, bool, &str)| {
+        let number = seconds / size;
+        seconds >= *from * (1.0 - 1e-9) && (!whole || (number - number.round()).abs() < 1e-6)
+    };
+    let (size, unit) =
+        UNITS.iter().find(fits).map_or((1e-9, "ns"), |(_, size, _, unit)| (*size, *unit));
     let value = seconds / size;
     let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
     format!("{rounded} {unit}")
@@ -218,7 +223,7 @@ fn table(all: &Deviations, distance: f64) -> Table {
     }
     columns.retain(|(key, _)| !key.is_empty());
     columns.push(("noise", ""));
-    let mut table = Table::new("deviations", &columns);
+    let mut table = Table::new("deviations", &columns).narrow(1);
     for factor in factors_of(all) {
         let tau = float(factor) * distance;
         let mut line = vec![(shown(tau), Value::Decimal(exact(tau)))];

@@ -140,7 +140,7 @@ pub(super) fn verdicts(findings: &[Found]) -> Table {
         ("source", ""),
         ("reason", ""),
     ];
-    let mut table = Table::new("masks", &columns);
+    let mut table = Table::new("masks", &columns).narrow(2);
     for (mask, found) in findings {
         for (finding, requirement) in found.iter().zip(&mask.requirements) {
             table.line(line(mask, finding, requirement));
