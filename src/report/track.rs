@@ -258,6 +258,8 @@ pub(super) struct Scale {
     /// The farthest offset of those that are beyond, and how many stretches have one.
     farthest: i64,
     beyond: usize,
+    /// Of the others, how many have bounds that go beyond.
+    wide: usize,
 }
 
 /// Of fewer stretches all is seen.
@@ -291,11 +293,16 @@ impl Scale {
         };
         let base = base(seen.0, seen.1);
         let axis = Axis::around(from_base(seen.0, base), from_base(seen.1, base));
-        let mut scale = Self { base, axis, seen, farthest: 0, beyond: 0 };
+        let mut scale = Self { base, axis, seen, farthest: 0, beyond: 0, wide: 0 };
         let beyond: Vec<i64> = stretches.iter().filter_map(|one| scale.beyond(one)).collect();
         let far = |offset: &&i64| (i128::from(**offset) - i128::from(base)).abs();
         scale.farthest = beyond.iter().max_by_key(far).copied().unwrap_or(0);
         scale.beyond = beyond.len();
+        let is_wide = |one: &&Stretch| {
+            let (low, high) = range(one);
+            scale.beyond(one).is_none() && (low < seen.0 || high > seen.1)
+        };
+        scale.wide = stretches.iter().filter(is_wide).count();
         scale
     }
 
@@ -325,17 +332,20 @@ impl Scale {
     pub(super) fn heading_in(&self, title: &str, columns: usize) -> String {
         let heading = self.heading(title);
         let Some(note) = self.note() else { return heading };
-        let room = columns.saturating_sub(note.chars().count() + 4);
+        let room = columns.saturating_sub(note.chars().count() + 2);
         let heading: String = heading.chars().take(room).collect();
-        format!("{heading}  ▲ {note}")
+        format!("{heading}  {note}")
     }
 
-    /// What is said of offsets that are beyond.
+    /// What is said of what is beyond.
     pub(super) fn note(&self) -> Option<String> {
-        (self.beyond > 0).then(|| {
+        let offsets = (self.beyond > 0).then(|| {
             let farthest = Unit::Fitting.write(float(self.farthest.into()));
-            format!("{} beyond, as far as {farthest}", self.beyond)
-        })
+            format!("▲ beyond: {}, as far as {farthest}", self.beyond)
+        });
+        let bounds = (self.wide > 0).then(|| format!("bounds farther: {}", self.wide));
+        let notes: Vec<String> = offsets.into_iter().chain(bounds).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
     }
 }
 
@@ -449,9 +459,20 @@ mod tests {
         };
         let scale = Scale::of(&track(200), true);
         assert!(scale.axis.high < 20.0 && scale.axis.low > -20.0, "{scale:?}");
-        assert_eq!(scale.note().as_deref(), Some("2 beyond, as far as 50 us"));
+        assert_eq!(scale.note().as_deref(), Some("▲ beyond: 2, as far as 50 us"));
         let few = Scale::of(&track(40), true);
         assert!(few.axis.high > 50_000.0 && few.note().is_none(), "{few:?}");
+    }
+
+    #[test]
+    fn bounds_that_go_farther_than_is_seen_are_told() {
+        let mut track = Track::new("eth0".into(), None);
+        for place in 0..200 {
+            let bound = Some(Offset::from_nanoseconds(if place == 9 { 50_000 } else { 600 }));
+            track.add(place * SECOND, &Measurement { bound, ..Measurement::default() });
+        }
+        let note = |band| Scale::of(&track.all(), band).note();
+        assert_eq!((note(true).as_deref(), note(false)), (Some("bounds farther: 1"), None));
     }
 
     #[test]

@@ -155,7 +155,9 @@ impl Drawing {
         let y = scale.axis;
         let title = scale.heading(&self.track.title);
         let span_of_time = Span::of(&all);
-        let beyond = scale.note().map_or(String::new(), |note| format!("; triangle: {note}"));
+        let beyond = scale.note().map_or(String::new(), |note| format!("; {note}"));
+        // The letters of a picture have no triangle.
+        let beyond = beyond.replace('▲', "triangle,");
         let mut chart = ChartBuilder::on(area)
             .caption(spaced(&title), letters(fitting(&title)))
             .margin(14)
