@@ -316,6 +316,7 @@ mod tests {
             "time_s,offset_ns\n1700000000,-4.5\n",
             "seq,wall_ns,phc_ns,sysmid_ns,offset_ns,bracket_ns\n0,1700000000000000000,17,17,-4.5,900\n",
             "t;phase [ps]\n1700000000;-4500\n",
+            "t;offset (us)\n1700000000,0;-0,0045\n",
             "timestamp\toffset (s)\n1700000000.000\t-4.5e-9\n",
             "time,offset_us\n2023-11-14T22:13:20Z,-0.0045\n",
         ] {

@@ -387,6 +387,10 @@ fn masks_of_ones_own_are_in_the_form_that_is_printed() {
         ("MTIE 1 to 2 = 3", "line 1: it begins with a line 'mask NAME'"),
         ("mask a\nMTIE 1 to 2 = x", "line 2: the limit isn't like 25 + 0.275 t"),
         ("", "there is no line 'mask NAME'"),
+        (
+            "mask G8272-A\nMTIE 1 to 2 = 3",
+            "G8272-A is a mask of a Recommendation with other limits",
+        ),
     ] {
         std::fs::write(&own.0, text).expect("written");
         ptpctl(&format!("stability --mask-file {masks} --from {from}")).failed(2, told);

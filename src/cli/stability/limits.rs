@@ -42,10 +42,22 @@ fn from_file(path: &str) -> Result<Vec<Mask>, Failure> {
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > LONGEST_FILE {
         return Err(Failure::Usage(format!("{path} is no file of masks: it is longer than 1 MiB")));
     }
-    parse(&text).map_err(|error| {
+    let own = parse(&text).map_err(|error| {
         let form = "--masks prints masks in this form";
         Failure::Usage(format!("{path} is no file of masks: {error}; {form}"))
-    })
+    })?;
+    // Whoever reads the verdict takes the name for the Recommendation's.
+    let is_other = |mask: &&Mask| {
+        masks().iter().any(|known| {
+            known.name.eq_ignore_ascii_case(&mask.name) && known.requirements != mask.requirements
+        })
+    };
+    match own.iter().find(is_other) {
+        Some(Mask { name, .. }) => Err(Failure::Usage(format!(
+            "{path}: {name} is a mask of a Recommendation with other limits: name this one otherwise"
+        ))),
+        None => Ok(own),
+    }
 }
 
 /// What whoever judges takes upon himself.

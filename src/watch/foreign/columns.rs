@@ -2,6 +2,7 @@
 
 use super::{Entry, Told, number};
 use crate::FineOffset;
+use std::borrow::Cow;
 
 /// What is told of columns on the command line.
 #[derive(Clone, Debug, Default)]
@@ -148,6 +149,11 @@ impl Table {
         let separator = *self.separator.get_or_insert_with(|| {
             SEPARATORS.into_iter().find(|one| line.contains(*one)).unwrap_or(',')
         });
+        // Where commas don't separate, they are decimal points in half of the world.
+        let has_commas =
+            self.has_head && separator != ',' && line.contains(',') && !line.contains('.');
+        let line =
+            if has_commas { Cow::Owned(line.replace(',', ".")) } else { Cow::Borrowed(line) };
         let cells: Vec<&str> =
             line.split(separator).map(|cell| cell.trim().trim_matches('"')).collect();
         if !self.has_head {
