@@ -64,7 +64,7 @@ fn long_about() -> String {
              prints the system clock less the PHC, which is turned and said. Summaries (rms) are no \
              offsets. Times and units are the file's; where it has none, offsets are 1 s apart \
              (--interval), in ns, or in s where they have an exponent (--unit). Frequencies (--unit ppb) \
-             are summed up. Of events the offset is the clock less the signal, whose edges are 1 s apart \
+             are summed up. A table's column 'bound' says how far each offset can be off. Of events the offset is the clock less the signal, one edge of which is 1 s behind the other \
              (--interval). Parts of a nanosecond are kept.\n\n--to writes the offsets in another form: csv has \
              times, offsets, bounds and steps, jsonl is what record writes; stable32 and timelab have one value \
              for each place, clock - reference. In stable32 a gap is a 0, as that program has it; timelab \
@@ -81,7 +81,7 @@ fn long_about() -> String {
              counts.\n\nA step is a part of what the clock does (--steps keep): no other choice shows \
              a clock as bad as it was. --steps remove takes it out, as if what follows had gone on \
              at the rate before it; with --steps split nothing before it is compared with what \
-             follows. How many there are is said. Recordings tell steps, and so do the logs of a servo that jumps; tables and numbers don't.\n\nWith --mask it judges the clock by limits of ITU-T \
+             follows. How many there are is said. Recordings tell steps, and so do the logs of a servo that jumps, and tables with a column 'stepped'; others don't.\n\nWith --mask it judges the clock by limits of ITU-T \
              Recommendations, at ten averaging times a decade and at the mask's corners, and MTIE between them where it could be beyond the limit. A limit is \
              passed, failed, or not shown: then it says what is missing. It exits with 0 where all \
              are passed, with 1 where one is failed, and else with 4.\n\nThe reference counts as \
@@ -221,7 +221,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
         taken::measure(context, schedule, &mut |_, _| Ok(()))?
     };
-    let Taken { label, points, errors, noise, is_whole, tai, signals } = taken;
+    let Taken { label, points, errors, noise, is_whole, tai, signals, .. } = taken;
     // What was measured until a signal came is told; then it ends the program.
     let ended = signals.filter(|signals| signals.came().is_some());
     let (number, first) = (points.len(), points.first().unwrap_or_default());

@@ -40,7 +40,7 @@ impl Progress {
         if !self.is_terminal.get_or_init(|| io::stderr().is_terminal()) {
             return;
         }
-        let columns = super::terminal_width().saturating_sub(1);
+        let columns = super::terminal::Terminal::size().0.saturating_sub(1);
         let text: String = printable(&text(elapsed)).chars().take(columns).collect();
         let width = text.chars().count();
         let before = self.shown.replace(width);

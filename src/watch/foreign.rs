@@ -11,7 +11,7 @@ mod number;
 
 pub(crate) use columns::{Columns, GAPS_ARE_ZERO, Unit};
 
-use crate::FineOffset;
+use crate::{FineOffset, Offset};
 use std::fmt;
 
 /// An offset of another program's.
@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(crate) at: Option<i128>,
     /// Clock − reference.
     pub(crate) offset: FineOffset,
+    /// It is off by this at most, where the file says so.
+    pub(crate) bound: Option<Offset>,
     /// Whether the clock was stepped since the one before.
     pub(crate) stepped: bool,
     /// Whether the file has it the other way round, reference − clock.
@@ -110,9 +112,9 @@ impl Lines {
         self.table.distance
     }
 
-    /// Why no line of a table has an offset, where that is known.
-    pub(crate) const fn trouble(&self) -> Option<&'static str> {
-        self.table.trouble
+    /// Why the lines can't be read, where that is known.
+    pub(crate) fn trouble(&self) -> Option<&'static str> {
+        self.table.trouble.or_else(|| self.events.trouble())
     }
 
     /// Whether times without a unit are taken to be in seconds, or what they look like.
@@ -317,6 +319,7 @@ mod tests {
             "seq,wall_ns,phc_ns,sysmid_ns,offset_ns,bracket_ns\n0,1700000000000000000,17,17,-4.5,900\n",
             "t;phase [ps]\n1700000000;-4500\n",
             "t;offset (us)\n1700000000,0;-0,0045\n",
+            "t;offset (us)\n2023-11-14T22:13:20.000Z;-0,0045\n",
             "timestamp\toffset (s)\n1700000000.000\t-4.5e-9\n",
             "time,offset_us\n2023-11-14T22:13:20Z,-0.0045\n",
         ] {

@@ -450,3 +450,85 @@ fn what_extts_prints_is_read() {
     let (found, _) = of(&file("printed-events", &printed), "");
     assert_eq!((&found["offsets"], &found["rate_ppb"]), (&10.into(), &0.0.into()));
 }
+
+#[test]
+fn bounds_and_steps_of_a_recording_are_read_again_from_a_table() {
+    let recording = TemporaryFile::new("to-judged.jsonl");
+    let path = recording.0.display().to_string();
+    let mock = "mock:igb,time=virtual,step=1ms@30s";
+    ptpctl(&format!("record {path} --count 60 --interval 1s {mock}")).done();
+    let (table, _) = converted(&recording, "csv", "to-judged.csv");
+    let judged = |file: &TemporaryFile| {
+        let line =
+            format!("stability --json --steps remove --mask g8272-a --from {}", file.0.display());
+        let found = ptpctl(&line).json();
+        ["offsets", "steps", "rate_ppb", "masks"].map(|key| found[key].clone())
+    };
+    let [offsets, steps, rate, masks] = judged(&table);
+    let [same_offsets, same_steps, same_rate, same_masks] = judged(&recording);
+    assert_eq!((offsets, &steps, rate), (same_offsets, &same_steps, same_rate));
+    assert_eq!(steps, 1);
+    let max = |masks: &Value| (masks[0]["quantity"].clone(), masks[0]["result"].clone());
+    assert_eq!(max(&masks), max(&same_masks));
+    let (again, _) = converted(&table, "csv", "to-judged-again.csv");
+    let read = |file: &TemporaryFile| std::fs::read_to_string(&file.0).expect("read");
+    assert_eq!(read(&again), read(&table));
+}
+
+#[test]
+fn what_has_other_columns_than_it_seems_is_not_read_as_it_seems() {
+    for (name, text, told) in [
+        (
+            "comma-in-one-column",
+            "offset_ns\n0,5\n-1,25\n",
+            "2 lines don't fit; the first is line 2",
+        ),
+        ("comma-in-quotes", "time_s,offset_ns\n0,\"1,234\"\n1,\"1,235\"\n", "2 lines don't fit"),
+        (
+            "two-traces",
+            "TIM 1.0\nRAT 10\nMUL 1E-9\n1\n2\nTIM 1.0\nRAT 1\nMUL 1E-6\n3\n",
+            "it has several traces",
+        ),
+    ] {
+        let file = file(name, text);
+        ptpctl(&format!("stability --from {}", file.0.display())).failed(1, told);
+    }
+    let commas = file("commas-without-head", "1700000000,5;-4,25\n1700000001,5;-3,25\n");
+    let (table, _) = converted(&commas, "csv", "commas-converted");
+    let rows = std::fs::read_to_string(&table.0).expect("read");
+    assert!(rows.contains("1700000000.5,-4.25,,0\n1700000001.5,-3.25,,0\n"), "{rows}");
+}
+
+#[test]
+fn a_long_distance_is_the_same_in_every_form() {
+    let weeks = text((0..20).map(|week| format!("{},{}\n", week * 604_800, week % 7)));
+    let weeks = file("to-weeks", &format!("time_s,offset_ns\n{weeks}"));
+    for form in ["csv", "stable32", "timelab"] {
+        let (to, _) = converted(&weeks, form, &format!("to-weeks-{form}"));
+        let apart = of(&to, "").0["interval_ns"].as_u64().expect("a number");
+        // TimeLab has a rate, whose digits end somewhere.
+        assert!(apart.abs_diff(604_800_000_000_000) < 100, "{form}: {apart}");
+    }
+}
+
+#[test]
+fn events_of_both_edges_are_refused() {
+    let printed =
+        ptpctl("extts --json --edge both --count 12 mock:full,time=virtual").done().stdout;
+    let events = file("both-edges", &printed);
+    ptpctl(&format!("stability --from {}", events.0.display()))
+        .failed(1, "both edges of the signal");
+}
+
+#[test]
+fn what_is_converted_while_it_is_measured_can_be_followed() {
+    use std::io::{BufRead, BufReader};
+    let mut child = crate::common::program()
+        .args("stability --to csv --duration 60s --interval 20ms mock:igb".split(' '))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    let lines = BufReader::new(child.stdout.take().expect("an output")).lines();
+    assert_eq!(lines.take(3).count(), 3, "long before it ends");
+    let _ = child.wait();
+}

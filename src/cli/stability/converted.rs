@@ -64,6 +64,7 @@ pub(super) fn write(context: &mut Context<'_>) -> Option<Result<Report, Failure>
 
 fn offsets(context: &mut Context<'_>, form: Form) -> Result<Report, Failure> {
     let mut rows = 0_u64;
+    let is_live = context.get::<String>("from").is_none();
     // What has all of a reading is written as it comes.
     let mut see = |context: &mut Context<'_>, reading: &Reading| {
         let is_first = rows == 0;
@@ -71,9 +72,10 @@ fn offsets(context: &mut Context<'_>, form: Form) -> Result<Report, Failure> {
         match form {
             Form::Csv => table_row(context.printer, reading, is_first)?,
             Form::JsonLines => record::write(context.printer, reading, is_first)?,
-            Form::Stable32 | Form::TimeLab => {}
+            Form::Stable32 | Form::TimeLab => return Ok(()),
         }
-        Ok(())
+        // Whoever follows it sees each offset at once.
+        if is_live { Ok(context.printer.flush()?) } else { Ok(()) }
     };
     let taken = if let Some(from) = context.get::<String>("from") {
         taken::read(context, Path::new(&from), &mut see)?
@@ -81,39 +83,39 @@ fn offsets(context: &mut Context<'_>, form: Form) -> Result<Report, Failure> {
         let schedule = super::schedule(context)?;
         taken::measure(context, schedule, &mut see)?
     };
-    let Taken { label, points, is_whole, signals, .. } = taken;
+    let Taken { label, points, bounds, signals, .. } = taken;
     for note in taken::left_out(&points) {
         context.printer.aside(&note);
     }
     match form {
         Form::Csv | Form::JsonLines if rows > 0 => {}
-        Form::Csv | Form::JsonLines => points_alone(context, form, &label, &points)?,
+        Form::Csv | Form::JsonLines => points_alone(context, form, &label, (&points, &bounds))?,
         Form::Stable32 | Form::TimeLab => even(context, form, &label, &points)?,
     }
     context.printer.flush()?;
     match signals.filter(|signals| signals.came().is_some()) {
         Some(signals) => Err(Failure::Signal(signals)),
-        None if is_whole => Ok(Report::new()),
-        None => Err(Failure::Failed(format!("a part of the offsets of {label} could not be read"))),
+        None => Ok(Report::new()),
     }
 }
 
-/// Offsets of a file that has no bounds.
+/// Offsets of a file that has nothing else but maybe bounds.
 fn points_alone(
     context: &mut Context<'_>,
     form: Form,
     label: &Arc<Label>,
-    points: &Points,
+    (points, bounds): (&Points, &[Option<Offset>]),
 ) -> Result<(), Failure> {
     let mut is_rounded = false;
     for (place, point) in points.iter().enumerate() {
+        let bound = bounds.get(place).copied().flatten();
         if form == Form::Csv {
             table_head(context.printer, place == 0)?;
-            row(context.printer, point, None)?;
+            row(context.printer, point, bound)?;
             continue;
         }
         is_rounded |= point.offset != FineOffset::from(nearest(point.offset));
-        let Some(reading) = reading(label, point) else { continue };
+        let Some(reading) = reading(label, point, bound) else { continue };
         record::write(context.printer, &reading, place == 0)?;
     }
     if is_rounded {
@@ -125,11 +127,11 @@ fn points_alone(
 }
 
 /// A point as a recording has it.
-fn reading(label: &Arc<Label>, point: Point) -> Option<Reading> {
+fn reading(label: &Arc<Label>, point: Point, bound: Option<Offset>) -> Option<Reading> {
     let measurement = Measurement {
         offset: nearest(point.offset),
         stepped: point.stepped,
-        bound: None,
+        bound,
         uncertainty: None,
         delay: None,
         rate: None,
@@ -202,9 +204,12 @@ fn even(
     Ok(())
 }
 
+/// A second in nanoseconds, times the unit of a rate with 18 decimal places.
+const BILLION_BILLIONTHS: i128 = 1_000_000_000_000_000_000_000_000_000;
+
 fn timelab(to: &mut impl Write, series: &Series) -> io::Result<()> {
-    // The rate in a second, to twelve digits.
-    let rate = decimal(1_000_000_000_000_000_000_000 / i128::from(series.distance.max(1)), 12);
+    let distance = i128::from(series.distance.max(1));
+    let rate = decimal((BILLION_BILLIONTHS + distance / 2) / distance, 18);
     write!(to, "TIM 1.0\nSCR 1\nTRA 0\nRAT {rate}\nMUL 1E-9\nPER 1\n")?;
     for offset in series.at_places().flatten() {
         writeln!(to, "{}", decimal(offset.attoseconds(), 9))?;

@@ -10,13 +10,13 @@ use super::super::told::Told;
 use super::super::watching::{self, Goes};
 use super::super::{Context, arguments};
 use super::{float, is_of_utc};
-use crate::TaiOffset;
 use crate::find::tai_offset;
 use crate::kernel::Signals;
 use crate::measure::stability::{Point, Points, TimeErrors};
 use crate::phc::SystemClock;
 use crate::watch::record::Damage;
 use crate::watch::{Label, Outcome, Reading, Schedule};
+use crate::{Offset, TaiOffset};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ use std::sync::Arc;
 pub(super) struct Taken {
     pub(super) label: Arc<Label>,
     pub(super) points: Points,
+    /// How far the offsets of another program's file can be off, where it says so.
+    pub(super) bounds: Vec<Option<Offset>>,
     /// How far the time errors go.
     pub(super) errors: TimeErrors,
     /// The standard deviation of a measurement's own noise, in nanoseconds, where it is told.
@@ -103,7 +105,8 @@ impl Measured {
     fn taken(self, label: Arc<Label>) -> Taken {
         let Self { points, errors, squares, certain, .. } = self;
         let noise = (certain > 0).then(|| (squares / float(certain)).sqrt());
-        Taken { label, points, errors, noise, is_whole: true, tai: None, signals: None }
+        let bounds = Vec::new();
+        Taken { label, points, bounds, errors, noise, is_whole: true, tai: None, signals: None }
     }
 }
 

@@ -45,6 +45,7 @@ fn entry(line: &str, column: usize, columns: usize) -> Option<Entry> {
         reference: "realtime".into(),
         at: Some(number::date(day, time)?),
         offset: FineOffset::parse(offset, 0)?,
+        bound: None,
         stepped: false,
         turned: false,
     })

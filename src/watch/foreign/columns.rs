@@ -1,7 +1,7 @@
 //! Columns: with names, as many programs write them, and without, as Stable32, allantools and `TimeLab` do.
 
 use super::{Entry, Told, number};
-use crate::FineOffset;
+use crate::{FineOffset, Offset};
 use std::borrow::Cow;
 
 /// What is told of columns on the command line.
@@ -65,7 +65,13 @@ pub(super) struct Table {
     separator: Option<char>,
     time: Option<(usize, Option<i32>)>,
     offset: Option<(usize, Option<Unit>)>,
-    has_head: bool,
+    /// The columns that say how far an offset can be off, and whether there was a step before it.
+    bound: Option<(usize, Option<Unit>)>,
+    stepped: Option<usize>,
+    /// How many columns its head has; 0 before it.
+    width: usize,
+    /// Whether `TimeLab`'s phases have begun.
+    has_phases: bool,
     /// `TimeLab`'s head: the power of ten that values are multiplied by.
     power: i32,
     /// How far apart the offsets are, in nanoseconds.
@@ -149,27 +155,40 @@ impl Table {
         let separator = *self.separator.get_or_insert_with(|| {
             SEPARATORS.into_iter().find(|one| line.contains(*one)).unwrap_or(',')
         });
-        // Where commas don't separate, they are decimal points in half of the world.
-        let has_commas =
-            self.has_head && separator != ',' && line.contains(',') && !line.contains('.');
-        let line =
-            if has_commas { Cow::Owned(line.replace(',', ".")) } else { Cow::Borrowed(line) };
-        let cells: Vec<&str> =
-            line.split(separator).map(|cell| cell.trim().trim_matches('"')).collect();
-        if !self.has_head {
+        let cells: Vec<Cow<'_, str>> = line
+            .split(separator)
+            .map(|cell| decimal(cell.trim().trim_matches('"'), separator))
+            .collect();
+        let cells: Vec<&str> = cells.iter().map(|cell| &**cell).collect();
+        if self.width == 0 {
             self.head(&cells, columns);
             return Told::Nothing;
+        }
+        // What has more cells than the head has its commas within them.
+        if cells.iter().skip(self.width).any(|cell| !cell.is_empty()) {
+            return Told::Other;
         }
         let Some((place, unit)) = self.offset else { return Told::Other };
         let at = self.time.and_then(|(place, unit)| self.time(cells.get(place)?, unit));
         if self.time.is_some() && at.is_none() {
             return Told::Other;
         }
-        self.told(cells.get(place).copied().unwrap_or(""), columns.unit.or(unit), at)
+        let value = cells.get(place).copied().unwrap_or("");
+        if value.is_empty() {
+            // A value is missing: it has a place, where times don't tell that.
+            return if at.is_some() { Told::Nothing } else { Told::Empty };
+        }
+        let mut told = self.told(value, columns.unit.or(unit), at);
+        if let Told::Offset(entry) = &mut told {
+            let cell = |place: usize| cells.get(place).copied().unwrap_or("");
+            entry.bound = self.bound.and_then(|(place, unit)| bound(cell(place), unit));
+            entry.stepped = self.stepped.is_some_and(|place| matches!(cell(place), "1" | "true"));
+        }
+        told
     }
 
     fn head(&mut self, cells: &[&str], columns: &Columns) {
-        self.has_head = true;
+        self.width = cells.len();
         let number = columns.column.as_ref().and_then(|name| name.parse::<usize>().ok());
         let is_offset = |(place, cell): &(usize, &&str)| match (&columns.column, number) {
             (_, Some(number)) => number == place + 1,
@@ -186,6 +205,9 @@ impl Table {
         };
         let offset = offset.filter(|_| self.trouble.is_none());
         self.offset = offset.map(|(place, cell)| (place, unit(cell)));
+        let place_of = |names: &[&str]| cells.iter().position(|cell| named(cell, names));
+        self.bound = place_of(&["bound"]).and_then(|place| Some((place, unit(cells.get(place)?))));
+        self.stepped = place_of(&["stepped"]);
         let is_time = |(_, cell): &(usize, &&str)| named(cell, &TIMES);
         let time = cells.iter().enumerate().find(is_time);
         self.time = time.map(|(place, cell)| match unit(cell) {
@@ -199,7 +221,10 @@ impl Table {
         if line.trim_start().starts_with(['#', '%', ';']) {
             return Told::Nothing;
         }
-        let words = words(line);
+        // Beside semicolons, commas are decimal points.
+        let separator = if line.contains(';') { ';' } else { ',' };
+        let line = decimal(line, separator);
+        let words = words(&line);
         let number = columns.column.as_ref().map(|name| name.parse::<usize>());
         let place = match number {
             None => usize::from(words.len() > 1),
@@ -217,6 +242,10 @@ impl Table {
             && word.chars().all(|letter| letter.is_ascii_uppercase())
         {
             let value = value.trim();
+            if self.has_phases {
+                self.trouble =
+                    Some("it has several traces, each with a head: one is what it takes");
+            }
             if word == "MUL" {
                 let one = FineOffset::parse(value, 0).map(FineOffset::attoseconds);
                 let power = (-18..=0)
@@ -229,12 +258,14 @@ impl Table {
                 return Told::Nothing;
             }
             if word == "RAT" {
-                self.distance = number::seconds(value)
-                    .filter(|rate| *rate > 0)
-                    .and_then(|rate| u64::try_from(1_000_000_000_000_000_000 / rate).ok());
+                let rate = FineOffset::parse(value, 0).map(FineOffset::attoseconds);
+                let distance = |rate: i128| (NANOSECONDS_TIMES_ATTO + rate / 2) / rate;
+                self.distance =
+                    rate.filter(|rate| *rate > 0).and_then(|rate| distance(rate).try_into().ok());
             }
             return Told::Nothing;
         }
+        self.has_phases = true;
         self.told(line.trim(), Some(Unit::Seconds(self.power)), None)
     }
 
@@ -272,6 +303,7 @@ impl Table {
             reference: "reference".into(),
             at,
             offset,
+            bound: None,
             stepped: false,
             turned: false,
         };
@@ -280,6 +312,24 @@ impl Table {
             Unit::Frequency(_) => Told::Frequency(entry),
         }
     }
+}
+
+/// A rate of one in a second, in billionths of a billionth, and a second in nanoseconds: their product.
+const NANOSECONDS_TIMES_ATTO: i128 = 1_000_000_000_000_000_000_000_000_000;
+
+/// With a decimal point instead of the comma that half of the world has, where commas don't separate.
+fn decimal(cell: &str, separator: char) -> Cow<'_, str> {
+    if separator == ',' || !cell.contains(',') || cell.contains('.') {
+        return Cow::Borrowed(cell);
+    }
+    Cow::Owned(cell.replace(',', "."))
+}
+
+/// How far an offset can be off, in whole nanoseconds that it isn't beyond.
+fn bound(cell: &str, unit: Option<Unit>) -> Option<Offset> {
+    let (Unit::Seconds(power) | Unit::Frequency(power)) = unit.unwrap_or(Unit::Seconds(-9));
+    let bound = FineOffset::parse(cell, power)?.outwards();
+    (bound >= Offset::ZERO).then_some(bound)
 }
 
 /// Whether a column has one of these names, with a unit or without.

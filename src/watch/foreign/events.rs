@@ -12,14 +12,19 @@ use std::collections::HashMap;
 /// What has been seen of each channel.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    last: HashMap<(String, u32), Edge>,
+    channels: HashMap<(String, u32), Channel>,
+    number: u64,
+    /// How many came between the edges.
+    strays: u64,
 }
 
-/// An edge: the clock's time, and when it was by the signal, in nanoseconds.
+/// The last edge: the clock's time, and when it was by the signal, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-struct Edge {
+struct Channel {
     time: i128,
     at: i128,
+    /// How many events came since that were none.
+    strays: u32,
 }
 
 /// What a line says.
@@ -53,22 +58,48 @@ pub(super) fn is_line(line: &str) -> bool {
     line.trim_start().starts_with('{') && Line::read(line).is_some()
 }
 
+/// So many events in turn are not beside the edges by chance: the clock was stepped.
+const STEPPED: u32 = 3;
+
 impl Events {
     /// The clock less the signal, whose period is one second where nothing else is told.
     pub(super) fn take(&mut self, line: &str, period: Option<u64>) -> Told {
         let Some(Line { device, channel, time }) = Line::read(line) else { return Told::Other };
+        self.number += 1;
         let period = i128::from(period.unwrap_or(SECOND).max(1));
         let nearest = |time: i128| (time + period / 2).div_euclid(period) * period;
         let reference = format!("channel {channel}");
-        let last = self.last.entry((device.clone(), channel));
-        let edge = last
-            .and_modify(|last| {
-                *last = Edge { time, at: last.at + nearest(time - last.time) };
-            })
-            .or_insert_with(|| Edge { time, at: nearest(time) });
+        let first = Channel { time, at: nearest(time), strays: 0 };
+        let (edge, stepped) = match self.channels.get(&(device.clone(), channel)) {
+            None => (first, false),
+            Some(last) => {
+                let (gone, edges) = (time - last.time, nearest(time - last.time));
+                let strays = last.strays + 1;
+                if edges > 0 && (gone - edges).abs() <= period / 4 {
+                    (Channel { at: last.at + edges, ..first }, false)
+                } else if strays < STEPPED {
+                    (Channel { strays, ..*last }, false)
+                } else {
+                    (Channel { at: last.at + i128::from(strays) * period, ..first }, true)
+                }
+            }
+        };
+        self.channels.insert((device.clone(), channel), edge);
+        if edge.strays > 0 {
+            self.strays += 1;
+            return Told::Other;
+        }
         let offset = FineOffset::from_attoseconds((time - edge.at).saturating_mul(1_000_000_000));
-        let at = Some(edge.at);
-        Told::Offset(Entry { device, reference, at, offset, stepped: false, turned: false })
+        let (at, bound, turned) = (Some(edge.at), None, false);
+        Told::Offset(Entry { device, reference, at, offset, bound, stepped, turned })
+    }
+
+    /// Why the events are no edges a period apart, where they aren't.
+    pub(super) fn trouble(&self) -> Option<&'static str> {
+        (self.strays * 4 > self.number).then_some(
+            "its events come between the periods, too: both edges of the signal (extts --edge), or another \
+             period (--interval)",
+        )
     }
 }
 
@@ -91,11 +122,34 @@ mod tests {
         let entry = |(channel, time): &(u32, i64)| match events.take(&line(*channel, *time), period)
         {
             Told::Offset(entry) => {
-                (entry.at.expect("a time"), entry.offset.attoseconds() / 1_000_000_000)
+                Some((entry.at.expect("a time"), entry.offset.attoseconds() / 1_000_000_000))
             }
-            other => panic!("{other:?}"),
+            _ => None,
         };
-        times.iter().map(entry).collect()
+        times.iter().filter_map(entry).collect()
+    }
+
+    #[test]
+    fn a_step_of_the_clock_is_one_after_a_few_events() {
+        let times: Vec<(u32, i64)> =
+            (0..8).map(|turn| (0, turn * 1_000 + if turn < 4 { 0 } else { 400 })).collect();
+        let found = taken(&times, Some(1_000));
+        assert_eq!((found.len(), found[3], found[4]), (6, (3_000, 0), (6_000, 400)));
+    }
+
+    #[test]
+    fn both_edges_are_no_periods() {
+        for apart in [100, 500] {
+            let mut events = Events::default();
+            for turn in 0..10 {
+                events.take(&line(0, turn * 1_000), Some(1_000));
+                events.take(&line(0, turn * 1_000 + apart), Some(1_000));
+            }
+            assert!(events.trouble().is_some_and(|told| told.contains("both edges")));
+        }
+        let mut events = Events::default();
+        (0..20).for_each(|turn| drop(events.take(&line(0, turn * 100), Some(1_000))));
+        assert!(events.trouble().is_some(), "ten in a period");
     }
 
     #[test]

@@ -90,6 +90,7 @@ impl Steps {
             reference: reference.to_owned(),
             at: Some(at),
             offset: if turned { offset.turned() } else { offset },
+            bound: None,
             stepped,
             turned,
         })

@@ -102,6 +102,9 @@ pub(super) fn read(
     if gathered.found.is_empty() && gathered.summaries > 0 {
         return Err(Failure::Failed(gathered.only_summaries(from)));
     }
+    if gathered.found.is_empty() && gathered.others > 0 && wanted.is_none() {
+        return Err(Failure::Failed(gathered.nothing(lines.form(), from)));
+    }
     let label = the_one(&gathered.found, wanted, from)?;
     let told = gathered.notes(&label, &lines, interval, from);
     for note in &told {
@@ -111,12 +114,13 @@ pub(super) fn read(
     let distance = interval.filter(|_| lines.form() != Some(Form::Events));
     let points = gathered.points(lines.distance(), distance)?;
     let mut errors = TimeErrors::default();
-    for point in &points {
-        errors.add(point.offset, None);
+    let bounds = gathered.bounds();
+    for (place, point) in points.iter().enumerate() {
+        errors.add(point.offset, bounds.get(place).copied().flatten());
     }
     let is_whole = reader.damage() == Damage::default() && gathered.others == 0;
     let points: Points = points.into_iter().collect();
-    Ok(Taken { label, points, errors, noise: None, is_whole, tai: None, signals: None })
+    Ok(Taken { label, points, errors, bounds, noise: None, is_whole, tai: None, signals: None })
 }
 
 /// Whether points are at even distances, to a tenth.
@@ -185,6 +189,24 @@ impl Gathered {
         self.others += 1;
         // Where there are no times, it takes the place of an offset.
         self.place += 1;
+    }
+
+    /// How far the offsets can be off; nothing where the file doesn't say it.
+    fn bounds(&self) -> Vec<Option<Offset>> {
+        if self.summed || self.entries.iter().all(|entry| entry.bound.is_none()) {
+            return Vec::new();
+        }
+        self.entries.iter().map(|entry| entry.bound).collect()
+    }
+
+    fn nothing(&self, form: Option<Form>, from: &Path) -> String {
+        format!(
+            "{} has no offset: read as {}, {} lines don't fit; the first is line {}",
+            from.display(),
+            form.unwrap_or(Form::Numbers),
+            self.others,
+            self.first_other
+        )
     }
 
     fn only_summaries(&self, from: &Path) -> String {
