@@ -64,8 +64,8 @@ fn long_about() -> String {
              prints the system clock less the PHC, which is turned and said. Summaries (rms) are no \
              offsets. Times and units are the file's; where it has none, offsets are 1 s apart \
              (--interval), in ns, or in s where they have an exponent (--unit). Frequencies (--unit ppb) \
-             are summed up. A table's column 'bound' says how far each offset can be off. Of events the offset is the clock less the signal, one edge of which is 1 s behind the other \
-             (--interval). Parts of a nanosecond are kept.\n\n--to writes the offsets in another form: csv has \
+             are summed up. A table's column 'bound' says how far each offset can be off. Of events the \
+             offset is the clock less the signal, whose edges of one kind are 1 s apart (--interval). Parts of a nanosecond are kept.\n\n--to writes the offsets in another form: csv has \
              times, offsets, bounds and steps, jsonl is what record writes; stable32 and timelab have one value \
              for each place, clock - reference. In stable32 a gap is a 0, as that program has it; timelab \
              has none, and where an offset is missing nothing is written.\n\nThe \
