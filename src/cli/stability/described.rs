@@ -110,8 +110,8 @@ fn notes(series: &Series, steps: Steps) -> Vec<String> {
     }
     if series.breaks > 0 {
         notes.push(format!(
-            "the reference went back, or the offset moved by 36 years: {} times; what follows is \
-             compared with nothing before",
+            "times that go back, or offsets that move by 36 years: {}; what follows is compared with \
+             nothing before",
             series.breaks
         ));
     }
