@@ -532,3 +532,15 @@ fn what_is_converted_while_it_is_measured_can_be_followed() {
     assert_eq!(lines.take(3).count(), 3, "long before it ends");
     let _ = child.wait();
 }
+
+#[test]
+fn an_offset_that_is_rounded_can_be_off_by_that_too() {
+    let table = file("to-bound", "time_s,offset_ns,bound_ns\n1,4.5,10\n2,4,10\n3,5,10\n");
+    let (recording, _) = converted(&table, "jsonl", "to-bound.jsonl");
+    let text = std::fs::read_to_string(&recording.0).expect("read");
+    let bounds: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("an object")["bound_ns"].clone())
+        .collect();
+    assert_eq!(bounds, [11, 10, 10]);
+}

@@ -106,7 +106,7 @@ fn points_alone(
     label: &Arc<Label>,
     (points, bounds): (&Points, &[Option<Offset>]),
 ) -> Result<(), Failure> {
-    let mut is_rounded = false;
+    let (mut is_rounded, mut without_time) = (false, 0_u64);
     for (place, point) in points.iter().enumerate() {
         let bound = bounds.get(place).copied().flatten();
         if form == Form::Csv {
@@ -115,8 +115,15 @@ fn points_alone(
             continue;
         }
         is_rounded |= point.offset != FineOffset::from(nearest(point.offset));
-        let Some(reading) = reading(label, point, bound) else { continue };
-        record::write(context.printer, &reading, place == 0)?;
+        match reading(label, point, bound) {
+            Some(reading) => record::write(context.printer, &reading, place == 0)?,
+            None => without_time += 1,
+        }
+    }
+    if without_time > 0 {
+        context.printer.aside(&format!(
+            "offsets left out, whose times are beyond 64 bits of seconds: {without_time}"
+        ));
     }
     if is_rounded {
         context.printer.aside(
@@ -128,18 +135,13 @@ fn points_alone(
 
 /// A point as a recording has it.
 fn reading(label: &Arc<Label>, point: Point, bound: Option<Offset>) -> Option<Reading> {
-    let measurement = Measurement {
-        offset: nearest(point.offset),
-        stepped: point.stepped,
-        bound,
-        uncertainty: None,
-        delay: None,
-        rate: None,
-        curved: false,
-        method: None,
-        passed_over: Vec::new(),
-        comparison: None,
-    };
+    let offset = nearest(point.offset);
+    // What was rounded is off by that, too.
+    let is_rounded = point.offset != FineOffset::from(offset);
+    let rounding = Offset::from_nanoseconds(is_rounded.into());
+    let bound = bound.map(|bound| bound.saturating_add(rounding));
+    let measurement =
+        Measurement { offset, bound, stepped: point.stepped, ..Measurement::default() };
     let at = Timestamp::from_total_nanoseconds(point.at)?;
     Some(Reading { source: Arc::clone(label), at, outcome: Outcome::Measured(measurement) })
 }

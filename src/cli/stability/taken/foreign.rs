@@ -120,6 +120,8 @@ pub(super) fn read(
     }
     let is_whole = reader.damage() == Damage::default() && gathered.others == 0;
     let points: Points = points.into_iter().collect();
+    // Where one of the points is left out, they no longer belong together.
+    let bounds = if points.far() == 0 { bounds } else { Vec::new() };
     Ok(Taken { label, points, errors, bounds, noise: None, is_whole, tai: None, signals: None })
 }
 
