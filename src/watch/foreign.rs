@@ -9,7 +9,7 @@ mod events;
 mod linuxptp;
 mod number;
 
-pub(crate) use columns::{Columns, GAPS_ARE_ZERO, Unit};
+pub(crate) use columns::{Columns, GAPS_ARE_ZERO, RATE_TIMES_DISTANCE, Unit};
 
 use crate::{FineOffset, Offset};
 use std::fmt;

@@ -5,6 +5,7 @@ use super::super::{Context, arguments};
 use super::taken::{self, Taken};
 use crate::measure::stability::{Point, Points, Series, Steps, series};
 use crate::report::Report;
+use crate::watch::foreign::{GAPS_ARE_ZERO, RATE_TIMES_DISTANCE};
 use crate::watch::record;
 use crate::watch::{Label, Measurement, Outcome, Reading};
 use crate::{FineOffset, Offset, Timestamp};
@@ -64,7 +65,7 @@ pub(super) fn write(context: &mut Context<'_>) -> Option<Result<Report, Failure>
 
 fn offsets(context: &mut Context<'_>, form: Form) -> Result<Report, Failure> {
     let mut rows = 0_u64;
-    let is_live = context.get::<String>("from").is_none();
+    let from = context.get::<String>("from");
     // What has all of a reading is written as it comes.
     let mut see = |context: &mut Context<'_>, reading: &Reading| {
         let is_first = rows == 0;
@@ -75,10 +76,10 @@ fn offsets(context: &mut Context<'_>, form: Form) -> Result<Report, Failure> {
             Form::Stable32 | Form::TimeLab => return Ok(()),
         }
         // Whoever follows it sees each offset at once.
-        if is_live { Ok(context.printer.flush()?) } else { Ok(()) }
+        if from.is_none() { Ok(context.printer.flush()?) } else { Ok(()) }
     };
-    let taken = if let Some(from) = context.get::<String>("from") {
-        taken::read(context, Path::new(&from), &mut see)?
+    let taken = if let Some(from) = &from {
+        taken::read(context, Path::new(from), &mut see)?
     } else {
         let schedule = super::schedule(context)?;
         taken::measure(context, schedule, &mut see)?
@@ -206,12 +207,9 @@ fn even(
     Ok(())
 }
 
-/// A second in nanoseconds, times the unit of a rate with 18 decimal places.
-const BILLION_BILLIONTHS: i128 = 1_000_000_000_000_000_000_000_000_000;
-
 fn timelab(to: &mut impl Write, series: &Series) -> io::Result<()> {
     let distance = i128::from(series.distance.max(1));
-    let rate = decimal((BILLION_BILLIONTHS + distance / 2) / distance, 18);
+    let rate = decimal((RATE_TIMES_DISTANCE + distance / 2) / distance, 18);
     write!(to, "TIM 1.0\nSCR 1\nTRA 0\nRAT {rate}\nMUL 1E-9\nPER 1\n")?;
     for offset in series.at_places().flatten() {
         writeln!(to, "{}", decimal(offset.attoseconds(), 9))?;
@@ -221,7 +219,7 @@ fn timelab(to: &mut impl Write, series: &Series) -> io::Result<()> {
 
 fn stable32(to: &mut impl Write, series: &Series) -> io::Result<()> {
     let tau = decimal(series.distance.into(), 9);
-    writeln!(to, "# phase in seconds, one value a line, tau = {tau} s, {GAPS}")?;
+    writeln!(to, "# phase in seconds, one value a line, tau = {tau} s, {GAPS_ARE_ZERO}")?;
     for offset in series.at_places() {
         match offset.map(FineOffset::attoseconds) {
             None => writeln!(to, "0")?,
@@ -232,9 +230,6 @@ fn stable32(to: &mut impl Write, series: &Series) -> io::Result<()> {
     }
     Ok(())
 }
-
-/// What the head of such a file says of zeros.
-const GAPS: &str = crate::watch::foreign::GAPS_ARE_ZERO;
 
 /// A whole number of units with so many decimal places, without zeros behind.
 fn decimal(value: i128, places: u32) -> String {

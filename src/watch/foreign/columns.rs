@@ -259,7 +259,7 @@ impl Table {
             }
             if word == "RAT" {
                 let rate = FineOffset::parse(value, 0).map(FineOffset::attoseconds);
-                let distance = |rate: i128| (NANOSECONDS_TIMES_ATTO + rate / 2) / rate;
+                let distance = |rate: i128| (RATE_TIMES_DISTANCE + rate / 2) / rate;
                 self.distance =
                     rate.filter(|rate| *rate > 0).and_then(|rate| distance(rate).try_into().ok());
             }
@@ -314,8 +314,8 @@ impl Table {
     }
 }
 
-/// A rate of one in a second, in billionths of a billionth, and a second in nanoseconds: their product.
-const NANOSECONDS_TIMES_ATTO: i128 = 1_000_000_000_000_000_000_000_000_000;
+/// A rate of `TimeLab`'s in parts of 10^18, times the distance in nanoseconds.
+pub(crate) const RATE_TIMES_DISTANCE: i128 = 1_000_000_000_000_000_000_000_000_000;
 
 /// With a decimal point instead of the comma that half of the world has, where commas don't separate.
 fn decimal(cell: &str, separator: char) -> Cow<'_, str> {
