@@ -8,11 +8,12 @@ mod arguments;
 mod caps;
 mod completions;
 mod diff;
+mod done;
 mod extts;
 mod failure;
 mod freq;
 mod get;
-mod journal;
+mod left;
 mod list;
 mod man;
 mod monitor;
@@ -36,12 +37,13 @@ use crate::find;
 use crate::kernel::ignore_file_size_limit;
 use crate::phc::{Access, Phc};
 use crate::report::{Printer, Report};
+use crate::restore::{Guard, Journal, Left, Writer, left_behind, may_have_left, runs_for_another};
 use arguments::{COMMAND_GROUPS, ENVIRONMENT, EXIT_STATUS};
 use clap::ArgMatches;
 use clap::error::ErrorKind;
+use done::Done;
 use failure::Failure;
-use journal::Journal;
-use nix::unistd::{getegid, geteuid, getgid, getuid};
+use nix::errno::Errno;
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -99,8 +101,10 @@ struct Context<'a> {
     printer: &'a mut Printer,
     /// The clock that the command changes.
     changes: RefCell<Option<String>>,
-    /// What it has changed by now.
-    done: RefCell<Option<String>>,
+    /// What it has done to it by now.
+    done: Done,
+    /// What it could not put back.
+    left: RefCell<Vec<Left>>,
 }
 
 /// The clock where none is named.
@@ -126,28 +130,36 @@ impl Context<'_> {
 
     /// As [`Context::open`], for a command that changes the clock, unless it only tells what it
     /// would do. It may put right what was left on: that is told when it has ended.
-    fn open_to_change(&self) -> Result<Phc, Failure> {
+    fn open_to_change(&self) -> Result<Writer, Failure> {
         if self.is_dry_run() {
-            return self.open(Access::ReadOnly);
+            return Ok(self.writer(self.open(Access::ReadOnly)?));
         }
         let device = self.device()?;
         let phc = find::open(&device, Access::ReadWrite)?;
         self.changes.replace(Some(device));
-        Ok(phc)
+        Ok(self.writer(phc))
+    }
+
+    /// What is changed through this is told where the command fails after that.
+    fn writer(&self, phc: Phc) -> Writer {
+        self.done.name.replace(Some(phc.name().clone()));
+        Writer::new(phc, self.is_dry_run(), &self.done.log)
     }
 
     /// Tells what a program that was killed, or couldn't, has not put back.
     fn tell_what_is_left(&self, phc: &Phc) {
-        let device = journal::quoted(&phc.name().device);
-        for journal::Entry { what, how, .. } in journal::left_behind(phc, !self.is_dry_run()) {
-            let put_right = format!("to put it right: ptpctl {how} {device}");
-            self.printer.aside(&format!("not put back: {what}; {put_right}"));
+        for left in left_behind(phc, !self.is_dry_run()) {
+            self.tell_left(&left, &phc.name().device);
         }
     }
 
+    fn tell_left(&self, left: &Left, device: &str) {
+        self.printer.aside(&left::told(left, device));
+    }
+
     /// Begins a journal of what the command switches on for a while; tells where there is none.
-    fn begin_journal(&self, phc: &Phc, entries: &[journal::Entry]) -> Journal {
-        let journal = Journal::begin(phc, entries);
+    fn begin_journal(&self, phc: &Phc) -> Journal {
+        let journal = Journal::begin(phc);
         if let Some(why) = journal.is_missing() {
             self.printer.aside(&format!(
                 "no journal can be kept ({why}): if this is killed, nobody is told what it left on"
@@ -156,18 +168,42 @@ impl Context<'_> {
         journal
     }
 
-    /// Notes what the command has changed: where it fails after that, it tells so.
-    fn did(&self, what: String) {
-        self.done.replace(Some(what));
+    /// Puts back what the command has changed for a while, and passes on what came of it. What
+    /// can't be put back is told at the end; the failure to do it comes after the command's own.
+    fn end<T>(&mut self, mut guard: Guard<'_>, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        let undone = guard.put_back();
+        self.left.borrow_mut().extend(guard.finish().into_iter().map(Left::from));
+        match (outcome, undone) {
+            (outcome, Ok(())) => outcome,
+            // A clock that has gone has nothing left on.
+            (Err(failure), Err(error)) if error.errno() == Some(Errno::ENODEV) => Err(failure),
+            (Ok(_), Err(error)) => Err(error.into()),
+            (Err(failure), Err(error)) => {
+                if !matches!(failure, Failure::Output(_) | Failure::Signal(_)) {
+                    failure.tell(self.printer, None);
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// Tells what is left on a clock that the command has changed.
     fn tell_afterwards(&self) {
         let Some(device) = self.changes.take() else { return };
-        if journal::may_have_left(&device)
+        let mut all = self.left.take();
+        if may_have_left(&device)
             && let Ok(phc) = find::open(&device, Access::ReadOnly)
         {
-            self.tell_what_is_left(&phc);
+            let known = left_behind(&phc, !self.is_dry_run());
+            // The journal knows more of it, where there is one.
+            all.retain(|own| known.iter().all(|left| left.change.part() != own.change.part()));
+            all.splice(0..0, known);
+        }
+        // A mock without a file is forgotten with all that is left on it.
+        if !find::is_mock(&device) || may_have_left(&device) {
+            for left in &all {
+                self.tell_left(left, &device);
+            }
         }
     }
 
@@ -246,16 +282,6 @@ impl Context<'_> {
     }
 }
 
-/// Whether it runs with the rights of another user than the one who set its environment: as a
-/// setuid program, or by sudo, doas or pkexec.
-fn runs_for_another() -> bool {
-    getuid() != geteuid()
-        || getgid() != getegid()
-        || ["SUDO_UID", "DOAS_USER", "PKEXEC_UID"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some())
-}
-
 /// Reads a text in every way in which an argument is read, for the fuzz targets.
 #[cfg(fuzzing)]
 pub(crate) fn read_everything(text: &str) {
@@ -296,7 +322,8 @@ fn run(arguments: &[OsString]) -> ExitCode {
         matches,
         printer: &mut printer,
         changes: RefCell::default(),
-        done: RefCell::default(),
+        done: Done::default(),
+        left: RefCell::default(),
     };
     let outcome = (command.run)(&mut context)
         .and_then(|report| context.printer.report(&report).map_err(Failure::Output));
@@ -311,8 +338,7 @@ fn run(arguments: &[OsString]) -> ExitCode {
             failure.tell(context.printer, None)
         }
         Err(failure) => {
-            let done = context.done.take();
-            let status = failure.tell(context.printer, done.as_deref());
+            let status = failure.tell(context.printer, context.done.told().as_deref());
             context.tell_afterwards();
             status
         }

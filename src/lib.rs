@@ -60,6 +60,7 @@ mod printable;
 mod rate;
 #[cfg(feature = "cli")]
 mod report;
+mod restore;
 #[cfg(feature = "cli")]
 mod rfc3339;
 mod sample;

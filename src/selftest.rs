@@ -23,9 +23,10 @@ mod wire;
 
 pub use bench::Loop;
 
-use crate::Frequency;
 use crate::kernel::Signals;
-use crate::phc::{Error, Phc, Pin};
+use crate::phc::{Error, Phc};
+pub use crate::restore::Change;
+use crate::restore::Record;
 use bench::Bench;
 use nix::errno::Errno;
 use std::collections::BTreeMap;
@@ -110,33 +111,6 @@ impl From<Error> for Stop {
     }
 }
 
-/// One thing that is changed and not put back yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The time may be displaced.
-    Time,
-    /// Another frequency may be dialled.
-    Frequency {
-        /// What was dialled before.
-        was: Frequency,
-        /// What was asked for since: one of these is dialled, unless it is as before.
-        asked: Vec<Frequency>,
-    },
-    /// A phase offset may be being taken out.
-    Phase,
-    /// A pin may have another function.
-    Pin {
-        /// The pin as it was.
-        was: Pin,
-        /// What it was asked to be since: it is one of these, unless it is as before.
-        asked: Vec<Pin>,
-    },
-    /// External timestamps of this channel may be on.
-    Extts(u32),
-    /// The periodic output of this channel may be on.
-    Perout(u32),
-}
-
 /// How a run goes on.
 #[derive(Debug)]
 pub enum Progress<'a> {
@@ -213,19 +187,34 @@ pub fn run<E>(
     options: &Options,
     signals: Option<&Signals>,
     record: &mut dyn FnMut(&[Change]),
-    mut tell: impl FnMut(Progress<'_>) -> Result<(), E>,
+    tell: impl FnMut(Progress<'_>) -> Result<(), E>,
 ) -> (Result<End, E>, bool) {
+    let (end, left) = run_recorded(phc, options, signals, Box::new(record), tell);
+    (end, left.is_empty())
+}
+
+/// As [`run`], for any record; answers what could not be put back.
+pub(crate) fn run_recorded<'a, E>(
+    phc: &'a Phc,
+    options: &Options,
+    signals: Option<&'a Signals>,
+    record: Box<dyn Record + 'a>,
+    mut tell: impl FnMut(Progress<'_>) -> Result<(), E>,
+) -> (Result<End, E>, Vec<Change>) {
     if let Err(error) = tell(Progress::Begins(options.groups().count())) {
-        return (Err(error), true);
+        return (Err(error), Vec::new());
     }
     let mut bench = match Bench::new(phc, signals, options.wire.clone(), record) {
         Ok(bench) => bench,
-        Err(Stop::Failed(error)) => return (Ok(End::Aborted(error)), true),
-        Err(_) => return (Ok(End::Interrupted), true),
+        Err(Stop::Failed(error)) => return (Ok(End::Aborted(error)), Vec::new()),
+        Err(_) => return (Ok(End::Interrupted), Vec::new()),
     };
     let end = Run { bench: &mut bench, known: BTreeMap::new(), options }.groups(tell);
-    let is_as_before = bench.put_back().is_ok();
-    (end, is_as_before)
+    // What fails is tried once more.
+    if bench.put_back().is_err() {
+        let _ = bench.put_back();
+    }
+    (end, bench.account.guard.finish())
 }
 
 /// A run, and what is known of the checks that have been made.

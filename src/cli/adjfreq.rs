@@ -1,7 +1,6 @@
 //! `ptpctl adjfreq`: dial a clock's frequency.
 
 use super::failure::Failure;
-use super::journal;
 use super::{Command, Context, arguments, freq};
 use crate::Frequency;
 use crate::report::Report;
@@ -41,15 +40,12 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let asked: Frequency = context.required("FREQUENCY")?;
     let phc = context.open_to_change()?;
     let report = Report::on(phc.name());
-    if context.is_dry_run() {
-        phc.check_frequency(asked)?;
+    phc.set_frequency(asked)?;
+    if phc.is_dry() {
         return Ok(
             freq::rows(report.headline("would be dialled".into()), asked).value("dry_run", true)
         );
     }
-    phc.set_frequency(asked)?;
-    context.did(format!("{}: dialled to {asked:+}", phc.name()));
-    journal::settle(&phc, &[journal::FREQUENCY]);
     let dialled = phc.frequency()?;
     let report = freq::rows(report.headline("dialled".into()), dialled).value("dry_run", false);
     Ok(if dialled == asked {

@@ -1,7 +1,6 @@
 //! `ptpctl adjphase`: hand a phase offset to a clock's phase control.
 
 use super::failure::Failure;
-use super::journal;
 use super::{Command, Context, arguments};
 use crate::Offset;
 use crate::report::Report;
@@ -56,20 +55,13 @@ fn arguments(command: clap::Command) -> clap::Command {
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let offset: Offset = context.required("OFFSET")?;
     let phc = context.open_to_change()?;
-    let (done, limit) = if context.is_dry_run() {
-        ("would be handed", phc.check_phase(offset)?)
-    } else {
-        let limit = phc.adjust_phase(offset)?;
-        context
-            .did(format!("{}: phase offset of {offset:+} handed to its phase control", phc.name()));
-        journal::settle(&phc, &[journal::PHASE]);
-        ("handed", limit)
-    };
+    let limit = phc.adjust_phase(offset)?;
+    let done = if phc.is_dry() { "would be handed" } else { "handed" };
     let report = Report::on(phc.name())
         .headline(format!("phase offset of {offset:+} {done} to its phase control"))
         .value("phase_offset_ns", offset)
         .value("max_phase_adj_ns", limit)
-        .value("dry_run", context.is_dry_run());
+        .value("dry_run", phc.is_dry());
     Ok(if limit.is_some() {
         report
     } else {

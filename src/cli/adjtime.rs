@@ -39,16 +39,10 @@ fn arguments(command: clap::Command) -> clap::Command {
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let offset: Offset = context.required("OFFSET")?;
     let phc = context.open_to_change()?;
-    let done = if context.is_dry_run() {
-        phc.check_step(offset)?;
-        "would be stepped"
-    } else {
-        phc.step(offset)?;
-        context.did(format!("{}: stepped by {offset:+}", phc.name()));
-        "stepped"
-    };
+    phc.step(offset)?;
+    let done = if phc.is_dry() { "would be stepped" } else { "stepped" };
     Ok(Report::on(phc.name())
         .headline(format!("{done} by {offset:+}"))
         .value("step_ns", offset)
-        .value("dry_run", context.is_dry_run()))
+        .value("dry_run", phc.is_dry()))
 }

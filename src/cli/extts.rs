@@ -1,13 +1,13 @@
 //! `ptpctl extts`: external timestamps, an event a line.
 
 use super::failure::Failure;
-use super::journal::{self, Entry};
-use super::pin::{Borrowed, switched_off};
+use super::pin::switched_off;
 use super::{Command, Context, arguments};
 use crate::kernel::{Signals, Wait};
 use crate::measure::Gaps;
-use crate::phc::{Edges, Error, Event, EventKind, ExttsRequest, Phc, Pin, PinFunction};
+use crate::phc::{Edges, Event, EventKind, ExttsRequest, Phc, Pin, PinFunction};
 use crate::report::{Report, Value};
+use crate::restore::{Guard, Part, Writer};
 use crate::{Offset, Timestamp, Unknown};
 use clap::builder::PossibleValuesParser;
 use clap::value_parser;
@@ -111,10 +111,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let phc = context.open_to_change()?;
     phc.check_extts(request.channel)?;
     if context.has("off") {
-        return switch_off(context, &phc, request.channel);
+        return switch_off(&phc, request.channel);
     }
     let pin = context.get::<String>("pin").map(|name| phc.find_pin(&name)).transpose()?;
-    if context.is_dry_run() {
+    if phc.is_dry() {
         if let Some(pin) = &pin {
             phc.check_pin(pin, PinFunction::Extts, request.channel)?;
         }
@@ -127,88 +127,39 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     // Caught before anything is switched on, so that nothing stays on.
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
-    let own = Entry::extts(request.channel);
-    let shared = journal::of_the_living(&phc, &own.key);
-    let left = would_leave(&phc, &own, &shared, request.channel, pin.as_ref())?;
-    let mut journal = context.begin_journal(&phc, &left);
-    let pins = Borrowed::together_with(&phc, &shared)?;
-    let mut undo = Undo { phc: &phc, channel: None, pins };
-    let watched = watch(context, &phc, &signals, request, pin, &mut undo);
-    let was_on = undo.channel.is_some();
-    let others = journal.leave(&left, &own.key);
-    let untold = if others.is_empty() { Vec::new() } else { undo.leave_to(&others) };
-    let is_shared = was_on && !others.is_empty();
-    if is_shared {
-        context.printer.aside(&format!(
-            "channel {} stays on: another ptpctl watches it, and the last one switches it off",
-            request.channel
-        ));
-    }
-    // There is nothing to keep of what couldn't be switched on.
-    if context.has("keep") && undo.channel.is_some() {
-        let channel = request.channel;
-        context.did(format!("{}: external timestamps of channel {channel} on", phc.name()));
-        undo.keep();
-    }
-    let undone = undo.undo();
-    let mut left = undo.give_up();
-    left.extend(untold);
-    drop(undo);
-    journal.end(&phc, &left);
-    if left.is_empty() && was_on && !is_shared {
-        journal::settle(&phc, &[&own.key]);
-    }
-    match (watched, undone) {
-        // A signal makes a blocked writing fail, too.
-        (_, Ok(())) if signals.came().is_some() => Err(Failure::Signal(signals)),
-        (watched, Ok(())) => watched.map(|()| Report::new()),
-        // A clock that has gone has nothing left on.
-        (Err(failure), Err(error)) if error.errno() == Some(Errno::ENODEV) => Err(failure),
-        (Ok(()), Err(error)) => Err(error.into()),
-        (Err(failure), Err(error)) => {
-            if !matches!(failure, Failure::Output(_)) {
-                failure.tell(context.printer, None);
-            }
-            Err(error.into())
+    let part = Part::Extts(request.channel);
+    let mut guard = phc.guard(Some(context.begin_journal(&phc)));
+    guard.share(part)?;
+    let watched = watch(context, &phc, &signals, request, pin.as_ref(), &mut guard);
+    // There is nothing to leave or to keep of what couldn't be switched on.
+    if guard.change_of(part).is_some() {
+        if guard.leave(part) {
+            context.printer.aside(&format!(
+                "channel {} stays on: another ptpctl watches it, and the last one switches it off",
+                request.channel
+            ));
+        } else if context.has("keep") {
+            phc.keep(&mut guard);
         }
-    }
-}
-
-/// What a watch leaves on if it is killed: its channel, its pin, and the pins of others that watch
-/// the channel already, for whom the last of all puts them back.
-fn would_leave(
-    phc: &Phc,
-    own: &Entry,
-    shared: &[Entry],
-    channel: u32,
-    pin: Option<&Pin>,
-) -> Result<Vec<Entry>, Error> {
-    let of_pins = shared.iter().filter(|entry| entry.pin_before().is_some());
-    let mut left: Vec<_> = std::iter::once(own).chain(of_pins).cloned().collect();
-    if let Some(pin) = pin {
-        for change in Borrowed::would_leave(phc, pin, PinFunction::Extts, channel)? {
-            if left.iter().all(|known| known.key != change.key) {
-                left.push(change);
-            }
-        }
-    }
-    Ok(left)
-}
-
-fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, Failure> {
-    let done = if context.is_dry_run() {
-        "would be off"
     } else {
-        phc.disable_extts(channel)?;
-        context.did(format!("{}: external timestamps of channel {channel} off", phc.name()));
-        journal::settle(phc, &[&Entry::extts(channel).key]);
-        "are off"
+        guard.disown();
+    }
+    // A signal makes a blocked writing fail, too.
+    let watched = match signals.came() {
+        Some(_) => Err(Failure::Signal(signals)),
+        None => watched,
     };
+    context.end(guard, watched).map(|()| Report::new())
+}
+
+fn switch_off(phc: &Writer, channel: u32) -> Result<Report, Failure> {
+    phc.disable_extts(channel)?;
+    let done = if phc.is_dry() { "would be off" } else { "are off" };
     let report = Report::on(phc.name())
         .headline(format!("external timestamps of channel {channel} {done}"))
         .value("channel", channel)
         .value("enabled", false)
-        .value("dry_run", context.is_dry_run());
+        .value("dry_run", phc.is_dry());
     let has = |pin: &Pin| pin.function == PinFunction::Extts && pin.channel == channel;
     // What can't be read is not what was asked for.
     Ok(match phc.pins().unwrap_or_default().into_iter().find(has) {
@@ -219,70 +170,20 @@ fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, 
     })
 }
 
-/// What has to be put back at the end, also on the way out of a panic.
-struct Undo<'a> {
-    phc: &'a Phc,
-    /// The channel that was switched on.
-    channel: Option<u32>,
-    pins: Borrowed<'a>,
-}
-
-impl Undo<'_> {
-    fn keep(&mut self) {
-        self.channel = None;
-        self.pins.keep();
-    }
-
-    /// Leaves to others what they have on, too, and will put back. Answers what they don't know of
-    /// and can't be put back under them.
-    fn leave_to(&mut self, others: &[Entry]) -> Vec<Entry> {
-        if self.channel.take().is_some() {
-            return self.pins.leave_to(others);
-        }
-        // It isn't on: only the pins that were theirs before stay as they are.
-        self.pins.disown();
-        Vec::new()
-    }
-
-    /// Puts everything back that it can, and answers the first failure. What fails stays to be
-    /// put back.
-    fn undo(&mut self) -> Result<(), Error> {
-        let off = self.channel.map_or(Ok(()), |channel| self.phc.disable_extts(channel));
-        if off.is_ok() {
-            self.channel = None;
-        }
-        off.and(self.pins.put_back())
-    }
-
-    /// Gives up what couldn't be put back.
-    fn give_up(&mut self) -> Vec<Entry> {
-        let on = self.channel.take().map(Entry::extts);
-        on.into_iter().chain(self.pins.give_up()).collect()
-    }
-}
-
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        // There is nobody left to tell.
-        let _ = self.undo();
-    }
-}
-
 fn watch(
     context: &mut Context<'_>,
     phc: &Phc,
     signals: &Signals,
     request: ExttsRequest,
-    pin: Option<Pin>,
-    undo: &mut Undo<'_>,
+    pin: Option<&Pin>,
+    guard: &mut Guard<'_>,
 ) -> Result<(), Failure> {
     let channel = request.channel;
-    let off = pin.as_ref().filter(|pin| pin.function != PinFunction::Extts).and_then(switched_off);
-    if let Some(off) = off {
+    if let Some(off) = pin.filter(|pin| pin.function != PinFunction::Extts).and_then(switched_off) {
         context.printer.aside(&off);
     }
     let loser = match pin {
-        Some(pin) => undo.pins.take(&pin, PinFunction::Extts, channel)?,
+        Some(pin) => guard.set_pin(pin, PinFunction::Extts, channel)?,
         None => None,
     };
     if let Some(Pin { index, name, .. }) = loser {
@@ -298,8 +199,7 @@ fn watch(
         }
     }
     phc.drop_stale_events()?;
-    undo.channel = Some(channel);
-    if !phc.enable_extts(request).inspect_err(|_| undo.channel = None)? {
+    if !guard.enable_shared_extts(request)? {
         context.printer.aside(
             "this kernel or driver doesn't check requests: it may stamp other edges than those \
              asked for",

@@ -21,8 +21,6 @@ pub(super) enum Failure {
     Find(FindError),
     /// The clock didn't do it.
     Clock(Error),
-    /// The clock can't do it, for a reason that no call tells.
-    Unable(String),
     /// Something else failed.
     Failed(String),
     /// It waited for something that didn't come.
@@ -107,11 +105,9 @@ impl Failure {
 
     fn tell_with(self, status: u8, printer: &mut Printer, done: Option<&str>) -> ExitCode {
         let (text, advice) = match &self {
-            Self::Usage(text)
-            | Self::Unable(text)
-            | Self::Failed(text)
-            | Self::InVain(text)
-            | Self::NotShown(text) => (text.clone(), None),
+            Self::Usage(text) | Self::Failed(text) | Self::InVain(text) | Self::NotShown(text) => {
+                (text.clone(), None)
+            }
             Self::Find(error) => (error.to_string(), None),
             Self::Clock(error) => (error.to_string(), advice(error)),
             Self::Output(error) => (format!("can't write the output: {error}"), None),
@@ -148,7 +144,6 @@ impl Failure {
             Self::Find(FindError::Empty) => 2,
             #[cfg(feature = "mock")]
             Self::Find(FindError::Mock(crate::mock::MockError::Config { .. })) => 2,
-            Self::Unable(_) => 3,
             Self::Clock(error) if error.is_unsupported() => 3,
             Self::Clock(_) | Self::Find(_) | Self::Failed(_) | Self::Output(_) => 1,
             Self::Signal(_) | Self::Test(_) => 1,

@@ -1,5 +1,6 @@
 //! `ptpctl man`: the man pages, written by the program itself.
 
+use super::done::Files;
 use super::failure::Failure;
 use super::{Command, Context, watching};
 use crate::files;
@@ -50,7 +51,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         let file = files::open(&folder.join(name), &options, 0);
         file.and_then(|mut file| file.write_all(&page)).map_err(failed)?;
     }
-    context.did(format!("{number} pages written to {}", folder.display()));
+    context.done.to_files(Files::Pages(number, folder.display().to_string()));
     Ok(Report::new()
         .headline(format!("{number} pages written to {}", folder.display()))
         .value("pages", number))

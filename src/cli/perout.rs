@@ -1,15 +1,15 @@
 //! `ptpctl perout`: a periodic output.
 
 use super::failure::Failure;
-use super::journal::{self, Entry, Journal};
-use super::pin::{Borrowed, note_changes};
+use super::pin::note_changes;
 use super::set::{self, Time};
 use super::{Command, Context, arguments};
 use crate::Offset;
 use crate::decimal::Decimal;
 use crate::kernel::Signals;
-use crate::phc::{Perout, PeroutLoss, PeroutStart, Phc, PinFunction};
+use crate::phc::{Perout, PeroutLoss, PeroutStart, Phc, Pin, PinFunction};
 use crate::report::Report;
+use crate::restore::Writer;
 use crate::{Timestamp, Unknown};
 use clap::ArgGroup;
 
@@ -157,60 +157,84 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let channel: u32 = context.required("channel")?;
     let phc = context.open_to_change()?;
     if context.has("off") {
-        return switch_off(context, &phc, channel);
+        return switch_off(&phc, channel);
     }
     let perout = asked_for(context, &phc, channel)?;
     // Everything is checked before the pin changes.
     phc.check_perout(perout)?;
     let pin = context.get::<String>("pin").map(|name| phc.find_pin(&name)).transpose()?;
     let pins = phc.pins()?;
-    // A signal in between leaves all of it or nothing.
+    let on = if phc.is_dry() {
+        let loser = pin.as_ref().map(|pin| phc.check_pin(pin, PinFunction::Perout, channel));
+        On { loser: loser.transpose()?.flatten(), loss: PeroutLoss::Nothing }
+    } else {
+        switch_on(context, &phc, perout, pin.as_ref())?
+    };
+    let reaches_a_pin = pin.is_some()
+        || pins.is_empty()
+        || pins.iter().any(|pin| pin.function == PinFunction::Perout && pin.channel == channel);
+    let mut report =
+        described(&phc, perout, on.loss).value("pin", pin.as_ref().map(|pin| pin.index));
+    if let Some(pin) = &pin
+        && (pin.function, pin.channel) != (PinFunction::Perout, channel)
+    {
+        report = note_changes(report, pin, on.loser.as_ref(), phc.is_dry());
+    }
+    if !reaches_a_pin {
+        report = report.note(format!(
+            "no pin is connected to channel {channel}: unless it is wired, --pin connects one"
+        ));
+    }
+    Ok(match on.loss {
+        PeroutLoss::Nothing => report,
+        PeroutLoss::PhaseAsStart(_) => report.note(
+            "this driver takes no phase: it was told the start time that has it, and a step of the \
+             clock will shift the phase",
+        ),
+    })
+}
+
+/// What came of switching an output on.
+struct On {
+    /// The pin that lost the channel.
+    loser: Option<Pin>,
+    /// What the driver couldn't.
+    loss: PeroutLoss,
+}
+
+/// Connects the pin and switches the output on. A signal in between leaves all of it or nothing.
+fn switch_on(
+    context: &mut Context<'_>,
+    phc: &Writer,
+    perout: Perout,
+    pin: Option<&Pin>,
+) -> Result<On, Failure> {
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
-    let changes = pin.as_ref().filter(|_| !context.is_dry_run());
-    let journal = match changes {
-        Some(pin) => {
-            let left = Borrowed::would_leave(&phc, pin, PinFunction::Perout, channel)?;
-            Some(context.begin_journal(&phc, &left))
+    // Without a pin there is nothing that a killed command could leave behind: the output is meant
+    // to stay on.
+    let mut guard = phc.guard(pin.map(|_| context.begin_journal(phc)));
+    let loser = match pin {
+        Some(pin) => guard.set_pin(pin, PinFunction::Perout, perout.channel).map_err(Failure::from),
+        None => Ok(None),
+    };
+    let on = loser.and_then(|loser| Ok(On { loser, loss: guard.enable_perout(perout)? }));
+    match on {
+        Ok(on) if signals.came().is_none() => {
+            phc.keep(&mut guard);
+            // It is done: a signal from now on finds the output on, and the report being told.
+            std::mem::forget(signals);
+            context.end(guard, Ok(on))
         }
-        None => None,
-    };
-    let mut borrowed = Borrowed::none(&phc);
-    let loser = match &pin {
-        Some(pin) if context.is_dry_run() => phc.check_pin(pin, PinFunction::Perout, channel)?,
-        Some(pin) => borrowed.take(pin, PinFunction::Perout, channel)?,
-        None => None,
-    };
-    let enabled =
-        if context.is_dry_run() { Ok(PeroutLoss::Nothing) } else { phc.enable_perout(perout) };
-    let loss = match enabled {
-        Ok(loss) => loss,
-        Err(error) => {
-            let Err(undone) = borrowed.put_back() else { return Err(error.into()) };
-            let left = borrowed.give_up();
-            if let Some(journal) = journal {
-                journal.end(&phc, &left);
-            }
-            Failure::from(error).tell(context.printer, None);
-            return Err(undone.into());
-        }
-    };
-    if signals.came().is_some() && !context.is_dry_run() {
-        take_back(&phc, channel, &mut borrowed, journal)?;
-        return Err(Failure::Signal(signals));
+        Ok(_) => context.end(guard, Err(Failure::Signal(signals))),
+        Err(failure) => context.end(guard, Err(failure)),
     }
-    borrowed.keep();
-    drop(journal);
-    if !context.is_dry_run() {
-        context.did(format!("{}: periodic output of channel {channel} on", phc.name()));
-    }
-    if !context.is_dry_run() {
-        // Whoever left it on before, it is meant to be on now.
-        journal::settle(&phc, &[&Entry::perout(channel).key]);
-    }
-    // It is done: a signal from now on finds the output on, and the report being told.
-    std::mem::forget(signals);
-    let done = if context.is_dry_run() { "would be on" } else { "on" };
+}
+
+/// The output as it is on, or would be.
+fn described(phc: &Writer, perout: Perout, loss: PeroutLoss) -> Report {
+    let channel = perout.channel;
+    let done = if phc.is_dry() { "would be on" } else { "on" };
     let report = Report::on(phc.name())
         .headline(format!("periodic output of channel {channel} {done}"))
         .value("channel", channel)
@@ -228,62 +252,17 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             report.row("phase", phase.to_string(), "phase_ns", phase).value("start", None::<i64>)
         }
     };
-    let reaches_a_pin = pin.is_some()
-        || pins.is_empty()
-        || pins.iter().any(|pin| pin.function == PinFunction::Perout && pin.channel == channel);
-    let mut report = report
-        .value("one_shot", perout.one_shot)
-        .value("pin", pin.as_ref().map(|pin| pin.index))
-        .value("dry_run", context.is_dry_run());
-    if let Some(pin) = &pin
-        && (pin.function, pin.channel) != (PinFunction::Perout, channel)
-    {
-        report = note_changes(report, pin, loser.as_ref(), context.is_dry_run());
-    }
-    if !reaches_a_pin {
-        report = report.note(format!(
-            "no pin is connected to channel {channel}: unless it is wired, --pin connects one"
-        ));
-    }
-    Ok(match loss {
-        PeroutLoss::Nothing => report,
-        PeroutLoss::PhaseAsStart(_) => report.note(
-            "this driver takes no phase: it was told the start time that has it, and a step of the \
-             clock will shift the phase",
-        ),
-    })
+    report.value("one_shot", perout.one_shot).value("dry_run", phc.is_dry())
 }
 
-/// Switches off what has just been switched on; what fails is left to the next call.
-fn take_back(
-    phc: &Phc,
-    channel: u32,
-    borrowed: &mut Borrowed<'_>,
-    journal: Option<Journal>,
-) -> Result<(), Failure> {
-    let off = phc.disable_perout(channel);
-    let on = off.is_err().then(|| Entry::perout(channel));
-    let undone = off.and(borrowed.put_back());
-    let left: Vec<_> = on.into_iter().chain(borrowed.give_up()).collect();
-    journal.unwrap_or_else(|| Journal::begin(phc, &[])).end(phc, &left);
-    Ok(undone?)
-}
-
-fn switch_off(context: &Context<'_>, phc: &Phc, channel: u32) -> Result<Report, Failure> {
-    let done = if context.is_dry_run() {
-        phc.check_perout_channel(channel)?;
-        "would be off"
-    } else {
-        phc.disable_perout(channel)?;
-        context.did(format!("{}: periodic output of channel {channel} off", phc.name()));
-        journal::settle(phc, &[&Entry::perout(channel).key]);
-        "off"
-    };
+fn switch_off(phc: &Writer, channel: u32) -> Result<Report, Failure> {
+    phc.disable_perout(channel)?;
+    let done = if phc.is_dry() { "would be off" } else { "off" };
     Ok(Report::on(phc.name())
         .headline(format!("periodic output of channel {channel} {done}"))
         .value("channel", channel)
         .value("enabled", false)
-        .value("dry_run", context.is_dry_run()))
+        .value("dry_run", phc.is_dry()))
 }
 
 /// In nanoseconds: nobody waits for an output for longer without saying so.

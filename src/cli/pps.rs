@@ -34,21 +34,11 @@ fn arguments(command: clap::Command) -> clap::Command {
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let on = context.required::<String>("SWITCH")? == "on";
     let phc = context.open_to_change()?;
-    let switched = if context.is_dry_run() {
-        phc.check_pps()?;
-        "would be switched"
-    } else {
-        phc.enable_pps(on)?;
-        context.did(format!(
-            "{}: PPS to the kernel switched {}",
-            phc.name(),
-            if on { "on" } else { "off" }
-        ));
-        "switched"
-    };
+    phc.enable_pps(on)?;
+    let switched = if phc.is_dry() { "would be switched" } else { "switched" };
     let switch = if on { "on" } else { "off" };
     Ok(Report::on(phc.name())
         .headline(format!("PPS to the kernel {switched} {switch}"))
         .value("pps", on)
-        .value("dry_run", context.is_dry_run()))
+        .value("dry_run", phc.is_dry()))
 }

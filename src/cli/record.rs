@@ -1,5 +1,6 @@
 //! `ptpctl record`: measurements into a file.
 
+use super::done::Files;
 use super::failure::Failure;
 use super::progress::Measuring;
 use super::told::Told;
@@ -135,7 +136,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
         Err(failure) => return Err(failure),
     }
-    context.did(format!("{} lines added to {name}", recording.lines));
+    context.done.to_files(Files::Lines(recording.lines, name.to_string()));
     let report = match picture {
         Some(target) => {
             picture::finish(context, report, &picture::banded(context, recording.offsets), &target)?

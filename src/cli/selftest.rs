@@ -1,15 +1,13 @@
 //! `ptpctl selftest`: does a driver keep its word?
 
 use super::failure::{Failure, NOT_SHOWN};
-use super::journal::Entry;
 use super::{Command, Context, arguments};
 use crate::find;
 use crate::kernel::Signals;
-use crate::phc::SystemClock;
 use crate::phc::{Access, Error, Phc};
 use crate::report::ktap::{self, Ktap};
 use crate::report::{Printer, Report, Table, Value, printable, standard_error};
-use crate::selftest::{self, Change, End, GROUPS, Loop, Options, Outcome, Progress};
+use crate::selftest::{self, End, GROUPS, Loop, Options, Outcome, Progress};
 use clap::ArgAction;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -113,25 +111,18 @@ fn check(context: &mut Context<'_>) -> Result<Report, Failure> {
     }
     let signals = Signals::catch()
         .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
-    // By what the time is put right if this program is killed.
-    let offset = phc.offset(SystemClock::Realtime).ok().map(|measured| measured.estimate.offset);
-    let mut journal = context.begin_journal(&phc, &[]);
+    let journal = context.begin_journal(&phc);
     let json = context.printer.is_json();
     let mut writer =
         if json { Writer::Json(context.printer) } else { Writer::Ktap(Ktap::new(context.printer)) };
     let mut screen = Screen::new();
-    let mut left = Vec::new();
-    let mut record = |changes: &[Change]| {
-        left = changes.iter().filter_map(|change| Entry::of_change(change, offset)).collect();
-        journal.now(&left);
-    };
-    let (end, is_as_before) =
-        selftest::run(&phc, &options, Some(&signals), &mut record, |progress| {
+    let (end, left) =
+        selftest::run_recorded(&phc, &options, Some(&signals), Box::new(journal), |progress| {
             screen.show(&progress);
             writer.write(&progress)
         });
     screen.clear();
-    journal.end(&phc, &left);
+    let is_as_before = left.is_empty();
     let put_back = if is_as_before { "all is put back" } else { "not all could be put back" };
     match end {
         Ok(End::Complete { passed, failed, skipped, all_skipped }) => {

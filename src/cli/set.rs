@@ -1,13 +1,13 @@
 //! `ptpctl set`: set a clock's time.
 
 use super::failure::Failure;
-use super::journal;
 use super::offset::Rows;
 use super::{Command, Context, arguments};
 use crate::decimal::Decimal;
 use crate::find::tai_offset;
 use crate::phc::{Phc, SystemClock};
 use crate::report::Report;
+use crate::restore::Writer;
 use crate::rfc3339;
 use crate::watch::{Effort, Meter, Question};
 use crate::{Offset, TaiOffset, Timestamp, Unknown, Utc};
@@ -117,7 +117,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let phc = context.open_to_change()?;
     let shift = if wants_tai { known_tai_offset(&phc)? } else { TaiOffset(0) };
     let time = match time {
-        Time::Now => return set_to_system(context, &phc, shift),
+        Time::Now => return set_to_system(&phc, shift),
         Time::Shown(time) => time,
         Time::Calendar(utc) => utc
             .to_tai(shift)
@@ -125,23 +125,16 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             .filter(|time: &Timestamp<Unknown>| time.seconds() >= 0)
             .ok_or_else(|| Failure::Usage("a clock can't be set before 1970".into()))?,
     };
-    let done = if context.is_dry_run() {
-        phc.check_time(time)?;
-        "would be set"
-    } else {
-        phc.set_time(time)?;
-        context.did(format!("{}: set to {time} s", phc.name()));
-        journal::settle(&phc, &[journal::TIME]);
-        "set"
-    };
+    phc.set_time(time)?;
+    let done = if phc.is_dry() { "would be set" } else { "set" };
     Ok(Report::on(phc.name())
         .headline(format!("{done} to {time} s"))
         .value("time", time)
-        .value("dry_run", context.is_dry_run()))
+        .value("dry_run", phc.is_dry()))
 }
 
-fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<Report, Failure> {
-    let shift = shift.offset();
+fn set_to_system(phc: &Writer, tai: TaiOffset) -> Result<Report, Failure> {
+    let shift = tai.offset();
     let scale = if shift == Offset::ZERO { "UTC" } else { "TAI" };
     let target = |shift: Offset, ahead: Offset| -> Result<Timestamp<Unknown>, Failure> {
         let shown = phc.system_time()?.assume().plus(shift);
@@ -150,7 +143,7 @@ fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<R
             .ok_or_else(|| Failure::Failed("the system clock is out of range".into()))
     };
     let report = Report::on(phc.name());
-    if context.is_dry_run() {
+    if phc.is_dry() {
         let time = target(shift, Offset::ZERO)?;
         return Ok(report
             .headline(format!("would be set to the system clock in {scale}, now {time} s"))
@@ -166,9 +159,8 @@ fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<R
     let (time, mut measured, rest) = loop {
         let ahead = least.unwrap_or(Offset::ZERO);
         let time = target(shift, ahead)?;
-        phc.set_time(time)?;
+        phc.set_system_time(time, tai)?;
         writings += 1;
-        context.did(format!("{}: set to the system clock in {scale}", phc.name()));
         let measured = meter.measure_and_check(phc, &MEASURING, &mut |_, _| {})?;
         passed_over.extend(measured.passed_over.iter().cloned());
         let rest = measured.estimate.offset.saturating_sub(shift);
@@ -179,7 +171,6 @@ fn set_to_system(context: &Context<'_>, phc: &Phc, shift: TaiOffset) -> Result<R
         least = Some(least.map_or(late, |least| least.min(late)));
     };
     measured.passed_over = passed_over;
-    journal::settle(phc, &[journal::TIME]);
     let report = report.headline(format!("set to the system clock in {scale}")).row(
         "remaining offset",
         format!("{rest:+} (PHC - {scale})"),

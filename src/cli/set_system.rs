@@ -48,7 +48,7 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
-    let phc = context.open(Access::ReadOnly)?;
+    let phc = context.writer(context.open(Access::ReadOnly)?);
     let shown = phc.patiently(Phc::time)?;
     if shown.is_unset() && !context.has("force") {
         return Err(Failure::Failed(format!(
@@ -93,7 +93,6 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
             .value("dry_run", true));
     }
     phc.step_system(step)?;
-    context.did(format!("the system clock was moved by {step:+}, from {}", phc.name()));
     let mut measured = measure()?;
     measured.passed_over.splice(0..0, before.passed_over);
     let rest = less_shift(measured.estimate.offset);

@@ -62,27 +62,20 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
         }
         None => context.open(access)?,
     };
+    let phc = context.writer(phc);
     let before = phc.virtual_clocks()?;
     let names_before = phc.virtual_clock_names()?;
     let report = Report::on(phc.name());
     let Some(number) = number else {
         return Ok(rows(report, before, names_before));
     };
-    if context.is_dry_run() {
-        if number > before.most {
-            return Err(Failure::Unable(format!(
-                "the most virtual clocks of {} is {}",
-                phc.name(),
-                before.most
-            )));
-        }
+    phc.set_virtual_clocks(number)?;
+    if phc.is_dry() {
         return Ok(report
             .headline(format!("would have {number} virtual clocks instead of {}", before.number))
             .value("virtual_clocks", number)
             .value("dry_run", true));
     }
-    phc.set_virtual_clocks(number)?;
-    context.did(format!("{}: the number of virtual clocks set to {number}", phc.name()));
     let after = phc.virtual_clocks()?;
     let names = phc.virtual_clock_names()?;
     let new: Vec<_> = names.iter().filter(|name| !names_before.contains(name)).cloned().collect();

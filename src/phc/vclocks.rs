@@ -43,13 +43,23 @@ impl Phc {
     /// the attribute, `EINVAL` where the kernel refuses.
     #[doc(alias = "n_vclocks")]
     pub fn set_virtual_clocks(&self, number: u32) -> Result<(), Error> {
-        let asked = format!("set the number of virtual clocks to {number}");
-        let most = self.number("max_vclocks")?;
-        if number > most {
-            return Err(self.unable(&asked, format!("the most is {most}; nothing has changed")));
-        }
+        self.check_virtual_clocks(number)?;
         let write = || self.calls.set_attribute("n_vclocks", &number.to_string());
-        self.call(&asked, Call::SetAttribute, write)
+        self.call(virtual_clocks_asked(number), Call::SetAttribute, write)
+    }
+
+    /// Refuses more virtual clocks than there may be.
+    ///
+    /// # Errors
+    ///
+    /// The first of [`Phc::set_virtual_clocks`].
+    pub fn check_virtual_clocks(&self, number: u32) -> Result<(), Error> {
+        let most = self.number("max_vclocks")?;
+        if number <= most {
+            return Ok(());
+        }
+        let why = format!("the most is {most}; nothing has changed");
+        Err(self.unable(&virtual_clocks_asked(number), why))
     }
 
     fn number(&self, attribute: &str) -> Result<u32, Error> {
@@ -65,4 +75,8 @@ impl Phc {
         };
         text.trim().parse().map_err(|_| self.failed(asked, call, Errno::EPROTO))
     }
+}
+
+fn virtual_clocks_asked(number: u32) -> String {
+    format!("set the number of virtual clocks to {number}")
 }

@@ -2,12 +2,11 @@
 
 use super::bench::Bench;
 use super::rates::{Comparison, exactly, must_be_near, per_second, time};
-use super::{Change, Stop, Verdict, skip};
-use crate::phc::Phc;
-use crate::phc::{Error, Pin, PinFunction};
+use super::{Stop, Verdict, skip};
+use crate::phc::{Error, Phc, Pin, PinFunction};
+use crate::restore::{Change, Guard, Part, beside_system};
 use crate::{Frequency, Offset};
 use nix::errno::Errno;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The clock as it was, and what was changed since.
 pub(super) struct Account<'a> {
@@ -17,16 +16,10 @@ pub(super) struct Account<'a> {
     pub(super) pins: Result<Vec<Pin>, Error>,
     /// What was changed at any time.
     pub(super) touched: Touched,
-    /// The pins that were changed, with all that they were asked to be.
-    changed_pins: BTreeMap<u32, Vec<(PinFunction, u32)>>,
-    /// The channels that were switched on.
-    extts: BTreeSet<u32>,
-    perouts: BTreeSet<u32>,
-    /// The frequencies that were asked for since, the last one last: which of them is dialled where
-    /// a call failed nobody knows.
-    dialled: Vec<Frequency>,
-    /// Whether a phase offset may be written.
-    phase: bool,
+    /// What puts back all but the time.
+    pub(super) guard: Guard<'a>,
+    /// The clock − the system's before, where that could be read.
+    beside_system: Option<Offset>,
     /// How far the clock is ahead of where it would be, in nanoseconds.
     displaced: i128,
     /// The sum of the uncertainties of all measurements that went into it.
@@ -34,9 +27,6 @@ pub(super) struct Account<'a> {
     /// Before something moved the clock by nobody knows how much: what was displaced by then, and
     /// a comparison.
     open: Option<(i128, Comparison)>,
-    /// Told of every change, before it is made.
-    record: &'a mut dyn FnMut(&[Change]),
-    recorded: Vec<Change>,
 }
 
 /// What was changed at any time.
@@ -53,118 +43,39 @@ const ENOUGH: i128 = 100;
 pub(super) const WORST: i128 = 1_000_000;
 
 impl<'a> Account<'a> {
-    pub(super) fn new(
-        frequency: Frequency,
-        pins: Result<Vec<Pin>, Error>,
-        record: &'a mut dyn FnMut(&[Change]),
-    ) -> Self {
+    pub(super) fn new(frequency: Frequency, phc: &Phc, guard: Guard<'a>) -> Self {
         Self {
             frequency,
-            pins,
+            pins: phc.pins(),
             touched: Touched::default(),
-            changed_pins: BTreeMap::new(),
-            extts: BTreeSet::new(),
-            perouts: BTreeSet::new(),
-            dialled: Vec::new(),
-            phase: false,
+            guard,
+            beside_system: beside_system(phc).ok(),
             displaced: 0,
             uncertainty: 0,
             open: None,
-            record,
-            recorded: Vec::new(),
         }
     }
 
     /// What is dialled now beside what was before, in millionths of a ppb.
     pub(super) fn dialled_beside(&self) -> i128 {
-        self.dialled.last().map_or(0, |now| now.micro_ppb() - self.frequency.micro_ppb())
+        self.guard.dialled().map_or(0, |now| now.micro_ppb() - self.frequency.micro_ppb())
     }
 
-    /// All that is to be put back.
-    fn changes(&self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        if !self.dialled.is_empty() {
-            changes.push(Change::Frequency { was: self.frequency, asked: self.dialled.clone() });
-        }
-        if self.phase {
-            changes.push(Change::Phase);
-        }
-        changes.extend(self.extts.iter().copied().map(Change::Extts));
-        changes.extend(self.perouts.iter().copied().map(Change::Perout));
-        for was in self.pins.iter().flatten() {
-            if let Some(asked) = self.changed_pins.get(&was.index) {
-                let pin = |&(function, channel): &_| Pin { function, channel, ..was.clone() };
-                let asked = asked.iter().map(pin).collect();
-                changes.push(Change::Pin { was: was.clone(), asked });
-            }
-        }
-        // The last that is put right: until then it goes on going wrong.
-        if self.open.is_some() || self.displaced.abs() > WORST {
-            changes.push(Change::Time);
-        }
-        changes
-    }
-
-    /// Tells of what has to be put back, where that is another than before.
+    /// Tells the guard whether the time is displaced.
     fn tell(&mut self) {
-        let changes = self.changes();
-        if changes != self.recorded {
-            (self.record)(&changes);
-            self.recorded = changes;
+        if self.open.is_some() || self.displaced.abs() > WORST {
+            self.guard.will(Change::Time { was: self.beside_system });
+        } else {
+            self.guard.forget(Part::Time);
         }
     }
 
-    pub(super) fn will_dial(&mut self, frequency: Frequency) {
-        if self.dialled.last() != Some(&frequency) {
-            self.dialled.push(frequency);
-        }
-        self.touched.frequency = true;
-        self.tell();
-    }
-
-    /// A dialling was refused by a driver that can't, or the frequency is as before.
-    pub(super) fn nothing_is_dialled(&mut self) {
-        self.dialled.clear();
-        self.tell();
-    }
-
-    pub(super) fn will_write_phase(&mut self) {
-        self.phase = true;
-        self.tell();
-    }
-
-    pub(super) fn phase_is_written_back(&mut self) {
-        self.phase = false;
-        self.tell();
-    }
-
+    /// Notes that a pin will be set. One that there isn't has nothing to get back.
     pub(super) fn will_set_pin(&mut self, index: u32, function: PinFunction, channel: u32) {
-        let asked = self.changed_pins.entry(index).or_default();
-        if !asked.contains(&(function, channel)) {
-            asked.push((function, channel));
-        }
         self.touched.pins = true;
-        self.tell();
-    }
-
-    pub(super) fn will_enable_extts(&mut self, channel: u32) {
-        self.extts.insert(channel);
-        self.tell();
-    }
-
-    pub(super) fn will_enable_perout(&mut self, channel: u32) {
-        self.perouts.insert(channel);
-        self.tell();
-    }
-
-    pub(super) fn extts_is_off(&mut self, channel: u32) {
-        self.extts.remove(&channel);
-        self.tell();
-    }
-
-    pub(super) fn perout_is_off(&mut self, channel: u32) {
-        self.perouts.remove(&channel);
-        self.tell();
+        if let Some(was) = self.pins.iter().flatten().find(|pin| pin.index == index) {
+            self.guard.will(Change::pin(was, function, channel));
+        }
     }
 }
 
@@ -229,12 +140,12 @@ impl Bench<'_> {
 
     /// Dials a frequency by the kernel's own number. What a driver can't do at all is skipped.
     pub(super) fn dial(&mut self, frequency: Frequency) -> Result<Result<(), Errno>, Stop> {
-        let before = self.account.dialled.clone();
-        self.account.will_dial(frequency);
+        let before = self.account.guard.change_of(Part::Frequency).cloned();
+        self.account.touched.frequency = true;
+        self.account.guard.will_dial(self.account.frequency, frequency);
         let answer = self.ask_to_dial(frequency);
         if answer == Err(Errno::EOPNOTSUPP) {
-            self.account.dialled = before;
-            self.account.tell();
+            self.account.guard.put_note(Part::Frequency, before);
             return skip("the driver can't be dialled");
         }
         Ok(answer)
@@ -255,7 +166,7 @@ impl Bench<'_> {
         }
         let outcome = act(self);
         let ended = self.monotonic()?;
-        self.put_back_frequency()?;
+        self.account.guard.put_back_frequency()?;
         let moved = self.moved(&from, &self.compare()?);
         self.enter(is_first, per_second(off, ended - began), moved);
         outcome
@@ -300,8 +211,8 @@ impl Bench<'_> {
     /// and how far what was measured may be off.
     pub(super) fn give_back(&mut self) -> Result<(i128, i128), Stop> {
         // As long as something goes on moving the clock there is nothing to settle.
-        self.put_back_phase()?;
-        self.put_back_frequency()?;
+        self.account.guard.put_back_phase()?;
+        self.account.guard.put_back_frequency()?;
         self.settle()?;
         for attempt in 0..6 {
             let displaced = self.account.displaced;
@@ -338,87 +249,17 @@ impl Bench<'_> {
 
     /// Puts everything back, as far as that works; answers the first failure.
     pub(super) fn put_back(&mut self) -> Verdict {
-        let outcomes = [
-            self.put_back_channels(),
-            self.put_back_pins(),
-            self.put_back_phase(),
-            self.give_back().and_then(|(off, _)| {
-                let left = format!("the time is still off by {}", time(off));
-                if off <= WORST { Ok(()) } else { Err(Stop::Wrong(left)) }
-            }),
-        ];
-        outcomes.into_iter().collect()
-    }
-
-    /// What fails stays to be put back.
-    pub(super) fn put_back_channels(&mut self) -> Verdict {
-        let mut outcome = Ok(());
-        for channel in self.account.extts.clone() {
-            outcome = outcome.and(self.disable_extts(channel));
-        }
-        for channel in self.account.perouts.clone() {
-            outcome = outcome.and(self.disable_perout(channel));
-        }
-        outcome
-    }
-
-    pub(super) fn disable_extts(&mut self, channel: u32) -> Verdict {
-        self.phc.disable_extts(channel)?;
-        self.account.extts_is_off(channel);
-        Ok(())
-    }
-
-    pub(super) fn disable_perout(&mut self, channel: u32) -> Verdict {
-        self.phc.disable_perout(channel)?;
-        self.account.perout_is_off(channel);
-        Ok(())
-    }
-
-    pub(super) fn put_back_pins(&mut self) -> Verdict {
-        let account = &mut self.account;
-        let mut outcome = Ok(());
-        // Those that had nothing let go first, then the others get back what they had.
-        for with_function in [false, true] {
-            for pin in account.pins.iter().flatten() {
-                if (pin.function != PinFunction::None) != with_function
-                    || !account.changed_pins.contains_key(&pin.index)
-                {
-                    continue;
-                }
-                let put = self.phc.set_pin(pin, pin.function, pin.channel).map(drop);
-                if put.is_ok() {
-                    account.changed_pins.remove(&pin.index);
-                }
-                outcome = outcome.and(put);
-            }
-        }
-        // A pin that there isn't has nothing to get back.
-        let there: BTreeSet<_> = account.pins.iter().flatten().map(|pin| pin.index).collect();
-        account.changed_pins.retain(|index, _| there.contains(index));
-        account.tell();
-        Ok(outcome?)
-    }
-
-    pub(super) fn put_back_frequency(&mut self) -> Verdict {
-        if !self.account.dialled.is_empty() {
-            self.phc.set_frequency(self.account.frequency)?;
-            self.account.nothing_is_dialled();
-        }
-        Ok(())
-    }
-
-    pub(super) fn put_back_phase(&mut self) -> Verdict {
-        if self.account.phase {
-            self.phc.adjust_phase(Offset::ZERO)?;
-            self.account.phase_is_written_back();
-        }
-        Ok(())
+        let all_but_the_time = self.account.guard.put_back().map_err(Stop::from);
+        all_but_the_time.and(self.give_back().and_then(|(off, _)| {
+            let left = format!("the time is still off by {}", time(off));
+            if off <= WORST { Ok(()) } else { Err(Stop::Wrong(left)) }
+        }))
     }
 }
 
 impl Drop for Bench<'_> {
     fn drop(&mut self) {
-        // On the way out of a failure or a panic; after a run there is nothing left to do.
-        let _ = self.put_back();
+        // On the way out of a panic; after a run there is nothing left to do.
+        let _ = self.give_back();
     }
 }

@@ -1,12 +1,13 @@
 //! The clock under test, and what the checks do with it.
 
 use super::account::Account;
-use super::{Change, Stop, Verdict, skip};
+use super::{Stop, Verdict, skip};
 use crate::Frequency;
 use crate::RateInterval;
 use crate::kernel::uapi::timespec;
 use crate::kernel::{Calls, Signals, Wait};
 use crate::phc::{Access, Caps, Error, Phc, Pin};
+use crate::restore::{Guard, Record};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use std::cell::Cell;
@@ -59,7 +60,7 @@ impl<'a> Bench<'a> {
         phc: &'a Phc,
         signals: Option<&'a Signals>,
         wire: Option<Loop>,
-        record: &'a mut dyn FnMut(&[Change]),
+        record: Box<dyn Record + 'a>,
     ) -> Result<Self, Stop> {
         let caps = phc.caps()?;
         let virtual_clocks = phc.virtual_clocks().map_or(u32::MAX, |clocks| clocks.number);
@@ -86,7 +87,7 @@ impl<'a> Bench<'a> {
             phc,
             caps,
             wire,
-            account: Account::new(frequency, phc.pins(), record),
+            account: Account::new(frequency, phc, Guard::new(phc, Some(record))),
             must_not_move,
             rate: None,
             effects: None,

@@ -230,7 +230,7 @@ fn past_limits(bench: &mut Bench<'_>) -> Verdict {
         let past = Frequency::from_scaled_ppm(past);
         bench.disturb(|bench| {
             let answer = bench.dial(past)?;
-            bench.put_back_frequency()?;
+            bench.account.guard.put_back_frequency()?;
             must_refuse(&format!("{past:+}, past ±{limit} ppb,"), answer, Errno::ERANGE)
         })?;
     }

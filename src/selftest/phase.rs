@@ -5,6 +5,7 @@ use super::set::GOES;
 use super::{Check, Group, Stop, Verdict, must_refuse, skip};
 use crate::kernel::uapi;
 use crate::phc::PhaseControl;
+use crate::restore::{Change, Part};
 use nix::errno::Errno;
 
 pub(super) const GROUP: Group = Group {
@@ -45,13 +46,13 @@ fn write_and_take_back(
     judge: impl FnOnce(Result<(), Errno>) -> Verdict,
 ) -> Verdict {
     bench.disturb(|bench| {
-        bench.account.will_write_phase();
+        bench.account.guard.will(Change::Phase);
         let answer = write(bench, nanoseconds);
         let back = write(bench, 0);
         judge(answer)?;
         back.map_err(|errno| Stop::Wrong(format!("0 was refused: {errno:?}")))
     })?;
-    bench.account.phase_is_written_back();
+    bench.account.guard.forget(Part::Phase);
     Ok(())
 }
 

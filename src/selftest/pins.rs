@@ -96,7 +96,7 @@ fn functions(bench: &mut Bench<'_>) -> Verdict {
                     must(now == before, || format!("{name} refused {function} and has {}", now.0))?;
                 }
             }
-            bench.put_back_pins()?;
+            bench.account.guard.put_back_pins()?;
             must(found(bench, &pin)?.0 == PinFunction::None, || {
                 format!("{name} can't be given back its function none")
             })?;
@@ -131,7 +131,7 @@ fn sysfs(bench: &mut Bench<'_>) -> Verdict {
             set(bench, &pin, function, channel)
                 .map_err(|errno| Stop::Wrong(format!("pin {}: {errno:?}", pin.index)))?;
             let shown = bench.ask(|clock| clock.attribute(&format!("pins/{}", pin.name)));
-            bench.put_back_pins()?;
+            bench.account.guard.put_back_pins()?;
             let Ok(shown) = shown else { return skip("there is no sysfs") };
             let expected = format!("{} {channel}", function.to_kernel());
             must(shown == expected, || {
@@ -154,7 +154,7 @@ fn stealing(bench: &mut Bench<'_>) -> Verdict {
                 .map_err(|errno| Stop::Wrong(format!("pin {}: {errno:?}", pin.index)))?;
         }
         let left = found(bench, &one)?;
-        bench.put_back_pins()?;
+        bench.account.guard.put_back_pins()?;
         must(left.0 == PinFunction::None, || {
             format!(
                 "pin {} took {function} channel {channel} from pin {}, which has {} all the same",
@@ -177,7 +177,7 @@ fn refusals(bench: &mut Bench<'_>) -> Verdict {
     for (what, index, function, channel) in asked {
         let request = Pin { index, ..pin.clone() };
         let answer = set(bench, &request, function, channel);
-        bench.put_back_pins()?;
+        bench.account.guard.put_back_pins()?;
         must_refuse(what, answer, Errno::EINVAL)?;
     }
     Ok(())

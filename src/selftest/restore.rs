@@ -17,8 +17,8 @@ pub(super) const GROUP: Group = Group {
 };
 
 fn pins(bench: &mut Bench<'_>) -> Verdict {
-    bench.put_back_channels()?;
-    bench.put_back_pins()?;
+    bench.account.guard.put_back_channels()?;
+    bench.account.guard.put_back_pins()?;
     if !bench.account.touched.pins {
         return skip("no pin was changed");
     }
@@ -36,14 +36,14 @@ fn frequency(bench: &mut Bench<'_>) -> Verdict {
     if !bench.account.touched.frequency {
         return skip("no frequency was dialled");
     }
-    bench.put_back_frequency()?;
+    bench.account.guard.put_back_frequency()?;
     let before = bench.frequency_before();
     let now = bench.phc.frequency()?;
     must(now == before, || format!("it is {now:+}, was {before:+}"))
 }
 
 fn restored_time(bench: &mut Bench<'_>) -> Verdict {
-    bench.put_back_phase()?;
+    bench.account.guard.put_back_phase()?;
     if !bench.account.touched.time {
         return skip("the time was not changed");
     }

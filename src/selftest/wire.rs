@@ -6,8 +6,8 @@ use super::rates::{span, time};
 use super::{Check, Group, Stop, Verdict, must, skip};
 use crate::Offset;
 use crate::phc::{
-    Access, Caps, Edges, Event, EventKind, ExttsRequest, Perout, PeroutLoss, PeroutStart, Phc, Pin,
-    PinFunction,
+    Access, Caps, Edges, Error, Event, EventKind, ExttsRequest, Perout, PeroutLoss, PeroutStart,
+    Phc, Pin, PinFunction,
 };
 use nix::errno::Errno;
 use std::time::Duration;
@@ -92,10 +92,10 @@ fn connect(bench: &mut Bench<'_>) -> Result<Wired, Stop> {
     let Loop { from, to } = wire;
     let ends = [(from, PinFunction::Perout, output), (to, PinFunction::Extts, input)];
     for (pin, function, channel) in ends {
-        bench.account.will_set_pin(pin.index, function, channel);
-        match bench.phc.set_pin(&pin, function, channel) {
+        bench.account.touched.pins = true;
+        match bench.account.guard.set_pin(&pin, function, channel) {
             Err(error) if error.errno() == Some(Errno::EOPNOTSUPP) => {
-                bench.put_back_pins()?;
+                bench.account.guard.put_back_pins()?;
                 let Pin { index, name, .. } = pin;
                 return skip(format!("pin {index} ({name}) can't have {function}: another loop?"));
             }
@@ -107,7 +107,8 @@ fn connect(bench: &mut Bench<'_>) -> Result<Wired, Stop> {
 
 /// Switches everything off again and gives the pins back.
 fn disconnect(bench: &mut Bench<'_>) -> Verdict {
-    bench.put_back_channels().and(bench.put_back_pins())
+    let guard = &mut bench.account.guard;
+    Ok(guard.put_back_channels().and(guard.put_back_pins())?)
 }
 
 /// An output that was started.
@@ -134,8 +135,7 @@ fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Resu
             start: PeroutStart::At(start),
             one_shot: false,
         };
-        bench.account.will_enable_perout(wired.output);
-        match bench.phc.enable_perout(perout) {
+        match bench.account.guard.enable_perout(perout) {
             Ok(loss) => return Ok(Started { period, at: start.total_nanoseconds(), loss }),
             Err(error) if error.is_unsupported() || error.errno() == Some(Errno::EINVAL) => {
                 refused = Some(error);
@@ -153,8 +153,8 @@ fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Resu
 /// Switches timestamps on; tells whether the driver minds which edges it is asked for.
 fn enable(bench: &mut Bench<'_>, channel: u32, edges: Edges) -> Result<bool, Stop> {
     bench.phc.drop_stale_events()?;
-    bench.account.will_enable_extts(channel);
-    Ok(bench.phc.enable_extts(ExttsRequest { channel, edges, offset_events: false })?)
+    let request = ExttsRequest { channel, edges, offset_events: false };
+    Ok(bench.account.guard.enable_extts(request)?)
 }
 
 /// The times of this channel's events.
@@ -304,14 +304,16 @@ fn waiting(phc: &Phc, channel: u32) -> Result<usize, Stop> {
 }
 
 fn extts_ends(bench: &mut Bench<'_>) -> Verdict {
-    let outcome = events_after(bench, |bench, wired| bench.disable_extts(wired.input));
+    let outcome =
+        events_after(bench, |bench, wired| bench.account.guard.disable_extts(wired.input));
     disconnect(bench)?;
     let number = outcome?;
     must(number == 0, || format!("{number} events came after it was switched off"))
 }
 
 fn perout_ends(bench: &mut Bench<'_>) -> Verdict {
-    let outcome = events_after(bench, |bench, wired| bench.disable_perout(wired.output));
+    let outcome =
+        events_after(bench, |bench, wired| bench.account.guard.disable_perout(wired.output));
     disconnect(bench)?;
     let number = outcome?;
     must(number == 0, || format!("{number} edges came after it was switched off"))
@@ -320,7 +322,7 @@ fn perout_ends(bench: &mut Bench<'_>) -> Verdict {
 /// The number of events that come after something was switched off, while the rest is on.
 fn events_after(
     bench: &mut Bench<'_>,
-    off: impl FnOnce(&mut Bench<'_>, &Wired) -> Verdict,
+    off: impl FnOnce(&mut Bench<'_>, &Wired) -> Result<(), Error>,
 ) -> Result<usize, Stop> {
     let wired = connect(bench)?;
     enable(bench, wired.input, Edges::Rising)?;

@@ -1,0 +1,69 @@
+//! What a command has done by now, in words: where it fails after that, it says so.
+
+use crate::TaiOffset;
+use crate::phc::{DeviceName, Pin};
+use crate::restore::{self, Log};
+use std::cell::RefCell;
+
+/// What a command has done by now, and to which clock.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) name: RefCell<Option<DeviceName>>,
+    pub(super) log: Log,
+    files: RefCell<Option<Files>>,
+}
+
+/// What was done to files.
+pub(super) enum Files {
+    /// So many pages were written to a folder.
+    Pages(usize, String),
+    /// So many lines were added to a recording.
+    Lines(u64, String),
+}
+
+impl Done {
+    /// Notes what was done to files.
+    pub(super) fn to_files(&self, files: Files) {
+        self.files.replace(Some(files));
+    }
+
+    /// All of it in words, where anything was done.
+    pub(super) fn told(&self) -> Option<String> {
+        let name = self.name.borrow().as_ref().map(ToString::to_string).unwrap_or_default();
+        let mut all: Vec<_> = self.log.borrow().iter().map(|done| in_words(done, &name)).collect();
+        all.extend(self.files.borrow().as_ref().map(|files| match files {
+            Files::Pages(number, folder) => format!("{number} pages written to {folder}"),
+            Files::Lines(number, name) => format!("{number} lines added to {name}"),
+        }));
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+}
+
+fn in_words(done: &restore::Done, name: &str) -> String {
+    use restore::Done;
+    let switched = |on: &bool| if *on { "on" } else { "off" };
+    match done {
+        Done::Time(time) => format!("{name}: set to {time} s"),
+        Done::SystemTime(TaiOffset(0)) => format!("{name}: set to the system clock in UTC"),
+        Done::SystemTime(_) => format!("{name}: set to the system clock in TAI"),
+        Done::Step(offset) => format!("{name}: stepped by {offset:+}"),
+        Done::Frequency(frequency) => format!("{name}: dialled to {frequency:+}"),
+        Done::Phase(offset) => {
+            format!("{name}: phase offset of {offset:+} handed to its phase control")
+        }
+        Done::Pin(Pin { index, name: pin, function, .. }) => {
+            format!("{name}: pin {index} ({pin}) has the function {function}")
+        }
+        Done::Extts(channel, on) => {
+            format!("{name}: external timestamps of channel {channel} {}", switched(on))
+        }
+        Done::Perout(channel, on) => {
+            format!("{name}: periodic output of channel {channel} {}", switched(on))
+        }
+        Done::Pps(on) => format!("{name}: PPS to the kernel switched {}", switched(on)),
+        Done::VirtualClocks(number) => {
+            format!("{name}: the number of virtual clocks set to {number}")
+        }
+        Done::System(step) => format!("the system clock was moved by {step:+}, from {name}"),
+    }
+}

@@ -1,0 +1,253 @@
+//! What puts everything back at the end.
+
+use super::{Change, Part};
+use crate::phc::{Error, ExttsRequest, Perout, PeroutLoss, Phc, Pin, PinFunction};
+use crate::{Frequency, Offset};
+
+/// Whoever is told of all that is changed and not put back, before it is changed.
+pub(crate) trait Record {
+    /// This is all that is changed now.
+    fn now(&mut self, changes: &[Change]);
+
+    /// These parts are as they are meant to be, whoever had left them otherwise.
+    fn settle(&self, _phc: &Phc, _parts: &[Part]) {}
+
+    /// What other programs that live have changed together with this part, and will put back.
+    #[cfg(feature = "cli")]
+    fn of_the_living(&self, _part: Part) -> Vec<Change> {
+        Vec::new()
+    }
+
+    /// Notes that the program is about to put these back. Answers what other programs that live
+    /// will put back at their own end, where they have changed this part, too.
+    #[cfg(feature = "cli")]
+    fn leave(&mut self, _changes: &[Change], _part: Part) -> Vec<Change> {
+        Vec::new()
+    }
+
+    /// It ends, and this could not be put back.
+    fn end(&mut self, _phc: &Phc, _left: &[Change]) {}
+}
+
+/// Tells whoever wants to know.
+impl Record for &mut dyn FnMut(&[Change]) {
+    fn now(&mut self, changes: &[Change]) {
+        self(changes);
+    }
+}
+
+/// What is changed on a clock for a while. Each change is noted before it is made, here and in the
+/// record. What is still changed when the guard goes is put back, also on the way out of a panic.
+pub(crate) struct Guard<'a> {
+    pub(super) phc: &'a Phc,
+    /// In the order in which they were made, one for each part.
+    pub(super) changes: Vec<Change>,
+    /// The pins that other programs had changed before, as they were before that.
+    #[cfg(feature = "cli")]
+    pub(super) adopted: Vec<Change>,
+    pub(super) record: Option<Box<dyn Record + 'a>>,
+    /// What the record was told last.
+    told: Vec<Change>,
+}
+
+impl<'a> Guard<'a> {
+    /// Nothing is changed yet. Without a record nobody is told what a killed program leaves.
+    pub(crate) fn new(phc: &'a Phc, record: Option<Box<dyn Record + 'a>>) -> Self {
+        Self {
+            phc,
+            changes: Vec::new(),
+            #[cfg(feature = "cli")]
+            adopted: Vec::new(),
+            record,
+            told: Vec::new(),
+        }
+    }
+
+    pub(crate) fn change_of(&self, part: Part) -> Option<&Change> {
+        self.changes.iter().find(|change| change.part() == part)
+    }
+
+    /// Notes a change that will be made.
+    pub(crate) fn will(&mut self, change: Change) {
+        self.note(change);
+        self.tell();
+    }
+
+    pub(super) fn note(&mut self, change: Change) {
+        match self.changes.iter_mut().find(|known| known.part() == change.part()) {
+            Some(known) => known.and(change),
+            None => self.changes.push(change),
+        }
+    }
+
+    /// A part is as before, or as it is meant to be.
+    pub(crate) fn forget(&mut self, part: Part) {
+        self.put_note(part, None);
+    }
+
+    /// Puts the note of a part back to what it was: its change was refused, and not made.
+    pub(crate) fn put_note(&mut self, part: Part, before: Option<Change>) {
+        match (self.changes.iter().position(|change| change.part() == part), before) {
+            (Some(at), Some(before)) => self.changes.splice(at..=at, [before]).for_each(drop),
+            (Some(at), None) => drop(self.changes.remove(at)),
+            (None, before) => self.changes.extend(before),
+        }
+        self.tell();
+    }
+
+    pub(super) fn tell(&mut self) {
+        let mut changes = self.changes.clone();
+        changes.sort_by_key(|change| change.part().rank());
+        if changes != self.told
+            && let Some(record) = &mut self.record
+        {
+            record.now(&changes);
+            self.told = changes;
+        }
+    }
+
+    fn settle(&self, part: Part) {
+        if let Some(record) = &self.record {
+            record.settle(self.phc, &[part]);
+        }
+    }
+
+    /// Gives a pin a function; answers the pin that lost it.
+    pub(crate) fn set_pin(
+        &mut self,
+        pin: &Pin,
+        function: PinFunction,
+        channel: u32,
+    ) -> Result<Option<Pin>, Error> {
+        if let Some(loser) = self.phc.check_pin(pin, function, channel)? {
+            self.note(Change::pin(&loser, PinFunction::None, 0));
+        }
+        self.will(Change::pin(pin, function, channel));
+        self.phc.set_pin(pin, function, channel)
+    }
+
+    /// Switches external timestamps on; answers whether the driver minds what it is asked for.
+    pub(crate) fn enable_extts(&mut self, request: ExttsRequest) -> Result<bool, Error> {
+        self.will(Change::Extts(request.channel));
+        self.phc.enable_extts(request)
+    }
+
+    /// Switches a channel off, whoever had it on.
+    pub(crate) fn disable_extts(&mut self, channel: u32) -> Result<(), Error> {
+        self.phc.disable_extts(channel)?;
+        self.forget(Part::Extts(channel));
+        self.settle(Part::Extts(channel));
+        Ok(())
+    }
+
+    /// Switches a periodic output on; answers what of it the driver couldn't.
+    pub(crate) fn enable_perout(&mut self, perout: Perout) -> Result<PeroutLoss, Error> {
+        self.will(Change::Perout(perout.channel));
+        self.phc.enable_perout(perout)
+    }
+
+    /// Switches an output off, whoever had it on.
+    pub(crate) fn disable_perout(&mut self, channel: u32) -> Result<(), Error> {
+        self.phc.disable_perout(channel)?;
+        self.forget(Part::Perout(channel));
+        self.settle(Part::Perout(channel));
+        Ok(())
+    }
+
+    /// Notes that a frequency will be dialled.
+    pub(crate) fn will_dial(&mut self, was: Frequency, frequency: Frequency) {
+        self.will(Change::Frequency { was, asked: vec![frequency] });
+    }
+
+    /// The frequency that was dialled last, where another was before.
+    pub(crate) fn dialled(&self) -> Option<Frequency> {
+        match self.change_of(Part::Frequency) {
+            Some(Change::Frequency { asked, .. }) => asked.last().copied(),
+            _ => None,
+        }
+    }
+
+    /// Puts everything back but the time, as far as that works; answers the first failure. What
+    /// fails stays to be put back.
+    pub(crate) fn put_back(&mut self) -> Result<(), Error> {
+        let outcomes = [
+            self.put_back_channels(),
+            self.put_back_pins(),
+            self.put_back_phase(),
+            self.put_back_frequency(),
+        ];
+        outcomes.into_iter().collect()
+    }
+
+    /// Switches off the channels that were switched on.
+    pub(crate) fn put_back_channels(&mut self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        for change in self.changes.clone() {
+            outcome = outcome.and(match change {
+                Change::Extts(channel) => self.disable_extts(channel),
+                Change::Perout(channel) => self.disable_perout(channel),
+                _ => Ok(()),
+            });
+        }
+        outcome
+    }
+
+    /// Gives the pins back what they had, the last one that was changed first. Those that had
+    /// nothing let go before the others get their channels again.
+    pub(crate) fn put_back_pins(&mut self) -> Result<(), Error> {
+        let mut pins: Vec<_> = self.changes.iter().rev().filter_map(pin_before).cloned().collect();
+        pins.sort_by_key(|pin| pin.function != PinFunction::None);
+        let mut outcome = Ok(());
+        for pin in pins {
+            let put_back = self.phc.set_pin(&pin, pin.function, pin.channel).map(drop);
+            if put_back.is_ok() {
+                self.forget(Part::Pin(pin.index));
+            }
+            outcome = outcome.and(put_back);
+        }
+        outcome
+    }
+
+    /// Ends a phase offset that may be being taken out.
+    pub(crate) fn put_back_phase(&mut self) -> Result<(), Error> {
+        if self.change_of(Part::Phase).is_some() {
+            self.phc.adjust_phase(Offset::ZERO)?;
+            self.forget(Part::Phase);
+        }
+        Ok(())
+    }
+
+    /// Dials what was dialled before.
+    pub(crate) fn put_back_frequency(&mut self) -> Result<(), Error> {
+        if let Some(Change::Frequency { was, .. }) = self.change_of(Part::Frequency) {
+            self.phc.set_frequency(*was)?;
+            self.forget(Part::Frequency);
+        }
+        Ok(())
+    }
+
+    /// Ends it, and answers what could not be put back. That stays in the record.
+    pub(crate) fn finish(&mut self) -> Vec<Change> {
+        let left = std::mem::take(&mut self.changes);
+        if let Some(mut record) = self.record.take() {
+            record.end(self.phc, &left);
+        }
+        left
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        // On the way out of a failure, which is what gets told.
+        let _ = self.put_back();
+        self.finish();
+    }
+}
+
+/// The pin as it was, where it is a pin that was changed.
+pub(super) fn pin_before(change: &Change) -> Option<&Pin> {
+    match change {
+        Change::Pin { was, .. } => Some(was),
+        _ => None,
+    }
+}

@@ -1,0 +1,203 @@
+//! Where the journals of a clock may be, and whose count.
+//!
+//! A journal names commands to type, to root as well. So only those of the same user and of root
+//! count, in folders and files that nobody else may write to.
+
+use crate::files;
+#[cfg(feature = "mock")]
+use crate::find::is_mock;
+#[cfg(feature = "mock")]
+use crate::mock::Config;
+use nix::unistd::{getegid, geteuid, getgid, getuid};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Whether a file is a journal that counts. A second name of another's file is none.
+pub(super) fn is_trusted_file(found: &fs::Metadata) -> bool {
+    let is_closed = found.nlink() == 1 && found.mode() & OTHERS_WRITE == 0;
+    found.is_file() && is_trusted(found.uid()) && is_closed
+}
+
+/// What root or this user has written is taken at its word.
+fn is_trusted(user: u32) -> bool {
+    user == 0 || user == geteuid().as_raw()
+}
+
+/// The permissions of those who could write something else.
+const OTHERS_WRITE: u32 = 0o022;
+/// In a folder with this, everybody has only their own files.
+const STICKY: u32 = 0o1000;
+
+/// Whether nobody else can put a journal into a place, or take one away.
+pub(super) fn is_trusted_place(place: &Place) -> bool {
+    fs::symlink_metadata(&place.folder).is_ok_and(|found| {
+        // A mock's state may be in a folder where everybody has files.
+        let is_shared = !place.is_ours && found.mode() & STICKY != 0;
+        let is_closed = found.mode() & OTHERS_WRITE == 0 || is_shared;
+        found.is_dir() && is_trusted(found.uid()) && is_closed
+    })
+}
+
+/// Where the journals of a clock may be.
+pub(super) struct Place {
+    pub(super) folder: PathBuf,
+    /// Their names, before the process's number.
+    pub(super) prefix: String,
+    /// Whether the folder is this program's own.
+    pub(super) is_ours: bool,
+    pub(super) clock: Clock,
+}
+
+/// Which clock a journal is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// The one whose state is in the file that the journal's name has.
+    Mock,
+    /// A device, by its number, under which boot of the machine, and by its place in sysfs: one that
+    /// comes again there is another. What can't be told is `-`.
+    Device { number: String, boot: String, place: String },
+}
+
+const NOT_TOLD: &str = "-";
+
+impl Clock {
+    fn of_device(found: &fs::Metadata) -> Self {
+        let device = found.rdev();
+        let number = format!("{}:{}", libc::major(device), libc::minor(device));
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        let boot = boot.map_or(NOT_TOLD.into(), |boot| boot.trim().to_owned());
+        let place = fs::canonicalize(format!("/sys/dev/char/{number}")).ok().and_then(|path| {
+            Some(format!("{} {}", fs::metadata(&path).ok()?.ino(), path.display()))
+        });
+        Self::Device { number, boot, place: place.unwrap_or(NOT_TOLD.into()) }
+    }
+
+    pub(super) fn line(&self) -> String {
+        match self {
+            Self::Mock => "mock".into(),
+            Self::Device { number, boot, place } => format!("clock\t{number}\t{boot}\t{place}"),
+        }
+    }
+
+    /// Whether a journal's first line tells this clock.
+    pub(super) fn is(&self, line: &str) -> bool {
+        let Self::Device { number, boot, place } = self else { return line == self.line() };
+        let mut fields = line.split('\t');
+        let mut next_is = |own: &str| {
+            fields.next().is_some_and(|told| told == own || [told, own].contains(&NOT_TOLD))
+        };
+        next_is("clock") && next_is(number) && next_is(boot) && next_is(place)
+    }
+}
+
+/// The places where the journals of a clock may be, in the order in which they are tried.
+pub(super) fn places(device: &str) -> Vec<Place> {
+    #[cfg(feature = "mock")]
+    if is_mock(device) {
+        // A mock is forgotten unless it has a file.
+        let state = device.parse::<Config>().ok().and_then(|config| config.state().cloned());
+        let place = state.and_then(|state| {
+            let state = files::resolved(&state).ok()?;
+            Some(Place {
+                folder: state.parent()?.to_owned(),
+                prefix: format!("{}.left-on", state.file_name()?.to_str()?),
+                is_ours: false,
+                clock: Clock::Mock,
+            })
+        });
+        return place.into_iter().collect();
+    }
+    let Ok(found) = fs::metadata(device) else { return Vec::new() };
+    let clock = Clock::of_device(&found);
+    let number = found.rdev();
+    let prefix = format!("clock-{}-{}", libc::major(number), libc::minor(number));
+    run_folders()
+        .map(|folder| Place { folder, prefix: prefix.clone(), is_ours: true, clock: clock.clone() })
+        .collect()
+}
+
+/// Whether there may be something to tell of a clock.
+pub(crate) fn may_have_left(device: &str) -> bool {
+    #[cfg(feature = "mock")]
+    if is_mock(device) {
+        return device.contains("state=");
+    }
+    !device.is_empty() && run_folders().any(|one| one.exists())
+}
+
+/// The folders of this program among those of what runs: for root, and for others.
+fn run_folders() -> impl Iterator<Item = PathBuf> {
+    // What another user's environment names is that one's.
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !runs_for_another());
+    folders_with(own.map(PathBuf::from))
+}
+
+fn folders_with(own: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
+    // Anything else would be a folder of wherever this is called.
+    let own = own.filter(|folder| folder.is_absolute());
+    [Some(PathBuf::from("/run")), own].into_iter().flatten().map(|run| run.join("ptpctl"))
+}
+
+/// Makes this program's folder, in which its user alone may make files, whatever the umask.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o755).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let found = fs::symlink_metadata(folder)?;
+    let is_own = found.is_dir() && found.uid() == geteuid().as_raw();
+    if is_own && found.mode() & 0o777 != 0o755 {
+        fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+/// Whether it runs with the rights of another user than the one who set its environment: as a
+/// setuid program, or by sudo, doas or pkexec.
+pub(crate) fn runs_for_another() -> bool {
+    getuid() != geteuid()
+        || getgid() != getegid()
+        || ["SUDO_UID", "DOAS_USER", "PKEXEC_UID"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_wherever_this_is_called_holds_no_journals() {
+        for own in ["", ".", "run"] {
+            let all: Vec<_> = folders_with(Some(own.into())).collect();
+            assert_eq!(all, [PathBuf::from("/run/ptpctl")], "{own:?}");
+        }
+        assert_eq!(folders_with(Some("/run/user/1".into())).count(), 2);
+    }
+
+    #[test]
+    fn a_clock_is_known_by_number_boot_and_place_as_far_as_they_are_told() {
+        let clock = |number: &str, boot: &str, place: &str| Clock::Device {
+            number: number.into(),
+            boot: boot.into(),
+            place: place.into(),
+        };
+        let here = clock("249:0", "b1", "7 /sys/devices/card/ptp/ptp0");
+        assert!(here.is(&here.line()));
+        for other in [
+            clock("249:1", "b1", "7 /sys/devices/card/ptp/ptp0"),
+            clock("249:0", "b2", "7 /sys/devices/card/ptp/ptp0"),
+            clock("249:0", "b1", "8 /sys/devices/card/ptp/ptp0"),
+            clock("249:0", "b1", "7 /sys/devices/other/ptp/ptp0"),
+        ] {
+            assert!(!here.is(&other.line()), "{other:?}");
+        }
+        assert!(here.is(&clock("249:0", "b1", NOT_TOLD).line()), "without sysfs");
+        assert!(clock("249:0", NOT_TOLD, NOT_TOLD).is(&here.line()));
+        for line in ["", "mock", "node 5:7", "clock", "clock\t249:0"] {
+            assert!(!here.is(line), "{line}");
+        }
+    }
+}
