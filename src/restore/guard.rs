@@ -159,14 +159,6 @@ impl<'a> Guard<'a> {
         self.will(Change::Frequency { was, asked: vec![frequency] });
     }
 
-    /// The frequency that was dialled last, where another was before.
-    pub(crate) fn dialled(&self) -> Option<Frequency> {
-        match self.change_of(Part::Frequency) {
-            Some(Change::Frequency { asked, .. }) => asked.last().copied(),
-            _ => None,
-        }
-    }
-
     /// Puts everything back but the time, as far as that works; answers the first failure. What
     /// fails stays to be put back.
     pub(crate) fn put_back(&mut self) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! What has to be put back: every change of the clock is entered here before it is made.
 
-use super::bench::Bench;
-use super::rates::{Comparison, exactly, must_be_near, per_second, time};
-use super::{Stop, Verdict, skip};
+use super::comparator::{Comparator, Comparison, exactly, per_second};
+use super::verdict::{Stop, Verdict, skip};
+use super::words::time;
 use crate::phc::{Error, Phc, Pin, PinFunction};
 use crate::restore::{Change, Guard, Part, beside_system};
 use crate::{Frequency, Offset};
@@ -10,9 +10,10 @@ use nix::errno::Errno;
 
 /// The clock as it was, and what was changed since.
 pub(super) struct Account<'a> {
-    /// The frequency that was dialled.
-    pub(super) frequency: Frequency,
-    /// The pins; what reading them answered where they can't be read.
+    pub(super) comparator: Comparator<'a>,
+    /// Why its time may not be moved: nobody could move it back.
+    pub(super) must_not_move: Option<String>,
+    /// The pins as they were; what reading them answered where they can't be read.
     pub(super) pins: Result<Vec<Pin>, Error>,
     /// What was changed at any time.
     pub(super) touched: Touched,
@@ -29,6 +30,13 @@ pub(super) struct Account<'a> {
     open: Option<(i128, Comparison)>,
 }
 
+/// How far something moved the clock: somewhere in between, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Move {
+    pub(super) middle: i128,
+    pub(super) bound: i128,
+}
+
 /// What was changed at any time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Touched {
@@ -43,9 +51,15 @@ const ENOUGH: i128 = 100;
 pub(super) const WORST: i128 = 1_000_000;
 
 impl<'a> Account<'a> {
-    pub(super) fn new(frequency: Frequency, phc: &Phc, guard: Guard<'a>) -> Self {
+    pub(super) fn new(
+        comparator: Comparator<'a>,
+        guard: Guard<'a>,
+        must_not_move: Option<String>,
+    ) -> Self {
+        let phc = comparator.clock.phc;
         Self {
-            frequency,
+            comparator,
+            must_not_move,
             pins: phc.pins(),
             touched: Touched::default(),
             guard,
@@ -54,11 +68,6 @@ impl<'a> Account<'a> {
             uncertainty: 0,
             open: None,
         }
-    }
-
-    /// What is dialled now beside what was before, in millionths of a ppb.
-    pub(super) fn dialled_beside(&self) -> i128 {
-        self.guard.dialled().map_or(0, |now| now.micro_ppb() - self.frequency.micro_ppb())
     }
 
     /// Tells the guard whether the time is displaced.
@@ -77,28 +86,19 @@ impl<'a> Account<'a> {
             self.guard.will(Change::pin(was, function, channel));
         }
     }
-}
 
-/// How far something moved the clock: somewhere in between, in nanoseconds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Move {
-    pub(super) middle: i128,
-    pub(super) bound: i128,
-}
-
-impl Bench<'_> {
     /// Compares the clock before something moves it. Until that is entered it counts as unknown:
     /// whatever fails in between, the next settling finds it.
     fn open(&mut self) -> Result<(bool, Comparison), Stop> {
         if let Some(why) = &self.must_not_move {
             return skip(why.clone());
         }
-        self.account.touched.time = true;
-        let before = self.compare()?;
-        let is_first = self.account.open.is_none();
+        self.touched.time = true;
+        let before = self.comparator.compare()?;
+        let is_first = self.open.is_none();
         if is_first {
-            self.account.open = Some((self.account.displaced, before));
-            self.account.tell();
+            self.open = Some((self.displaced, before));
+            self.tell();
         }
         Ok((is_first, before))
     }
@@ -109,14 +109,14 @@ impl Bench<'_> {
         if !is_first {
             return;
         }
-        self.account.open = None;
+        self.open = None;
         if (expected - moved.middle).abs() <= moved.bound {
-            self.account.displaced += expected;
+            self.displaced += expected;
         } else {
-            self.account.displaced += moved.middle;
-            self.account.uncertainty += moved.bound;
+            self.displaced += moved.middle;
+            self.uncertainty += moved.bound;
         }
-        self.account.tell();
+        self.tell();
     }
 
     /// Does something that moves the clock by nobody knows how much. What all of a group did
@@ -128,26 +128,28 @@ impl Bench<'_> {
 
     /// Enters what was disturbed.
     fn settle(&mut self) -> Verdict {
-        if let Some((displaced, before)) = self.account.open {
-            let moved = self.moved(&before, &self.compare()?);
-            self.account.open = None;
-            self.account.displaced = displaced + moved.middle;
-            self.account.uncertainty += moved.bound;
-            self.account.tell();
+        if let Some((displaced, before)) = self.open {
+            let moved = self.moved(&before, &self.comparator.compare()?);
+            self.open = None;
+            self.displaced = displaced + moved.middle;
+            self.uncertainty += moved.bound;
+            self.tell();
         }
         Ok(())
     }
 
     /// Dials a frequency by the kernel's own number. What a driver can't do at all is skipped.
     pub(super) fn dial(&mut self, frequency: Frequency) -> Result<Result<(), Errno>, Stop> {
-        let before = self.account.guard.change_of(Part::Frequency).cloned();
-        self.account.touched.frequency = true;
-        self.account.guard.will_dial(self.account.frequency, frequency);
-        let answer = self.ask_to_dial(frequency);
+        let before = self.guard.change_of(Part::Frequency).cloned();
+        self.touched.frequency = true;
+        let was = self.comparator.dialled;
+        self.guard.will_dial(was, frequency);
+        let answer = self.comparator.clock.ask_to_dial(frequency);
         if answer == Err(Errno::EOPNOTSUPP) {
-            self.account.guard.put_note(Part::Frequency, before);
+            self.guard.put_note(Part::Frequency, before);
             return skip("the driver can't be dialled");
         }
+        self.comparator.beside = frequency.micro_ppb() - was.micro_ppb();
         Ok(answer)
     }
 
@@ -159,34 +161,34 @@ impl Bench<'_> {
     ) -> Result<T, Stop> {
         let (is_first, from) = self.open()?;
         let dialled = self.dial(frequency)?;
-        let off = self.account.dialled_beside();
-        let began = self.monotonic()?;
+        let off = self.comparator.beside;
+        let began = self.comparator.clock.monotonic()?;
         if let Err(errno) = dialled {
             return Err(Stop::Wrong(format!("{frequency:+} was refused: {errno:?}")));
         }
         let outcome = act(self);
-        let ended = self.monotonic()?;
-        self.account.guard.put_back_frequency()?;
-        let moved = self.moved(&from, &self.compare()?);
+        let ended = self.comparator.clock.monotonic()?;
+        self.put_back_frequency()?;
+        let moved = self.moved(&from, &self.comparator.compare()?);
         self.enter(is_first, per_second(off, ended - began), moved);
         outcome
     }
 
     fn moved(&self, before: &Comparison, after: &Comparison) -> Move {
         // Meanwhile the clock went at its own rate.
-        let dialled = self.account.frequency.micro_ppb();
-        let rate = self.rate.unwrap_or(exactly(dialled));
+        let dialled = self.comparator.dialled.micro_ppb();
+        let rate = self.comparator.rate.unwrap_or(exactly(dialled));
         let over = |rate: i128| per_second(rate, after.at - before.at);
         let middle = after.middle() - before.middle() - over(rate.middle().micro_ppb());
         Move { middle, bound: after.bound() + before.bound() + over(rate.bound().micro_ppb()) }
     }
 
     /// Steps the clock, with whatever the driver makes of it.
-    fn step(&mut self, by: i128) -> Result<Move, Stop> {
+    pub(super) fn step(&mut self, by: i128) -> Result<Move, Stop> {
         let offset = Offset::from_nanoseconds(i64::try_from(by).unwrap_or(i64::MAX));
         let (is_first, before) = self.open()?;
-        let outcome = self.phc.step(offset);
-        let moved = self.moved(&before, &self.compare()?);
+        let outcome = self.comparator.clock.phc.step(offset);
+        let moved = self.moved(&before, &self.comparator.compare()?);
         // What was refused has moved nothing.
         self.enter(is_first, if outcome.is_ok() { by } else { 0 }, moved);
         match outcome {
@@ -197,32 +199,22 @@ impl Bench<'_> {
         }
     }
 
-    /// Steps the clock, which must move as far as it was asked to.
-    pub(super) fn must_step(&mut self, by: i128) -> Verdict {
-        let moved = self.step(by)?;
-        let bound = moved.bound;
-        self.note(format!("asked {}, moved {} within {bound} ns", time(by), time(moved.middle)));
-        must_be_near(moved.middle - by, bound, || {
-            format!("a step by {} moved the clock by {}", time(by), time(moved.middle))
-        })
-    }
-
     /// Puts the frequency and then the time back to where it would be; tells how far off it is,
     /// and how far what was measured may be off.
     pub(super) fn give_back(&mut self) -> Result<(i128, i128), Stop> {
         // As long as something goes on moving the clock there is nothing to settle.
-        self.account.guard.put_back_phase()?;
-        self.account.guard.put_back_frequency()?;
+        self.guard.put_back_phase()?;
+        self.put_back_frequency()?;
         self.settle()?;
         for attempt in 0..6 {
-            let displaced = self.account.displaced;
+            let displaced = self.displaced;
             if displaced.abs() <= ENOUGH {
                 break;
             }
             // A driver whose steps are wrong may set the clock right.
             self.give_back_once(-displaced, attempt > 2)?;
         }
-        Ok((self.account.displaced.abs(), self.account.uncertainty))
+        Ok((self.displaced.abs(), self.uncertainty))
     }
 
     /// Moves the clock, also after a signal, and enters how far it went.
@@ -230,16 +222,16 @@ impl Bench<'_> {
         let offset = Offset::from_nanoseconds(i64::try_from(by).unwrap_or(i64::MAX));
         let (is_first, before) = self.open()?;
         let outcome = if set {
-            let to = self.when_free(Phc::time)?.plus(offset);
-            to.map_or(Ok(()), |to| self.phc.set_time(to))
+            let to = self.comparator.clock.when_free(Phc::time)?.plus(offset);
+            to.map_or(Ok(()), |to| self.comparator.clock.phc.set_time(to))
         } else {
-            self.phc.step(offset)
+            self.comparator.clock.phc.step(offset)
         };
-        let moved = self.moved(&before, &self.compare()?);
-        let uncertainty = self.account.uncertainty;
+        let moved = self.moved(&before, &self.comparator.compare()?);
+        let uncertainty = self.uncertainty;
         self.enter(is_first, by, moved);
         // Going back again and again adds no uncertainty: each time the whole rest is measured.
-        self.account.uncertainty = uncertainty.max(moved.bound);
+        self.uncertainty = uncertainty.max(moved.bound);
         match outcome {
             // Setting comes next.
             Err(error) if !set && error.errno() == Some(Errno::EOPNOTSUPP) => Ok(()),
@@ -247,9 +239,19 @@ impl Bench<'_> {
         }
     }
 
+    /// Dials what was dialled before.
+    pub(super) fn put_back_frequency(&mut self) -> Verdict {
+        self.guard.put_back_frequency()?;
+        self.comparator.beside = 0;
+        Ok(())
+    }
+
     /// Puts everything back, as far as that works; answers the first failure.
     pub(super) fn put_back(&mut self) -> Verdict {
-        let all_but_the_time = self.account.guard.put_back().map_err(Stop::from);
+        let all_but_the_time = self.guard.put_back().map_err(Stop::from);
+        if self.guard.change_of(Part::Frequency).is_none() {
+            self.comparator.beside = 0;
+        }
         all_but_the_time.and(self.give_back().and_then(|(off, _)| {
             let left = format!("the time is still off by {}", time(off));
             if off <= WORST { Ok(()) } else { Err(Stop::Wrong(left)) }
@@ -257,7 +259,7 @@ impl Bench<'_> {
     }
 }
 
-impl Drop for Bench<'_> {
+impl Drop for Account<'_> {
     fn drop(&mut self) {
         // On the way out of a panic; after a run there is nothing left to do.
         let _ = self.give_back();

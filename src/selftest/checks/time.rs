@@ -1,26 +1,14 @@
 //! The clock can be read, and goes.
 
-use super::bench::Bench;
-use super::rates::{ppm, span, within};
-use super::{Check, Group, Stop, Verdict, must};
+use super::{Check, Group};
+use crate::selftest::bench::Bench;
+use crate::selftest::verdict::{Stop, Verdict, must};
+use crate::selftest::words::{ppm, span, within};
 use std::time::Duration;
 
-pub(super) const GROUP: Group = Group {
+pub(super) static GROUP: Group = Group {
     name: "time",
-    checks: &[
-        Check { name: "advances", needs: &[], run: advances },
-        Check { name: "is monotonic", needs: &["time/advances"], run: is_monotonic },
-        Check {
-            name: "is monotonic across a second",
-            needs: &["time/advances", "time/is monotonic"],
-            run: is_monotonic_across_a_second,
-        },
-        Check {
-            name: "keeps the pace of the machine's clock",
-            needs: &["time/advances", "time/is monotonic"],
-            run: keeps_rate,
-        },
-    ],
+    checks: &[&ADVANCES, &IS_MONOTONIC, &IS_MONOTONIC_ACROSS_A_SECOND, &KEEPS_RATE],
 };
 
 /// How far a free-running oscillator may be off, in millionths of a ppb: more than any is.
@@ -35,23 +23,29 @@ fn shown(nanoseconds: i128) -> String {
     format!("{}.{:09} s", nanoseconds.div_euclid(SECOND), nanoseconds.rem_euclid(SECOND))
 }
 
+pub(super) static ADVANCES: Check =
+    Check { group: &GROUP, name: "advances", needs: &[], run: advances };
+
 fn advances(bench: &mut Bench<'_>) -> Verdict {
-    let before = bench.shows()?;
-    bench.sleep(Duration::from_millis(20))?;
-    let after = bench.shows()?;
+    let before = bench.clock.shows()?;
+    bench.clock.sleep(Duration::from_millis(20))?;
+    let after = bench.clock.shows()?;
     must(before != after, || format!("20 ms later it still shows {}", shown(after)))
 }
 
+pub(super) static IS_MONOTONIC: Check =
+    Check { group: &GROUP, name: "is monotonic", needs: &[&ADVANCES], run: is_monotonic };
+
 fn is_monotonic(bench: &mut Bench<'_>) -> Verdict {
-    let mut last = bench.shows()?;
-    let began = bench.monotonic()?;
+    let mut last = bench.clock.shows()?;
+    let began = bench.clock.monotonic()?;
     for number in 1..=2_000 {
-        bench.go_on()?;
+        bench.clock.go_on()?;
         // A clock on a slow bus isn't read so often.
-        if number > 10 && bench.monotonic()? - began > 500_000_000 {
+        if number > 10 && bench.clock.monotonic()? - began > 500_000_000 {
             break;
         }
-        let next = bench.shows()?;
+        let next = bench.clock.shows()?;
         must(next >= last, || {
             format!("reading {number} is {} earlier than the one before it", span(last - next))
         })?;
@@ -60,15 +54,22 @@ fn is_monotonic(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
+pub(super) static IS_MONOTONIC_ACROSS_A_SECOND: Check = Check {
+    group: &GROUP,
+    name: "is monotonic across a second",
+    needs: &[&ADVANCES, &IS_MONOTONIC],
+    run: is_monotonic_across_a_second,
+};
+
 /// Where a driver reads seconds and their parts apart, they don't always belong together.
 fn is_monotonic_across_a_second(bench: &mut Bench<'_>) -> Verdict {
-    bench.wait_for(990..998)?;
-    let mut last = bench.shows()?;
+    bench.clock.wait_for(990..998)?;
+    let mut last = bench.clock.shows()?;
     let end = last - last.rem_euclid(SECOND) + SECOND + AFTER;
     // A clock that goes back never gets there; a busy machine gets there late.
     for number in 1..=1_000_000 {
-        bench.go_on()?;
-        let next = bench.shows()?;
+        bench.clock.go_on()?;
+        let next = bench.clock.shows()?;
         must(next >= last, || {
             let border = last - last.rem_euclid(SECOND) - next;
             format!(
@@ -85,18 +86,25 @@ fn is_monotonic_across_a_second(bench: &mut Bench<'_>) -> Verdict {
     Err(Stop::Unsure("it doesn't get to the end of a second".into()))
 }
 
+pub(super) static KEEPS_RATE: Check = Check {
+    group: &GROUP,
+    name: "keeps the pace of the machine's clock",
+    needs: &[&ADVANCES, &IS_MONOTONIC],
+    run: keeps_rate,
+};
+
 fn keeps_rate(bench: &mut Bench<'_>) -> Verdict {
     let dialled = bench.frequency_before().micro_ppb();
-    let long = bench.long_enough_for(WORST / 5)?;
-    let rate = bench.measure_rate(long)?;
+    let long = bench.comparator().long_enough_for(WORST / 5)?;
+    let rate = bench.comparator().measure_rate(long)?;
     let (middle, bound) = (ppm(rate.middle().micro_ppb()), within(rate.bound().micro_ppb()));
     bench.note(format!("measured {middle} within {bound}, dialled {}", ppm(dialled)));
-    bench.rate = Some(rate);
+    bench.account.comparator.rate = Some(rate);
     let off = (rate.middle().micro_ppb() - dialled).abs();
     if off <= WORST && rate.bound().micro_ppb() <= WORST {
         Ok(())
     } else if off - rate.bound().micro_ppb() <= WORST {
-        bench.rate = None;
+        bench.account.comparator.rate = None;
         Err(Stop::Unsure(format!("the rate is measured within {bound} only")))
     } else {
         Err(Stop::Wrong(format!("its rate is off by {middle}, {} is dialled", ppm(dialled))))

@@ -1,9 +1,11 @@
 //! How the clock goes beside the machine's own, with what each measurement leaves open.
 
-use super::bench::{Bench, SHORT_PAUSE, nanoseconds};
-use super::{Stop, Verdict};
+use super::clock::{Clock, SHORT_PAUSE, nanoseconds};
+use super::verdict::{Stop, Verdict};
+use super::words::span;
 use crate::kernel::Errno;
-use crate::{Rate, RateInterval};
+use crate::{Frequency, Rate, RateInterval};
+use std::cell::Cell;
 use std::time::Duration;
 
 /// How many readings a comparison takes, and how long where they are slow.
@@ -56,35 +58,25 @@ pub(super) fn per_second(micro_ppb: i128, nanoseconds: i128) -> i128 {
     micro_ppb.saturating_mul(nanoseconds) / 1_000_000_000_000_000
 }
 
-/// Millionths of a ppb as people read them.
-pub(super) fn ppm(micro_ppb: i128) -> String {
-    // To a thousandth of a ppm.
-    let thousandths = micro_ppb.saturating_add(micro_ppb.signum() * 500_000) / 1_000_000;
-    let sign = if thousandths < 0 { "-" } else { "+" };
-    let size = thousandths.unsigned_abs();
-    format!("{sign}{}.{:03} ppm", size / 1_000, size % 1_000)
+/// The clock, and what is known of how it goes.
+pub(super) struct Comparator<'a> {
+    pub(super) clock: Clock<'a>,
+    /// The frequency that was dialled before the checks.
+    pub(super) dialled: Frequency,
+    /// What is dialled now beside that, in millionths of a ppb.
+    pub(super) beside: i128,
+    /// What the rate of the clock was found to be, as it was dialled.
+    pub(super) rate: Option<RateInterval>,
+    /// The shortest reading so far.
+    shortest: Cell<i128>,
 }
 
-/// A uncertainty in millionths of a ppb, as people read it.
-pub(super) fn within(micro_ppb: i128) -> String {
-    ppm(micro_ppb.saturating_abs()).replacen('+', "", 1)
-}
+impl<'a> Comparator<'a> {
+    pub(super) fn new(clock: Clock<'a>, dialled: Frequency) -> Self {
+        Self { clock, dialled, beside: 0, rate: None, shortest: Cell::new(i128::MAX) }
+    }
 
-/// A distance in nanoseconds as people read it, with its sign.
-pub(super) fn time(nanoseconds: i128) -> String {
-    i64::try_from(nanoseconds).map_or_else(
-        |_| format!("{nanoseconds} ns"),
-        |nanoseconds| format!("{:+}", crate::Offset::from_nanoseconds(nanoseconds)),
-    )
-}
-
-/// As [`time`], of what has no direction.
-pub(super) fn span(nanoseconds: i128) -> String {
-    time(nanoseconds).replacen('+', "", 1)
-}
-
-impl Bench<'_> {
-    /// As [`Bench::compare`], with the machine's UTC clock.
+    /// As [`Comparator::compare`], with the machine's UTC clock.
     pub(super) fn compare_with_realtime(&self) -> Result<Comparison, Stop> {
         self.compare_with(libc::CLOCK_REALTIME)
     }
@@ -97,7 +89,7 @@ impl Bench<'_> {
 
     fn compare_with(&self, clock: libc::clockid_t) -> Result<Comparison, Stop> {
         let now = || {
-            let time = self.ask(|calls| calls.system_gettime(clock));
+            let time = self.clock.ask(|calls| calls.system_gettime(clock));
             time.map(nanoseconds)
                 .map_err(|errno| Stop::Wrong(format!("the machine's own clock fails: {errno:?}")))
         };
@@ -110,12 +102,12 @@ impl Bench<'_> {
             if number >= LEAST_READINGS && before - began > LONGEST_COMPARISON {
                 break;
             }
-            let shown = match self.phc.time() {
+            let shown = match self.clock.phc.time() {
                 Ok(time) => time.total_nanoseconds(),
                 // What has waited says nothing; but some readings there must be.
                 Err(error) if error.errno() == Some(Errno::EBUSY) && refused < MOST_REFUSED => {
                     refused += 1;
-                    self.pause(SHORT_PAUSE)?;
+                    self.clock.pause(SHORT_PAUSE)?;
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -140,10 +132,8 @@ impl Bench<'_> {
 
     /// The rate that the clock should go at now, in millionths of a ppb.
     fn expected_rate(&self) -> i128 {
-        let own = self
-            .rate
-            .map_or_else(|| self.account.frequency.micro_ppb(), |own| own.middle().micro_ppb());
-        own.saturating_add(self.account.dialled_beside())
+        let own = self.rate.map_or(self.dialled.micro_ppb(), |own| own.middle().micro_ppb());
+        own.saturating_add(self.beside)
     }
 
     /// How far the clock moves against the machine's in so many nanoseconds.
@@ -154,7 +144,7 @@ impl Bench<'_> {
     /// Measures the clock's rate for so long.
     pub(super) fn measure_rate(&self, duration: Duration) -> Result<RateInterval, Stop> {
         let begin = self.compare()?;
-        self.sleep(duration)?;
+        self.clock.sleep(duration)?;
         let end = self.compare()?;
         let span = (end.at - begin.at).max(1);
         let per = |nanoseconds: i128| nanoseconds.saturating_mul(1_000_000_000_000_000) / span;
@@ -168,7 +158,7 @@ impl Bench<'_> {
         let uncertainty = 2 * self.compare()?.bound();
         let long = uncertainty.saturating_mul(1_000_000_000_000_000) / micro_ppb.max(1);
         // Four such measurements may follow.
-        let there_is_time = long < self.time_left() / 5;
+        let there_is_time = long < self.clock.time_left() / 5;
         let long = u64::try_from(long).map_or(LONGEST_RATE, Duration::from_nanos);
         let least = Duration::from_secs(1);
         Ok(if there_is_time && long < LONGEST_RATE { long.max(least) } else { least })

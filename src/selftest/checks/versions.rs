@@ -1,28 +1,17 @@
 //! Both versions of each ioctl must say the same.
 
-use super::bench::Bench;
-use super::{Check, Group, Stop, Verdict, must, skip};
+use super::{Check, Group, caps};
 use crate::kernel::Version;
 use crate::kernel::uapi::{
     pin_desc, ptp_clock_caps, ptp_clock_time, sys_offset, sys_offset_extended,
 };
 use crate::phc::Phc;
+use crate::selftest::bench::Bench;
+use crate::selftest::verdict::{Stop, Verdict, must, skip};
 use nix::errno::Errno;
 
-pub(super) const GROUP: Group = Group {
-    name: "versions",
-    checks: &[
-        Check { name: "agree on the caps", needs: &[], run: caps },
-        Check {
-            name: "agree on the pins",
-            needs: &["caps/promise pins that can be read"],
-            run: pins,
-        },
-        Check { name: "agree on basic samples", needs: &[], run: basic },
-        Check { name: "agree on extended samples", needs: &[], run: extended },
-        Check { name: "agree on cross timestamps", needs: &[], run: precise },
-    ],
-};
+pub(super) static GROUP: Group =
+    Group { name: "versions", checks: &[&CAPS, &PINS, &BASIC, &EXTENDED, &PRECISE] };
 
 /// The answer of version 2, where the kernel has that.
 fn second<T>(answer: Result<T, Errno>) -> Result<T, Stop> {
@@ -47,15 +36,21 @@ fn fields(caps: &ptp_clock_caps) -> [(&'static str, i32); 9] {
     ]
 }
 
+pub(super) static CAPS: Check =
+    Check { group: &GROUP, name: "agree on the caps", needs: &[], run: caps };
+
 fn caps(bench: &mut Bench<'_>) -> Verdict {
-    let first = bench.ask(|clock| clock.getcaps(Version::V1));
+    let first = bench.clock.ask(|clock| clock.getcaps(Version::V1));
     let first = first.map_err(|errno| Stop::Wrong(format!("GETCAPS: {errno:?}")))?;
-    let second = second(bench.ask(|clock| clock.getcaps(Version::V2)))?;
+    let second = second(bench.clock.ask(|clock| clock.getcaps(Version::V2)))?;
     for ((name, first), (_, second)) in fields(&first).into_iter().zip(fields(&second)) {
         must(first == second, || format!("{name}: version 1 says {first}, version 2 {second}"))?;
     }
     Ok(())
 }
+
+pub(super) static PINS: Check =
+    Check { group: &GROUP, name: "agree on the pins", needs: &[&caps::PINS], run: pins };
 
 fn pins(bench: &mut Bench<'_>) -> Verdict {
     if bench.caps.pins == 0 {
@@ -64,7 +59,7 @@ fn pins(bench: &mut Bench<'_>) -> Verdict {
     for index in 0..bench.caps.pins {
         let get = |version| {
             let mut pin = pin_desc(index, 0, 0);
-            bench.ask(|clock| clock.pin_getfunc(version, &mut pin))?;
+            bench.clock.ask(|clock| clock.pin_getfunc(version, &mut pin))?;
             Ok((pin.name, pin.func, pin.chan))
         };
         let first = get(Version::V1).map_err(|errno: Errno| Stop::Wrong(format!("{errno:?}")))?;
@@ -93,7 +88,7 @@ fn in_order(
     };
     let second = second(ask(Version::V2))?;
     let key = |time: ptp_clock_time| (time.sec, time.nsec);
-    let last = bench.when_free(Phc::time)?;
+    let last = bench.clock.when_free(Phc::time)?;
     let gone = (second.sec - first.sec).abs();
     must(gone <= 10 && (last.seconds() - second.sec).abs() <= 10, || {
         let (first, second) = (key(first), key(second));
@@ -101,26 +96,35 @@ fn in_order(
     })
 }
 
+pub(super) static BASIC: Check =
+    Check { group: &GROUP, name: "agree on basic samples", needs: &[], run: basic };
+
 fn basic(bench: &mut Bench<'_>) -> Verdict {
     in_order(bench, "basic samples", |version| {
         let mut samples = sys_offset(1);
-        bench.ask_when_free(|clock| clock.sys_offset(version, &mut samples))?;
+        bench.clock.ask_when_free(|clock| clock.sys_offset(version, &mut samples))?;
         let [_, shown, ..] = samples.ts;
         Ok(shown)
     })
 }
 
+pub(super) static EXTENDED: Check =
+    Check { group: &GROUP, name: "agree on extended samples", needs: &[], run: extended };
+
 fn extended(bench: &mut Bench<'_>) -> Verdict {
     in_order(bench, "extended samples", |version| {
         let mut samples = sys_offset_extended(1, 0);
-        bench.ask_when_free(|clock| clock.sys_offset_extended(version, &mut samples))?;
+        bench.clock.ask_when_free(|clock| clock.sys_offset_extended(version, &mut samples))?;
         let [[_, shown, _], ..] = samples.ts;
         Ok(shown)
     })
 }
 
+pub(super) static PRECISE: Check =
+    Check { group: &GROUP, name: "agree on cross timestamps", needs: &[], run: precise };
+
 fn precise(bench: &mut Bench<'_>) -> Verdict {
     in_order(bench, "cross timestamps", |version| {
-        Ok(bench.ask_when_free(|clock| clock.sys_offset_precise(version))?.device)
+        Ok(bench.clock.ask_when_free(|clock| clock.sys_offset_precise(version))?.device)
     })
 }

@@ -1,21 +1,16 @@
 //! Phase control: what it takes, and what it refuses.
 
-use super::bench::Bench;
 use super::set::GOES;
-use super::{Check, Group, Stop, Verdict, must_refuse, skip};
+use super::{Check, Group};
 use crate::kernel::uapi;
 use crate::phc::PhaseControl;
 use crate::restore::{Change, Part};
+use crate::selftest::bench::Bench;
+use crate::selftest::clock::Clock;
+use crate::selftest::verdict::{Stop, Verdict, must_refuse, skip};
 use nix::errno::Errno;
 
-pub(super) const GROUP: Group = Group {
-    name: "phase",
-    checks: &[
-        Check { name: "takes offsets of either sign", needs: GOES, run: signs },
-        Check { name: "takes its limits", needs: GOES, run: limits },
-        Check { name: "refuses what is past its limits", needs: GOES, run: past_limits },
-    ],
-};
+pub(super) static GROUP: Group = Group { name: "phase", checks: &[&SIGNS, &LIMITS, &PAST_LIMITS] };
 
 /// A clock whose caps deny phase control is sent nothing: some kernels crash on it.
 fn limit(bench: &Bench<'_>) -> Result<Option<i64>, Stop> {
@@ -32,11 +27,11 @@ fn told_limit(bench: &Bench<'_>) -> Result<i64, Stop> {
     }
 }
 
-fn write(bench: &Bench<'_>, nanoseconds: i64) -> Result<(), Errno> {
+fn write(clock: &Clock<'_>, nanoseconds: i64) -> Result<(), Errno> {
     let mut timex = uapi::timex();
     timex.modes = libc::ADJ_OFFSET | libc::ADJ_NANO;
     timex.offset = nanoseconds;
-    bench.ask(|clock| clock.clock_adjtime(&mut timex))
+    clock.ask(|clock| clock.clock_adjtime(&mut timex))
 }
 
 /// Writes an offset, and 0 right after it: what the clock took out meanwhile is measured.
@@ -45,10 +40,10 @@ fn write_and_take_back(
     nanoseconds: i64,
     judge: impl FnOnce(Result<(), Errno>) -> Verdict,
 ) -> Verdict {
-    bench.disturb(|bench| {
-        bench.account.guard.will(Change::Phase);
-        let answer = write(bench, nanoseconds);
-        let back = write(bench, 0);
+    bench.account.disturb(|account| {
+        account.guard.will(Change::Phase);
+        let answer = write(&account.comparator.clock, nanoseconds);
+        let back = write(&account.comparator.clock, 0);
         judge(answer)?;
         back.map_err(|errno| Stop::Wrong(format!("0 was refused: {errno:?}")))
     })?;
@@ -62,6 +57,9 @@ fn taken(nanoseconds: i64) -> impl FnOnce(Result<(), Errno>) -> Verdict {
     }
 }
 
+pub(super) static SIGNS: Check =
+    Check { group: &GROUP, name: "takes offsets of either sign", needs: &GOES, run: signs };
+
 fn signs(bench: &mut Bench<'_>) -> Verdict {
     let most = limit(bench)?.unwrap_or(100).min(100);
     for nanoseconds in [0, most, -most] {
@@ -70,6 +68,9 @@ fn signs(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
+pub(super) static LIMITS: Check =
+    Check { group: &GROUP, name: "takes its limits", needs: &GOES, run: limits };
+
 fn limits(bench: &mut Bench<'_>) -> Verdict {
     let limit = told_limit(bench)?;
     for nanoseconds in [limit, -limit] {
@@ -77,6 +78,13 @@ fn limits(bench: &mut Bench<'_>) -> Verdict {
     }
     Ok(())
 }
+
+pub(super) static PAST_LIMITS: Check = Check {
+    group: &GROUP,
+    name: "refuses what is past its limits",
+    needs: &GOES,
+    run: past_limits,
+};
 
 fn past_limits(bench: &mut Bench<'_>) -> Verdict {
     let limit = told_limit(bench)?;

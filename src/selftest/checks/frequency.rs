@@ -1,32 +1,18 @@
 //! Dialling a frequency, and its effect over time.
 
-use super::bench::Bench;
-use super::rates::{LONGEST_RATE, exactly, ppm, within};
 use super::set::GOES;
-use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
+use super::{Check, Group};
 use crate::Frequency;
 use crate::RateInterval;
+use crate::selftest::bench::{Bench, Effects};
+use crate::selftest::comparator::{LONGEST_RATE, exactly};
+use crate::selftest::verdict::{Stop, Verdict, must, must_refuse, skip};
+use crate::selftest::words::{ppm, within};
 use nix::errno::Errno;
 use std::time::Duration;
 
-pub(super) const GROUP: Group = Group {
-    name: "frequency",
-    checks: &[
-        Check { name: "reads back what was dialled", needs: GOES, run: reads_back },
-        Check { name: "goes the way that was dialled", needs: GOES, run: direction },
-        Check {
-            name: "goes by as much as was dialled",
-            needs: &["frequency/goes the way that was dialled"],
-            run: amount,
-        },
-        Check {
-            name: "takes its limits",
-            needs: &["frequency/goes by as much as was dialled"],
-            run: limits,
-        },
-        Check { name: "refuses what is past its limits", needs: GOES, run: past_limits },
-    ],
-};
+pub(super) static GROUP: Group =
+    Group { name: "frequency", checks: &[&READS_BACK, &DIRECTION, &AMOUNT, &LIMITS, &PAST_LIMITS] };
 
 /// How far an effect may be off beside what the measurement leaves open: one part of so many.
 const EFFECT_PART: i128 = 100;
@@ -70,35 +56,27 @@ fn amount_to_dial(bench: &Bench<'_>) -> Result<i64, Stop> {
     if room < scaled(LEAST_ROOM) {
         return skip("the clock can be dialled by less than 10 ppm from where it is");
     }
-    let uncertainty = 2 * bench.compare()?.bound() * 1_000_000_000;
+    let uncertainty = 2 * bench.comparator().compare()?.bound() * 1_000_000_000;
     let longest = i128::try_from(LONGEST_RATE.as_nanos()).unwrap_or(i128::MAX);
     let visible =
         i64::try_from(2 * UNCERTAINTY * uncertainty / longest).unwrap_or(i64::MAX / 8_192);
     Ok(room.min(scaled(DIALLED.max(visible))))
 }
 
+pub(super) static READS_BACK: Check =
+    Check { group: &GROUP, name: "reads back what was dialled", needs: &GOES, run: reads_back };
+
 fn reads_back(bench: &mut Bench<'_>) -> Verdict {
     let before = bench.frequency_before().scaled_ppm();
     let by = amount_to_dial(bench)?;
     for asked in [before + by, before - by, before + 1] {
         let asked = Frequency::from_scaled_ppm(asked);
-        let found = bench.at_frequency(asked, |bench| Ok(bench.phc.frequency()?))?;
+        let found = bench
+            .account
+            .at_frequency(asked, |account| Ok(account.comparator.clock.phc.frequency()?))?;
         must(found == asked, || format!("dialled {asked:+}, read back {found:+}"))?;
     }
     Ok(())
-}
-
-/// What dialling does to the clock's rate.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Effects {
-    /// What was dialled beside what is dialled already, in millionths of a ppb.
-    dialled: i128,
-    /// What came of it, dialled up and dialled down.
-    found: [RateInterval; 2],
-    /// How far the clock's own rate was found to wander meanwhile.
-    wander: i128,
-    /// How long each was measured.
-    long: Duration,
 }
 
 impl Effects {
@@ -117,16 +95,18 @@ fn effects(bench: &mut Bench<'_>) -> Result<Effects, Stop> {
     let before = bench.frequency_before().scaled_ppm();
     let by = amount_to_dial(bench)?;
     let dialled = Frequency::from_scaled_ppm(by).micro_ppb();
-    let long = bench.long_enough_for(dialled / (2 * UNCERTAINTY))?;
-    let mut own = match bench.rate {
+    let long = bench.comparator().long_enough_for(dialled / (2 * UNCERTAINTY))?;
+    let mut own = match bench.account.comparator.rate {
         Some(rate) => rate,
-        None => bench.measure_rate(long)?,
+        None => bench.comparator().measure_rate(long)?,
     };
     let mut wander = 0;
     let mut measure = |by: i64| {
         let frequency = Frequency::from_scaled_ppm(before + by);
-        let rate = bench.at_frequency(frequency, |bench| bench.measure_rate(long))?;
-        let again = bench.measure_rate(long)?;
+        let rate = bench
+            .account
+            .at_frequency(frequency, |account| account.comparator.measure_rate(long))?;
+        let again = bench.comparator().measure_rate(long)?;
         wander = wander.max((again.middle().micro_ppb() - own.middle().micro_ppb()).abs());
         own = own.with(&again);
         // The clock's own uncertainty counts as wander.
@@ -142,10 +122,13 @@ fn effects(bench: &mut Bench<'_>) -> Result<Effects, Stop> {
     };
     let found = [measure(by)?, measure(-by)?];
     let effects = Effects { dialled, found, wander: wander.max(own.bound().micro_ppb()), long };
-    bench.rate = Some(own);
+    bench.account.comparator.rate = Some(own);
     bench.effects = Some(effects);
     Ok(effects)
 }
+
+pub(super) static DIRECTION: Check =
+    Check { group: &GROUP, name: "goes the way that was dialled", needs: &GOES, run: direction };
 
 fn direction(bench: &mut Bench<'_>) -> Verdict {
     let Effects { found: [up, down], wander, .. } = effects(bench)?;
@@ -164,6 +147,13 @@ fn direction(bench: &mut Bench<'_>) -> Verdict {
 fn too_coarse(uncertainty: i128) -> Stop {
     Stop::Unsure(format!("the effect is measured within {} only", within(uncertainty)))
 }
+
+pub(super) static AMOUNT: Check = Check {
+    group: &GROUP,
+    name: "goes by as much as was dialled",
+    needs: &[&DIRECTION],
+    run: amount,
+};
 
 fn amount(bench: &mut Bench<'_>) -> Verdict {
     match amount_once(bench) {
@@ -197,18 +187,22 @@ fn must_be_as_dialled(asked: i128, effect: &RateInterval, wander: i128) -> Verdi
     if uncertainty <= asked.abs() / UNCERTAINTY { Ok(()) } else { Err(too_coarse(uncertainty)) }
 }
 
+pub(super) static LIMITS: Check =
+    Check { group: &GROUP, name: "takes its limits", needs: &[&AMOUNT], run: limits };
+
 fn limits(bench: &mut Bench<'_>) -> Verdict {
     let limit = scaled(limit(bench)?);
     let before = bench.frequency_before();
-    let own = match bench.rate {
+    let own = match bench.account.comparator.rate {
         Some(rate) => rate,
-        None => bench.measure_rate(AT_LIMIT)?,
+        None => bench.comparator().measure_rate(AT_LIMIT)?,
     };
     let wander = bench.effects.map_or(0, |effects| effects.wander_in(AT_LIMIT));
     for at in [limit, -limit] {
         let at = Frequency::from_scaled_ppm(at);
         let asked = at.micro_ppb() - before.micro_ppb();
-        let rate = bench.at_frequency(at, |bench| bench.measure_rate(AT_LIMIT))?;
+        let rate =
+            bench.account.at_frequency(at, |account| account.comparator.measure_rate(AT_LIMIT))?;
         let effect = rate.minus(&own);
         bench.note(format!(
             "dialled {}: measured {}",
@@ -224,13 +218,20 @@ fn limits(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
+pub(super) static PAST_LIMITS: Check = Check {
+    group: &GROUP,
+    name: "refuses what is past its limits",
+    needs: &GOES,
+    run: past_limits,
+};
+
 fn past_limits(bench: &mut Bench<'_>) -> Verdict {
     let limit = limit(bench)?;
     for past in first_past(limit) {
         let past = Frequency::from_scaled_ppm(past);
-        bench.disturb(|bench| {
-            let answer = bench.dial(past)?;
-            bench.account.guard.put_back_frequency()?;
+        bench.account.disturb(|account| {
+            let answer = account.dial(past)?;
+            account.put_back_frequency()?;
             must_refuse(&format!("{past:+}, past ±{limit} ppb,"), answer, Errno::ERANGE)
         })?;
     }

@@ -1,36 +1,42 @@
 //! A handle that was opened only for reading may look, and may change nothing.
 
-use super::bench::{Bench, ask, when_free};
-use super::{Check, Group, Stop, Verdict, must_refuse, skip};
+use super::{Check, Group};
 use crate::kernel::uapi::{self, PeroutTimes, clock_time, pin_desc, ptp_extts_request};
 use crate::kernel::{Calls, Version};
 use crate::phc::{Access, Method, Phc, SystemClock};
+use crate::selftest::bench::Bench;
+use crate::selftest::clock::{ask, when_free};
+use crate::selftest::verdict::{Stop, Verdict, must_refuse, skip};
 use nix::errno::Errno;
 
-pub(super) const GROUP: Group = Group {
-    name: "access",
-    checks: &[
-        Check { name: "a read-only handle may look", needs: &[], run: may_look },
-        Check { name: "a read-only handle can't change the clock", needs: &[], run: clock },
-        Check { name: "a read-only handle can't make requests", needs: &[], run: requests },
-    ],
-};
+pub(super) static GROUP: Group = Group { name: "access", checks: &[&MAY_LOOK, &CLOCK, &REQUESTS] };
+
+pub(super) static MAY_LOOK: Check =
+    Check { group: &GROUP, name: "a read-only handle may look", needs: &[], run: may_look };
 
 fn may_look(bench: &mut Bench<'_>) -> Verdict {
-    let reader = bench.reopen(Access::ReadOnly)?;
+    let reader = bench.clock.reopen(Access::ReadOnly)?;
     reader.caps()?;
     when_free(&reader, Phc::time)?;
     match reader.frequency() {
         // Older kernels don't tell it while the clock runs freely.
-        Err(error) if error.errno() == Some(Errno::EBUSY) && bench.must_not_move.is_some() => {}
+        Err(error)
+            if error.errno() == Some(Errno::EBUSY) && bench.account.must_not_move.is_some() => {}
         frequency => drop(frequency?),
     }
     when_free(&reader, |phc| phc.samples(Method::Basic, SystemClock::Realtime, false, 1))?;
     Ok(())
 }
 
+pub(super) static CLOCK: Check = Check {
+    group: &GROUP,
+    name: "a read-only handle can't change the clock",
+    needs: &[],
+    run: clock,
+};
+
 fn clock(bench: &mut Bench<'_>) -> Verdict {
-    let reader = bench.reopen(Access::ReadOnly)?;
+    let reader = bench.clock.reopen(Access::ReadOnly)?;
     let frequency = bench.frequency_before().scaled_ppm();
     // Where it isn't refused, this changes nothing: a step by 0, the frequency that there is.
     for (what, modes) in
@@ -47,7 +53,7 @@ fn clock(bench: &mut Bench<'_>) -> Verdict {
 type Request = (&'static str, fn(&dyn Calls, u32) -> Result<(), Errno>);
 
 /// Requests for what the clock hasn't got, so that they change nothing wherever they get.
-const REQUESTS: [Request; 3] = [
+const BEYOND: [Request; 3] = [
     ("an external timestamp request", |clock, beyond| {
         let request = ptp_extts_request { index: beyond, flags: 0, rsv: [0; 2] };
         clock.extts_request(Version::V1, &request)
@@ -63,9 +69,16 @@ const REQUESTS: [Request; 3] = [
     }),
 ];
 
+pub(super) static REQUESTS: Check = Check {
+    group: &GROUP,
+    name: "a read-only handle can't make requests",
+    needs: &[],
+    run: requests,
+};
+
 fn requests(bench: &mut Bench<'_>) -> Verdict {
-    let reader = bench.reopen(Access::ReadOnly)?;
-    for (what, request) in REQUESTS {
+    let reader = bench.clock.reopen(Access::ReadOnly)?;
+    for (what, request) in BEYOND {
         match ask(&reader, |clock| request(clock, u32::MAX)) {
             Err(Errno::EACCES) => {}
             // What isn't there was looked for: the kernel lets everybody ask.

@@ -1,28 +1,18 @@
 //! The ways of reading the clock beside a system clock.
 
-use super::bench::Bench;
-use super::rates::{span, time};
 use super::set::GOES;
-use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
+use super::{Check, Group, time};
 use crate::Sample;
 use crate::kernel::Version;
 use crate::kernel::uapi::{PTP_MAX_SAMPLES, sys_offset};
 use crate::phc::{Method, Phc, SystemClock};
+use crate::selftest::bench::Bench;
+use crate::selftest::verdict::{Stop, Verdict, must, must_refuse, skip};
+use crate::selftest::words::{span, time};
 use nix::errno::Errno;
 
-pub(super) const GROUP: Group = Group {
-    name: "offset",
-    checks: &[
-        Check { name: "has samples in order", needs: GOES, run: in_order },
-        Check {
-            name: "has methods that agree",
-            needs: &["time/advances", "offset/has samples in order"],
-            run: methods_agree,
-        },
-        Check { name: "agrees with plain readings", needs: GOES, run: plain_readings },
-        Check { name: "refuses too many samples", needs: &[], run: too_many },
-    ],
-};
+pub(super) static GROUP: Group =
+    Group { name: "offset", checks: &[&IN_ORDER, &METHODS_AGREE, &PLAIN_READINGS, &TOO_MANY] };
 
 /// How far a cross timestamp's conversion, or a busy bus, may be off.
 const METHODS_TOLERANCE: i128 = 100_000;
@@ -34,7 +24,7 @@ const WIDEST: i128 = 5_000_000;
 fn samples(bench: &Bench<'_>, clock: SystemClock) -> Result<Vec<(Method, Vec<Sample>)>, Stop> {
     let mut all = Vec::new();
     for method in Method::ALL {
-        match bench.when_free(|phc| phc.samples(method, clock, false, SAMPLES)) {
+        match bench.clock.when_free(|phc| phc.samples(method, clock, false, SAMPLES)) {
             Ok(samples) => all.push((method, samples)),
             Err(error) if error.is_unsupported() => {}
             // This machine's own clock can't be cross-stamped, or the clock has gone.
@@ -53,6 +43,9 @@ fn bounds(samples: &[Sample]) -> Option<(i128, i128)> {
     };
     samples.iter().map(nanoseconds).reduce(|all, one| (all.0.max(one.0), all.1.min(one.1)))
 }
+
+pub(super) static IN_ORDER: Check =
+    Check { group: &GROUP, name: "has samples in order", needs: &GOES, run: in_order };
 
 fn in_order(bench: &mut Bench<'_>) -> Verdict {
     for (method, samples) in samples(bench, SystemClock::Realtime)? {
@@ -74,10 +67,17 @@ fn in_order(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
+pub(super) static METHODS_AGREE: Check = Check {
+    group: &GROUP,
+    name: "has methods that agree",
+    needs: &[&time::ADVANCES, &IN_ORDER],
+    run: methods_agree,
+};
+
 fn methods_agree(bench: &mut Bench<'_>) -> Verdict {
-    let began = bench.monotonic()?;
+    let began = bench.clock.monotonic()?;
     let all = samples(bench, SystemClock::Realtime)?;
-    let drifted = bench.drifts(bench.monotonic()? - began);
+    let drifted = bench.comparator().drifts(bench.clock.monotonic()? - began);
     if all.len() < 2 {
         return skip("the clock has one method only");
     }
@@ -104,19 +104,22 @@ fn methods_agree(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
+pub(super) static PLAIN_READINGS: Check =
+    Check { group: &GROUP, name: "agrees with plain readings", needs: &GOES, run: plain_readings };
+
 fn plain_readings(bench: &mut Bench<'_>) -> Verdict {
     let raw = SystemClock::MonotonicRaw;
-    let began = bench.monotonic()?;
+    let began = bench.clock.monotonic()?;
     // Before Linux 6.12, and of some clocks, there are samples against the real time only.
-    let (plain, samples) = if bench.phc.takes_clock(raw)? {
+    let (plain, samples) = if bench.clock.phc.takes_clock(raw)? {
         let read = |phc: &Phc| phc.samples(Method::Extended, raw, false, SAMPLES);
-        (bench.compare()?, bench.when_free(read)?)
+        (bench.comparator().compare()?, bench.clock.when_free(read)?)
     } else {
         let read = |phc: &Phc| phc.samples(Method::Basic, SystemClock::Realtime, false, SAMPLES);
-        let samples = bench.when_free(read)?;
-        (bench.compare_with_realtime()?, samples)
+        let samples = bench.clock.when_free(read)?;
+        (bench.comparator().compare_with_realtime()?, samples)
     };
-    let drifted = bench.drifts(bench.monotonic()? - began);
+    let drifted = bench.comparator().drifts(bench.clock.monotonic()? - began);
     let Some((low, high)) = bounds(&samples) else { return Ok(()) };
     let (low, high) = (low.min(high), low.max(high));
     let apart = (low - plain.high).max(plain.low - high);
@@ -125,8 +128,11 @@ fn plain_readings(bench: &mut Bench<'_>) -> Verdict {
     must(apart <= METHODS_TOLERANCE + drifted, || format!("they are {} apart", span(apart)))
 }
 
+pub(super) static TOO_MANY: Check =
+    Check { group: &GROUP, name: "refuses too many samples", needs: &[], run: too_many };
+
 fn too_many(bench: &mut Bench<'_>) -> Verdict {
     let mut samples = sys_offset(PTP_MAX_SAMPLES + 1);
-    let answer = bench.ask(|clock| clock.sys_offset(Version::V1, &mut samples));
+    let answer = bench.clock.ask(|clock| clock.sys_offset(Version::V1, &mut samples));
     must_refuse("26 samples", answer, Errno::EINVAL)
 }

@@ -1,32 +1,18 @@
 //! Pins: the functions that they offer, and who loses what another takes.
 
-use super::bench::Bench;
-use super::{Check, Group, Stop, Verdict, must, must_refuse, skip};
+use super::{Check, Group, caps};
 use crate::kernel::Version;
 use crate::kernel::uapi::pin_desc;
 use crate::phc::{Pin, PinFunction};
+use crate::selftest::bench::Bench;
+use crate::selftest::verdict::{Stop, Verdict, must, must_refuse, skip};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 
-pub(super) const GROUP: Group = Group {
-    name: "pins",
-    checks: &[
-        Check { name: "have the functions that they take", needs: READ, run: functions },
-        Check {
-            name: "show in sysfs what they do",
-            needs: &["pins/have the functions that they take"],
-            run: sysfs,
-        },
-        Check {
-            name: "lose what another pin takes",
-            needs: &["pins/have the functions that they take"],
-            run: stealing,
-        },
-        Check { name: "refuse what isn't there", needs: READ, run: refusals },
-    ],
-};
+pub(super) static GROUP: Group =
+    Group { name: "pins", checks: &[&FUNCTIONS, &SYSFS, &STEALING, &REFUSALS] };
 
-const READ: &[&str] = &["caps/promise pins that can be read"];
+static READ: [&Check; 1] = [&caps::PINS];
 
 /// A function, and the number of its channels.
 fn channels(bench: &Bench<'_>) -> [(PinFunction, u32); 2] {
@@ -56,16 +42,23 @@ pub(super) fn free(pins: &[Pin], function: PinFunction, channels: u32) -> Option
 fn set(bench: &mut Bench<'_>, pin: &Pin, function: PinFunction, channel: u32) -> Result<(), Errno> {
     bench.account.will_set_pin(pin.index, function, channel);
     let request = pin_desc(pin.index, function.to_kernel(), channel);
-    bench.ask(|clock| clock.pin_setfunc(Version::V1, &request))
+    bench.clock.ask(|clock| clock.pin_setfunc(Version::V1, &request))
 }
 
 /// What a pin does now.
 fn found(bench: &Bench<'_>, pin: &Pin) -> Result<(PinFunction, u32), Stop> {
     let mut now = pin_desc(pin.index, 0, 0);
-    let answer = bench.ask(|clock| clock.pin_getfunc(Version::V1, &mut now));
+    let answer = bench.clock.ask(|clock| clock.pin_getfunc(Version::V1, &mut now));
     answer.map_err(|errno| Stop::Wrong(format!("reading pin {}: {errno:?}", pin.index)))?;
     Ok((PinFunction::from_kernel(now.func), now.chan))
 }
+
+pub(super) static FUNCTIONS: Check = Check {
+    group: &GROUP,
+    name: "have the functions that they take",
+    needs: &READ,
+    run: functions,
+};
 
 fn functions(bench: &mut Bench<'_>) -> Verdict {
     bench.offered.clear();
@@ -121,6 +114,9 @@ fn pairs(bench: &mut Bench<'_>) -> Result<Vec<(Pin, Pin, PinFunction, u32)>, Sto
     Ok(pairs)
 }
 
+pub(super) static SYSFS: Check =
+    Check { group: &GROUP, name: "show in sysfs what they do", needs: &[&FUNCTIONS], run: sysfs };
+
 fn sysfs(bench: &mut Bench<'_>) -> Verdict {
     for pin in unused(bench)? {
         for (function, channels) in channels(bench) {
@@ -130,7 +126,7 @@ fn sysfs(bench: &mut Bench<'_>) -> Verdict {
             }
             set(bench, &pin, function, channel)
                 .map_err(|errno| Stop::Wrong(format!("pin {}: {errno:?}", pin.index)))?;
-            let shown = bench.ask(|clock| clock.attribute(&format!("pins/{}", pin.name)));
+            let shown = bench.clock.ask(|clock| clock.attribute(&format!("pins/{}", pin.name)));
             bench.account.guard.put_back_pins()?;
             let Ok(shown) = shown else { return skip("there is no sysfs") };
             let expected = format!("{} {channel}", function.to_kernel());
@@ -141,6 +137,13 @@ fn sysfs(bench: &mut Bench<'_>) -> Verdict {
     }
     Ok(())
 }
+
+pub(super) static STEALING: Check = Check {
+    group: &GROUP,
+    name: "lose what another pin takes",
+    needs: &[&FUNCTIONS],
+    run: stealing,
+};
 
 fn stealing(bench: &mut Bench<'_>) -> Verdict {
     let pairs = pairs(bench)?;
@@ -164,6 +167,9 @@ fn stealing(bench: &mut Bench<'_>) -> Verdict {
     }
     Ok(())
 }
+
+pub(super) static REFUSALS: Check =
+    Check { group: &GROUP, name: "refuse what isn't there", needs: &READ, run: refusals };
 
 fn refusals(bench: &mut Bench<'_>) -> Verdict {
     let pins = unused(bench)?;

@@ -1,64 +1,38 @@
 //! Periodic outputs and external timestamps, through two pins that are wired together.
 
-use super::bench::{Bench, Loop, ask};
 use super::pins::free;
-use super::rates::{span, time};
-use super::{Check, Group, Stop, Verdict, must, skip};
+use super::{Check, Group, time};
 use crate::Offset;
 use crate::phc::{
     Access, Caps, Edges, Error, Event, EventKind, ExttsRequest, Perout, PeroutLoss, PeroutStart,
     Phc, Pin, PinFunction,
 };
+use crate::selftest::bench::{Bench, Capture, Loop};
+use crate::selftest::clock::ask;
+use crate::selftest::verdict::{Stop, Verdict, must, skip};
+use crate::selftest::words::{span, time};
 use nix::errno::Errno;
 use std::time::Duration;
 
-pub(super) const EXTTS: Group = Group {
+pub(super) static EXTTS: Group = Group {
     name: "extts",
-    checks: &[
-        Check { name: "has the edges of the loop", needs: &["time/advances"], run: has_edges },
-        Check { name: "has only the edges that were asked for", needs: EDGES, run: only_asked },
-        Check { name: "has events in order", needs: EDGES, run: events_in_order },
-        Check { name: "loses no event", needs: ASKED, run: loses_none },
-        Check { name: "gives two readers every event each", needs: EDGES, run: two_readers },
-        Check { name: "ends when it is switched off", needs: EDGES, run: extts_ends },
-    ],
+    checks: &[&HAS_EDGES, &ONLY_ASKED, &EVENTS_IN_ORDER, &LOSES_NONE, &TWO_READERS, &EXTTS_ENDS],
 };
 
-pub(super) const PEROUT: Group = Group {
-    name: "perout",
-    checks: &[
-        Check { name: "has the period that was asked for", needs: ASKED, run: period },
-        Check { name: "is in phase", needs: PERIODIC, run: phase },
-        Check { name: "has the pulse width that was asked for", needs: PERIODIC, run: width },
-        Check { name: "ends when it is switched off", needs: EDGES, run: perout_ends },
-    ],
-};
+pub(super) static PEROUT: Group =
+    Group { name: "perout", checks: &[&PERIOD, &PHASE, &WIDTH, &PEROUT_ENDS] };
 
-const EDGES: &[&str] = &["extts/has the edges of the loop"];
-const ASKED: &[&str] =
-    &["extts/has the edges of the loop", "extts/has only the edges that were asked for"];
+static EDGES: [&Check; 1] = [&HAS_EDGES];
 
-const PERIODIC: &[&str] = &[
-    "extts/has the edges of the loop",
-    "extts/has only the edges that were asked for",
-    "perout/has the period that was asked for",
-];
+static ASKED: [&Check; 2] = [&HAS_EDGES, &ONLY_ASKED];
+
+static PERIODIC: [&Check; 3] = [&HAS_EDGES, &ONLY_ASKED, &PERIOD];
 
 const MILLISECOND: i64 = 1_000_000;
 /// How far an edge may be off: cables, filters, and the resolution of both ends.
 const EDGE_TOLERANCE: i128 = 10_000;
 /// So many periods are watched.
 const PERIODS: u32 = 12;
-
-/// What came through the loop in one watch.
-#[derive(Clone, Debug)]
-pub(super) struct Capture {
-    period: i128,
-    /// The rising edges' times, as they came.
-    times: Vec<i128>,
-    /// Whether the driver minds which edges it is asked for.
-    is_strict: bool,
-}
 
 /// The loop, with a channel of each kind.
 struct Wired {
@@ -124,7 +98,7 @@ fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Resu
     let mut refused = None;
     for period in [100 * MILLISECOND, 1_000 * MILLISECOND] {
         // In phase with the clock's seconds, from the next one but one on.
-        let seconds = bench.when_free(Phc::time)?.seconds() + 2;
+        let seconds = bench.clock.when_free(Phc::time)?.seconds() + 2;
         let start = crate::Timestamp::new(seconds, 0)
             .ok_or_else(|| Stop::Wrong("the clock's time is out of range".into()))?;
         let width = pulse_width.map(|parts| Offset::from_nanoseconds(period / parts));
@@ -152,7 +126,7 @@ fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Resu
 
 /// Switches timestamps on; tells whether the driver minds which edges it is asked for.
 fn enable(bench: &mut Bench<'_>, channel: u32, edges: Edges) -> Result<bool, Stop> {
-    bench.phc.drop_stale_events()?;
+    bench.clock.phc.drop_stale_events()?;
     let request = ExttsRequest { channel, edges, offset_events: false };
     Ok(bench.account.guard.enable_extts(request)?)
 }
@@ -195,7 +169,7 @@ fn capture(bench: &mut Bench<'_>, wired: &Wired) -> Result<Capture, Stop> {
     let is_strict = enable(bench, wired.input, Edges::Rising)?;
     let Started { period, at, .. } = start(bench, wired, None)?;
     let mut came = Vec::new();
-    bench.watch(bench.phc, long_enough(period), |events| {
+    bench.clock.watch(bench.clock.phc, long_enough(period), |events| {
         came.extend(times(events, wired.input));
     })?;
     let number = came.len();
@@ -221,6 +195,13 @@ fn capture(bench: &mut Bench<'_>, wired: &Wired) -> Result<Capture, Stop> {
     Ok(Capture { period, times: came, is_strict })
 }
 
+pub(super) static HAS_EDGES: Check = Check {
+    group: &EXTTS,
+    name: "has the edges of the loop",
+    needs: &[&time::ADVANCES],
+    run: has_edges,
+};
+
 fn has_edges(bench: &mut Bench<'_>) -> Verdict {
     captured(bench).map(drop)
 }
@@ -231,6 +212,13 @@ fn distances(came: &[i128]) -> Vec<i128> {
     sorted.sort_unstable();
     sorted.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?)).collect()
 }
+
+pub(super) static ONLY_ASKED: Check = Check {
+    group: &EXTTS,
+    name: "has only the edges that were asked for",
+    needs: &EDGES,
+    run: only_asked,
+};
 
 fn only_asked(bench: &mut Bench<'_>) -> Verdict {
     let Capture { period, times, is_strict } = captured(bench)?;
@@ -245,6 +233,9 @@ fn only_asked(bench: &mut Bench<'_>) -> Verdict {
     })
 }
 
+pub(super) static EVENTS_IN_ORDER: Check =
+    Check { group: &EXTTS, name: "has events in order", needs: &EDGES, run: events_in_order };
+
 fn events_in_order(bench: &mut Bench<'_>) -> Verdict {
     let Capture { times, .. } = captured(bench)?;
     for pair in times.windows(2) {
@@ -256,11 +247,21 @@ fn events_in_order(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
+pub(super) static LOSES_NONE: Check =
+    Check { group: &EXTTS, name: "loses no event", needs: &ASKED, run: loses_none };
+
 fn loses_none(bench: &mut Bench<'_>) -> Verdict {
     let Capture { period, times, .. } = captured(bench)?;
     let long = distances(&times).into_iter().find(|gap| *gap > period * 3 / 2);
     must(long.is_none(), || format!("two events are {} apart", span(long.unwrap_or(0))))
 }
+
+pub(super) static TWO_READERS: Check = Check {
+    group: &EXTTS,
+    name: "gives two readers every event each",
+    needs: &EDGES,
+    run: two_readers,
+};
 
 fn two_readers(bench: &mut Bench<'_>) -> Verdict {
     let outcome = count_at_two(bench);
@@ -268,7 +269,7 @@ fn two_readers(bench: &mut Bench<'_>) -> Verdict {
     let (one, other) = outcome?;
     bench.note(format!("{one} and {other} events"));
     // Before Linux 6.7 there is one queue for all.
-    let reader = bench.reopen(Access::ReadOnly)?;
+    let reader = bench.clock.reopen(Access::ReadOnly)?;
     if ask(&reader, |clock| clock.mask_clear_all()) == Err(Errno::ENOTTY) {
         return skip("this kernel has one queue for all readers");
     }
@@ -279,13 +280,13 @@ fn two_readers(bench: &mut Bench<'_>) -> Verdict {
 
 fn count_at_two(bench: &mut Bench<'_>) -> Result<(usize, usize), Stop> {
     let wired = connect(bench)?;
-    let reader = bench.reopen(Access::ReadOnly)?;
+    let reader = bench.clock.reopen(Access::ReadOnly)?;
     // Other channels may be on, and its queue is looked at in the end only. Old kernels have no mask.
     let _ = reader.receive_only(&[wired.input]);
     enable(bench, wired.input, Edges::Rising)?;
     let Started { period, .. } = start(bench, &wired, None)?;
     let mut counts = (0, 0);
-    bench.watch(bench.phc, long_enough(period), |events| {
+    bench.clock.watch(bench.clock.phc, long_enough(period), |events| {
         counts.0 += times(events, wired.input).count();
     })?;
     counts.1 = waiting(&reader, wired.input)?;
@@ -303,6 +304,9 @@ fn waiting(phc: &Phc, channel: u32) -> Result<usize, Stop> {
     Ok(number)
 }
 
+pub(super) static EXTTS_ENDS: Check =
+    Check { group: &EXTTS, name: "ends when it is switched off", needs: &EDGES, run: extts_ends };
+
 fn extts_ends(bench: &mut Bench<'_>) -> Verdict {
     let outcome =
         events_after(bench, |bench, wired| bench.account.guard.disable_extts(wired.input));
@@ -310,6 +314,9 @@ fn extts_ends(bench: &mut Bench<'_>) -> Verdict {
     let number = outcome?;
     must(number == 0, || format!("{number} events came after it was switched off"))
 }
+
+pub(super) static PEROUT_ENDS: Check =
+    Check { group: &PEROUT, name: "ends when it is switched off", needs: &EDGES, run: perout_ends };
 
 fn perout_ends(bench: &mut Bench<'_>) -> Verdict {
     let outcome =
@@ -329,15 +336,17 @@ fn events_after(
     let Started { period, .. } = start(bench, &wired, None)?;
     // It must have begun, or else nothing would end.
     let mut before = 0;
-    bench.watch(bench.phc, long_enough(period), |events| {
+    bench.clock.watch(bench.clock.phc, long_enough(period), |events| {
         before += times(events, wired.input).count();
     })?;
     must(before > 0, || "no event came through the loop".into())?;
     off(bench, &wired)?;
-    waiting(bench.phc, wired.input)?;
+    waiting(bench.clock.phc, wired.input)?;
     let mut after = 0;
     let span = Duration::from_nanos(u64::try_from(period * 5 / 2).unwrap_or(0));
-    bench.watch(bench.phc, span, |events| after += times(events, wired.input).count())?;
+    bench
+        .clock
+        .watch(bench.clock.phc, span, |events| after += times(events, wired.input).count())?;
     Ok(after)
 }
 
@@ -345,6 +354,9 @@ fn of_periods(periods: i128, period: i128) -> String {
     let number = if periods == 1 { "a period".into() } else { format!("{periods} periods") };
     format!("{number} of {}", span(period))
 }
+
+pub(super) static PERIOD: Check =
+    Check { group: &PEROUT, name: "has the period that was asked for", needs: &ASKED, run: period };
 
 fn period(bench: &mut Bench<'_>) -> Verdict {
     let Capture { period, times, .. } = captured(bench)?;
@@ -359,6 +371,9 @@ fn period(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
+pub(super) static PHASE: Check =
+    Check { group: &PEROUT, name: "is in phase", needs: &PERIODIC, run: phase };
+
 fn phase(bench: &mut Bench<'_>) -> Verdict {
     let Capture { period, times, .. } = captured(bench)?;
     let worst = times
@@ -371,6 +386,13 @@ fn phase(bench: &mut Bench<'_>) -> Verdict {
         format!("started at a whole second, an edge is off by {}", time(worst))
     })
 }
+
+pub(super) static WIDTH: Check = Check {
+    group: &PEROUT,
+    name: "has the pulse width that was asked for",
+    needs: &PERIODIC,
+    run: width,
+};
 
 fn width(bench: &mut Bench<'_>) -> Verdict {
     let outcome = both_edges(bench);
@@ -406,7 +428,7 @@ fn both_edges(bench: &mut Bench<'_>) -> Result<(i64, Vec<i128>), Stop> {
         return skip("the kernel or the driver takes no pulse width");
     }
     let mut came = Vec::new();
-    bench.watch(bench.phc, long_enough(period), |events| {
+    bench.clock.watch(bench.clock.phc, long_enough(period), |events| {
         came.extend(times(events, wired.input));
     })?;
     Ok((period, came))
