@@ -157,62 +157,12 @@ impl Told {
     }
 }
 
-const NOT_TOLD: Errno = Errno::EOPNOTSUPP;
-
 impl Calls for Told {
-    fn reopen(&self, _: bool) -> Result<Box<dyn Calls>> {
-        Err(NOT_TOLD)
-    }
     fn clock_gettime(&self) -> Result<timespec> {
-        Err(NOT_TOLD)
-    }
-    fn clock_settime(&self, _: &timespec) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn clock_adjtime(&self, _: &mut timex) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn clock_getres(&self) -> Result<timespec> {
-        Err(NOT_TOLD)
+        Err(Errno::EOPNOTSUPP)
     }
     fn getcaps(&self, _: Version) -> Result<ptp_clock_caps> {
         Ok(ptp_clock_caps { adjust_phase: 1, ..uapi::clock_caps() })
-    }
-    fn extts_request(&self, _: Version, _: &ptp_extts_request) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn perout_request(&self, _: Version, _: &ptp_perout_request) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn enable_pps(&self, _: Version, _: bool) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn sys_offset(&self, _: Version, _: &mut ptp_sys_offset) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn sys_offset_extended(&self, _: Version, _: &mut ptp_sys_offset_extended) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn sys_offset_precise(&self, _: Version) -> Result<ptp_sys_offset_precise> {
-        Err(NOT_TOLD)
-    }
-    fn pin_getfunc(&self, _: Version, _: &mut ptp_pin_desc) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn pin_setfunc(&self, _: Version, _: &ptp_pin_desc) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn mask_clear_all(&self) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn mask_en_single(&self, _: u32) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn sys_offset_precise_cycles(&self) -> Result<ptp_sys_offset_precise> {
-        Err(NOT_TOLD)
-    }
-    fn sys_offset_extended_cycles(&self, _: &mut ptp_sys_offset_extended) -> Result<()> {
-        Err(NOT_TOLD)
     }
     fn read(&self, events: &mut [ExttsEvent]) -> Result<usize> {
         let mut number = 0;
@@ -234,14 +184,5 @@ impl Calls for Told {
     }
     fn virtual_clocks(&self) -> Result<Vec<String>> {
         Ok(self.text.lines().map(str::to_owned).collect())
-    }
-    fn system_gettime(&self, _: libc::clockid_t) -> Result<timespec> {
-        Err(NOT_TOLD)
-    }
-    fn system_nanosleep(&self, _: &timespec) -> Result<()> {
-        Err(NOT_TOLD)
-    }
-    fn system_adjtime(&self, _: &mut timex) -> Result<()> {
-        Err(NOT_TOLD)
     }
 }

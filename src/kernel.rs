@@ -34,7 +34,7 @@ pub use standard_output::standard_output_was_closed;
 pub use system::{system_adjtime, system_gettime};
 
 pub use nix::errno::Errno;
-use nix::poll::PollFd;
+use nix::poll::{PollFd, PollTimeout, poll};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 use uapi::{
@@ -71,71 +71,204 @@ pub enum Wait {
 ///
 /// Each method is one kernel call and has its name. Methods take `&self`: a clock has one state,
 /// however many handles share it.
+///
+/// What a clock doesn't answer is answered as the kernel does where it doesn't know a call, a driver
+/// doesn't offer it, or sysfs has no such file; the system's clocks are the machine's own. So a
+/// simulator has what it simulates, and goes on compiling when Linux gets another call.
+///
+/// # Examples
+///
+/// A clock that shows one time for ever:
+///
+/// ```
+/// use ptpctl::Phc;
+/// use ptpctl::kernel::{Calls, Errno, Result, uapi::timespec};
+///
+/// struct Stopped;
+///
+/// impl Calls for Stopped {
+///     fn clock_gettime(&self) -> Result<timespec> {
+///         Ok(timespec { tv_sec: 1_700_000_000, tv_nsec: 0 })
+///     }
+/// }
+///
+/// let phc = Phc::over(Box::new(Stopped), "stopped");
+/// assert_eq!(phc.time()?.seconds(), 1_700_000_000);
+/// assert_eq!(phc.caps().unwrap_err().errno(), Some(Errno::ENOTTY));
+/// # Ok::<(), ptpctl::Error>(())
+/// ```
 pub trait Calls: Send {
+    /// `clock_gettime` on the clock's dynamic clock id.
+    fn clock_gettime(&self) -> Result<timespec>;
+
     /// `open`: another handle of the same clock, for reading or for writing, too.
-    fn reopen(&self, write: bool) -> Result<Box<dyn Calls>>;
+    fn reopen(&self, write: bool) -> Result<Box<dyn Calls>> {
+        let _ = write;
+        Err(NOT_OFFERED)
+    }
+
     /// The file descriptor of the handle, to wait for events beside other files; `None` where there is
     /// none, as of a mock.
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 
-    /// `clock_gettime` on the clock's dynamic clock id.
-    fn clock_gettime(&self) -> Result<timespec>;
     /// `clock_settime`. Needs a read-write handle, else `EACCES`.
-    fn clock_settime(&self, time: &timespec) -> Result<()>;
+    fn clock_settime(&self, time: &timespec) -> Result<()> {
+        let _ = time;
+        Err(NOT_OFFERED)
+    }
+
     /// `clock_adjtime`; `modes` 0 only reads and works on a read-only handle.
-    fn clock_adjtime(&self, timex: &mut timex) -> Result<()>;
-    /// `clock_getres`.
-    fn clock_getres(&self) -> Result<timespec>;
+    fn clock_adjtime(&self, timex: &mut timex) -> Result<()> {
+        let _ = timex;
+        Err(NOT_OFFERED)
+    }
+
+    /// `clock_getres`: a nanosecond of every PHC.
+    fn clock_getres(&self) -> Result<timespec> {
+        Ok(timespec { tv_sec: 0, tv_nsec: 1 })
+    }
 
     /// `PTP_CLOCK_GETCAPS`.
-    fn getcaps(&self, version: Version) -> Result<ptp_clock_caps>;
+    fn getcaps(&self, version: Version) -> Result<ptp_clock_caps> {
+        let _ = version;
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_EXTTS_REQUEST`.
-    fn extts_request(&self, version: Version, request: &ptp_extts_request) -> Result<()>;
+    fn extts_request(&self, version: Version, request: &ptp_extts_request) -> Result<()> {
+        let _ = (version, request);
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_PEROUT_REQUEST`.
-    fn perout_request(&self, version: Version, request: &ptp_perout_request) -> Result<()>;
+    fn perout_request(&self, version: Version, request: &ptp_perout_request) -> Result<()> {
+        let _ = (version, request);
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_ENABLE_PPS`; the argument goes by value.
-    fn enable_pps(&self, version: Version, enable: bool) -> Result<()>;
+    fn enable_pps(&self, version: Version, enable: bool) -> Result<()> {
+        let _ = (version, enable);
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_SYS_OFFSET`. Declared write-only, yet the kernel writes the answer back.
-    fn sys_offset(&self, version: Version, samples: &mut ptp_sys_offset) -> Result<()>;
+    fn sys_offset(&self, version: Version, samples: &mut ptp_sys_offset) -> Result<()> {
+        let _ = (version, samples);
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_SYS_OFFSET_EXTENDED`.
     fn sys_offset_extended(
         &self,
         version: Version,
         samples: &mut ptp_sys_offset_extended,
-    ) -> Result<()>;
+    ) -> Result<()> {
+        let _ = (version, samples);
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_SYS_OFFSET_PRECISE`.
-    fn sys_offset_precise(&self, version: Version) -> Result<ptp_sys_offset_precise>;
+    fn sys_offset_precise(&self, version: Version) -> Result<ptp_sys_offset_precise> {
+        let _ = version;
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_PIN_GETFUNC`: fills in the pin that `pin.index` names.
-    fn pin_getfunc(&self, version: Version, pin: &mut ptp_pin_desc) -> Result<()>;
+    fn pin_getfunc(&self, version: Version, pin: &mut ptp_pin_desc) -> Result<()> {
+        let _ = (version, pin);
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_PIN_SETFUNC`.
-    fn pin_setfunc(&self, version: Version, pin: &ptp_pin_desc) -> Result<()>;
+    fn pin_setfunc(&self, version: Version, pin: &ptp_pin_desc) -> Result<()> {
+        let _ = (version, pin);
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_MASK_CLEAR_ALL`: this handle wants no channel's events.
-    fn mask_clear_all(&self) -> Result<()>;
+    fn mask_clear_all(&self) -> Result<()> {
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_MASK_EN_SINGLE`: this handle wants this channel's events.
-    fn mask_en_single(&self, channel: u32) -> Result<()>;
+    fn mask_en_single(&self, channel: u32) -> Result<()> {
+        let _ = channel;
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_SYS_OFFSET_PRECISE_CYCLES`.
-    fn sys_offset_precise_cycles(&self) -> Result<ptp_sys_offset_precise>;
+    fn sys_offset_precise_cycles(&self) -> Result<ptp_sys_offset_precise> {
+        Err(NO_SUCH_REQUEST)
+    }
+
     /// `PTP_SYS_OFFSET_EXTENDED_CYCLES`.
-    fn sys_offset_extended_cycles(&self, samples: &mut ptp_sys_offset_extended) -> Result<()>;
+    fn sys_offset_extended_cycles(&self, samples: &mut ptp_sys_offset_extended) -> Result<()> {
+        let _ = samples;
+        Err(NO_SUCH_REQUEST)
+    }
 
     /// `read`: waits for events, answers how many were stored, 30 at most.
-    fn read(&self, events: &mut [ExttsEvent]) -> Result<usize>;
-    /// `poll` for events, for what `wake` asks of other file descriptors, and for `timeout`.
-    fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait>;
+    fn read(&self, events: &mut [ExttsEvent]) -> Result<usize> {
+        let _ = events;
+        Err(NOT_OFFERED)
+    }
+
+    /// `poll` for events, for what `wake` asks of other file descriptors, and for `timeout`. Of a
+    /// clock that has no events, for the other two.
+    fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait> {
+        poll_for(&mut wake.to_vec(), timeout)
+    }
 
     /// Reads one of the clock's sysfs attributes, without its line end: `clock_name`.
-    fn attribute(&self, name: &str) -> Result<String>;
+    fn attribute(&self, name: &str) -> Result<String> {
+        let _ = name;
+        Err(NO_SUCH_FILE)
+    }
+
     /// Writes one of the clock's sysfs attributes: `n_vclocks`.
-    fn set_attribute(&self, name: &str, value: &str) -> Result<()>;
+    fn set_attribute(&self, name: &str, value: &str) -> Result<()> {
+        let _ = (name, value);
+        Err(NO_SUCH_FILE)
+    }
+
     /// The names of the virtual clocks on this one, in sysfs below it: `ptp3`.
-    fn virtual_clocks(&self) -> Result<Vec<String>>;
+    fn virtual_clocks(&self) -> Result<Vec<String>> {
+        Err(NO_SUCH_FILE)
+    }
 
     /// `clock_gettime` on a clock of the system that this PHC is in.
-    fn system_gettime(&self, clock: libc::clockid_t) -> Result<timespec>;
+    fn system_gettime(&self, clock: libc::clockid_t) -> Result<timespec> {
+        system::system_gettime(clock)
+    }
+
     /// `clock_nanosleep` until a time of `CLOCK_MONOTONIC`, on the system that this PHC is in.
-    fn system_nanosleep(&self, until: &timespec) -> Result<()>;
+    fn system_nanosleep(&self, until: &timespec) -> Result<()> {
+        system::nanosleep(until)
+    }
+
     /// `clock_adjtime` on the system's `CLOCK_REALTIME`: steps it, or tells TAI − UTC (`tai`).
-    fn system_adjtime(&self, timex: &mut timex) -> Result<()>;
+    fn system_adjtime(&self, timex: &mut timex) -> Result<()> {
+        system::system_adjtime(timex)
+    }
+}
+
+/// The answer to a request that the kernel doesn't know.
+const NO_SUCH_REQUEST: Errno = Errno::ENOTTY;
+/// The answer of a driver that doesn't offer a call.
+const NOT_OFFERED: Errno = Errno::EOPNOTSUPP;
+/// The answer of sysfs where a clock has no such attribute.
+const NO_SUCH_FILE: Errno = Errno::ENOENT;
+
+/// Polls for so long; what came is in `polled`.
+fn poll_for(polled: &mut [PollFd<'_>], timeout: Duration) -> Result<Wait> {
+    let milliseconds = timeout.as_nanos().div_ceil(1_000_000);
+    let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
+    match poll(polled, timeout) {
+        Ok(0) => Ok(Wait::TimedOut),
+        Ok(_) | Err(Errno::EINTR) => Ok(Wait::Woken),
+        Err(errno) => Err(errno),
+    }
 }

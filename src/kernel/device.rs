@@ -6,9 +6,9 @@ use super::uapi::{
     self, ExttsEvent, Request, ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc,
     ptp_sys_offset, ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
 };
-use super::{Calls, Result, Version, Wait, clock, system};
+use super::{Calls, Result, Version, Wait, clock, poll_for, system};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -242,13 +242,9 @@ impl Calls for Device {
     fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait> {
         let own = PollFd::new(self.file.as_fd(), PollFlags::POLLIN);
         let mut polled: Vec<_> = std::iter::once(own).chain(wake.iter().cloned()).collect();
-        let milliseconds = timeout.as_nanos().div_ceil(1_000_000);
-        let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
-        match poll(&mut polled, timeout) {
-            Ok(0) => return Ok(Wait::TimedOut),
-            Err(Errno::EINTR) => return Ok(Wait::Woken),
-            other => other?,
-        };
+        if poll_for(&mut polled, timeout)? == Wait::TimedOut {
+            return Ok(Wait::TimedOut);
+        }
         let of_clock = polled.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty());
         Ok(if of_clock.intersects(PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL) {
             Wait::Gone
