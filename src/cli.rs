@@ -1,110 +1,67 @@
-//! The command line: one file a command, and the table that names them all.
+//! The command line: what all commands share. Each has a file in `commands`.
 
-mod adjfreq;
-mod adjphase;
-mod adjtime;
 mod advice;
+mod args;
 mod arguments;
-mod caps;
-mod completions;
-mod diff;
+mod commands;
 mod done;
-mod extts;
+mod drawing;
 mod failure;
-mod freq;
-mod get;
+mod frequencies;
 mod left;
-mod list;
-mod man;
-mod monitor;
-mod offset;
-mod perout;
+mod measured;
 mod picture;
-mod pin;
 mod pins;
-mod pps;
 mod progress;
-mod record;
-mod selftest;
-mod set;
-mod set_system;
-mod stability;
+mod times;
 mod told;
-mod vclocks;
 mod watching;
 
 use crate::find;
 use crate::kernel::ignore_file_size_limit;
 use crate::phc::{Access, Phc};
-use crate::report::{Printer, Report};
+use crate::report::Printer;
 use crate::restore::{Guard, Journal, Left, Writer, left_behind, may_have_left, runs_for_another};
 use arguments::{COMMAND_GROUPS, ENVIRONMENT, EXIT_STATUS};
 use clap::ArgMatches;
 use clap::error::ErrorKind;
+use commands::{COMMANDS, Command};
 use done::Done;
 use failure::Failure;
 use nix::errno::Errno;
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// One command: how it is called, what it takes, what it does.
-struct Command {
-    name: &'static str,
-    aliases: &'static [&'static str],
-    about: &'static str,
-    /// Adds its arguments, its long text and its examples.
-    arguments: fn(clap::Command) -> clap::Command,
-    run: fn(&mut Context<'_>) -> Result<Report, Failure>,
-}
-
-impl Command {
-    /// Whether one of the arguments is its name.
-    fn is_among(&self, arguments: &[OsString]) -> bool {
-        arguments.iter().any(|argument| {
-            argument == self.name || self.aliases.iter().any(|alias| argument == alias)
-        })
-    }
-}
-
-/// All commands, in the order in which help shows them.
-const COMMANDS: [Command; 23] = [
-    list::COMMAND,
-    caps::COMMAND,
-    get::COMMAND,
-    freq::COMMAND,
-    pins::COMMAND,
-    offset::COMMAND,
-    diff::COMMAND,
-    monitor::COMMAND,
-    record::COMMAND,
-    stability::COMMAND,
-    set::COMMAND,
-    set_system::COMMAND,
-    adjtime::COMMAND,
-    adjfreq::COMMAND,
-    adjphase::COMMAND,
-    pin::COMMAND,
-    perout::COMMAND,
-    pps::COMMAND,
-    vclocks::COMMAND,
-    extts::COMMAND,
-    selftest::COMMAND,
-    completions::COMMAND,
-    man::COMMAND,
-];
 
 /// What a command runs with.
 struct Context<'a> {
-    matches: &'a ArgMatches,
     printer: &'a mut Printer,
+    device: Named,
+    /// Whether nothing is changed, only looked at and told.
+    dry_run: bool,
     /// The clock that the command changes.
     changes: RefCell<Option<String>>,
     /// What it has done to it by now.
     done: Done,
     /// What it could not put back.
     left: RefCell<Vec<Left>>,
+}
+
+/// The clock that the command line names.
+#[derive(Default)]
+struct Named {
+    positional: Option<String>,
+    /// By --device.
+    option: Option<String>,
+}
+
+impl Named {
+    fn read(matches: &ArgMatches) -> Self {
+        let of = |id| matches.try_get_one::<String>(id).ok().flatten().cloned();
+        let [positional, option] = [arguments::POSITIONAL_DEVICE, arguments::DEVICE_OPTION].map(of);
+        Self { positional, option }
+    }
 }
 
 /// The clock where none is named.
@@ -123,7 +80,7 @@ impl Context<'_> {
     fn open_named(&self, name: &str, access: Access) -> Result<Phc, Failure> {
         // A dry run writes nothing.
         let phc =
-            if self.is_dry_run() { find::open_untouched(name)? } else { find::open(name, access)? };
+            if self.dry_run { find::open_untouched(name)? } else { find::open(name, access)? };
         self.tell_what_is_left(&phc);
         Ok(phc)
     }
@@ -131,7 +88,7 @@ impl Context<'_> {
     /// As [`Context::open`], for a command that changes the clock, unless it only tells what it
     /// would do. It may put right what was left on: that is told when it has ended.
     fn open_to_change(&self) -> Result<Writer, Failure> {
-        if self.is_dry_run() {
+        if self.dry_run {
             return Ok(self.writer(self.open(Access::ReadOnly)?));
         }
         let device = self.device()?;
@@ -143,12 +100,12 @@ impl Context<'_> {
     /// What is changed through this is told where the command fails after that.
     fn writer(&self, phc: Phc) -> Writer {
         self.done.name.replace(Some(phc.name().clone()));
-        Writer::new(phc, self.is_dry_run(), &self.done.log)
+        Writer::new(phc, self.dry_run, &self.done.log)
     }
 
     /// Tells what a program that was killed, or couldn't, has not put back.
     fn tell_what_is_left(&self, phc: &Phc) {
-        for left in left_behind(phc, !self.is_dry_run()) {
+        for left in left_behind(phc, !self.dry_run) {
             self.tell_left(&left, &phc.name().device);
         }
     }
@@ -194,7 +151,7 @@ impl Context<'_> {
         if may_have_left(&device)
             && let Ok(phc) = find::open(&device, Access::ReadOnly)
         {
-            let known = left_behind(&phc, !self.is_dry_run());
+            let known = left_behind(&phc, !self.dry_run);
             // The journal knows more of it, where there is one.
             all.retain(|own| known.iter().all(|left| left.change.part() != own.change.part()));
             all.splice(0..0, known);
@@ -227,58 +184,20 @@ impl Context<'_> {
 
     /// The clock that the command line names.
     fn named_device(&self) -> Result<Option<String>, Failure> {
-        let of = |id| self.matches.try_get_one::<String>(id).ok().flatten();
-        match (of(arguments::POSITIONAL_DEVICE), of(arguments::DEVICE_OPTION)) {
+        match (&self.device.positional, &self.device.option) {
             (Some(one), Some(other)) if one != other => Err(Failure::Usage(format!(
                 "two clocks are named, '{one}' and with --device '{other}': name one"
             ))),
-            (one, other) => Ok(one.or(other).cloned()),
+            (one, other) => Ok(one.as_ref().or(other.as_ref()).cloned()),
         }
     }
 
-    /// The files that the command reads or writes besides a picture.
-    fn other_files(&self) -> Vec<PathBuf> {
-        let from = self.get::<String>("from").map(PathBuf::from);
-        // Standard input may be a file, too.
-        let from = from.map(|from| if from == Path::new("-") { "/dev/stdin".into() } else { from });
-        let recording = self.get::<PathBuf>(record::FILE);
-        let of_clocks = self.files_of_clocks();
-        let standard = ["/dev/stdout", "/dev/stderr"].map(PathBuf::from);
-        from.into_iter().chain(recording).chain(of_clocks).chain(standard).collect()
-    }
-
-    /// The files of the mocks among the clocks that are named.
-    fn files_of_clocks(&self) -> Vec<PathBuf> {
-        let names = [
-            arguments::POSITIONAL_DEVICE,
-            arguments::DEVICE_OPTION,
-            watching::SOURCES,
-            diff::FIRST,
-            diff::SECOND,
-        ];
-        let given = names.into_iter().flat_map(|name| {
-            self.matches.try_get_many::<String>(name).ok().flatten().into_iter().flatten().cloned()
-        });
-        let clocks: Vec<String> = given.chain(std::env::var(DEVICE_VARIABLE).ok()).collect();
-        clocks.iter().flat_map(|name| find::files_of(name)).collect()
-    }
-
-    fn is_dry_run(&self) -> bool {
-        self.has("dry-run")
-    }
-
-    fn has(&self, flag: &str) -> bool {
-        self.matches.try_get_one::<bool>(flag).ok().flatten().copied().unwrap_or(false)
-    }
-
-    /// An argument's value, read by its own parser.
-    fn get<T: Clone + Send + Sync + 'static>(&self, argument: &str) -> Option<T> {
-        self.matches.try_get_one::<T>(argument).ok().flatten().cloned()
-    }
-
-    /// The value of an argument that clap has made sure of.
-    fn required<T: Clone + Send + Sync + 'static>(&self, argument: &str) -> Result<T, Failure> {
-        self.get(argument).ok_or_else(|| Failure::Usage(format!("{argument} is missing")))
+    /// The files of the mocks among the clocks that are named, these and others.
+    fn files_of_clocks<'b>(&self, names: impl IntoIterator<Item = &'b String>) -> Vec<PathBuf> {
+        let told = std::env::var(DEVICE_VARIABLE).ok();
+        let own = [&self.device.positional, &self.device.option, &told].into_iter().flatten();
+        let of_others = names.into_iter().flat_map(|name| find::files_of(name));
+        own.flat_map(|name| find::files_of(name)).chain(of_others).collect()
     }
 }
 
@@ -286,8 +205,8 @@ impl Context<'_> {
 #[cfg(fuzzing)]
 pub(crate) fn read_everything(text: &str) {
     arguments::read_everything(text);
-    perout::read_everything(text);
-    let _ = set::parse(text);
+    commands::read_everything(text);
+    let _ = times::parse(text);
     let _ = crate::rfc3339::parse(text);
     let _ = command().try_get_matches_from(text.split('\0'));
 }
@@ -319,13 +238,14 @@ fn run(arguments: &[OsString]) -> ExitCode {
         return ExitCode::from(2);
     };
     let mut context = Context {
-        matches,
         printer: &mut printer,
+        device: Named::read(matches),
+        dry_run: matches.try_get_one("dry-run").ok().flatten().copied().unwrap_or(false),
         changes: RefCell::default(),
         done: Done::default(),
         left: RefCell::default(),
     };
-    let outcome = (command.run)(&mut context)
+    let outcome = (command.run)(&mut context, matches)
         .and_then(|report| context.printer.report(&report).map_err(Failure::Output));
     let status = match outcome {
         Ok(()) => {
@@ -369,7 +289,7 @@ fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> Ex
             word => break word,
         }
     };
-    let is_test = command.is_some_and(|name| name == selftest::COMMAND.name);
+    let is_test = command.is_some_and(|name| name == commands::SELFTEST);
     let failure = if is_test { Failure::Test(Box::new(mistake)) } else { mistake };
     failure.tell(&mut printer, None)
 }

@@ -1,6 +1,7 @@
 //! Arguments that several commands share, and the values that people write for them.
 
 use super::Context;
+use super::args::{Defaulted, args};
 use super::failure::Failure;
 use crate::phc::SystemClock;
 use crate::watch::{Effort, Isolation, Schedule};
@@ -76,6 +77,11 @@ pub(super) fn option(name: &'static str, value: &'static str, help: &'static str
     Arg::new(name).long(name).value_name(value).help(help)
 }
 
+/// What a command is called with, at its place.
+pub(super) fn positional(value: &'static str, help: &'static str) -> Arg {
+    Arg::new(value).value_name(value).required(true).help(help)
+}
+
 /// An offset: exact nanoseconds, with its unit.
 pub(super) fn offset(argument: Arg) -> Arg {
     argument.allow_hyphen_values(true).value_parser(|text: &str| exactly::<Offset>(text))
@@ -117,69 +123,90 @@ pub(super) fn system_clock() -> Arg {
         .value_parser(|text: &str| text.parse::<SystemClock>())
 }
 
-/// How long to measure: so many samples, or so long.
-pub(super) fn measuring(command: clap::Command) -> clap::Command {
-    let samples = option("samples", "N", "Take so many samples, however long that is")
-        .short('s')
-        .value_parser(value_parser!(u32).range(1..=10_000_000));
-    let time = option(
-        "duration",
-        "TIME",
-        "Measure for so long: 100ms [default: until it is exact, some 6ms]",
-    );
-    isolating(command.arg(samples).arg(duration(time)))
-}
-
-/// What [`measuring`] asks for.
-pub(super) fn effort(context: &Context<'_>) -> Effort {
-    let samples = samples(context);
-    match (samples, context.get("duration")) {
-        (None, None) => Effort::once(),
-        (Some(samples), None) => Effort::samples(samples),
-        (samples, Some(duration)) => Effort::duration(duration, samples),
+args! {
+    /// How long to measure: so many samples, or so long.
+    pub(super) struct Measuring {
+        samples: Option<u32> = option("samples", "N", "Take so many samples, however long that is")
+            .short('s')
+            .value_parser(value_parser!(u32).range(1..=10_000_000)),
+        duration: Option<Duration> = duration(option(
+            "duration",
+            "TIME",
+            "Measure for so long: 100ms [default: until it is exact, some 6ms]",
+        )),
+        isolating: Isolating = (),
     }
 }
 
-/// The number of samples that is asked for.
-pub(super) fn samples(context: &Context<'_>) -> Option<usize> {
-    context.get::<u32>("samples").map(|number| usize::try_from(number).unwrap_or(usize::MAX))
-}
-
-/// How the thread that measures is treated.
-pub(super) fn isolating(command: clap::Command) -> clap::Command {
-    let cpu = option("cpu", "N", "Measure on this processor only")
-        .value_parser(value_parser!(u16).range(0..1_024));
-    command.arg(cpu).arg(flag("realtime", "Measure with SCHED_FIFO and locked memory"))
-}
-
-/// What [`isolating`] asks for.
-pub(super) fn isolation(context: &Context<'_>) -> Isolation {
-    let cpu = context.get::<u16>("cpu").map(usize::from);
-    Isolation { cpu, real_time: context.has("realtime") }
-}
-
-/// Treats this thread as [`isolating`] asks for; tells what isn't permitted.
-pub(super) fn isolate(context: &Context<'_>) -> Result<(), Failure> {
-    for refusal in isolation(context).apply()? {
-        context.printer.aside(&refusal.to_string());
+impl Measuring {
+    pub(super) fn effort(&self) -> Effort {
+        match (self.samples.map(number), self.duration) {
+            (None, None) => Effort::once(),
+            (Some(samples), None) => Effort::samples(samples),
+            (samples, Some(duration)) => Effort::duration(duration, samples),
+        }
     }
-    Ok(())
 }
 
-/// How often it is measured, and until when.
-pub(super) fn watching(command: clap::Command, usual: &'static str) -> clap::Command {
-    let interval = option("interval", "TIME", "Measure every so long, 1ms at least")
-        .short('i')
-        .default_value(usual)
-        .value_parser(parse_interval);
-    let count = option("count", "N", "End after so many measurements of each clock")
-        .short('c')
-        .value_parser(value_parser!(u64).range(1..));
-    let time = option("duration", "TIME", "End after so long: 10s, 1h30m");
-    let samples = option("samples", "N", "Take so many samples for each measurement")
-        .short('s')
-        .value_parser(value_parser!(u32).range(1..=1_000_000));
-    isolating(command.arg(interval).arg(count).arg(duration(time)).arg(samples).arg(system_clock()))
+args! {
+    /// How the thread that measures is treated.
+    pub(super) struct Isolating {
+        cpu: Option<u16> = option("cpu", "N", "Measure on this processor only")
+            .value_parser(value_parser!(u16).range(0..1_024)),
+        realtime: bool = flag("realtime", "Measure with SCHED_FIFO and locked memory"),
+    }
+}
+
+impl Isolating {
+    pub(super) fn isolation(&self) -> Isolation {
+        Isolation { cpu: self.cpu.map(usize::from), real_time: self.realtime }
+    }
+
+    /// Treats this thread so; tells what isn't permitted.
+    pub(super) fn apply(&self, context: &Context<'_>) -> Result<(), Failure> {
+        for refusal in self.isolation().apply()? {
+            context.printer.aside(&refusal.to_string());
+        }
+        Ok(())
+    }
+}
+
+args! {
+    /// How often it is measured, and until when.
+    pub(super) struct Watching(usual: &'static str) {
+        interval: Defaulted<Duration> =
+            option("interval", "TIME", "Measure every so long, 1ms at least")
+                .short('i')
+                .default_value(usual)
+                .value_parser(parse_interval),
+        count: Option<u64> = option("count", "N", "End after so many measurements of each clock")
+            .short('c')
+            .value_parser(value_parser!(u64).range(1..)),
+        duration: Option<Duration> =
+            duration(option("duration", "TIME", "End after so long: 10s, 1h30m")),
+        samples: Option<u32> =
+            option("samples", "N", "Take so many samples for each measurement")
+                .short('s')
+                .value_parser(value_parser!(u32).range(1..=1_000_000)),
+        clock: SystemClock = system_clock(),
+        isolating: Isolating = (),
+    }
+}
+
+impl Watching {
+    pub(super) fn schedule(&self) -> Schedule {
+        Schedule { interval: self.interval.value, count: self.count, duration: self.duration }
+    }
+
+    /// How much is read for one measurement.
+    pub(super) fn effort(&self) -> Effort {
+        let every = || Effort::every(self.interval.value);
+        self.samples.map_or_else(every, |samples| Effort::samples(number(samples)))
+    }
+}
+
+fn number(samples: u32) -> usize {
+    usize::try_from(samples).unwrap_or(usize::MAX)
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
@@ -190,20 +217,6 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
     } else {
         Err("use 1ms to 1day".into())
     }
-}
-
-/// What [`watching`] asks for.
-pub(super) fn schedule(context: &Context<'_>) -> Result<Schedule, Failure> {
-    Ok(Schedule {
-        interval: context.required("interval")?,
-        count: context.get("count"),
-        duration: context.get("duration"),
-    })
-}
-
-/// How much is read for one measurement of a schedule.
-pub(super) fn effort_every(context: &Context<'_>, interval: Duration) -> Effort {
-    samples(context).map_or_else(|| Effort::every(interval), Effort::samples)
 }
 
 #[cfg(fuzzing)]

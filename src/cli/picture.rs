@@ -1,5 +1,6 @@
 //! `--plot`: a picture of what a command measured.
 
+use super::args::args;
 use super::failure::Failure;
 use super::{Context, arguments};
 use crate::files::{self, Identity};
@@ -17,15 +18,21 @@ pub(super) fn argument() -> Arg {
     arguments::option("plot", "FILE", "Draw it: FILE.svg, FILE.png, or - for the terminal")
 }
 
-/// A picture of offsets, with what they leave open or without it.
-pub(super) fn of_offsets() -> [Arg; 2] {
-    let why = "Draw the offsets alone, without what they leave open";
-    [argument(), arguments::flag("no-band", why).requires("plot")]
+args! {
+    /// A picture of offsets, with what they leave open or without it.
+    pub(super) struct Plot {
+        plot: Option<String> = argument(),
+        no_band: bool =
+            arguments::flag("no-band", "Draw the offsets alone, without what they leave open")
+                .requires("plot"),
+    }
 }
 
-/// The offsets, as they are to be drawn.
-pub(super) fn banded(context: &Context<'_>, offsets: Offsets) -> Picture {
-    Picture::Offsets(offsets.with_band(!context.has("no-band")))
+impl Plot {
+    /// The offsets, as they are to be drawn.
+    pub(super) fn of(&self, offsets: Offsets) -> Picture {
+        Picture::Offsets(offsets.with_band(!self.no_band))
+    }
 }
 
 /// Where a picture goes.
@@ -39,9 +46,14 @@ pub(super) enum Target {
     },
 }
 
-/// Where the picture goes that was asked for; a file's name tells its form.
-pub(super) fn target(context: &Context<'_>) -> Result<Option<Target>, Failure> {
-    let Some(name) = context.get::<String>("plot") else { return Ok(None) };
+/// Where the picture goes that was asked for; a file's name tells its form. The command reads or
+/// writes `others` besides.
+pub(super) fn target(
+    context: &Context<'_>,
+    name: Option<&str>,
+    others: Vec<PathBuf>,
+) -> Result<Option<Target>, Failure> {
+    let Some(name) = name else { return Ok(None) };
     if name == "-" {
         if context.printer.is_json() {
             let why = "--json leaves no room for a picture: name a file";
@@ -49,7 +61,7 @@ pub(super) fn target(context: &Context<'_>) -> Result<Option<Target>, Failure> {
         }
         return Ok(Some(Target::Terminal));
     }
-    let path = PathBuf::from(&name);
+    let path = PathBuf::from(name);
     let form = match path.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => Form::Svg,
         Some("png") => Form::Png,
@@ -59,7 +71,14 @@ pub(super) fn target(context: &Context<'_>) -> Result<Option<Target>, Failure> {
             )));
         }
     };
-    let others = context.other_files();
+    let mut others = others;
+    // Standard input may be a file, too.
+    for other in &mut others {
+        if other == Path::new("-") {
+            *other = "/dev/stdin".into();
+        }
+    }
+    others.extend(["/dev/stdout", "/dev/stderr"].map(PathBuf::from));
     let identity = check(&path).map_err(|why| cant_draw(&path, &why))?;
     if let Some(other) = others.iter().find(|other| identity.is_at(other)) {
         return Err(would_replace(&path, other));

@@ -1,48 +1,36 @@
-//! `ptpctl pins`: a clock's programmable pins.
+//! What becomes of pins, in words.
 
-use super::failure::Failure;
-use super::{Command, Context, arguments};
-use crate::phc::{Access, PinFunction};
-use crate::report::{Report, Table, Value};
+use crate::phc::{Pin, PinFunction};
+use crate::report::Report;
 
-pub(super) const COMMAND: Command = Command {
-    name: "pins",
-    aliases: &[],
-    about: "List a clock's programmable pins",
-    arguments,
-    run,
-};
-
-fn arguments(command: clap::Command) -> clap::Command {
-    command
-        .arg(arguments::device())
-        .long_about(
-            "Lists a clock's programmable pins: index, name, function and the channel of that \
-             function. A channel isn't a pin: it is a unit of the clock that a pin is connected \
-             to. To give a pin a function, use pin.",
-        )
-        .after_help("Examples:\n  ptpctl pins\n  ptpctl pins --json eth0\n  ptpctl pins mock")
+/// Tells which pin lost its function, and what a pin did before that is off now.
+pub(super) fn note_changes(
+    report: Report,
+    pin: &Pin,
+    loser: Option<&Pin>,
+    dry_run: bool,
+) -> Report {
+    let report = match loser {
+        Some(Pin { index, name, .. }) => {
+            let lost = if dry_run { "would lose" } else { "has lost" };
+            report.note(format!("pin {index} ({name}) {lost} this channel and has no function now"))
+        }
+        None => report,
+    };
+    match switched_off(pin) {
+        Some(what) => report.note(what),
+        None => report,
+    }
 }
 
-fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
-    let phc = context.open(Access::ReadOnly)?;
-    let pins = phc.pins()?;
-    let mut table = Table::new(
-        "pins",
-        &[("index", "PIN"), ("name", "NAME"), ("function", "FUNCTION"), ("channel", "CHANNEL")],
-    );
-    let is_empty = pins.is_empty();
-    for pin in pins {
-        let function = pin.function.to_string();
-        // What channel an unused pin has means nothing.
-        let channel = (pin.function != PinFunction::None).then_some(pin.channel);
-        table.line(vec![
-            (pin.index.to_string(), pin.index.into()),
-            (pin.name.clone(), pin.name.into()),
-            (function.clone(), function.into()),
-            (channel.map_or("-".into(), |channel| channel.to_string()), Value::from(channel)),
-        ]);
-    }
-    let report = Report::on(phc.name()).table(table);
-    Ok(if is_empty { report.note("this clock has no programmable pins") } else { report })
+/// What the kernel switches off when a pin gets another function. It can't be switched on again
+/// as it was: the kernel doesn't tell how that was.
+pub(super) fn switched_off(pin: &Pin) -> Option<String> {
+    let Pin { index, name, function, channel } = pin;
+    (*function != PinFunction::None).then(|| {
+        format!(
+            "pin {index} ({name}) had {function} channel {channel} before: the kernel switches \
+             that off when the pin changes, and it stays off"
+        )
+    })
 }

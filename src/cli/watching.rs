@@ -1,7 +1,8 @@
 //! What the commands that measure again and again have in common.
 
+use super::Context;
+use super::arguments::{Isolating, Watching};
 use super::failure::Failure;
-use super::{Context, arguments};
 use crate::kernel::Signals;
 use crate::phc::SystemClock;
 use crate::report::live::FRAME;
@@ -13,10 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The argument of [`sources_argument`].
-pub(super) const SOURCES: &str = "sources";
-
-/// The clocks, for monitor and record.
+/// The clocks, for monitor and record. The manual's renderer doesn't tell that there can be several.
 pub(super) fn sources_argument() -> Arg {
     Arg::new(SOURCES)
         .value_name("DEVICE")
@@ -24,6 +22,9 @@ pub(super) fn sources_argument() -> Arg {
         .num_args(0..)
         .help("The clocks, as for other commands; FIRST:SECOND for two; as --device")
 }
+
+/// The name of that argument.
+pub(super) const SOURCES: &str = "sources";
 
 pub(super) fn catch() -> Result<Signals, Failure> {
     Signals::catch().map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))
@@ -49,8 +50,9 @@ pub(super) fn start(
     context: &Context<'_>,
     sources: Vec<Source>,
     schedule: Schedule,
+    isolating: &Isolating,
 ) -> Result<Sampler, Failure> {
-    let sampler = Sampler::start(sources, schedule, arguments::isolation(context))?;
+    let sampler = Sampler::start(sources, schedule, isolating.isolation())?;
     for refusal in &sampler.refusals {
         context.printer.aside(&refusal.to_string());
     }
@@ -75,27 +77,27 @@ pub(super) enum Goes {
     End,
 }
 
-/// The clocks that the command line names, and how often they are measured.
-pub(super) fn sources(context: &Context<'_>) -> Result<(Vec<Source>, Schedule), Failure> {
-    let schedule = arguments::schedule(context)?;
-    let effort = arguments::effort_every(context, schedule.interval);
-    let clock: SystemClock = context.required("clock")?;
-    let given = context.matches.try_get_many::<String>(SOURCES).ok().flatten();
-    let mut names: Vec<String> = given.into_iter().flatten().cloned().collect();
-    names.extend(context.get::<String>(arguments::DEVICE_OPTION));
+/// The clocks that the command line names.
+pub(super) fn sources(
+    context: &Context<'_>,
+    given: &[String],
+    watching: &Watching,
+) -> Result<Vec<Source>, Failure> {
+    let mut names = given.to_vec();
+    names.extend(context.device.option.clone());
     if names.is_empty() {
         names.push(context.device()?);
     }
     let mut sources: Vec<Source> = Vec::new();
     for name in &names {
-        let source = source(context, name, clock, effort)?;
+        let source = source(context, name, watching.clock, watching.effort())?;
         if sources.iter().any(|other| other.label() == source.label()) {
             // Nobody could tell their lines apart.
             return Err(Failure::Usage(format!("'{name}' is named twice, maybe by another name")));
         }
         sources.push(source);
     }
-    Ok((sources, schedule))
+    Ok(sources)
 }
 
 /// The clock of a name beside a system clock, or the two that it names.

@@ -1,0 +1,88 @@
+//! The commands: a file each, with its arguments and what it does, and the table that names them.
+
+mod adjfreq;
+mod adjphase;
+mod adjtime;
+mod caps;
+mod completions;
+mod diff;
+mod extts;
+mod freq;
+mod get;
+mod list;
+mod man;
+mod monitor;
+mod offset;
+mod perout;
+mod pin;
+mod pins;
+mod pps;
+mod record;
+mod selftest;
+mod set;
+mod set_system;
+mod stability;
+mod vclocks;
+
+use super::Context;
+use super::failure::Failure;
+use crate::report::Report;
+use clap::ArgMatches;
+use std::ffi::OsString;
+
+/// One command: how it is called, what it takes, what it does.
+pub(super) struct Command {
+    pub(super) name: &'static str,
+    pub(super) aliases: &'static [&'static str],
+    pub(super) about: &'static str,
+    /// Adds its arguments, its long text and its examples.
+    pub(super) arguments: fn(clap::Command) -> clap::Command,
+    /// Reads its arguments and runs it.
+    pub(super) run: fn(&mut Context<'_>, &ArgMatches) -> Result<Report, Failure>,
+}
+
+impl Command {
+    /// Whether one of the arguments is its name.
+    pub(super) fn is_among(&self, arguments: &[OsString]) -> bool {
+        arguments.iter().any(|argument| {
+            argument == self.name || self.aliases.iter().any(|alias| argument == alias)
+        })
+    }
+}
+
+/// All commands, in the order in which help shows them.
+pub(super) const COMMANDS: [Command; 23] = [
+    list::COMMAND,
+    caps::COMMAND,
+    get::COMMAND,
+    freq::COMMAND,
+    pins::COMMAND,
+    offset::COMMAND,
+    diff::COMMAND,
+    monitor::COMMAND,
+    record::COMMAND,
+    stability::COMMAND,
+    set::COMMAND,
+    set_system::COMMAND,
+    adjtime::COMMAND,
+    adjfreq::COMMAND,
+    adjphase::COMMAND,
+    pin::COMMAND,
+    perout::COMMAND,
+    pps::COMMAND,
+    vclocks::COMMAND,
+    extts::COMMAND,
+    selftest::COMMAND,
+    completions::COMMAND,
+    man::COMMAND,
+];
+
+/// Its exit statuses are kselftest's.
+pub(super) const SELFTEST: &str = selftest::COMMAND.name;
+
+/// Reads a text in every way in which an argument of one command alone is read, for the fuzz
+/// targets.
+#[cfg(fuzzing)]
+pub(super) fn read_everything(text: &str) {
+    perout::read_everything(text);
+}

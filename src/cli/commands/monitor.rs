@@ -1,0 +1,274 @@
+//! `ptpctl monitor`: clocks measured again and again, live in a terminal or a line each.
+
+use super::Command;
+use crate::cli::args::{args, define, read};
+use crate::cli::arguments::Watching;
+use crate::cli::failure::Failure;
+use crate::cli::measured::uncertainty_text;
+use crate::cli::picture::Plot;
+use crate::cli::told::Told;
+use crate::cli::watching::{self, Goes, Places};
+use crate::cli::{Context, arguments, picture};
+use crate::report::live::{FRAME, Live};
+use crate::report::rates::told_rate;
+use crate::report::{Report, plot};
+use crate::rfc3339;
+use crate::watch::{Label, Outcome, Reading, Replay, record};
+use clap::value_parser;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const COMMAND: Command = Command {
+    name: "monitor",
+    aliases: &["watch"],
+    about: "Measure clocks again and again, live or a line each",
+    arguments,
+    run: |context, matches| run(context, &read(matches)?),
+};
+
+args! {
+    struct Args {
+        watching: Watching = "1s",
+        from: Option<PathBuf> = arguments::option(
+            "from",
+            "FILE",
+            "Show what record has written instead; - is standard input",
+        )
+        .value_parser(value_parser!(PathBuf))
+        .conflicts_with_all([
+            "interval", "count", "duration", "samples", "clock", "cpu", "realtime",
+        ]),
+        lines: bool = arguments::flag("lines", "Print lines on a terminal, too"),
+        plot: Plot = (),
+        sources: Vec<String> = watching::sources_argument(),
+    }
+}
+
+fn arguments(command: clap::Command) -> clap::Command {
+    define::<Args>(command)
+        .long_about(
+            "Measures PHC - system clock, or with FIRST:SECOND the first clock less the second, \
+             every --interval, as offset and diff do. One measurement takes as many samples as \
+             improve it: 600 or a five-hundredth of the interval at most, and four of a schedule \
+             faster than 10 ms. At 1 s that is up to 600 readings a second of a clock on PCIe; of a \
+             slow one, behind MDIO or SPI, a five-hundredth of the time, and one reading at least. A \
+             slow chip loses or delays events while it is read. A limit of readings is kept, as offset \
+             has it.\n\nA line has the time, the clocks, the offset with its standard deviation, what \
+             the truth is within (the bound), and the rate where it says something. A reading that \
+             fails is tried again; if it stays away, it is a miss: one measurement that is missing. \
+             Only where the clock's own time can't be read for ENODEV, or its device isn't there, the \
+             clock is absent: that is told once, and it is measured again when it is back.\n\nOn a \
+             terminal it draws each offset with the band that its bound leaves, and its present value, \
+             mean, standard deviation, peak to peak and rate; these stay below when it ends. Steps and \
+             absences are marked and begin the statistics anew, since a mean over them means nothing. \
+             Elsewhere, or with --lines or --json, it prints a line for each reading.\n\nA step is told \
+             where an offset has moved by more than the bounds and rates of both measurements explain \
+             (a rate being off by four standard deviations at most), a millionth of the time between \
+             them (ten, of the first eight), and what the clock usually wanders beyond. Where rates \
+             leave more than ten millionths open, after eight, it is told where the offset leaves its \
+             way by more than twice the bounds, ten millionths of the time and eight times what it \
+             usually wanders. A servo that changes the rate by as much is told so, too. Of a clock that \
+             tells no bound (method precise), a thousandth of the time is no step before its rate is \
+             known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
+             shows everything, u changes the unit, b leaves out the band, r begins the statistics \
+             anew, Ctrl-Z suspends.\n\nIt needs the same memory however long it runs. A measurement \
+             that is late isn't made up for; that they come late is told once. --count counts misses, \
+             too; while a clock is absent nothing is counted. Where nothing at all was measured, it ends \
+             with status 1.",
+        )
+        .after_help(
+            "Examples:\n  \
+             ptpctl monitor\n  \
+             ptpctl monitor --interval 10ms eth0 eth0:eth1\n  \
+             ptpctl monitor --json --count 3 mock\n  \
+             ptpctl monitor --from night.jsonl.zst --plot night.svg",
+        )
+}
+
+fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
+    let is_live = !context.printer.is_json()
+        && !args.lines
+        && io::stdout().is_terminal()
+        && io::stdin().is_terminal();
+    let mut others = context.files_of_clocks(&args.sources);
+    others.extend(args.from.clone());
+    let picture = picture::target(context, args.plot.plot.as_deref(), others)?;
+    let mut output = Output::new(&args.plot, picture, is_live);
+    if let Some(from) = &args.from {
+        if context.device.option.is_some() || !args.sources.is_empty() {
+            return Err(Failure::Usage("--from has its clocks in the file: name none".into()));
+        }
+        return replay(context, from, output);
+    }
+    let sources = watching::sources(context, &args.sources, &args.watching)?;
+    let schedule = args.watching.schedule();
+    let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
+    let signals = watching::catch()?;
+    let sampler = watching::start(context, sources, schedule, &args.watching.isolating)?;
+    for label in &labels {
+        output.begin(label, Some(schedule.interval))?;
+    }
+    let take = |readings: Vec<Reading>| {
+        for reading in readings {
+            output.take(context, &reading, Some(schedule.interval))?;
+        }
+        output.show(context)
+    };
+    let answer = watching::measure(sampler, &signals, take);
+    output.end(context)?;
+    match answer {
+        _ if signals.came().is_some() => Err(Failure::Signal(signals)),
+        answer => answer.and_then(|()| output.told.outcome()).map(|()| Report::new()),
+    }
+}
+
+/// Where readings go.
+struct Output<'a> {
+    plot: &'a Plot,
+    live: Option<Live>,
+    /// For a picture at the end.
+    picture: Option<(picture::Target, plot::Offsets)>,
+    places: Places,
+    told: Told,
+    has_printed: bool,
+}
+
+impl<'a> Output<'a> {
+    fn new(plot: &'a Plot, picture: Option<picture::Target>, is_live: bool) -> Self {
+        let picture = picture.map(|target| (target, plot::Offsets::default()));
+        let (places, told) = (Places::default(), Told::default());
+        let live = is_live.then(Live::default);
+        Self { plot, live, picture, places, told, has_printed: false }
+    }
+
+    /// Makes room for a source, where it is new; answers its place.
+    fn begin(&mut self, label: &Arc<Label>, interval: Option<Duration>) -> Result<usize, Failure> {
+        let (place, is_new) = self.places.of(label);
+        if is_new {
+            let title = watching::title(label);
+            if let Some((_, picture)) = &mut self.picture {
+                picture.begin(&title);
+            }
+            if let Some(live) = &mut self.live {
+                live.begin(title, interval)?;
+            }
+        }
+        Ok(place)
+    }
+
+    fn take(
+        &mut self,
+        context: &mut Context<'_>,
+        reading: &Reading,
+        interval: Option<Duration>,
+    ) -> Result<(), Failure> {
+        let place = self.begin(&reading.source, interval)?;
+        if let Some((_, picture)) = &mut self.picture {
+            picture.take(place, reading);
+        }
+        // A live view has no room for why a better method failed.
+        if let Some(live) = &mut self.live {
+            live.take(place, reading);
+        } else {
+            self.told.take(context, reading, interval);
+            let is_first = !std::mem::replace(&mut self.has_printed, true);
+            print(context, reading, is_first)?;
+        }
+        Ok(())
+    }
+
+    /// Has what was taken seen, and answers whether whoever looks has had enough.
+    fn show(&mut self, context: &mut Context<'_>) -> Result<Goes, Failure> {
+        if let Some(live) = &mut self.live {
+            return Ok(if live.show()? { Goes::On } else { Goes::End });
+        }
+        context.printer.flush()?;
+        Ok(Goes::On)
+    }
+
+    /// Leaves the terminal as it was, with the figures below, and draws the picture.
+    fn end(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
+        if let Some(live) = self.live.take() {
+            for line in live.end() {
+                context.printer.line(&line, &[])?;
+            }
+            context.printer.flush()?;
+        }
+        match self.picture.take() {
+            Some((target, offsets)) => picture::draw(context, &self.plot.of(offsets), &target),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Prints a reading.
+fn print(context: &mut Context<'_>, reading: &Reading, is_first: bool) -> io::Result<()> {
+    // Only what is asked for is written out: a fast schedule has thousands of lines a second.
+    if context.printer.is_json() {
+        record::write(context.printer, reading, is_first)
+    } else {
+        context.printer.line(&text(reading), &[])
+    }
+}
+
+/// A reading as people read it.
+fn text(reading: &Reading) -> String {
+    let Reading { source, at, outcome } = reading;
+    let time = rfc3339::format(*at).unwrap_or_else(|| "-".into());
+    let one_line = |why: &dyn std::fmt::Display| why.to_string().replace('\n', " ");
+    match outcome {
+        Outcome::Measured(one) => {
+            let uncertainty = uncertainty_text(one.uncertainty);
+            let bound = one.bound.map_or(String::new(), |bound| format!(", within {bound}"));
+            let rate =
+                one.rate.and_then(told_rate).map_or(String::new(), |rate| format!("  {rate}"));
+            let curved = if one.curved { "  (curved)" } else { "" };
+            let stepped = if one.stepped { "  (stepped)" } else { "" };
+            format!("{time}  {source}  {:+}{uncertainty}{bound}{rate}{curved}{stepped}", one.offset)
+        }
+        Outcome::Missed(why) => format!("{time}  {source}  missed: {}", one_line(why)),
+        Outcome::Absent(why) => format!("{time}  {source}  absent: {}", one_line(why)),
+    }
+}
+
+/// Shows a file as if its measurements came now.
+fn replay(
+    context: &mut Context<'_>,
+    from: &Path,
+    mut output: Output<'_>,
+) -> Result<Report, Failure> {
+    let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    let mut replay = Replay::start(watching::open(from)?).map_err(failed)?;
+    // A pipe that nobody opens is waited for before: a signal ends that.
+    let signals = watching::catch()?;
+    let mut had_enough = false;
+    let take = |readings: Vec<Reading>| {
+        for reading in readings {
+            output.take(context, &reading, None)?;
+        }
+        let goes = output.show(context)?;
+        had_enough = goes == Goes::End;
+        Ok(goes)
+    };
+    watching::follow(|within| replay.next(within), &signals, take)?;
+    // A live view stays until whoever looks has had enough.
+    let is_empty = output.places.is_empty();
+    while output.live.is_some() && !is_empty && !had_enough && signals.came().is_none() {
+        std::thread::sleep(FRAME);
+        had_enough = output.show(context)? == Goes::End;
+    }
+    output.end(context)?;
+    if let Some(damage) = replay.end().map_err(failed)? {
+        watching::tell_damage(context, damage, from);
+        if is_empty && signals.came().is_none() {
+            return Err(Failure::Failed(format!(
+                "{} has no measurement; of another program's file, ptpctl stability --from FILE --to jsonl \
+                 makes a recording",
+                from.display()
+            )));
+        }
+    }
+    if signals.came().is_some() { Err(Failure::Signal(signals)) } else { Ok(Report::new()) }
+}

@@ -1,0 +1,205 @@
+//! `ptpctl offset`: a clock − a system clock.
+
+use super::Command;
+use crate::Sample;
+use crate::cli::args::{args, define, read, values};
+use crate::cli::arguments::Measuring;
+use crate::cli::drawing::SamplesDrawing;
+use crate::cli::failure::Failure;
+use crate::cli::measured::{Rows, moment, uncertainty_text};
+use crate::cli::picture::Plot;
+use crate::cli::{Context, arguments, picture};
+use crate::find::tai_offset;
+use crate::measure::Estimate;
+use crate::phc::{Access, Method, SystemClock};
+use crate::report::Report;
+use crate::watch::{Meter, Question};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::io;
+
+pub(super) const COMMAND: Command = Command {
+    name: "offset",
+    aliases: &["cmp"],
+    about: "Measure a clock's offset from a system clock",
+    arguments,
+    run: |context, matches| run(context, &read(matches)?),
+};
+
+args! {
+    struct Args {
+        measuring: Measuring = (),
+        method: Way = arguments::option("method", "METHOD", "How both clocks are read together")
+            .short('m')
+            .value_parser(
+                PossibleValuesParser::new(["auto", "precise", "extended", "basic"]).map(way),
+            )
+            .default_value("auto"),
+        clock: SystemClock = arguments::system_clock(),
+        cycles: bool = arguments::flag("cycles", "Measure the clock's free-running counter instead"),
+        raw: bool = arguments::flag("raw", "Print every sample as it comes"),
+        plot: Plot = (),
+    }
+}
+
+/// A method; `None` is the best there is.
+#[derive(Clone, Copy, Debug)]
+struct Way(Option<Method>);
+
+values!(Way);
+
+#[expect(clippy::needless_pass_by_value, reason = "a parser's map takes a String")]
+fn way(name: String) -> Way {
+    Way(Method::ALL.into_iter().find(|method| method.to_string() == name))
+}
+
+fn arguments(command: clap::Command) -> clap::Command {
+    define::<Args>(command)
+        .arg(arguments::device())
+        .long_about(
+            "Measures PHC - system clock: positive means that the PHC is ahead.\n\nA sample is the \
+             PHC's time between two system times; it was read somewhere between them. Two answers \
+             come of that. The bound is proven, whatever the clocks do: half of the delay of the best \
+             sample, for the moment of that sample, which is shown (of the four shortest delays it \
+             is the one in the middle of the time), and what the offset lies off its middle. \
+             Where the clock's times are multiples of something, as a counter's that goes on by 10 us \
+             are, that is added, and what the \
+             driver claims that its clock is off by (phc_error_bound, as the ENA driver tells \
+             it) is added. The offset itself is the best guess within that, by all samples that lie \
+             on a straight line with it, and ± is its standard deviation; it supposes that readings \
+             take equally long on the way there and back at their quickest. Where the clocks curve \
+             meanwhile, as while one is slewed, that is said, and the guess comes from the piece \
+             around the moment that is straight. A rate is rounded to its standard deviation, and \
+             left out where it says nothing: where it is a ppm or more, and three times it would be more \
+             than the rate. A step of either clock is said; what was before it \
+             doesn't count.\n\nIt reads until the offset is exact to the nanosecond, 4000 samples or \
+             some 6 ms at most, and at least 25 samples where they take less than 30 ms. A reading \
+             that fails is tried again. A card that limits readings is read seldom: at most 31 times \
+             a second where its driver is ena or tells phc_error_bound, and half as often as before \
+             each time that it answers EBUSY. With --samples it waits until they are allowed.\n\n\
+             auto takes the best method that the clock turns \
+             out to have: precise (hardware reads both clocks at one instant; the kernel tells no \
+             delay and no bound), extended (the driver reads the \
+             system clock right around the register), basic (the kernel does so around the \
+             driver). One that fails again and again, or has the system times the wrong way round, is \
+             passed over, and that is said. A precise offset is checked against a few samples of \
+             another method, and said to be contradicted where it lies beyond their bound.\n\nIf TAI - \
+             UTC explains the whole seconds of the offset, that is said and the rest is shown. With \
+             --raw samples are printed as they come.",
+        )
+        .after_help(
+            "Examples:\n  \
+             ptpctl offset\n  \
+             ptpctl offset --method extended --duration 1s eth0\n  \
+             ptpctl offset --clock monotonic-raw --raw mock\n  \
+             ptpctl offset --duration 1s --plot offset.svg eth0\n  \
+             ptpctl offset --json mock:full,offset=37s",
+        )
+}
+
+fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
+    let phc = context.open(Access::ReadOnly)?;
+    args.measuring.isolating.apply(context)?;
+    let Args { clock, cycles, method: Way(method), .. } = *args;
+    let others = context.files_of_clocks([]);
+    let picture = picture::target(context, args.plot.plot.as_deref(), others)?;
+    let effort = args.measuring.effort();
+    let title = format!("{} - {clock}", phc.name());
+    let mut drawing = SamplesDrawing::new(title);
+    let mut raw = Raw::new(args.raw);
+    let question = Question { clock, cycles, method, effort };
+    let measured = Meter::of(&phc).measure_and_check(&phc, &question, &mut |method, batch| {
+        if picture.is_some() {
+            drawing.take(method, batch);
+        }
+        raw.take(context, method, batch);
+    });
+    raw.end(context)?;
+    let measured = measured?;
+    let Estimate { offset, samples, uncertainty, .. } = measured.estimate;
+    let tai = (clock == SystemClock::Realtime && !cycles).then(|| tai_offset(&phc)).flatten();
+    let rest = tai.and_then(|tai| tai.explains(offset));
+    let report = Report::on(phc.name())
+        .rows(
+            "offset",
+            format!("{offset:+}{} (PHC - {clock})", uncertainty_text(uncertainty)),
+            vec![("offset_ns", offset.into()), ("uncertainty_ns", uncertainty.into())],
+        )
+        .row("at", moment(clock, measured.estimate.at), "at", measured.estimate.at);
+    let mut report = measured
+        .rows(report)
+        .row("samples", samples.to_string(), "samples", samples)
+        .value("reference", clock.to_string())
+        .value("cycles", cycles)
+        .value("tai_offset_s", rest.and(tai).map(|tai| tai.0))
+        .value("offset_from_tai_ns", rest);
+    if let (Some(rest), Some(tai)) = (rest, tai) {
+        report = report.note(format!(
+            "the clock keeps TAI, {} s ahead of UTC; without them the offset is {rest:+}",
+            tai.0
+        ));
+    }
+    if let Some(asked) = args.measuring.samples.and_then(|asked| usize::try_from(asked).ok())
+        && samples < asked
+        && args.measuring.duration.is_none()
+    {
+        report = report.note(format!("{samples} of the {asked} samples came: then reading failed"));
+    }
+    let Some(target) = picture else { return Ok(report) };
+    picture::finish(context, report, &args.plot.of(drawing.offsets), &target)
+}
+
+/// Samples as they come, printed for `--raw`: however many they are, none is kept.
+struct Raw {
+    is_on: bool,
+    /// The method of those so far.
+    of: Option<Method>,
+    answer: io::Result<()>,
+}
+
+impl Raw {
+    fn new(is_on: bool) -> Self {
+        Self { is_on, of: None, answer: Ok(()) }
+    }
+
+    fn take(&mut self, context: &mut Context<'_>, method: Method, samples: &[Sample]) {
+        if self.is_on && self.answer.is_ok() {
+            self.answer = self.print(context, method, samples);
+        }
+    }
+
+    fn print(
+        &mut self,
+        context: &mut Context<'_>,
+        method: Method,
+        samples: &[Sample],
+    ) -> io::Result<()> {
+        let printer = &mut *context.printer;
+        if self.of.replace(method) != Some(method) && !printer.is_json() {
+            let head = "  SYSTEM BEFORE         PHC                   SYSTEM AFTER          DELAY";
+            printer.line(&format!("{head}, {method}"), &[])?;
+        }
+        for sample in samples {
+            let Sample { before, phc, after } = sample;
+            let delay = sample.delay();
+            if printer.is_json() {
+                let object = [
+                    ("before", (*before).into()),
+                    ("phc", (*phc).into()),
+                    ("after", (*after).into()),
+                    ("delay_ns", delay.into()),
+                    ("method", method.to_string().into()),
+                ];
+                printer.line("", &object)?;
+            } else {
+                let delay = delay.map_or("-".into(), |delay| delay.to_string());
+                printer.line(&format!("  {before}  {phc}  {after}  {delay}"), &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What printing answered.
+    fn end(self, context: &mut Context<'_>) -> Result<(), Failure> {
+        self.answer.and_then(|()| context.printer.flush()).map_err(Failure::Output)
+    }
+}

@@ -1,0 +1,381 @@
+//! `ptpctl selftest`: does a driver keep its word?
+
+use super::Command;
+use crate::cli::args::{args, define, read};
+use crate::cli::failure::{Failure, NOT_SHOWN};
+use crate::cli::{Context, arguments};
+use crate::find;
+use crate::kernel::Signals;
+use crate::phc::{Access, Error, Phc};
+use crate::report::ktap::{self, Ktap};
+use crate::report::{Printer, Report, Table, Value, printable, standard_error};
+use crate::selftest::{self, End, GROUPS, Loop, Options, Outcome, Progress};
+use clap::ArgAction;
+use std::fs::{File, TryLockError};
+use std::io::{self, BufRead, IsTerminal, Write};
+
+pub(super) const COMMAND: Command = Command {
+    name: "selftest",
+    aliases: &[],
+    about: "Check that a clock's driver keeps its word (KTAP)",
+    arguments,
+    run: |context, matches| run(context, &read(matches)?),
+};
+
+args! {
+    struct Args {
+        yes: bool = arguments::flag("yes", "Change the clock without asking").short('y'),
+        list: bool = arguments::flag("list", "List the groups and their checks, and do nothing"),
+        only: Vec<String> =
+            arguments::option("only", "GROUP", "Run these groups only: time,step")
+                .action(ArgAction::Append)
+                .value_delimiter(','),
+        wire: Option<String> = arguments::option(
+            "loop",
+            "OUT:IN",
+            "Two pins (index or name) that are wired together: test outputs and timestamps",
+        ),
+    }
+}
+
+fn arguments(command: clap::Command) -> clap::Command {
+    define::<Args>(command)
+        .arg(arguments::device())
+        .long_about(
+            "Checks a clock through its public interface, for whoever writes its driver or brings \
+             up its board, and prints the kernel's test format, KTAP version 1: a group for each \
+             capability, a line for each check, what was measured as diagnostics before it.\n\n\
+             The checks change a live clock: they set, step and dial it, try its phase control \
+             and its unused pins. So they ask first, unless --yes is given. At the end, also \
+             after Ctrl-C, SIGTERM, SIGHUP or a failure, the frequency, the pins and the time are \
+             as before: every displacement of the time is entered in an account and taken back, \
+             and the last group says how well. If the program is killed, the next call of ptpctl \
+             on that clock tells what is left, and the commands that put it right. Pins that are \
+             in use are left alone. (A channel that runs without a pin can't be seen: the last \
+             that no pin has is used, and switched off.) A phase offset that is still being \
+             taken out is ended. Whoever follows the clock meanwhile (ptp4l, phc2sys) sees it \
+             jump, and spoils the measurements: stop it first. A clock whose time couldn't be set \
+             again, as one before 1970, isn't moved.\n\n\
+             What a clock hasn't got is skipped. So is a check that can't be judged because \
+             'this machine is too busy to tell' or, of a clock that is slow to read, because 'a \
+             reading takes' too long. What else is wrong is judged beside the uncertainty of its \
+             measurement: a rate by more than 500 ppm, the effect of dialling by more than 1 %, a \
+             setting or a step by more than 1 ms, two methods by more than 100 us, an edge by \
+             more than 10 us.\n\n\
+             Periodic outputs and external timestamps are checked where two pins are wired \
+             together and --loop names them, the output first. What these pins did before is \
+             switched off.\n\n\
+             With --only, what the chosen checks need of other groups is looked at, too, and \
+             told where it is wrong.\n\n\
+             All checks together take less than 40 s, with a loop less than 100 s, unless one \
+             reading alone takes more than 100 ms; what there is no time left for is skipped. It runs under the kernel's kselftest runner as it is: a \
+             copy of ptpctl as the test, and 'selftest --yes DEVICE' in the variable \
+             KSELFTEST_PTPCTL_ARGS. Where the clock goes away, and after a signal, it ends with \
+             'Bail out!'.",
+        )
+        .after_help(
+            "Examples:\n  \
+             ptpctl selftest --yes mock\n  \
+             ptpctl selftest --yes --loop SDP0:SDP1 mock:full,loop=0:1\n  \
+             ptpctl selftest --yes --only time,frequency eth0\n  \
+             ptpctl selftest --yes mock:full,fault=stuck-time\n  \
+             ptpctl selftest --list",
+        )
+}
+
+fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
+    check(context, args).map_err(|failure| match failure {
+        Failure::Signal(_) | Failure::Status(_) => failure,
+        failure => Failure::Test(Box::new(failure)),
+    })
+}
+
+fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
+    let only = args.only.clone();
+    if let Some(unknown) = only.iter().find(|name| !GROUPS.iter().any(|group| group.name == *name))
+    {
+        let names: Vec<_> = GROUPS.iter().map(|group| group.name).collect();
+        return Err(Failure::Usage(format!(
+            "there is no group '{unknown}': the groups are {}",
+            names.join(", ")
+        )));
+    }
+    let mut options = Options { only, wire: None };
+    if args.list {
+        return Ok(list(&options));
+    }
+    let phc = context.open(Access::ReadWrite)?;
+    options.wire = match &args.wire {
+        None => None,
+        Some(text) => wire(context, &phc, text)?,
+    };
+    let _alone = alone_on(&phc)?;
+    tell_who_else_has_it(context, &phc);
+    if !args.yes {
+        ask(&what_it_does(&phc, &options))?;
+    }
+    let signals = Signals::catch()
+        .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
+    let journal = context.begin_journal(&phc);
+    let json = context.printer.is_json();
+    let mut writer =
+        if json { Writer::Json(context.printer) } else { Writer::Ktap(Ktap::new(context.printer)) };
+    let mut screen = Screen::new();
+    let (end, left) =
+        selftest::run_recorded(&phc, &options, Some(&signals), Box::new(journal), |progress| {
+            screen.show(&progress);
+            writer.write(&progress)
+        });
+    screen.clear();
+    let is_as_before = left.is_empty();
+    let put_back = if is_as_before { "all is put back" } else { "not all could be put back" };
+    match end {
+        Ok(End::Complete { passed, failed, skipped, all_skipped }) => {
+            writer.summary(passed, failed, skipped)?;
+            screen.sum_up(passed, skipped);
+            match failed {
+                0 if !is_as_before => {
+                    Err(Failure::Failed(format!("{put_back}: the next call tells what is left")))
+                }
+                0 if all_skipped => Err(Failure::Status(NOT_SHOWN)),
+                0 => Ok(Report::new()),
+                _ => Err(Failure::Status(1)),
+            }
+        }
+        // A signal makes a blocked writing fail, too.
+        Ok(End::Interrupted) => {
+            writer.bail_out(&format!("interrupted by a signal; {put_back}"))?;
+            Err(Failure::Signal(signals))
+        }
+        Err(_) if signals.came().is_some() => Err(Failure::Signal(signals)),
+        Ok(End::Aborted(error)) => {
+            writer.bail_out(&error.to_string())?;
+            Err(error.into())
+        }
+        // What nobody has read has not passed.
+        Err(error) => Err(Failure::Failed(format!("can't write the results: {error}; {put_back}"))),
+    }
+}
+
+/// Two self-tests on one clock would each find the other's doing. The lock goes with the file.
+fn alone_on(phc: &Phc) -> Result<Option<File>, Failure> {
+    // A mock that lasts has a lock of its own.
+    let Ok(file) = File::open(&phc.name().device) else { return Ok(None) };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::Failed(format!("another self-test runs on {}", phc.name())))
+        }
+        _ => Ok(Some(file)),
+    }
+}
+
+/// Whoever follows the clock, or steers it, sees it jump and spoils what is measured.
+fn tell_who_else_has_it(context: &Context<'_>, phc: &Phc) {
+    let path = std::fs::canonicalize(&phc.name().device).unwrap_or_default();
+    let Ok(listing) = find::list() else { return };
+    let holders = listing
+        .clocks
+        .into_iter()
+        .filter(|clock| path.as_os_str() == clock.device.as_str())
+        .flat_map(|clock| clock.holders)
+        .filter(|holder| holder.process != std::process::id());
+    for holder in holders {
+        context.printer.aside(&format!(
+            "{} ({}) has this clock open: it sees what the checks do, and may spoil what they \
+             measure",
+            holder.command, holder.process
+        ));
+    }
+}
+
+/// What a person is asked to agree to.
+fn what_it_does(phc: &Phc, options: &Options) -> String {
+    let name = phc.name();
+    let moves = ["set", "step", "frequency", "phase"];
+    let pins = ["pins", "extts", "perout"];
+    let has = |names: &[&str]| options.groups().any(|group| names.contains(&group.name));
+    let does = match (has(&moves), has(&pins)) {
+        (true, _) => format!("the checks set, step and dial {name}, and put it back"),
+        (false, true) => format!("the checks change pins of {name}, and put them back"),
+        (false, false) => format!("the checks ask {name} to do what it must refuse"),
+    };
+    if let Some(Loop { from, to }) = options.wire.as_ref().filter(|_| has(&pins)) {
+        let names = format!("pins {} ({}) and {} ({})", from.index, from.name, to.index, to.name);
+        return format!("{does}; what {names} do now is switched off");
+    }
+    does
+}
+
+/// The two pins of a loop.
+fn wire(context: &Context<'_>, phc: &Phc, text: &str) -> Result<Option<Loop>, Failure> {
+    let wrong = |why: &str| Failure::Usage(format!("--loop {text}: {why}"));
+    let (from, to) = text.split_once(':').ok_or_else(|| wrong("use OUT:IN, two pins"))?;
+    let (from, to) = match (phc.find_pin(from), phc.find_pin(to)) {
+        (Ok(from), Ok(to)) => (from, to),
+        (Err(error @ Error::Unable { .. }), _) | (_, Err(error @ Error::Unable { .. })) => {
+            return Err(wrong(&error.to_string()));
+        }
+        // Pins that can't be read are what a check finds.
+        (Err(error), _) | (_, Err(error)) => {
+            context.printer.aside(&format!("without the loop: {error}"));
+            return Ok(None);
+        }
+    };
+    if from.index == to.index {
+        return Err(wrong("these are one pin"));
+    }
+    Ok(Some(Loop { from, to }))
+}
+
+/// What runs, without running it.
+fn list(options: &Options) -> Report {
+    let mut table = Table::new("checks", &[("group", "GROUP"), ("check", "CHECK")]);
+    for group in options.groups() {
+        for check in group.checks {
+            let cell = |text: &str| (text.to_owned(), text.into());
+            table.line(vec![cell(group.name), cell(check.name)]);
+        }
+    }
+    Report::new().table(table)
+}
+
+/// What is asked. A clock's name or a pin's is a driver's.
+fn question(what: &str) -> String {
+    format!("ptpctl: {}. Go on? [y/N] ", printable(what))
+}
+
+/// Has a person agree. Where nobody can be asked, it must have been said before.
+fn ask(what: &str) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::Usage(format!("{what}: there is no terminal to ask at, say --yes")));
+    }
+    standard_error().write_all(question(what).as_bytes())?;
+    let mut answer = Vec::new();
+    io::stdin().lock().read_until(b'\n', &mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+        Ok(())
+    } else {
+        Err(Failure::Failed("nothing was done".into()))
+    }
+}
+
+/// Where the results go.
+enum Writer<'a> {
+    Ktap(Ktap<&'a mut Printer>),
+    Json(&'a mut Printer),
+}
+
+impl Writer<'_> {
+    fn write(&mut self, progress: &Progress<'_>) -> io::Result<()> {
+        match self {
+            Self::Ktap(ktap) => match progress {
+                Progress::Begins(groups) => ktap.begin(*groups),
+                Progress::Group(name, checks) => ktap.group(name, *checks),
+                Progress::Checking(..) => Ok(()),
+                Progress::Checked { name, outcome, notes, .. } => match outcome {
+                    Outcome::Passed => ktap.test(name, ktap::Outcome::Passed, notes),
+                    Outcome::Skipped(why) => ktap.test(name, ktap::Outcome::Skipped(why), notes),
+                    Outcome::Failed(what) => {
+                        let notes: Vec<_> =
+                            notes.iter().chain(std::iter::once(what)).cloned().collect();
+                        ktap.test(name, ktap::Outcome::Failed, &notes)
+                    }
+                },
+                Progress::GroupEnds(name) => ktap.end_group(name),
+            },
+            Self::Json(printer) => {
+                let Progress::Checked { group, name, outcome, notes } = progress else {
+                    return Ok(());
+                };
+                let (result, reason) = match outcome {
+                    Outcome::Passed => ("ok", None),
+                    Outcome::Failed(what) => ("not ok", Some(what.clone())),
+                    Outcome::Skipped(why) => ("skip", Some(why.clone())),
+                };
+                let object = [
+                    ("group", Value::from(*group)),
+                    ("check", (*name).into()),
+                    ("result", result.into()),
+                    ("reason", reason.into()),
+                    ("measured", notes.to_vec().into()),
+                ];
+                printer.line("", &object)?;
+                printer.flush()
+            }
+        }
+    }
+
+    /// KTAP has no line for it: whoever reads that counts.
+    fn summary(&mut self, passed: usize, failed: usize, skipped: usize) -> io::Result<()> {
+        let Self::Json(printer) = self else { return Ok(()) };
+        let counts = [("passed", passed), ("failed", failed), ("skipped", skipped)];
+        let object = counts.map(|(key, number)| (key, Value::from(number)));
+        printer.line("", &object)?;
+        printer.flush()
+    }
+
+    fn bail_out(&mut self, reason: &str) -> io::Result<()> {
+        match self {
+            Self::Ktap(ktap) => ktap.bail_out(reason),
+            Self::Json(printer) => {
+                printer.line("", &[("bail_out", reason.into())])?;
+                printer.flush()
+            }
+        }
+    }
+}
+
+/// What a person at a terminal sees while it goes on.
+struct Screen {
+    on: bool,
+    failed: Vec<String>,
+}
+
+impl Screen {
+    fn new() -> Self {
+        Self { on: io::stderr().is_terminal(), failed: Vec::new() }
+    }
+
+    fn show(&mut self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Checking(group, check) if self.on => {
+                // What can't be shown is lost.
+                let _ = write!(standard_error(), "\r\x1b[K{group}: {check} …");
+            }
+            Progress::Checked { group, name, outcome, .. } => {
+                self.clear();
+                if matches!(outcome, Outcome::Failed(_)) {
+                    self.failed.push(format!("\n  {group}: {name}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn clear(&self) {
+        if self.on {
+            let _ = write!(standard_error(), "\r\x1b[K");
+        }
+    }
+
+    /// What is lost in a hundred lines.
+    fn sum_up(&self, passed: usize, skipped: usize) {
+        if self.on {
+            let (number, failed) = (self.failed.len(), self.failed.concat());
+            let sum = format!("{passed} passed, {skipped} skipped, {number} failed");
+            let _ = writeln!(standard_error(), "{sum}{failed}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_a_terminal_would_obey_is_asked_about_as_text() {
+        let asked = question("the checks change pins of mock (\u{1b}[2J\u{202e})");
+        assert!(asked.contains("(\u{fffd}[2J\u{fffd})"), "{asked:?}");
+    }
+}

@@ -1,0 +1,108 @@
+//! `ptpctl set-system`: set the system clock from a clock.
+
+use super::Command;
+use crate::cli::args::{args, define, read};
+use crate::cli::failure::Failure;
+use crate::cli::measured::{MEASURING, Rows};
+use crate::cli::times::known_tai_offset;
+use crate::cli::{Context, arguments};
+use crate::find::tai_offset;
+use crate::phc::Access;
+use crate::phc::Phc;
+use crate::report::Report;
+use crate::watch::Meter;
+use crate::{FittingScale, Offset, TaiOffset};
+
+pub(super) const COMMAND: Command = Command {
+    name: "set-system",
+    aliases: &[],
+    about: "Set the system clock from a clock",
+    arguments,
+    run: |context, matches| run(context, &read(matches)?),
+};
+
+args! {
+    struct Args {
+        tai: bool = arguments::flag("tai", "The clock keeps TAI: subtract TAI - UTC"),
+        utc: bool = arguments::flag("utc", "The clock keeps UTC, even if it looks like TAI")
+            .conflicts_with("tai"),
+        force: bool = arguments::flag(
+            "force",
+            "Set it even from a clock that is unset, or with --tai looks like UTC",
+        ),
+    }
+}
+
+fn arguments(command: clap::Command) -> clap::Command {
+    define::<Args>(command)
+        .arg(arguments::dry_run())
+        .arg(arguments::device())
+        .long_about(
+            "Sets the system clock (CLOCK_REALTIME) from a PHC: the offset between them is \
+             measured, and the system clock is moved by it. This is a step; daemons that keep the \
+             system clock should be stopped first.\n\nA clock that is unset (before 1980) is \
+             refused without --force. Unless its UTC is within a second of the system clock, say \
+             --tai or --utc for what the clock keeps. Needs the capability CAP_SYS_TIME.",
+        )
+        .after_help(
+            "Examples:\n  \
+             ptpctl set-system --dry-run\n  \
+             ptpctl set-system --tai eth0\n  \
+             ptpctl set-system mock:full,offset=1ms",
+        )
+}
+
+fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
+    let phc = context.writer(context.open(Access::ReadOnly)?);
+    let shown = phc.patiently(Phc::time)?;
+    if shown.is_unset() && !args.force {
+        return Err(Failure::Failed(format!(
+            "{} is unset (it shows {shown} s): the system clock is left alone; --force sets it all \
+             the same",
+            phc.name()
+        )));
+    }
+    let fits = TaiOffset::fitting(shown, phc.system_time()?, tai_offset(&phc));
+    let mistaken = match fits {
+        Some(FittingScale::Utc) if !args.tai || args.force => None,
+        Some(FittingScale::Utc) => {
+            Some("looks as if it keeps UTC, not TAI: leave out --tai, or add --force")
+        }
+        _ if args.tai || args.utc => None,
+        Some(_) => Some(
+            "looks as if it keeps TAI: say --tai to subtract TAI - UTC, or --utc if it really \
+             keeps UTC",
+        ),
+        None => Some(
+            "fits the system clock neither as UTC nor as TAI: say --tai or --utc for what it keeps",
+        ),
+    };
+    if let Some(mistaken) = mistaken {
+        let name = phc.name();
+        return Err(Failure::Failed(format!("{name} {mistaken}; the system clock is left alone")));
+    }
+    let shift = if args.tai { known_tai_offset(&phc)? } else { TaiOffset(0) };
+    let mut meter = Meter::of(&phc);
+    let mut measure = || meter.measure_and_check(&phc, &MEASURING, &mut |_, _| {});
+    let less_shift = |offset: Offset| offset.saturating_sub(shift.offset());
+    let before = measure()?;
+    let step = less_shift(before.estimate.offset);
+    let report = Report::on(phc.name());
+    if phc.is_dry() {
+        let bound = before.bound();
+        return Ok(report
+            .headline(format!("the system clock would be moved by {step:+}"))
+            .row("bound", bound.map_or("not told".into(), |it| format!("±{it}")), "bound_ns", bound)
+            .value("step_ns", step)
+            .value("dry_run", true));
+    }
+    phc.step_system(step)?;
+    let mut measured = measure()?;
+    measured.passed_over.splice(0..0, before.passed_over);
+    let rest = less_shift(measured.estimate.offset);
+    let report = report
+        .headline("the system clock is set from it".into())
+        .row("moved by", format!("{step:+}"), "step_ns", step)
+        .row("remaining offset", format!("{rest:+} (PHC - system)"), "remaining_offset_ns", rest);
+    Ok(measured.rows(report).value("dry_run", false))
+}

@@ -1,0 +1,82 @@
+//! Times as people write them.
+
+use super::failure::Failure;
+use crate::decimal::Decimal;
+use crate::find::tai_offset;
+use crate::phc::Phc;
+use crate::rfc3339;
+use crate::{TaiOffset, Timestamp, Unknown, Utc};
+
+/// A time as people write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Time {
+    Now,
+    /// On the clock's own scale.
+    Shown(Timestamp<Unknown>),
+    Calendar(Timestamp<Utc>),
+}
+
+pub(super) fn parse(text: &str) -> Result<Time, String> {
+    match text.strip_prefix('@') {
+        _ if text == "now" => Ok(Time::Now),
+        None if !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') =>
+        {
+            Err(format!("write @{text} for seconds since 1970"))
+        }
+        None => rfc3339::parse(text).map(Time::Calendar).map_err(|why| {
+            format!("{why}; use now, @SECONDS or a calendar time such as 2026-01-31T12:00:00Z")
+        }),
+        Some(seconds) => {
+            let (seconds, rest) = Decimal::split(seconds).map_err(|why| why.to_string())?;
+            if !rest.is_empty() {
+                return Err(format!("'{rest}' is left over: write @SECONDS or @SECONDS.fraction"));
+            }
+            let nanoseconds = seconds
+                .scaled_exactly(1_000_000_000)
+                .ok_or("it has more than nine decimals: the kernel takes whole nanoseconds")?;
+            if nanoseconds < 0 {
+                return Err("a clock can't be set before 1970".into());
+            }
+            Timestamp::from_total_nanoseconds(nanoseconds)
+                .map(Time::Shown)
+                .ok_or_else(|| "it doesn't fit 64 bits of seconds".into())
+        }
+    }
+}
+
+/// TAI − UTC, or a failure that says where it can come from.
+pub(super) fn known_tai_offset(phc: &Phc) -> Result<TaiOffset, Failure> {
+    tai_offset(phc).ok_or_else(|| {
+        Failure::Failed(
+            "TAI - UTC is unknown: neither the kernel (adjtimex, chrony's leapsectz, ptp4l) nor a \
+             leap-second list in /usr/share/zoneinfo (package tzdata) tells it"
+                .into(),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_exact_to_the_nanosecond() {
+        let time = Timestamp::new(1_700_000_000, 123_456_789).map(Time::Shown);
+        assert_eq!(parse("@1700000000.123456789").ok(), time);
+        assert_eq!(parse("now"), Ok(Time::Now));
+        for text in [
+            "@",
+            "@1.0000000001",
+            "@-1",
+            "@1s",
+            "@nan",
+            "@99999999999999999999",
+            "1700000000",
+            "nowhere",
+            "-1",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
