@@ -240,6 +240,42 @@ fn after_the_first_open(failures: &[Failure]) -> Vec<Failure> {
     failures
 }
 
+/// The file that a mock's calls are logged to.
+fn log_of(config: &Config) -> Result<Option<File>, MockError> {
+    Ok(match &config.log {
+        Some(path) if is_one_file(path, config.state.as_ref()) => {
+            let why = "it is the mock's state, too".into();
+            return Err(MockError::Log { path: path.clone(), why });
+        }
+        Some(path) => {
+            let options = OpenOptions::new().append(true).create(true).clone();
+            Some(
+                files::open(path, &options, 0).map_err(|error| MockError::Log {
+                    path: path.clone(),
+                    why: error.to_string(),
+                })?,
+            )
+        }
+        None => None,
+    })
+}
+
+fn oscillator_of(config: &Config) -> Oscillator {
+    let fast = if config.faults.has(Fault::Fast) { 10_000 << 16 } else { 0 };
+    let after = |(by, after): (i64, Offset)| (by, i128::from(after.nanoseconds()));
+    Oscillator {
+        frequency: config.frequency.scaled_ppm() + fast,
+        drift: config.drift.scaled_ppm(),
+        noise: config.noise.nanoseconds(),
+        walk: config.walk.scaled_ppm(),
+        steered: config.steered.scaled_ppm(),
+        frequency_step: config.frequency_step.map(|(by, at)| after((by.scaled_ppm(), at))),
+        step: config.step.map(|(by, at)| after((by.nanoseconds(), at))),
+        seed: config.seed,
+        wandered: Wandered::default(),
+    }
+}
+
 impl World {
     fn new(config: &Config, write: bool) -> Result<Self, MockError> {
         let (file, kept) = match &config.state {
@@ -249,43 +285,17 @@ impl World {
             }
             None => (None, None),
         };
-        let log = match &config.log {
-            Some(path) if is_one_file(path, config.state.as_ref()) => {
-                let why = "it is the mock's state, too".into();
-                return Err(MockError::Log { path: path.clone(), why });
-            }
-            Some(path) => {
-                let options = OpenOptions::new().append(true).create(true).clone();
-                Some(files::open(path, &options, 0).map_err(|error| MockError::Log {
-                    path: path.clone(),
-                    why: error.to_string(),
-                })?)
-            }
-            None => None,
-        };
+        let log = log_of(config)?;
         let mut time = if config.virtual_time {
             Time::starting_virtual(time::VIRTUAL_START)
         } else {
             Time::real().map_err(MockError::Open)?
         };
         let now = time.now();
-        let fast = if config.faults.has(Fault::Fast) { 10_000 << 16 } else { 0 };
-        let after = |(by, after): (i64, Offset)| (by, i128::from(after.nanoseconds()));
-        let oscillator = Oscillator {
-            frequency: config.frequency.scaled_ppm() + fast,
-            drift: config.drift.scaled_ppm(),
-            noise: config.noise.nanoseconds(),
-            walk: config.walk.scaled_ppm(),
-            steered: config.steered.scaled_ppm(),
-            frequency_step: config.frequency_step.map(|(by, at)| after((by.scaled_ppm(), at))),
-            step: config.step.map(|(by, at)| after((by.nanoseconds(), at))),
-            seed: config.seed,
-            wandered: Wandered::default(),
-        };
         let first = if config.unset { 0 } else { now };
         let first = first + i128::from(config.offset.nanoseconds());
         let servo = config.servo.nanoseconds().into();
-        let chip = Chip::new(oscillator, now, first, servo, config.faults);
+        let chip = Chip::new(oscillator_of(config), now, first, servo, config.faults);
         let mut world = Self {
             time,
             random: Random(config.seed),

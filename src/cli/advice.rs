@@ -4,6 +4,7 @@ use crate::kernel::{Call, Errno};
 use crate::phc::Error;
 
 /// What to do about a failure, where there is something.
+#[expect(clippy::too_many_lines, reason = "a table: a line or a few for each errno")]
 pub(super) fn advice(error: &Error) -> Option<String> {
     let Error::Call { name, call, errno, .. } = error else {
         return None;

@@ -200,6 +200,7 @@ impl Config {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: a line or a few for each setting")]
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
             "kernel" => self.kernel = value.parse()?,

@@ -1,6 +1,6 @@
 //! The mock's state in a file, so that it lasts across calls.
 
-use super::chip::Output;
+use super::chip::{Chip, Output};
 use super::core::MOST_VIRTUAL_CLOCKS;
 use super::oscillator::{PARTS, Random};
 use super::time::Time;
@@ -246,6 +246,27 @@ pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
     }
     chip.phase.since = big(kept, "phase_since")?;
     chip.pps = kept.get("pps").and_then(Value::as_bool).ok_or_else(|| damaged("pps"))?;
+    restore_channels(chip, kept)?;
+    let pins = kept.get("pins").and_then(Value::as_array).ok_or_else(|| damaged("pins"))?;
+    if pins.len() != world.pins.len() {
+        return Err(damaged("pins"));
+    }
+    for (pin, kept) in world.pins.iter_mut().zip(pins) {
+        let part = |index: usize| {
+            let number = kept.get(index).and_then(Value::as_u64);
+            number.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| damaged("pins"))
+        };
+        (pin.func, pin.chan) = (part(0)?, part(1)?);
+    }
+    let clocks = u32::try_from(number(kept, "virtual_clocks")?).ok();
+    let clocks = clocks.filter(|clocks| *clocks <= MOST_VIRTUAL_CLOCKS);
+    world.virtual_clocks = clocks.ok_or_else(|| damaged("virtual_clocks"))?;
+    let now = world.time.now();
+    world.emitted = (now, world.chip.shows(now));
+    Ok(())
+}
+
+fn restore_channels(chip: &mut Chip, kept: &Value) -> Result<(), String> {
     chip.outputs.clear();
     for (channel, kept) in object(kept, "outputs")? {
         let part = |index: usize| {
@@ -265,22 +286,6 @@ pub(super) fn restore(world: &mut World, kept: &Value) -> Result<(), String> {
         let channel = channel.parse().map_err(|_| damaged("inputs"))?;
         chip.inputs.insert(channel, flags.ok_or_else(|| damaged("inputs"))?);
     }
-    let pins = kept.get("pins").and_then(Value::as_array).ok_or_else(|| damaged("pins"))?;
-    if pins.len() != world.pins.len() {
-        return Err(damaged("pins"));
-    }
-    for (pin, kept) in world.pins.iter_mut().zip(pins) {
-        let part = |index: usize| {
-            let number = kept.get(index).and_then(Value::as_u64);
-            number.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| damaged("pins"))
-        };
-        (pin.func, pin.chan) = (part(0)?, part(1)?);
-    }
-    let clocks = u32::try_from(number(kept, "virtual_clocks")?).ok();
-    let clocks = clocks.filter(|clocks| *clocks <= MOST_VIRTUAL_CLOCKS);
-    world.virtual_clocks = clocks.ok_or_else(|| damaged("virtual_clocks"))?;
-    let now = world.time.now();
-    world.emitted = (now, world.chip.shows(now));
     Ok(())
 }
 

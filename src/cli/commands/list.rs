@@ -6,7 +6,7 @@ use crate::cli::{Context, arguments};
 use crate::find::{self, Kind, Listed, Listing};
 use crate::kernel::Source;
 use crate::phc::{Access, Phc};
-use crate::report::{Report, Table, Value};
+use crate::report::{Cell, Report, Table, Value};
 
 pub(super) const COMMAND: Command = Command {
     name: "list",
@@ -76,42 +76,7 @@ fn report(listing: Listing) -> Report {
     );
     let is_empty = clocks.is_empty();
     for clock in clocks {
-        let text =
-            |text: Option<String>| (text.clone().unwrap_or_else(|| "-".into()), Value::from(text));
-        let (kind, physical) = match clock.kind {
-            Kind::Physical => ("physical".to_owned(), None),
-            Kind::Unknown => ("-".to_owned(), None),
-            Kind::Virtual { of } => (format!("virtual, on {of}"), Some(of)),
-        };
-        let interfaces: Vec<_> = clock
-            .interfaces
-            .iter()
-            .map(|(name, source)| match source {
-                Some(source) => format!("{name} ({})", source_name(*source)),
-                None => name.clone(),
-            })
-            .collect();
-        let providers = clock.interfaces.into_iter().map(|(name, source)| {
-            let source = ("source", source.map(|source| source_name(source).to_lowercase()).into());
-            Value::Object(vec![("name", name.into()), source])
-        });
-        let number = clock.virtual_clocks.map_or("-".into(), |number| number.to_string());
-        let holders: Vec<_> =
-            clock.holders.iter().map(|h| format!("{} ({})", h.command, h.process)).collect();
-        let open_by = clock.holders.into_iter().map(|holder| {
-            let command = ("command", holder.command.into());
-            Value::Object(vec![("pid", holder.process.into()), command])
-        });
-        table.line(vec![
-            (clock.device.clone(), clock.device.into()),
-            text(clock.clock_name),
-            text(clock.driver),
-            text(clock.bus_address),
-            (or_dash(&interfaces), Value::List(providers.collect())),
-            (kind, physical.into()),
-            (number, clock.virtual_clocks.into()),
-            (or_dash(&holders), Value::List(open_by.collect())),
-        ]);
+        table.line(line(clock));
     }
     let mut report = Report::new().table(table);
     if is_empty {
@@ -134,6 +99,46 @@ fn report(listing: Listing) -> Report {
         .value("clocks_are_complete", clocks_are_complete)
         .value("interfaces_are_complete", interfaces_are_complete)
         .value("open_by_is_complete", holders_are_complete)
+}
+
+/// A clock's line in the table.
+fn line(clock: Listed) -> Vec<Cell> {
+    let text =
+        |text: Option<String>| (text.clone().unwrap_or_else(|| "-".into()), Value::from(text));
+    let (kind, physical) = match clock.kind {
+        Kind::Physical => ("physical".to_owned(), None),
+        Kind::Unknown => ("-".to_owned(), None),
+        Kind::Virtual { of } => (format!("virtual, on {of}"), Some(of)),
+    };
+    let interfaces: Vec<_> = clock
+        .interfaces
+        .iter()
+        .map(|(name, source)| match source {
+            Some(source) => format!("{name} ({})", source_name(*source)),
+            None => name.clone(),
+        })
+        .collect();
+    let providers = clock.interfaces.into_iter().map(|(name, source)| {
+        let source = ("source", source.map(|source| source_name(source).to_lowercase()).into());
+        Value::Object(vec![("name", name.into()), source])
+    });
+    let number = clock.virtual_clocks.map_or("-".into(), |number| number.to_string());
+    let holders: Vec<_> =
+        clock.holders.iter().map(|h| format!("{} ({})", h.command, h.process)).collect();
+    let open_by = clock.holders.into_iter().map(|holder| {
+        let command = ("command", holder.command.into());
+        Value::Object(vec![("pid", holder.process.into()), command])
+    });
+    vec![
+        (clock.device.clone(), clock.device.into()),
+        text(clock.clock_name),
+        text(clock.driver),
+        text(clock.bus_address),
+        (or_dash(&interfaces), Value::List(providers.collect())),
+        (kind, physical.into()),
+        (number, clock.virtual_clocks.into()),
+        (or_dash(&holders), Value::List(open_by.collect())),
+    ]
 }
 
 /// Where the clock of an interface sits.

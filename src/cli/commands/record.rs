@@ -113,17 +113,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let (recorder, found) = Recorder::append(path).map_err(failed)?;
     // A pipe that nobody reads is waited for before: a signal ends that.
     let signals = watching::catch()?;
-    let name = path.display();
-    if found.was_damaged {
-        context
-            .printer
-            .aside(&format!("{name}: it was cut off or damaged: what can be read of it stays"));
-    }
-    if found.is_unlocked {
-        context.printer.aside(&format!(
-            "{name}: its file system has no locks: let no other record add to it meanwhile"
-        ));
-    }
+    tell_found(context, found, path);
     let mut recording = Recording::new(recorder, &labels, schedule.interval);
     let mut progress = Measuring::of(labels.len(), schedule);
     let take = |readings: Vec<Reading>| {
@@ -144,12 +134,12 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         }
         Ok(true) => {}
         Ok(false) => {
-            report =
-                report.note(format!("{name} was moved meanwhile: the lines are where it is now"));
+            let why = "was moved meanwhile: the lines are where it is now";
+            report = report.note(format!("{} {why}", path.display()));
         }
         Err(failure) => return Err(failure),
     }
-    context.done.to_files(Files::Lines(recording.lines, name.to_string()));
+    context.done.to_files(Files::Lines(recording.lines, path.display().to_string()));
     let report = match picture {
         Some(target) => {
             picture::finish(context, report, &args.plot.of(recording.offsets), &target)?
@@ -165,6 +155,21 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         return Err(failure);
     }
     Ok(report)
+}
+
+/// Tells how the file was found that lines are added to.
+fn tell_found(context: &Context<'_>, found: record::Found, path: &Path) {
+    let name = path.display();
+    if found.was_damaged {
+        context
+            .printer
+            .aside(&format!("{name}: it was cut off or damaged: what can be read of it stays"));
+    }
+    if found.is_unlocked {
+        context.printer.aside(&format!(
+            "{name}: its file system has no locks: let no other record add to it meanwhile"
+        ));
+    }
 }
 
 /// Refuses a recording that is a mock's state or its log.

@@ -9,7 +9,7 @@ use crate::kernel::Signals;
 use crate::phc::{Access, Error, Phc};
 use crate::report::ktap::{self, Ktap};
 use crate::report::{Printer, Report, Table, Value, printable, standard_error};
-use crate::selftest::{self, End, GROUPS, Loop, Options, Outcome, Progress};
+use crate::selftest::{self, Change, End, GROUPS, Loop, Options, Outcome, Progress};
 use clap::ArgAction;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -91,16 +91,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
 }
 
 fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
-    let only = args.only.clone();
-    if let Some(unknown) = only.iter().find(|name| !GROUPS.iter().any(|group| group.name == *name))
-    {
-        let names: Vec<_> = GROUPS.iter().map(|group| group.name).collect();
-        return Err(Failure::Usage(format!(
-            "there is no group '{unknown}': the groups are {}",
-            names.join(", ")
-        )));
-    }
-    let mut options = Options { only, wire: None };
+    let mut options = Options { only: groups(args)?, wire: None };
     if args.list {
         return Ok(list(&options));
     }
@@ -127,6 +118,17 @@ fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
             writer.write(&progress)
         });
     screen.clear();
+    tell_end(writer, &screen, end, &left, signals)
+}
+
+/// Tells how a run ended, and what couldn't be put back.
+fn tell_end(
+    mut writer: Writer<'_>,
+    screen: &Screen,
+    end: io::Result<End>,
+    left: &[Change],
+    signals: Signals,
+) -> Result<Report, Failure> {
     let is_as_before = left.is_empty();
     let put_back = if is_as_before { "all is put back" } else { "not all could be put back" };
     match end {
@@ -155,6 +157,17 @@ fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         // What nobody has read has not passed.
         Err(error) => Err(Failure::Failed(format!("can't write the results: {error}; {put_back}"))),
     }
+}
+
+/// The groups that were chosen.
+fn groups(args: &Args) -> Result<Vec<String>, Failure> {
+    let is_known = |name: &&String| GROUPS.iter().any(|group| group.name == **name);
+    let Some(unknown) = args.only.iter().find(|name| !is_known(name)) else {
+        return Ok(args.only.clone());
+    };
+    let names: Vec<_> = GROUPS.iter().map(|group| group.name).collect();
+    let names = names.join(", ");
+    Err(Failure::Usage(format!("there is no group '{unknown}': the groups are {names}")))
 }
 
 /// Two self-tests on one clock would each find the other's doing. The lock goes with the file.

@@ -19,6 +19,9 @@ pub(crate) struct Curve {
 /// τ in seconds, a deviation, and its interval where there is one.
 type Point = (f64, f64, Option<(f64, f64)>);
 
+/// A picture over averaging times.
+type OverDecades<'a, B> = ChartContext<'a, B, Cartesian2d<LogCoord<f64>, LogCoord<f64>>>;
+
 /// A limit over averaging times, in nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Limit {
@@ -143,6 +146,33 @@ impl Deviations {
             .x_label_formatter(&|tau| spaced(&averaging(*tau)))
             .y_label_formatter(&number)
             .draw()?;
+        self.draw_curves(&mut chart, is_time, &y)?;
+        if is_time {
+            self.draw_limits(&mut chart, &x, &y)?;
+        }
+        chart
+            .configure_series_labels()
+            .position(if is_time {
+                SeriesLabelPosition::UpperLeft
+            } else {
+                SeriesLabelPosition::UpperRight
+            })
+            .background_style(WHITE.mix(0.85))
+            .border_style(GREY)
+            .label_font(letters(15))
+            .draw()?;
+        Ok(())
+    }
+
+    fn draw_curves<'a, B: DrawingBackend + 'a>(
+        &self,
+        chart: &mut OverDecades<'a, B>,
+        is_time: bool,
+        y: &Axis,
+    ) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
         for (place, curve) in self.curves(is_time).into_iter().enumerate() {
             let points = drawable(curve);
             let line = || points.iter().map(|(tau, value, _)| (*tau, *value));
@@ -170,31 +200,31 @@ impl Deviations {
             });
             chart.draw_series(bars)?;
         }
-        if is_time {
-            for limit in &self.limits {
-                let over = self.curves(is_time).iter().position(|curve| curve.name == limit.over);
-                let Some(place) = over else { continue };
-                let inside = limit.points.iter().copied().filter(|(tau, value)| {
-                    (x.low..=x.high).contains(tau) && (y.low..=y.high).contains(value)
-                });
-                let style = colour(place).stroke_width(3);
-                let dashes = DashedLineSeries::new(inside, 14, 6, style);
-                let series = chart.draw_series(dashes)?;
-                let key = move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style);
-                series.label(spaced(&format!("limit of {}", limit.name))).legend(key);
-            }
+        Ok(())
+    }
+
+    /// The limits in the colours of what they limit.
+    fn draw_limits<'a, B: DrawingBackend + 'a>(
+        &self,
+        chart: &mut OverDecades<'a, B>,
+        x: &Axis,
+        y: &Axis,
+    ) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        for limit in &self.limits {
+            let over = self.curves(true).iter().position(|curve| curve.name == limit.over);
+            let Some(place) = over else { continue };
+            let inside = limit.points.iter().copied().filter(|(tau, value)| {
+                (x.low..=x.high).contains(tau) && (y.low..=y.high).contains(value)
+            });
+            let style = colour(place).stroke_width(3);
+            let dashes = DashedLineSeries::new(inside, 14, 6, style);
+            let series = chart.draw_series(dashes)?;
+            let key = move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style);
+            series.label(spaced(&format!("limit of {}", limit.name))).legend(key);
         }
-        chart
-            .configure_series_labels()
-            .position(if is_time {
-                SeriesLabelPosition::UpperLeft
-            } else {
-                SeriesLabelPosition::UpperRight
-            })
-            .background_style(WHITE.mix(0.85))
-            .border_style(GREY)
-            .label_font(letters(15))
-            .draw()?;
         Ok(())
     }
 

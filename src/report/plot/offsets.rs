@@ -10,6 +10,7 @@ use crate::watch::{Measurement, Reading};
 use crate::{Offset, Timestamp, Utc, rfc3339};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use std::collections::BTreeMap;
 
@@ -181,62 +182,10 @@ impl Drawing {
             .x_label_formatter(&|seconds| spaced(&span(*seconds)))
             .y_label_formatter(&|offset| spaced(&Unit::Fitting.mark(*offset)))
             .draw()?;
-        let place = |one: &Stretch, value: i64| (span_of_time.seconds(one.at), scale.place(value));
-        let area = |piece: &[Stretch], range: fn(&Stretch) -> (i64, i64), style: ShapeStyle| {
-            let there = piece.iter().map(|one| place(one, range(one).1));
-            let back = piece.iter().rev().map(|one| place(one, range(one).0));
-            Polygon::new(there.chain(back).collect::<Vec<_>>(), style)
-        };
-        // Pieces between which nothing comes.
-        let pieces = || all.chunk_by(|_, next| next.before == Before::Nothing);
-        let long = || pieces().filter(|piece| piece.len() > 1);
-        // A band of one offset alone has no width.
-        let alone =
-            || pieces().filter_map(|piece| if let [one] = piece { Some(one) } else { None });
-        let bands = if band { 0 } else { 2 };
-        for (range, color) in
-            [((|one| one.widest) as fn(&Stretch) -> (i64, i64), BAND), (|one| one.likely, LIKELY)]
-                .into_iter()
-                .skip(bands)
-        {
-            chart.draw_series(long().map(|piece| area(piece, range, color.filled())))?;
-            chart.draw_series(alone().map(|one| {
-                let (low, high) = range(one);
-                PathElement::new([place(one, low), place(one, high)], color.stroke_width(2))
-            }))?;
-        }
-        for one in &all {
-            let x = span_of_time.seconds(one.at);
-            match one.before {
-                Before::Step => {
-                    let line = [(x, y.low), (x, y.high)];
-                    chart.draw_series([PathElement::new(line, GREY.stroke_width(1))])?;
-                }
-                Before::Absence => {
-                    chart.draw_series([Cross::new((x, y.low), 5, BLACK.stroke_width(2))])?;
-                }
-                Before::Nothing | Before::Gap => {}
-            }
-        }
-        for (one, offset) in all.iter().filter_map(|one| scale.beyond(one).map(|far| (one, far))) {
-            let place = place(one, offset);
-            // The corners of plotters' triangle are above its place.
-            let size = if place.1 > y.low { 5 } else { -5 };
-            let triangle = TriangleMarker::new(place, size, BLACK.filled());
-            chart.draw_series([triangle])?;
-        }
-        if all.iter().any(|one| one.count > 1) {
-            let range = |one: &Stretch| (one.low, one.high);
-            chart.draw_series(long().map(|piece| area(piece, range, BLUE.filled())))?;
-        }
-        for piece in pieces() {
-            let line = piece.iter().map(|one| place(one, one.high));
-            chart.draw_series(LineSeries::new(line, BLUE.stroke_width(1)))?;
-        }
-        let has_dots = all.len() <= 200;
-        let dots = pieces().filter(|piece| has_dots || piece.len() == 1).flatten();
-        chart.draw_series(dots.map(|one| Circle::new(place(one, one.high), 2, BLUE.filled())))?;
-        Ok(())
+        let view = View { span: span_of_time, scale };
+        view.draw_bands(&mut chart, &all, band)?;
+        view.draw_marks(&mut chart, &all)?;
+        view.draw_line(&mut chart, &all)
     }
 
     fn draw_delays<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
@@ -320,6 +269,110 @@ impl Drawing {
         let write_y = |value: f64| Unit::Fitting.mark(value);
         let mut chart = Chart::new(canvas, top + 1..top + ROWS, (x, &span), (scale.axis, &write_y));
         track::draw(&mut chart, &all, &scale, band, |at| time.seconds(at));
+    }
+}
+
+/// A picture of offsets over time.
+type OverTime<'a, B> = ChartContext<'a, B, Cartesian2d<Times, RangedCoordf64>>;
+
+/// Where stretches are in it.
+struct View {
+    span: Span,
+    scale: Scale,
+}
+
+/// From where to where something of a stretch goes.
+type Range = fn(&Stretch) -> (i64, i64);
+
+/// Pieces between which nothing comes.
+fn pieces(all: &[Stretch]) -> impl Iterator<Item = &[Stretch]> {
+    all.chunk_by(|_, next| next.before == Before::Nothing)
+}
+
+impl View {
+    fn place(&self, one: &Stretch, value: i64) -> (f64, f64) {
+        (self.span.seconds(one.at), self.scale.place(value))
+    }
+
+    /// What lies between the ends of a range in a piece.
+    fn area(&self, piece: &[Stretch], range: Range, style: ShapeStyle) -> Polygon<(f64, f64)> {
+        let there = piece.iter().map(|one| self.place(one, range(one).1));
+        let back = piece.iter().rev().map(|one| self.place(one, range(one).0));
+        Polygon::new(there.chain(back).collect::<Vec<_>>(), style)
+    }
+
+    /// What the offsets leave open, and the range of those that are drawn as one.
+    fn draw_bands<B: DrawingBackend>(
+        &self,
+        chart: &mut OverTime<'_, B>,
+        all: &[Stretch],
+        band: bool,
+    ) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        let long = || pieces(all).filter(|piece| piece.len() > 1);
+        // A band of one offset alone has no width.
+        let alone =
+            || pieces(all).filter_map(|piece| if let [one] = piece { Some(one) } else { None });
+        let bands: [(Range, RGBColor); 2] = [(|one| one.widest, BAND), (|one| one.likely, LIKELY)];
+        for (range, color) in bands.into_iter().filter(|_| band) {
+            chart.draw_series(long().map(|piece| self.area(piece, range, color.filled())))?;
+            chart.draw_series(alone().map(|one| {
+                let (low, high) = range(one);
+                let ends = [self.place(one, low), self.place(one, high)];
+                PathElement::new(ends, color.stroke_width(2))
+            }))?;
+        }
+        if all.iter().any(|one| one.count > 1) {
+            let range = |one: &Stretch| (one.low, one.high);
+            chart.draw_series(long().map(|piece| self.area(piece, range, BLUE.filled())))?;
+        }
+        Ok(())
+    }
+
+    /// Steps, absences, and what is beyond.
+    fn draw_marks<B: DrawingBackend>(&self, chart: &mut OverTime<'_, B>, all: &[Stretch]) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        let y = self.scale.axis;
+        for one in all {
+            let x = self.span.seconds(one.at);
+            match one.before {
+                Before::Step => {
+                    let line = [(x, y.low), (x, y.high)];
+                    chart.draw_series([PathElement::new(line, GREY.stroke_width(1))])?;
+                }
+                Before::Absence => {
+                    chart.draw_series([Cross::new((x, y.low), 5, BLACK.stroke_width(2))])?;
+                }
+                Before::Nothing | Before::Gap => {}
+            }
+            if let Some(offset) = self.scale.beyond(one) {
+                let place = self.place(one, offset);
+                // The corners of plotters' triangle are above its place.
+                let size = if place.1 > y.low { 5 } else { -5 };
+                chart.draw_series([TriangleMarker::new(place, size, BLACK.filled())])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The offsets themselves.
+    fn draw_line<B: DrawingBackend>(&self, chart: &mut OverTime<'_, B>, all: &[Stretch]) -> Drawn
+    where
+        B::ErrorType: 'static,
+    {
+        for piece in pieces(all) {
+            let line = piece.iter().map(|one| self.place(one, one.high));
+            chart.draw_series(LineSeries::new(line, BLUE.stroke_width(1)))?;
+        }
+        let has_dots = all.len() <= 200;
+        let dots = pieces(all).filter(|piece| has_dots || piece.len() == 1).flatten();
+        let dot = |one: &Stretch| Circle::new(self.place(one, one.high), 2, BLUE.filled());
+        chart.draw_series(dots.map(dot))?;
+        Ok(())
     }
 }
 

@@ -15,18 +15,6 @@ pub(super) fn describe(judged: &Judged) -> Report {
     let number = series.measured();
     let distance = seconds(series.distance);
     let length = distance * float_of(series.span().saturating_sub(1));
-    let trend = series.trend();
-    let decimal = |value: Option<f64>| {
-        value.map_or(Value::Null, |value| Value::Decimal(format!("{value:.6e}")))
-    };
-    let ppb = |value: Option<f64>, uncertainty: Option<f64>, unit: &str| {
-        let told = value.zip(uncertainty).map(|(value, by)| rounded(value, by));
-        told.map_or("not told".into(), |told| format!("{told} {unit}"))
-    };
-    let frequency = trend.map(|trend: Trend| trend.frequency_ppb);
-    let frequency_doubt = trend.and_then(|trend| trend.frequency_uncertainty_ppb);
-    let drift = trend.and_then(|trend| trend.drift_ppb_per_day);
-    let drift_doubt = trend.and_then(|trend| trend.drift_uncertainty_ppb_per_day);
     let mut report = Report::new()
         .headline(label.to_string())
         .value("device", label.device.as_str())
@@ -44,23 +32,8 @@ pub(super) fn describe(judged: &Judged) -> Report {
                 ("stretches", series.stretches.len().into()),
                 ("whole_seconds_ns", (*whole_seconds).into()),
             ],
-        )
-        .rows(
-            "rate",
-            ppb(frequency, frequency_doubt, "ppb"),
-            vec![
-                ("rate_ppb", decimal(frequency)),
-                ("rate_uncertainty_ppb", decimal(frequency_doubt)),
-            ],
-        )
-        .rows(
-            "drift",
-            ppb(drift, drift_doubt, "ppb a day"),
-            vec![
-                ("drift_ppb_per_day", decimal(drift)),
-                ("drift_uncertainty_ppb_per_day", decimal(drift_doubt)),
-            ],
         );
+    report = trend_rows(report, series);
     if let Some((_, allan)) = all.first() {
         report = report.row(
             "noise",
@@ -78,6 +51,39 @@ pub(super) fn describe(judged: &Judged) -> Report {
         report = report.note(format!("the clock keeps TAI: {whole_seconds} are left out"));
     }
     notes(series, *steps).into_iter().fold(report, Report::note)
+}
+
+/// Its rate and its drift.
+fn trend_rows(report: Report, series: &Series) -> Report {
+    let trend = series.trend();
+    let decimal = |value: Option<f64>| {
+        value.map_or(Value::Null, |value| Value::Decimal(format!("{value:.6e}")))
+    };
+    let ppb = |value: Option<f64>, uncertainty: Option<f64>, unit: &str| {
+        let told = value.zip(uncertainty).map(|(value, by)| rounded(value, by));
+        told.map_or("not told".into(), |told| format!("{told} {unit}"))
+    };
+    let frequency = trend.map(|trend: Trend| trend.frequency_ppb);
+    let frequency_doubt = trend.and_then(|trend| trend.frequency_uncertainty_ppb);
+    let drift = trend.and_then(|trend| trend.drift_ppb_per_day);
+    let drift_doubt = trend.and_then(|trend| trend.drift_uncertainty_ppb_per_day);
+    report
+        .rows(
+            "rate",
+            ppb(frequency, frequency_doubt, "ppb"),
+            vec![
+                ("rate_ppb", decimal(frequency)),
+                ("rate_uncertainty_ppb", decimal(frequency_doubt)),
+            ],
+        )
+        .rows(
+            "drift",
+            ppb(drift, drift_doubt, "ppb a day"),
+            vec![
+                ("drift_ppb_per_day", decimal(drift)),
+                ("drift_uncertainty_ppb_per_day", decimal(drift_doubt)),
+            ],
+        )
 }
 
 /// What there is to say of how the offsets came.
