@@ -70,6 +70,7 @@ fn open_mock(name: &str, config: &crate::mock::Config, access: Access) -> Result
             name: crate::phc::DeviceName { device: name.to_owned(), clock_name: None },
             call: crate::kernel::Call::Open,
             errno,
+            number: errno as i32,
         })),
         Err(error) => Err(error.into()),
     }

@@ -6,6 +6,7 @@
 //!
 //! This is the only room with `unsafe`, with an ioctl number, with a file descriptor.
 
+mod answer;
 mod call;
 mod clock;
 mod device;
@@ -20,6 +21,9 @@ mod standard_output;
 mod system;
 pub mod uapi;
 
+#[cfg(feature = "mock")]
+pub(crate) use answer::answer_with;
+pub(crate) use answer::{ENOTSUPP, forget_number, number_of};
 pub use call::{Call, NoSuchCall};
 pub use device::Device;
 pub(crate) use device::{CLASS, phc_major};

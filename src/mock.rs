@@ -49,7 +49,7 @@ pub struct Mock {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Failure {
     call: Call,
-    errno: Errno,
+    number: i32,
     when: When,
 }
 
@@ -110,7 +110,7 @@ impl Mock {
         let fails =
             |failure: &&Failure| failure.call == Call::Open && failure.when == When::Once(0);
         if let Some(failure) = config.fail.iter().find(fails) {
-            return Err(MockError::Open(failure.errno));
+            return Err(MockError::Open(kernel::answer_with(failure.number)));
         }
         if write && config.profile.read_only {
             return Err(MockError::Open(Errno::EACCES));
@@ -136,7 +136,8 @@ impl Mock {
 
     /// Has the next call of this method fail.
     pub fn fail_next(&self, call: Call, errno: Errno) {
-        self.lock().failures.push(Failure { call, errno, when: When::Once(0) });
+        let number = errno as i32;
+        self.lock().failures.push(Failure { call, number, when: When::Once(0) });
     }
 
     /// Takes the clock away: whatever is called from now on answers `ENODEV`.
@@ -351,15 +352,15 @@ impl World {
         let mut failed = None;
         for (place, failure) in self.failures.iter_mut().enumerate() {
             if failure.call == call && failure.when.fails(&mut self.random) {
-                failed = Some((place, failure.errno, failure.when));
+                failed = Some((place, failure.number, failure.when));
                 break;
             }
         }
-        let Some((place, errno, when)) = failed else { return Ok(()) };
+        let Some((place, number, when)) = failed else { return Ok(()) };
         if let When::Once(_) = when {
             self.failures.remove(place);
         }
-        Err(errno)
+        Err(kernel::answer_with(number))
     }
 
     fn is_gone(&mut self) -> bool {

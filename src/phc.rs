@@ -10,6 +10,7 @@ mod extts;
 mod perout;
 mod pins;
 mod pps;
+mod reason;
 mod samples;
 mod vclocks;
 
@@ -18,6 +19,7 @@ pub use error::{DeviceName, Error};
 pub use extts::{Edges, Event, EventKind, ExttsRequest};
 pub use perout::{Perout, PeroutLoss, PeroutStart};
 pub use pins::{Pin, PinFunction};
+pub use reason::Reason;
 pub use samples::{Method, SystemClock};
 pub use vclocks::VirtualClocks;
 
@@ -76,7 +78,8 @@ impl Phc {
     pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
         let device = Device::open(path, access == Access::ReadWrite).map_err(|errno| {
             let name = DeviceName { device: path.display().to_string(), clock_name: None };
-            Error::Call { asked: "open the clock".into(), name, call: Call::Open, errno }
+            let (asked, number) = ("open the clock".into(), errno as i32);
+            Error::Call { asked, name, call: Call::Open, errno, number }
         })?;
         Ok(Self::over(Box::new(device), &path.display().to_string()))
     }
@@ -189,15 +192,13 @@ impl Phc {
 
     /// Refuses what a driver can't keep: times are unsigned there and have 64 bits, signed in some.
     fn in_range(&self, asked: &str, nanoseconds: i128) -> Result<(), Error> {
-        let why = if nanoseconds < 0 {
-            "that is before 1970, and the clock would show another time"
+        if nanoseconds < 0 {
+            Err(self.invalid(asked, Reason::BeforeEpoch))
         } else if nanoseconds > i64::MAX.into() {
-            "that is beyond 64 bits of nanoseconds, which end in the year 2262, and the clock would \
-             show another time (is it in seconds?)"
+            Err(self.invalid(asked, Reason::BeyondNanoseconds))
         } else {
-            return Ok(());
-        };
-        Err(self.invalid(asked, format!("{why}; the clock is untouched")))
+            Ok(())
+        }
     }
 
     /// Steps the clock by `offset`. Wraps `clock_adjtime` with `ADJ_SETOFFSET | ADJ_NANO`.
@@ -247,14 +248,12 @@ impl Phc {
     ///
     /// [`Error::Unable`] with the limit.
     pub fn check_frequency(&self, frequency: Frequency) -> Result<(), Error> {
-        let limit = i128::from(self.caps()?.max_frequency_ppb);
-        if (-limit..=limit).contains(&frequency.kernel_ppb()) {
+        let limit_ppb = i128::from(self.caps()?.max_frequency_ppb);
+        if (-limit_ppb..=limit_ppb).contains(&frequency.kernel_ppb()) {
             return Ok(());
         }
-        Err(self.unable(
-            &format!("set the frequency to {frequency:+}"),
-            format!("this clock's limit is ±{limit} ppb; the clock is untouched"),
-        ))
+        let asked = format!("set the frequency to {frequency:+}");
+        Err(self.unable(&asked, Reason::Frequency { limit_ppb }))
     }
 
     /// Hands a phase offset to the clock's own phase control. Wraps `clock_adjtime` with
@@ -286,32 +285,23 @@ impl Phc {
     /// The first two of [`Phc::adjust_phase`].
     pub fn check_phase(&self, offset: Offset) -> Result<Option<Offset>, Error> {
         let asked = phase_asked(offset);
-        if offset.nanoseconds().unsigned_abs() > u64::from(i32::MAX.unsigned_abs()) {
-            return Err(self.invalid(
-                &asked,
-                "a phase offset has 32 bits: the kernel would cut this one and write another. The \
-                 limit is ±2147483647 ns; the clock is untouched"
-                    .into(),
-            ));
+        let control = self.caps().map(|caps| caps.phase_control);
+        if i32::try_from(offset.nanoseconds().unsigned_abs()).is_err() {
+            // Whatever the clock, no kernel hands it on.
+            let limit = match control {
+                Ok(PhaseControl::Offered { limit }) => limit,
+                _ => None,
+            };
+            return Err(self.invalid(&asked, Reason::PhaseBits { limit }));
         }
-        match self.caps()?.phase_control {
-            PhaseControl::NotOffered => Err(self.unable(
-                &asked,
-                "this clock has no phase control: it can be stepped, or slewed by its frequency"
-                    .into(),
-            )),
-            PhaseControl::Offered { limit: None } => Ok(None),
-            PhaseControl::Offered { limit: Some(limit) } => {
-                if offset.nanoseconds().unsigned_abs() <= limit.nanoseconds().unsigned_abs() {
-                    Ok(Some(limit))
-                } else {
-                    let most = limit.nanoseconds();
-                    Err(self.unable(
-                        &asked,
-                        format!("this clock's limit is ±{most} ns; the clock is untouched"),
-                    ))
-                }
+        match control? {
+            PhaseControl::NotOffered => Err(self.unable(&asked, Reason::NoPhaseControl)),
+            PhaseControl::Offered { limit: Some(limit) }
+                if offset.nanoseconds().unsigned_abs() > limit.nanoseconds().unsigned_abs() =>
+            {
+                Err(self.unable(&asked, Reason::Phase { limit }))
             }
+            PhaseControl::Offered { limit } => Ok(limit),
         }
     }
 
@@ -409,10 +399,11 @@ impl Phc {
         mut make: impl FnMut() -> kernel::Result<T>,
     ) -> Result<T, Error> {
         loop {
+            kernel::forget_number();
             match make() {
                 Ok(value) => return Ok(value),
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(self.failed(&asked.to_string(), call, errno)),
+                Err(errno) => return Err(self.failed(asked, call, errno)),
             }
         }
     }
@@ -421,16 +412,18 @@ impl Phc {
         self.call(asked, call, || self.calls.clock_adjtime(timex))
     }
 
-    fn failed(&self, asked: &str, call: Call, errno: Errno) -> Error {
-        Error::Call { asked: asked.to_owned(), name: self.name.clone(), call, errno }
+    /// The error of the call before.
+    fn failed(&self, asked: impl fmt::Display, call: Call, errno: Errno) -> Error {
+        let number = kernel::number_of(errno);
+        Error::Call { asked: asked.to_string(), name: self.name.clone(), call, errno, number }
     }
 
-    fn unable(&self, asked: &str, why: String) -> Error {
-        Error::Unable { asked: asked.to_owned(), name: self.name.clone(), why }
+    fn unable(&self, asked: &str, why: Reason) -> Error {
+        Error::Unable { asked: asked.to_owned(), name: self.name.clone(), why: Box::new(why) }
     }
 
-    fn invalid(&self, asked: &str, why: String) -> Error {
-        Error::Invalid { asked: asked.to_owned(), name: self.name.clone(), why }
+    fn invalid(&self, asked: &str, why: Reason) -> Error {
+        Error::Invalid { asked: asked.to_owned(), name: self.name.clone(), why: Box::new(why) }
     }
 
     fn timestamp(

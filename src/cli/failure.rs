@@ -2,7 +2,7 @@
 
 use super::advice::advice;
 use crate::find::FindError;
-use crate::kernel::{Call, Errno, Signals};
+use crate::kernel::{Call, Signals};
 use crate::phc::Error;
 use crate::report::{Printer, Report, Value};
 use crate::watch::{Cause, SamplerError};
@@ -125,7 +125,8 @@ impl Failure {
                 ("device", error.name().device.as_str().into()),
                 ("clock_name", error.name().clock_name.clone().into()),
                 ("call", error.call().map(Call::name).into()),
-                ("errno", error.errno().map(|errno: Errno| format!("{errno:?}")).into()),
+                ("errno", error.errno_name().into()),
+                ("errno_number", error.raw_os_error().into()),
             ]);
         }
         object.extend([

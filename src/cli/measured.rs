@@ -98,7 +98,8 @@ fn passed_over(all: &[PassedOver]) -> Vec<Value> {
         Value::Object(vec![
             ("why", why.to_string().into()),
             ("call", error.and_then(crate::Error::call).map(Call::name).into()),
-            ("errno", error.and_then(crate::Error::errno).map(|errno| format!("{errno:?}")).into()),
+            ("errno", error.and_then(crate::Error::errno_name).into()),
+            ("errno_number", error.and_then(crate::Error::raw_os_error).into()),
         ])
     };
     all.iter().map(value).collect()

@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "the clock calls take raw pointers")]
 
 use super::Result;
+use super::answer::answer;
 use super::uapi::{timespec, timex};
 use nix::errno::Errno;
 
@@ -13,27 +14,27 @@ use nix::errno::Errno;
 pub(super) fn gettime(clock: libc::clockid_t) -> Result<timespec> {
     let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one `timespec`.
-    Errno::result(unsafe { calls::gettime(clock, &raw mut time) })?;
+    answer(unsafe { calls::gettime(clock, &raw mut time) })?;
     Ok(time)
 }
 
 /// `clock_settime`.
 pub(super) fn settime(clock: libc::clockid_t, time: &timespec) -> Result<()> {
     // SAFETY: `time` is only read, and outlives the call.
-    Errno::result(unsafe { calls::settime(clock, time) }).map(drop)
+    answer(unsafe { calls::settime(clock, time) }).map(drop)
 }
 
 /// `clock_adjtime`.
 pub(super) fn adjtime(clock: libc::clockid_t, timex: &mut timex) -> Result<()> {
     // SAFETY: `timex` is the struct of this call, and outlives it.
-    Errno::result(unsafe { calls::adjtime(clock, timex) }).map(drop)
+    answer(unsafe { calls::adjtime(clock, timex) }).map(drop)
 }
 
 /// `clock_getres`.
 pub(super) fn getres(clock: libc::clockid_t) -> Result<timespec> {
     let mut resolution = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one `timespec`.
-    Errno::result(unsafe { calls::getres(clock, &raw mut resolution) })?;
+    answer(unsafe { calls::getres(clock, &raw mut resolution) })?;
     Ok(resolution)
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "ioctl and read take raw pointers")]
 
+use super::answer::answer;
 use super::uapi::{
     self, ExttsEvent, Request, ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc,
     ptp_sys_offset, ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
@@ -75,15 +76,15 @@ impl Device {
     fn ioctl<T>(&self, request: Request, argument: &mut T) -> Result<()> {
         // SAFETY: every caller in this file passes the struct that the request is defined for,
         // so the kernel reads and writes inside `argument`.
-        let answer = unsafe { libc::ioctl(self.file.as_raw_fd(), request, &raw mut *argument) };
-        Errno::result(answer).map(drop)
+        let answered = unsafe { libc::ioctl(self.file.as_raw_fd(), request, &raw mut *argument) };
+        answer(answered).map(drop)
     }
 
     /// Calls an ioctl whose argument goes by value.
     fn ioctl_value(&self, request: Request, value: libc::c_ulong) -> Result<()> {
         // SAFETY: the kernel takes the argument of these requests as a number.
-        let answer = unsafe { libc::ioctl(self.file.as_raw_fd(), request, value) };
-        Errno::result(answer).map(drop)
+        let answered = unsafe { libc::ioctl(self.file.as_raw_fd(), request, value) };
+        answer(answered).map(drop)
     }
 }
 
@@ -235,7 +236,7 @@ impl Calls for Device {
         // SAFETY: the kernel writes whole events, at most `room` bytes of them, and any bytes
         // are an event: it is integers only.
         let read = unsafe { libc::read(self.file.as_raw_fd(), events.as_mut_ptr().cast(), room) };
-        let bytes = usize::try_from(Errno::result(read)?).unwrap_or_default();
+        let bytes = usize::try_from(answer(read)?).unwrap_or_default();
         Ok(bytes / size_of::<ExttsEvent>())
     }
 

@@ -6,7 +6,7 @@ use super::linux::Linux;
 use super::profile::{PROFILES, Profile};
 use super::{Failure, MockError, When};
 use crate::decimal::Decimal;
-use crate::kernel::NoSuchCall;
+use crate::kernel::{ENOTSUPP, NoSuchCall};
 use crate::{Frequency, Offset};
 use nix::errno::Errno;
 use std::path::PathBuf;
@@ -274,8 +274,9 @@ impl Config {
                 let (call, errno) = value.split_once(':').ok_or("use CALL:ERRNO")?;
                 let (call, when) = when(call)?;
                 let call = call.parse().map_err(|error: NoSuchCall| error.to_string())?;
-                let errno = errno_named(errno).ok_or("use the name of an errno, as EIO")?;
-                self.fail.push(Failure { call, errno, when });
+                let number = number_of_errno(errno)
+                    .ok_or("use the name of an errno, as EIO, or its number")?;
+                self.fail.push(Failure { call, number, when });
             }
             "remove" => self.remove = Some(within(value, 0, i64::MAX)?),
             _ => return Err("there is no such setting: ptpctl-mock(7) has them all".into()),
@@ -346,8 +347,16 @@ fn when(text: &str) -> Result<(&str, When), String> {
 }
 
 /// The errno of a name such as `EIO`.
-fn errno_named(name: &str) -> Option<Errno> {
-    (1..=133).map(Errno::from_raw).find(|errno| format!("{errno:?}") == name)
+/// The number of an errno's name, or of a number.
+fn number_of_errno(name: &str) -> Option<i32> {
+    match name {
+        "ENOTSUPP" => Some(ENOTSUPP),
+        // More are none of the kernel's.
+        number if number.starts_with(|c: char| c.is_ascii_digit()) => {
+            number.parse().ok().filter(|number| (1..4_096).contains(number))
+        }
+        name => (1..=133).find(|number| format!("{:?}", Errno::from_raw(*number)) == name),
+    }
 }
 
 #[cfg(test)]
@@ -361,7 +370,7 @@ mod tests {
         assert_eq!((config.profile.name, config.seed), ("igb", 7));
         assert_eq!(config.frequency.scaled_ppm(), -196_608);
         let when = When::Once(1);
-        let failure = Failure { call: crate::kernel::Call::Read, errno: Errno::EIO, when };
+        let failure = Failure { call: crate::kernel::Call::Read, number: libc::EIO, when };
         assert_eq!(config.fail, [failure]);
     }
 

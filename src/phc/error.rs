@@ -1,6 +1,7 @@
 //! What can go wrong with a clock, and what to do about it.
 
-use crate::kernel::{Call, Errno};
+use super::Reason;
+use crate::kernel::{Call, ENOTSUPP, Errno};
 use std::fmt;
 
 /// How a clock is called: as people named it, and as it calls itself.
@@ -35,6 +36,9 @@ pub enum Error {
         call: Call,
         /// Its answer.
         errno: Errno,
+        /// The number of that, which is another where the C library has no name for it: `ENOTSUPP`
+        /// (524), which drivers answer that mean `EOPNOTSUPP`.
+        number: i32,
     },
     /// This clock can't do it; no call was made and nothing has changed.
     Unable {
@@ -43,7 +47,7 @@ pub enum Error {
         /// Of which clock.
         name: DeviceName,
         /// The reason, with the limit.
-        why: String,
+        why: Box<Reason>,
     },
     /// No clock can do it; no call was made and nothing has changed.
     Invalid {
@@ -52,7 +56,7 @@ pub enum Error {
         /// Of which clock.
         name: DeviceName,
         /// The reason.
-        why: String,
+        why: Box<Reason>,
     },
 }
 
@@ -81,7 +85,23 @@ impl Error {
 
     /// The number of the kernel's answer, as [`std::io::Error`] has it.
     pub fn raw_os_error(&self) -> Option<i32> {
-        self.errno().map(|errno| errno as i32)
+        match self {
+            Self::Call { number, .. } => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// What the kernel calls its answer, where a call failed: "EBUSY", and "errno 517" where it has
+    /// no name that programs know.
+    pub fn errno_name(&self) -> Option<String> {
+        match self {
+            Self::Call { number: ENOTSUPP, .. } => Some("ENOTSUPP".into()),
+            Self::Call { errno: Errno::UnknownErrno, number, .. } => {
+                Some(format!("errno {number}"))
+            }
+            Self::Call { errno, .. } => Some(format!("{errno:?}")),
+            Self::Unable { .. } | Self::Invalid { .. } => None,
+        }
     }
 
     /// The call that failed.
@@ -147,10 +167,16 @@ impl fmt::Display for Error {
                     }
                     _ => words(*errno),
                 };
-                write!(f, "can't open {name}: {words} ({errno:?})")
+                write!(f, "can't open {name}: {words} ({})", self.errno_name().unwrap_or_default())
             }
-            Self::Call { asked, name, call, errno } => {
-                write!(f, "can't {asked} on {name}: {call}: {} ({errno:?})", words(*errno))
+            Self::Call { asked, name, call, errno, number } => {
+                let (words, errno_name) = (words(*errno), self.errno_name().unwrap_or_default());
+                write!(f, "can't {asked} on {name}: {call}: {words} ({errno_name}")?;
+                // Nobody else knows this name.
+                if *number == ENOTSUPP {
+                    write!(f, ", {number}")?;
+                }
+                f.write_str(")")
             }
             Self::Unable { asked, name, why } | Self::Invalid { asked, name, why } => {
                 write!(f, "can't {asked} on {name}: {why}")
@@ -166,6 +192,7 @@ fn words(errno: Errno) -> &'static str {
         Errno::ENOTTY => "this kernel doesn't know the call",
         Errno::ERANGE => "value out of range",
         Errno::EPROTO => "the answer makes no sense",
+        Errno::UnknownErrno => "an error that programs are not meant to see",
         _ => errno.desc(),
     }
 }

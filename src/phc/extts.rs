@@ -1,12 +1,12 @@
 //! External timestamps.
 
-use super::{Error, Phc, pins};
+use super::{Error, Phc, PinFunction, Reason};
 use crate::kernel::uapi::{
     ExttsEvent, PTP_BUF_TIMESTAMPS, PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_EXTTS_EDGES,
     PTP_FALLING_EDGE, PTP_MAX_CHANNELS, PTP_MAX_TIMESTAMPS, PTP_RISING_EDGE, PTP_STRICT_FLAGS,
     ptp_extts_request,
 };
-use crate::kernel::{Call, Version, Wait};
+use crate::kernel::{self, Call, Version, Wait};
 use crate::{Offset, Timestamp, Unknown};
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -86,22 +86,13 @@ impl Phc {
         match refused {
             Errno::ENOTTY | Errno::EOPNOTSUPP if !request.offset_events => {}
             Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOTTY if request.offset_events => {
-                let why = "the driver has no offset events with these edges, or the kernel (before \
-                    6.9) has none at all";
-                return Err(self.unable(&asked, why.into()));
+                return Err(self.unable(&asked, Reason::NoOffsetEvents));
             }
             errno => return Err(self.failed(&asked, Call::ExttsRequest2, errno)),
         }
         match self.request_extts(Version::V1, request.channel, flags) {
             Ok(_) => Ok(false),
-            Err(Errno::EOPNOTSUPP) => {
-                let what = match request.edges {
-                    Edges::Rising => "rising edges",
-                    Edges::Falling => "falling edges",
-                    Edges::Both => "both edges",
-                };
-                Err(self.unable(&asked, format!("the driver refuses to stamp {what}")))
-            }
+            Err(Errno::EOPNOTSUPP) => Err(self.unable(&asked, Reason::Edges(request.edges))),
             Err(errno) => Err(self.failed(&asked, Call::ExttsRequest, errno)),
         }
     }
@@ -129,7 +120,7 @@ impl Phc {
         if channel < channels {
             return Ok(());
         }
-        let why = pins::no_channel("extts", channel, channels);
+        let why = Reason::NoChannel { function: PinFunction::Extts, channel, channels };
         // To switch off what isn't there is asked for, too.
         Err(self.unable(&format!("use external timestamps of channel {channel}"), why))
     }
@@ -140,6 +131,7 @@ impl Phc {
         loop {
             let flags = if strict { flags | PTP_STRICT_FLAGS } else { flags };
             let request = ptp_extts_request { index: channel, flags, rsv: [0; 2] };
+            kernel::forget_number();
             match self.calls.extts_request(version, &request) {
                 Err(Errno::EINTR) => {}
                 // Linux 5.4 has version 2 and doesn't know the strict flag.
@@ -160,8 +152,8 @@ impl Phc {
     pub fn receive_only(&self, channels: &[u32]) -> Result<(), Error> {
         let asked = "receive the events of some channels only";
         if channels.iter().any(|channel| *channel >= PTP_MAX_CHANNELS) {
-            let why = format!("channels go up to {}", PTP_MAX_CHANNELS - 1);
-            return Err(self.invalid(asked, why));
+            let last = PTP_MAX_CHANNELS - 1;
+            return Err(self.invalid(asked, Reason::BeyondMask { last }));
         }
         self.call(asked, Call::MaskClearAll, || self.calls.mask_clear_all())?;
         for channel in channels {

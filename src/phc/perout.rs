@@ -1,6 +1,6 @@
 //! Periodic outputs.
 
-use super::{Error, Phc, pins};
+use super::{Error, Phc, PinFunction, Reason};
 use crate::kernel::uapi::{
     PTP_PEROUT_DUTY_CYCLE, PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PeroutTimes, clock_time,
     perout_request, ptp_clock_time,
@@ -98,37 +98,27 @@ impl Phc {
         let period = perout.period;
         let invalid = |why| Err(self.invalid(&asked, why));
         if period <= Offset::ZERO {
-            return invalid(
-                "the period must be above 0; an output that is on has to be switched off".into(),
-            );
+            return invalid(Reason::NoPeriod);
         }
         if let Some(width) = perout.pulse_width
             && !(Offset::from_nanoseconds(1)..=period).contains(&width)
         {
-            return invalid(format!("a pulse of {width} doesn't fit a period of {period}"));
+            return invalid(Reason::PulseWidth { width, period });
         }
         match perout.start {
             PeroutStart::Phase(phase) => {
                 if !(Offset::ZERO..period).contains(&phase) {
-                    return invalid(format!(
-                        "the phase must be 0 or more and less than the period of {period}"
-                    ));
+                    return invalid(Reason::PhaseOfPeriod { period });
                 }
             }
             PeroutStart::At(start) => {
                 let now = self.time()?;
                 if start <= now {
-                    return invalid(format!(
-                        "the start {start} is in the past: the clock is at {now}"
-                    ));
+                    return invalid(Reason::StartInThePast { start, now });
                 }
                 let second = start.total_nanoseconds() + i128::from(period.nanoseconds());
                 if second > i64::MAX.into() {
-                    return invalid(format!(
-                        "the start {start} and a period go beyond 64 bits of nanoseconds, which end \
-                         in the year 2262: a driver would wrap it and start at once (is it in \
-                         seconds?)"
-                    ));
+                    return invalid(Reason::StartBeyond { start: Some(start) });
                 }
             }
         }
@@ -146,7 +136,8 @@ impl Phc {
             return Ok(());
         }
         let asked = format!("switch the periodic output of channel {channel}");
-        Err(self.unable(&asked, pins::no_channel("perout", channel, channels)))
+        let why = Reason::NoChannel { function: PinFunction::Perout, channel, channels };
+        Err(self.unable(&asked, why))
     }
 
     fn request_perout(&self, perout: Perout) -> Result<(), Error> {
@@ -176,20 +167,13 @@ impl Phc {
                 errno: errno @ (Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTTY),
                 ..
             }) if flags != 0 => {
-                let parts = [
-                    (phase_flag, "a phase (a start is another way)"),
-                    (duty_flag, "a pulse width"),
-                    (one_shot_flag, "a single pulse"),
-                ];
-                let parts: Vec<_> =
-                    parts.iter().filter(|(flag, _)| *flag != 0).map(|(_, name)| *name).collect();
-                let parts = parts.join(" or ");
-                Err(self.unable(
-                    &asked,
-                    format!(
-                        "the kernel or the driver refuses it ({errno:?}), probably for {parts}"
-                    ),
-                ))
+                let why = Reason::PartOfOutput {
+                    errno,
+                    phase: phase_flag != 0,
+                    pulse_width: duty_flag != 0,
+                    one_shot: one_shot_flag != 0,
+                };
+                Err(self.unable(&asked, why))
             }
             other => other,
         }
@@ -204,10 +188,7 @@ impl Phc {
         let start = periods * period + phase;
         Timestamp::from_total_nanoseconds(start)
             .filter(|_| start + period <= i64::MAX.into())
-            .ok_or_else(|| {
-                let why = "its start would be beyond 64 bits of nanoseconds, in the year 2262";
-                self.invalid(&perout_asked(perout), why.into())
-            })
+            .ok_or_else(|| self.invalid(&perout_asked(perout), Reason::StartBeyond { start: None }))
     }
 }
 

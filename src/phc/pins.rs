@@ -1,6 +1,6 @@
 //! Programmable pins.
 
-use super::{Error, Phc};
+use super::{Error, Phc, Reason};
 use crate::kernel::uapi::{
     PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT, PTP_PF_PHYSYNC, pin_desc, ptp_pin_desc,
 };
@@ -127,17 +127,9 @@ impl Phc {
             .filter(|pin| pin.name == name || (by_index && name.parse() == Ok(pin.index)));
         match (named.next(), named.next()) {
             (Some(pin), None) => Ok(pin.clone()),
-            (Some(_), Some(_)) => {
-                Err(self.unable(&asked, "several pins are called so: use the index".into()))
-            }
-            (None, _) if pins.is_empty() => {
-                Err(self.unable(&asked, "this clock has no programmable pins".into()))
-            }
-            (None, _) => {
-                let all: Vec<_> =
-                    pins.iter().map(|pin| format!("{} ({})", pin.index, pin.name)).collect();
-                Err(self.unable(&asked, format!("its pins are {}", all.join(", "))))
-            }
+            (Some(_), Some(_)) => Err(self.unable(&asked, Reason::SeveralPins)),
+            (None, _) if pins.is_empty() => Err(self.unable(&asked, Reason::NoPins)),
+            (None, _) => Err(self.unable(&asked, Reason::NoSuchPin { pins })),
         }
     }
 
@@ -185,7 +177,7 @@ impl Phc {
             PinFunction::None | PinFunction::Other(_) => u32::MAX,
         };
         if channel >= channels {
-            let why = no_channel(&function.to_string(), channel, channels);
+            let why = Reason::NoChannel { function, channel, channels };
             return Err(self.unable(&pin_asked(pin, function, channel), why));
         }
         if function == PinFunction::None {
@@ -194,18 +186,6 @@ impl Phc {
         Ok(self.pins()?.into_iter().find(|other| {
             other.index != pin.index && other.function == function && other.channel == channel
         }))
-    }
-}
-
-/// Why `channel` can't be had of a function with so many.
-pub(super) fn no_channel(function: &str, channel: u32, channels: u32) -> String {
-    match channels {
-        0 => format!("this clock has no {function} channels"),
-        1 => format!("there is no channel {channel}: the only {function} channel is 0"),
-        _ => format!(
-            "there is no channel {channel}: the {function} channels are 0 to {}",
-            channels - 1
-        ),
     }
 }
 

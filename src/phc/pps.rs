@@ -1,6 +1,6 @@
 //! The kernel's pulse per second.
 
-use super::{Error, Phc};
+use super::{Error, Phc, Reason};
 use crate::kernel::{Call, Version};
 
 impl Phc {
@@ -26,6 +26,6 @@ impl Phc {
         if self.caps()?.pps {
             return Ok(());
         }
-        Err(self.unable("change the PPS", "this clock gives the kernel no PPS (caps)".into()))
+        Err(self.unable("change the PPS", Reason::NoPps))
     }
 }

@@ -1,6 +1,6 @@
 //! Readings of a clock between readings of a system clock.
 
-use super::{Error, Phc};
+use super::{Error, Phc, Reason};
 use crate::kernel::uapi::{self, CLOCK_AUX, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, ptp_clock_time};
 use crate::kernel::{self, Call, Version};
 use crate::{Sample, Timestamp};
@@ -205,8 +205,7 @@ impl Phc {
             (Call::SysOffsetPrecise, |phc| phc.calls.sys_offset_precise(Version::V1))
         };
         if !matches!(clock, SystemClock::Realtime | SystemClock::MonotonicRaw) {
-            let why = "the precise method has realtime and monotonic-raw only";
-            return Err(self.unable(&asked, why.into()));
+            return Err(self.unable(&asked, Reason::NotPrecise));
         }
         let answer = self.call(&asked, name, || call(self))?;
         let system =
@@ -237,13 +236,10 @@ impl Phc {
                 if error.errno() == Some(Errno::EINVAL) && clock != SystemClock::Realtime =>
             {
                 let why = match clock {
-                    SystemClock::Aux(_) => {
-                        "the auxiliary clock is switched off, or this kernel (before 6.17) has \
-                         none"
-                    }
-                    _ => "this kernel (before 6.12) reads samples against realtime only",
+                    SystemClock::Aux(_) => Reason::NoAuxiliaryClock,
+                    _ => Reason::RealtimeOnly,
                 };
-                return Err(self.unable(&asked.to_string(), why.into()));
+                return Err(self.unable(&asked.to_string(), why));
             }
             other => other?,
         }
@@ -264,8 +260,7 @@ impl Phc {
         let asked = "read basic samples";
         let name = Call::SysOffset;
         if clock != SystemClock::Realtime || cycles {
-            let why = "the basic method has the clock itself against realtime only";
-            return Err(self.unable(asked, why.into()));
+            return Err(self.unable(asked, Reason::NotBasic));
         }
         let mut answer = uapi::sys_offset(number);
         self.call(asked, name, || self.calls.sys_offset(Version::V1, &mut answer))?;

@@ -1,6 +1,6 @@
 //! Virtual clocks on a physical one.
 
-use super::{Error, Phc};
+use super::{Error, Phc, Reason};
 use crate::kernel::Call;
 use nix::errno::Errno;
 
@@ -58,18 +58,14 @@ impl Phc {
         if number <= most {
             return Ok(());
         }
-        let why = format!("the most is {most}; nothing has changed");
-        Err(self.unable(&virtual_clocks_asked(number), why))
+        Err(self.unable(&virtual_clocks_asked(number), Reason::VirtualClocks { most }))
     }
 
     fn number(&self, attribute: &str) -> Result<u32, Error> {
         let (asked, call) = ("read its virtual clocks", Call::Attribute);
         let text = match self.call(asked, call, || self.calls.attribute(attribute)) {
             Err(Error::Call { errno: Errno::ENOENT, .. }) => {
-                return Err(self.unable(
-                    asked,
-                    "neither a virtual clock nor a kernel before 5.14 can have them".into(),
-                ));
+                return Err(self.unable(asked, Reason::NoVirtualClocks));
             }
             other => other?,
         };

@@ -217,6 +217,22 @@ impl Cause {
         }
     }
 
+    /// What the kernel calls its answer, as [`Error::errno_name`] has it.
+    pub fn errno_name(&self) -> Option<String> {
+        match self.error() {
+            Some(error) => error.errno_name(),
+            None => self.errno().map(|errno| format!("{errno:?}")),
+        }
+    }
+
+    /// The number of that.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self.error() {
+            Some(error) => error.raw_os_error(),
+            None => self.errno().map(|errno| errno as i32),
+        }
+    }
+
     /// The clock's error.
     pub fn error(&self) -> Option<&Error> {
         match self {

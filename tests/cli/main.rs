@@ -11,6 +11,7 @@
 mod commands;
 mod common;
 mod defects;
+mod drivers;
 mod ends;
 mod faults;
 mod field;

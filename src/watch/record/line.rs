@@ -70,7 +70,8 @@ fn measured<M: SerializeMap>(map: &mut M, measurement: &Measurement) -> Result<(
 fn unmeasured<M: SerializeMap>(map: &mut M, key: &str, cause: &Cause) -> Result<(), M::Error> {
     map.serialize_entry(key, &cause.to_string())?;
     map.serialize_entry("call", &cause.call().map(Call::name))?;
-    map.serialize_entry("errno", &cause.errno().map(|errno| format!("{errno:?}")))
+    map.serialize_entry("errno", &cause.errno_name())?;
+    map.serialize_entry("errno_number", &cause.raw_os_error())
 }
 
 /// A line of a file, before it is known whether its source is that of the line before.
@@ -236,7 +237,10 @@ fn flag<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
 
 /// The errno of a name such as `EIO`.
 fn errno_named(name: &str) -> Option<Errno> {
-    (1..=133).map(Errno::from_raw).find(|errno| format!("{errno:?}") == name)
+    match name {
+        "ENOTSUPP" => Some(Errno::EOPNOTSUPP),
+        name => (1..=133).map(Errno::from_raw).find(|errno| format!("{errno:?}") == name),
+    }
 }
 
 /// A time as JSON has it.

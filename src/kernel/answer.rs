@@ -1,0 +1,59 @@
+//! What calls answer, also where the C library has no name for it.
+//!
+//! Drivers answer with a number. The kernel has more of them than it means programs to see:
+//! `ENOTSUPP` (524) comes from drivers that mean `EOPNOTSUPP`, and is taken for that here. The
+//! number itself stays in the thread's `errno` until the next call.
+
+use super::{Errno, Result};
+use nix::errno::ErrnoSentinel;
+
+/// What drivers answer that mean `EOPNOTSUPP` (the kernel's `include/linux/errno.h`).
+pub(crate) const ENOTSUPP: i32 = 524;
+
+/// What a system call has answered.
+pub(super) fn answer<T: ErrnoSentinel + PartialEq<T>>(value: T) -> Result<T> {
+    Errno::result(value).map_err(|errno| meant(errno, Errno::last_raw()))
+}
+
+fn meant(errno: Errno, number: i32) -> Errno {
+    if number == ENOTSUPP { Errno::EOPNOTSUPP } else { errno }
+}
+
+/// Answers a number as a system call does, for a simulator.
+#[cfg(feature = "mock")]
+pub(crate) fn answer_with(number: i32) -> Errno {
+    Errno::set_raw(number);
+    meant(Errno::from_raw(number), number)
+}
+
+/// Before a call whose number is asked for: a simulator answers without one.
+pub(crate) fn forget_number() {
+    Errno::clear();
+}
+
+/// The number behind the answer of the call before, as its driver gave it.
+pub(crate) fn number_of(errno: Errno) -> i32 {
+    match (errno, Errno::last_raw()) {
+        (Errno::EOPNOTSUPP, ENOTSUPP) => ENOTSUPP,
+        (Errno::UnknownErrno, number) => number,
+        _ => errno as i32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(feature = "mock")]
+    #[test]
+    fn a_number_without_a_name_is_kept() {
+        forget_number();
+        assert_eq!(number_of(Errno::EOPNOTSUPP), libc::EOPNOTSUPP);
+        assert_eq!(answer_with(ENOTSUPP), Errno::EOPNOTSUPP);
+        assert_eq!(number_of(Errno::EOPNOTSUPP), ENOTSUPP);
+        assert_eq!(answer_with(517), Errno::UnknownErrno);
+        assert_eq!(number_of(Errno::UnknownErrno), 517);
+        assert_eq!(answer_with(libc::EIO), Errno::EIO);
+        assert_eq!(number_of(Errno::EIO), libc::EIO);
+    }
+}
