@@ -107,7 +107,7 @@ impl Phc {
         // Version 1 says all that there is to say, to every kernel and every driver.
         self.request_extts(Version::V1, channel, 0)
             .map(drop)
-            .map_err(|errno| self.failed(&extts_asked(channel, false), Call::ExttsRequest, errno))
+            .map_err(|errno| self.failed(extts_asked(channel, false), Call::ExttsRequest, errno))
     }
 
     /// Refuses a channel that this clock doesn't have.
