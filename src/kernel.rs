@@ -4,7 +4,8 @@
 //! `/dev/ptpN`; the mock is another; your own simulator can be a third. The errors are the
 //! kernel's errno values, uninterpreted.
 //!
-//! This is the only room with `unsafe`, with an ioctl number, with a file descriptor.
+//! This is the only room with `unsafe` and with an ioctl number, and the only one that opens a
+//! device.
 
 mod answer;
 mod call;

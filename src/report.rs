@@ -1,11 +1,12 @@
 //! What a command found or did, as plain values; [`text`] and [`json`] write it out.
 //!
-//! This room is the only place that prints.
+//! This room alone writes to standard output and standard error.
 
 pub(crate) mod chart;
 pub(crate) mod json;
 pub(crate) mod ktap;
 pub(crate) mod live;
+pub(crate) mod person;
 pub(crate) mod plot;
 mod progress;
 pub(crate) mod rates;
@@ -22,11 +23,22 @@ use crate::printable::printable_lines;
 use crate::{Offset, Scale, Timestamp};
 use progress::Progress;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Standard error, for what is told as it is. Nothing that ends waits for whoever reads it.
 pub(crate) fn standard_error() -> impl Write {
     Interruptible(io::stderr())
+}
+
+/// Standard output, to wait for its reader to go away.
+pub(crate) fn standard_output() -> impl AsFd {
+    io::stdout()
+}
+
+/// Whether both ends of a conversation are a terminal: standard input and standard output.
+pub(crate) fn is_at_a_terminal() -> bool {
+    io::stdout().is_terminal() && io::stdin().is_terminal()
 }
 
 /// How many columns a chart of characters has: the terminal's, or what fits anywhere.

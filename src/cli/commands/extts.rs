@@ -8,7 +8,7 @@ use crate::cli::{Context, arguments};
 use crate::kernel::{Signals, Wait};
 use crate::measure::Gaps;
 use crate::phc::{Edges, Event, EventKind, ExttsRequest, Phc, Pin, PinFunction};
-use crate::report::{Report, Value};
+use crate::report::{Report, Value, standard_output};
 use crate::restore::{Guard, Part, Writer};
 use crate::{Offset, Timestamp, Unknown};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -233,7 +233,7 @@ fn receive(
     signals: &Signals,
     limits: &Limits,
 ) -> Result<(), Failure> {
-    let stdout = io::stdout();
+    let stdout = standard_output();
     // Asked for nothing, a pipe still tells that nobody reads it any more.
     let wake = [
         PollFd::new(signals.fd(), PollFlags::POLLIN),
@@ -295,7 +295,7 @@ fn in_vain(phc: &Phc, waited: Option<Duration>) -> Failure {
     ))
 }
 
-fn is_closed(stdout: &io::Stdout) -> bool {
+fn is_closed(stdout: &impl AsFd) -> bool {
     let mut poll = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
     nix::poll::poll(&mut poll, nix::poll::PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }

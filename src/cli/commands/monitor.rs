@@ -11,11 +11,11 @@ use crate::cli::watching::{self, Goes, Places};
 use crate::cli::{Context, arguments, picture};
 use crate::report::live::{FRAME, Live};
 use crate::report::rates::told_rate;
-use crate::report::{Report, plot};
+use crate::report::{Report, is_at_a_terminal, plot};
 use crate::rfc3339;
 use crate::watch::{Label, Outcome, Reading, Replay, record};
 use clap::value_parser;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,10 +88,7 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
-    let is_live = !context.printer.is_json()
-        && !args.lines
-        && io::stdout().is_terminal()
-        && io::stdin().is_terminal();
+    let is_live = !context.printer.is_json() && !args.lines && is_at_a_terminal();
     let mut others = context.files_of_clocks(&args.sources);
     others.extend(args.from.clone());
     let picture = picture::target(context, args.plot.plot.as_deref(), others)?;

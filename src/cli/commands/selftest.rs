@@ -8,11 +8,12 @@ use crate::find;
 use crate::kernel::Signals;
 use crate::phc::{Access, Error, Phc};
 use crate::report::ktap::{self, Ktap};
-use crate::report::{Printer, Report, Table, Value, printable, standard_error};
+use crate::report::person::{self, StatusLine};
+use crate::report::{Printer, Report, Table, Value};
 use crate::selftest::{self, Change, End, GROUPS, Loop, Options, Outcome, Progress};
 use clap::ArgAction;
 use std::fs::{File, TryLockError};
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io;
 
 pub(super) const COMMAND: Command = Command {
     name: "selftest",
@@ -117,7 +118,7 @@ fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
             screen.show(&progress);
             writer.write(&progress)
         });
-    screen.clear();
+    screen.line.clear();
     tell_end(writer, &screen, end, &left, signals)
 }
 
@@ -252,25 +253,12 @@ fn list(options: &Options) -> Report {
     Report::new().table(table)
 }
 
-/// What is asked. A clock's name or a pin's is a driver's.
-fn question(what: &str) -> String {
-    format!("ptpctl: {}. Go on? [y/N] ", printable(what))
-}
-
 /// Has a person agree. Where nobody can be asked, it must have been said before.
 fn ask(what: &str) -> Result<(), Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !person::can_be_asked() {
         return Err(Failure::Usage(format!("{what}: there is no terminal to ask at, say --yes")));
     }
-    standard_error().write_all(question(what).as_bytes())?;
-    let mut answer = Vec::new();
-    io::stdin().lock().read_until(b'\n', &mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
-    if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
-        Ok(())
-    } else {
-        Err(Failure::Failed("nothing was done".into()))
-    }
+    if person::agrees(what)? { Ok(()) } else { Err(Failure::Failed("nothing was done".into())) }
 }
 
 /// Where the results go.
@@ -341,23 +329,20 @@ impl Writer<'_> {
 
 /// What a person at a terminal sees while it goes on.
 struct Screen {
-    on: bool,
+    line: StatusLine,
     failed: Vec<String>,
 }
 
 impl Screen {
     fn new() -> Self {
-        Self { on: io::stderr().is_terminal(), failed: Vec::new() }
+        Self { line: StatusLine::new(), failed: Vec::new() }
     }
 
     fn show(&mut self, progress: &Progress<'_>) {
         match progress {
-            Progress::Checking(group, check) if self.on => {
-                // What can't be shown is lost.
-                let _ = write!(standard_error(), "\r\x1b[K{group}: {check} …");
-            }
+            Progress::Checking(group, check) => self.line.show(&format!("{group}: {check} …")),
             Progress::Checked { group, name, outcome, .. } => {
-                self.clear();
+                self.line.clear();
                 if matches!(outcome, Outcome::Failed(_)) {
                     self.failed.push(format!("\n  {group}: {name}"));
                 }
@@ -366,29 +351,9 @@ impl Screen {
         }
     }
 
-    fn clear(&self) {
-        if self.on {
-            let _ = write!(standard_error(), "\r\x1b[K");
-        }
-    }
-
     /// What is lost in a hundred lines.
     fn sum_up(&self, passed: usize, skipped: usize) {
-        if self.on {
-            let (number, failed) = (self.failed.len(), self.failed.concat());
-            let sum = format!("{passed} passed, {skipped} skipped, {number} failed");
-            let _ = writeln!(standard_error(), "{sum}{failed}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_a_terminal_would_obey_is_asked_about_as_text() {
-        let asked = question("the checks change pins of mock (\u{1b}[2J\u{202e})");
-        assert!(asked.contains("(\u{fffd}[2J\u{fffd})"), "{asked:?}");
+        let (number, failed) = (self.failed.len(), self.failed.concat());
+        self.line.leave(&format!("{passed} passed, {skipped} skipped, {number} failed{failed}"));
     }
 }
