@@ -64,6 +64,9 @@ impl Named {
     }
 }
 
+/// What every dry run can't tell.
+const NOT_TRIED: &str = "not tried: whether the kernel and the driver take it";
+
 /// The clock where none is named.
 const DEFAULT_DEVICE: &str = "/dev/ptp0";
 /// The environment variable that names a clock.
@@ -89,7 +92,10 @@ impl Context<'_> {
     /// would do. It may put right what was left on: that is told when it has ended.
     fn open_to_change(&self) -> Result<Writer, Failure> {
         if self.dry_run {
-            return Ok(self.writer(self.open(Access::ReadOnly)?));
+            let phc = self.open(Access::ReadOnly)?;
+            // Opened for writing nothing changes, but it is seen whether it may be.
+            phc.reopen(Access::ReadWrite)?;
+            return Ok(self.writer(phc));
         }
         let device = self.device()?;
         let phc = find::open(&device, Access::ReadWrite)?;
@@ -192,6 +198,16 @@ impl Context<'_> {
         }
     }
 
+    /// Refuses a clock, for a command that is about none.
+    fn without_clock(&self) -> Result<(), Failure> {
+        match &self.device.option {
+            Some(name) => {
+                Err(Failure::Usage(format!("this is about no clock: leave out '{name}'")))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The files of the mocks among the clocks that are named, these and others.
     fn files_of_clocks<'b>(&self, names: impl IntoIterator<Item = &'b String>) -> Vec<PathBuf> {
         let told = std::env::var(DEVICE_VARIABLE).ok();
@@ -246,6 +262,7 @@ fn run(arguments: &[OsString]) -> ExitCode {
         left: RefCell::default(),
     };
     let outcome = (command.run)(&mut context, matches)
+        .map(|report| if context.dry_run { report.note(NOT_TRIED) } else { report })
         .and_then(|report| context.printer.report(&report).map_err(Failure::Output));
     let status = match outcome {
         Ok(()) => {

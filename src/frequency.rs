@@ -63,6 +63,22 @@ impl Frequency {
         self.micro_ppb() as f64 / 1e9
     }
 
+    /// Reads a frequency, and tells whether it could be read exactly: the kernel has steps of
+    /// 2^-16 ppm.
+    ///
+    /// # Errors
+    ///
+    /// As its [`FromStr`].
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn read(text: &str) -> Result<(Self, bool), ParseQuantityError> {
+        let frequency: Self = text.parse()?;
+        let is_exact = Decimal::split(text).is_ok_and(|(number, unit)| {
+            let steps = if unit == "ppb" { 65_536 } else { 65_536 * 1_000 };
+            number.scaled_exactly(steps) == Some(i128::from(frequency.0) * 1_000)
+        });
+        Ok((frequency, is_exact))
+    }
+
     /// Parts per billion, written with six decimals at most.
     pub(crate) fn ppb_text(self) -> String {
         fixed(self.micro_ppb(), 6)
@@ -144,6 +160,17 @@ mod tests {
             ("1000000ppm", 65_536_000_000),
         ] {
             assert_eq!(text.parse(), Ok(Frequency(steps)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_rounded_is_told() {
+        let is_exact = |text| Frequency::read(text).expect("a frequency").1;
+        for text in ["0", "1ppm", "-3ppm", "0.5ppm", "1000ppb", "0.0000152587890625ppm"] {
+            assert!(is_exact(text), "{text}");
+        }
+        for text in ["12.5ppb", "0.001ppb", "1ppb", "0.1ppm"] {
+            assert!(!is_exact(text), "{text}");
         }
     }
 

@@ -422,6 +422,12 @@ impl Phc {
         Error::Unable { asked: asked.to_owned(), name: self.name.clone(), why: Box::new(why) }
     }
 
+    /// The refusal to move a clock that runs freely under so many virtual clocks.
+    #[cfg(feature = "cli")]
+    pub(crate) fn runs_freely(&self, virtual_clocks: u32) -> Error {
+        self.unable("set or adjust it", Reason::RunsFreely { virtual_clocks })
+    }
+
     fn invalid(&self, asked: &str, why: Reason) -> Error {
         Error::Invalid { asked: asked.to_owned(), name: self.name.clone(), why: Box::new(why) }
     }

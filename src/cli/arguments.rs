@@ -5,7 +5,7 @@ use super::args::{Defaulted, args};
 use super::failure::Failure;
 use crate::phc::SystemClock;
 use crate::watch::{Effort, Isolation, Schedule};
-use crate::{Frequency, Offset, ParseQuantityError};
+use crate::{Offset, ParseQuantityError};
 use clap::{Arg, ArgAction, value_parser};
 use std::str::FromStr;
 use std::time::Duration;
@@ -90,11 +90,6 @@ pub(super) fn offset(argument: Arg) -> Arg {
 /// Reads a quantity; says only what is wrong with it.
 fn exactly<T: FromStr<Err = ParseQuantityError>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: ParseQuantityError| error.why)
-}
-
-/// A frequency offset, with its unit.
-pub(super) fn frequency(argument: Arg) -> Arg {
-    argument.allow_hyphen_values(true).value_parser(|text: &str| exactly::<Frequency>(text))
 }
 
 /// How long to go on or to wait: `10s`, `1min 30s`.

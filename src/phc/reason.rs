@@ -96,6 +96,11 @@ pub enum Reason {
         /// Whether a single pulse was asked for.
         one_shot: bool,
     },
+    /// It runs freely under its virtual clocks.
+    RunsFreely {
+        /// How many there are.
+        virtual_clocks: u32,
+    },
     /// More virtual clocks than there may be.
     VirtualClocks {
         /// The most that there may be.
@@ -200,6 +205,13 @@ impl fmt::Display for Reason {
                 return write!(
                     f,
                     "the kernel or the driver refuses it ({errno:?}), probably for {parts}"
+                );
+            }
+            Self::RunsFreely { virtual_clocks } => {
+                return write!(
+                    f,
+                    "it has {virtual_clocks} virtual clocks and no counter apart, so that it runs \
+                     freely: control those, or remove them"
                 );
             }
             Self::VirtualClocks { most } => {

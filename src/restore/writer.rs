@@ -2,7 +2,7 @@
 
 use super::journal::settle;
 use super::{Change, Guard, Journal, Part, Record};
-use crate::phc::{Error, Phc, Pin, PinFunction};
+use crate::phc::{Error, Method, Phc, Pin, PinFunction, SystemClock};
 use crate::{Frequency, Offset, TaiOffset, Timestamp, Unknown};
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -66,6 +66,15 @@ impl Writer {
         self.is_dry
     }
 
+    /// Refuses to move a clock that runs freely under its virtual clocks. One whose counter can be
+    /// read apart doesn't.
+    fn check_moves(&self) -> Result<(), Error> {
+        let number = self.phc.virtual_clocks().map_or(0, |clocks| clocks.number);
+        let has_counter =
+            || self.phc.samples(Method::Extended, SystemClock::Realtime, true, 1).is_ok();
+        if number == 0 || has_counter() { Ok(()) } else { Err(self.phc.runs_freely(number)) }
+    }
+
     fn done(&self, done: Done, part: Option<Part>) {
         let mut log = self.log.borrow_mut();
         // Done again, it counts once.
@@ -92,7 +101,7 @@ impl Writer {
 
     fn write_time(&self, time: Timestamp<Unknown>, done: Done) -> Result<(), Error> {
         if self.is_dry {
-            return self.phc.check_time(time);
+            return self.phc.check_time(time).and_then(|()| self.check_moves());
         }
         self.phc.set_time(time)?;
         self.done(done, Some(Part::Time));
@@ -102,7 +111,7 @@ impl Writer {
     /// As [`Phc::step`]. It settles no time that was left: whoever puts that right steps, too.
     pub(crate) fn step(&self, offset: Offset) -> Result<(), Error> {
         if self.is_dry {
-            return self.phc.check_step(offset);
+            return self.phc.check_step(offset).and_then(|()| self.check_moves());
         }
         self.phc.step(offset)?;
         self.done(Done::Step(offset), None);
@@ -112,7 +121,7 @@ impl Writer {
     /// As [`Phc::set_frequency`].
     pub(crate) fn set_frequency(&self, frequency: Frequency) -> Result<(), Error> {
         if self.is_dry {
-            return self.phc.check_frequency(frequency);
+            return self.phc.check_frequency(frequency).and_then(|()| self.check_moves());
         }
         self.phc.set_frequency(frequency)?;
         self.done(Done::Frequency(frequency), Some(Part::Frequency));
@@ -122,7 +131,8 @@ impl Writer {
     /// As [`Phc::adjust_phase`].
     pub(crate) fn adjust_phase(&self, offset: Offset) -> Result<Option<Offset>, Error> {
         if self.is_dry {
-            return self.phc.check_phase(offset);
+            let limit = self.phc.check_phase(offset)?;
+            return self.check_moves().map(|()| limit);
         }
         let limit = self.phc.adjust_phase(offset)?;
         self.done(Done::Phase(offset), Some(Part::Phase));

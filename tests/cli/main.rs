@@ -20,6 +20,7 @@ mod foreign;
 mod journal;
 mod ktap;
 mod measure;
+mod outcomes;
 mod output;
 mod selftest;
 mod sound;

@@ -2,7 +2,7 @@
 
 use super::Command;
 use crate::Frequency;
-use crate::cli::args::{args, define, read};
+use crate::cli::args::{args, define, read, values};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments, frequencies};
 use crate::report::Report;
@@ -17,11 +17,28 @@ pub(super) const COMMAND: Command = Command {
 
 args! {
     struct Args {
-        frequency: Frequency = arguments::frequency(arguments::positional(
+        frequency: Asked = arguments::positional(
             "FREQUENCY",
             "The offset, with its unit: 12.5ppb, -3ppm, 0",
-        )),
+        )
+        .allow_hyphen_values(true)
+        .value_parser(asked),
     }
+}
+
+/// A frequency as it was asked for, and the nearest that can be dialled.
+#[derive(Clone, Debug)]
+struct Asked {
+    text: String,
+    nearest: Frequency,
+    is_exact: bool,
+}
+
+values!(Asked);
+
+fn asked(text: &str) -> Result<Asked, String> {
+    let (nearest, is_exact) = Frequency::read(text).map_err(|error| error.why)?;
+    Ok(Asked { text: text.to_owned(), nearest, is_exact })
 }
 
 fn arguments(command: clap::Command) -> clap::Command {
@@ -42,20 +59,24 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
-    let asked = args.frequency;
+    let Asked { text, nearest, is_exact } = &args.frequency;
     let phc = context.open_to_change()?;
-    let report = Report::on(phc.name());
-    phc.set_frequency(asked)?;
-    if phc.is_dry() {
-        return Ok(frequencies::rows(report.headline("would be dialled".into()), asked)
-            .value("dry_run", true));
+    phc.set_frequency(*nearest)?;
+    let done = if phc.is_dry() { "would be dialled" } else { "dialled" };
+    let dialled = if phc.is_dry() { *nearest } else { phc.frequency()? };
+    let report = Report::on(phc.name()).headline(done.into());
+    let mut report = frequencies::rows(report, dialled)
+        .value("asked", text.as_str())
+        .value("rounded", !is_exact)
+        .value("dry_run", phc.is_dry());
+    if !is_exact {
+        report = report.note(format!(
+            "{text} lies between two steps of the kernel: {nearest:+} is the nearest"
+        ));
     }
-    let dialled = phc.frequency()?;
-    let report =
-        frequencies::rows(report.headline("dialled".into()), dialled).value("dry_run", false);
-    Ok(if dialled == asked {
+    Ok(if dialled == *nearest {
         report
     } else {
-        report.note(format!("{asked:+} was asked for; the kernel has another value"))
+        report.note(format!("{nearest:+} was asked for; the kernel has another value"))
     })
 }

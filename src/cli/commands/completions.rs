@@ -34,6 +34,7 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
+    context.without_clock()?;
     let shell = match args.shell.as_str() {
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,

@@ -126,10 +126,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         if let Some(pin) = &pin {
             phc.check_pin(pin, PinFunction::Extts, channel)?;
         }
-        return Ok(Report::on(phc.name())
-            .headline(format!("external timestamps of channel {channel} would be on"))
-            .value("channel", channel)
-            .value("dry_run", true));
+        return Ok(would(Report::on(phc.name()), request, pin.as_ref(), args));
     }
     // Caught before anything is switched on, so that nothing stays on.
     let signals = Signals::catch()
@@ -157,6 +154,30 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         None => watched,
     };
     context.end(guard, watched).map(|()| Report::new())
+}
+
+/// What would be watched.
+fn would(report: Report, request: ExttsRequest, pin: Option<&Pin>, args: &Args) -> Report {
+    let channel = request.channel;
+    let edges = match request.edges {
+        Edges::Rising => "rising",
+        Edges::Falling => "falling",
+        Edges::Both => "both",
+    };
+    let report = report
+        .headline(format!("external timestamps of channel {channel} would be on"))
+        .value("channel", channel)
+        .row("edges", edges, "edges", edges);
+    let report = match pin {
+        Some(pin) => report.row("pin", format!("{} ({})", pin.index, pin.name), "pin", pin.index),
+        None => report.value("pin", None::<u32>),
+    };
+    let offsets = if request.offset_events { "offsets, not times" } else { "" };
+    let only = if args.only { "of this channel alone" } else { "" };
+    report
+        .row("events", offsets, "offset_events", request.offset_events)
+        .row("received", only, "only", args.only)
+        .value("dry_run", true)
 }
 
 fn switch_off(phc: &Writer, channel: u32) -> Result<Report, Failure> {

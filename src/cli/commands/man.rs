@@ -38,6 +38,7 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
+    context.without_clock()?;
     let folder = &args.folder;
     let failed = |error: io::Error| Failure::Failed(format!("{}: {error}", folder.display()));
     for section in ["man1", "man7"] {

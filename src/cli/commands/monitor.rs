@@ -40,7 +40,8 @@ args! {
         .conflicts_with_all([
             "interval", "count", "duration", "samples", "clock", "cpu", "realtime",
         ]),
-        lines: bool = arguments::flag("lines", "Print lines on a terminal, too"),
+        lines: bool = arguments::flag("lines", "Print lines on a terminal, too")
+            .conflicts_with("json"),
         plot: Plot = (),
         sources: Vec<String> = watching::sources_argument(),
     }

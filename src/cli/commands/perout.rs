@@ -64,6 +64,7 @@ args! {
         .value_parser(parse_start)
         .conflicts_with("off"),
         far: bool = arguments::flag("far", "Take a start that is more than a year ahead, too")
+            .requires("start")
             .conflicts_with("off"),
         one_shot: bool = arguments::flag("one-shot", "A single pulse").conflicts_with("off"),
         channel: u32 = arguments::channel("The output's channel; a channel isn't a pin"),
@@ -177,8 +178,11 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let reaches_a_pin = pin.is_some()
         || pins.is_empty()
         || pins.iter().any(|pin| pin.function == PinFunction::Perout && pin.channel == channel);
-    let mut report =
-        described(&phc, perout, on.loss).value("pin", pin.as_ref().map(|pin| pin.index));
+    let mut report = described(&phc, perout, on.loss);
+    report = match &pin {
+        Some(pin) => report.row("pin", format!("{} ({})", pin.index, pin.name), "pin", pin.index),
+        None => report.value("pin", None::<u32>),
+    };
     if let Some(pin) = &pin
         && (pin.function, pin.channel) != (PinFunction::Perout, channel)
     {
@@ -256,7 +260,8 @@ fn described(phc: &Writer, perout: Perout, loss: PeroutLoss) -> Report {
             report.row("phase", phase.to_string(), "phase_ns", phase).value("start", None::<i64>)
         }
     };
-    report.value("one_shot", perout.one_shot).value("dry_run", phc.is_dry())
+    let pulses = if perout.one_shot { "a single one" } else { "" };
+    report.row("pulses", pulses, "one_shot", perout.one_shot).value("dry_run", phc.is_dry())
 }
 
 fn switch_off(phc: &Writer, channel: u32) -> Result<Report, Failure> {

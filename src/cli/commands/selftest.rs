@@ -26,7 +26,8 @@ pub(super) const COMMAND: Command = Command {
 args! {
     struct Args {
         yes: bool = arguments::flag("yes", "Change the clock without asking").short('y'),
-        list: bool = arguments::flag("list", "List the groups and their checks, and do nothing"),
+        list: bool = arguments::flag("list", "List the groups and their checks, and do nothing")
+            .conflicts_with_all(["yes", "wire", arguments::POSITIONAL_DEVICE]),
         only: Vec<String> =
             arguments::option("only", "GROUP", "Run these groups only: time,step")
                 .action(ArgAction::Append)
@@ -94,6 +95,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
 fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let mut options = Options { only: groups(args)?, wire: None };
     if args.list {
+        context.without_clock()?;
         return Ok(list(&options));
     }
     let phc = context.open(Access::ReadWrite)?;

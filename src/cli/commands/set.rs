@@ -77,10 +77,14 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     };
     phc.set_time(time)?;
     let done = if phc.is_dry() { "would be set" } else { "set" };
-    Ok(Report::on(phc.name())
-        .headline(format!("{done} to {time} s"))
-        .value("time", time)
-        .value("dry_run", phc.is_dry()))
+    let report = Report::on(phc.name()).headline(format!("{done} to {time} s"));
+    Ok(tai_row(report, shift).value("time", time).value("dry_run", phc.is_dry()))
+}
+
+/// Which TAI - UTC was added, where it was.
+fn tai_row(report: Report, tai: TaiOffset) -> Report {
+    let text = if tai == TaiOffset(0) { String::new() } else { format!("{} s", tai.0) };
+    report.row("TAI - UTC", text, "tai_offset_s", tai.0)
 }
 
 fn set_to_system(phc: &Writer, tai: TaiOffset) -> Result<Report, Failure> {
@@ -92,9 +96,10 @@ fn set_to_system(phc: &Writer, tai: TaiOffset) -> Result<Report, Failure> {
             .and_then(|shown| shown.plus(ahead))
             .ok_or_else(|| Failure::Failed("the system clock is out of range".into()))
     };
-    let report = Report::on(phc.name());
+    let report = tai_row(Report::on(phc.name()), tai);
     if phc.is_dry() {
         let time = target(shift, Offset::ZERO)?;
+        phc.set_system_time(time, tai)?;
         return Ok(report
             .headline(format!("would be set to the system clock in {scale}, now {time} s"))
             .value("time", time)
