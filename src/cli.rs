@@ -19,8 +19,8 @@ mod watching;
 
 use crate::find;
 use crate::kernel::ignore_file_size_limit;
-use crate::phc::{Access, Phc};
-use crate::report::Printer;
+use crate::phc::{Access, Error, Phc};
+use crate::report::{Printer, Report};
 use crate::restore::{Guard, Journal, Left, Writer, left_behind, may_have_left, runs_for_another};
 use arguments::{COMMAND_GROUPS, ENVIRONMENT, EXIT_STATUS};
 use clap::ArgMatches;
@@ -46,6 +46,8 @@ struct Context<'a> {
     done: Done,
     /// What it could not put back.
     left: RefCell<Vec<Left>>,
+    /// Why a command that wasn't dry couldn't open the clock for writing.
+    cant_write: RefCell<Option<Error>>,
 }
 
 /// The clock that the command line names.
@@ -94,13 +96,24 @@ impl Context<'_> {
         if self.dry_run {
             let phc = self.open(Access::ReadOnly)?;
             // Opened for writing nothing changes, but it is seen whether it may be.
-            phc.reopen(Access::ReadWrite)?;
+            if let Err(error) = phc.reopen(Access::ReadWrite) {
+                self.cant_write.replace(Some(error));
+            }
             return Ok(self.writer(phc));
         }
         let device = self.device()?;
         let phc = find::open(&device, Access::ReadWrite)?;
         self.changes.replace(Some(device));
         Ok(self.writer(phc))
+    }
+
+    /// What a dry run has seen against it, and what it can't see.
+    fn with_doubts(&self, report: Report) -> Report {
+        let report = match self.cant_write.take() {
+            Some(error) => report.note(format!("not by this user: {error}")),
+            None => report,
+        };
+        if self.dry_run { report.note(NOT_TRIED) } else { report }
     }
 
     /// What is changed through this is told where the command fails after that.
@@ -260,9 +273,10 @@ fn run(arguments: &[OsString]) -> ExitCode {
         changes: RefCell::default(),
         done: Done::default(),
         left: RefCell::default(),
+        cant_write: RefCell::default(),
     };
     let outcome = (command.run)(&mut context, matches)
-        .map(|report| if context.dry_run { report.note(NOT_TRIED) } else { report })
+        .map(|report| context.with_doubts(report))
         .and_then(|report| context.printer.report(&report).map_err(Failure::Output));
     let status = match outcome {
         Ok(()) => {

@@ -216,13 +216,25 @@ impl Phc {
 
     /// The frequency offset dialled last, 0 at first. Wraps `clock_adjtime` without modes.
     ///
+    /// Kernels before 6.15 (5.10.249, 6.1.162, 6.12.68) answer that to a handle that may write only:
+    /// then another handle is opened for it, where that is permitted.
+    ///
     /// # Errors
     ///
+    /// `EACCES` where it isn't;
     /// `ENODEV` where the clock has gone.
     #[doc(alias = "clock_adjtime")]
     pub fn frequency(&self) -> Result<Frequency, Error> {
+        let (asked, call) = ("read the frequency", Call::ClockAdjtime);
         let mut timex = uapi::timex();
-        self.adjtime("read the frequency", Call::ClockAdjtime, &mut timex)?;
+        match self.adjtime(asked, call, &mut timex) {
+            // Older kernels want a handle that may write, for reading, too.
+            Err(error) if error.errno() == Some(Errno::EACCES) => {
+                let writer = self.reopen(Access::ReadWrite).map_err(|_| error)?;
+                writer.adjtime(asked, call, &mut timex)?;
+            }
+            answer => answer?,
+        }
         Ok(Frequency::from_scaled_ppm(timex.freq))
     }
 

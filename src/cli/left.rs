@@ -49,5 +49,6 @@ pub(super) fn told(left: &Left, device: &str) -> String {
             format!("perout --off --channel {channel}"),
         ),
     };
-    format!("not put back: {what}; to put it right: ptpctl {how} {device}")
+    let by = left.user.map_or(String::new(), |user| format!(" by user {user}"));
+    format!("not put back{by}: {what}; to put it right: ptpctl {how} {device}")
 }

@@ -44,7 +44,8 @@ pub enum Feature {
     TimeChecks,
     /// Times that the machine's own clock couldn't be set to are refused.
     TimeLimit,
-    /// Requests that change something need a handle that was opened for writing.
+    /// Requests that change something need a handle that was opened for writing, and reading the
+    /// frequency doesn't any more.
     ReadOnlyChecks,
     /// The frequency that was dialled can be read while the clock runs freely.
     ReadsWhileFree,

@@ -15,7 +15,7 @@ use crate::files;
 use crate::kernel::{has_writer, lock_as_writer};
 use crate::phc::Phc;
 use nix::errno::Errno;
-use place::{Clock, Place, is_trusted_file, is_trusted_place, make_folder, places};
+use place::{Place, is_trusted, make_folder, places};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -49,7 +49,7 @@ impl Journal {
         let device = phc.name().device.clone();
         let clock = String::new();
         let mut journal = Self { kept: None, device, clock, end: END, missing: None };
-        for place in places(&journal.device) {
+        for place in places(&journal.device).into_iter().filter(Place::is_writable) {
             match begin_in(&place) {
                 Ok(kept) => {
                     journal.kept = Some(kept);
@@ -128,7 +128,7 @@ fn begin_in(place: &Place) -> io::Result<(PathBuf, File)> {
     } else {
         files::check_place(&place.folder.join(&place.prefix))?;
     }
-    if !is_trusted_place(place) {
+    if !place.is_trusted() {
         return Err(io::Error::other("others may write to it"));
     }
     let mut answer = Err(io::ErrorKind::AlreadyExists.into());
@@ -210,6 +210,8 @@ pub(super) struct Found {
     path: PathBuf,
     file: File,
     clock: String,
+    /// Another user, who says so.
+    pub(super) user: Option<u32>,
     pub(super) changes: Vec<Change>,
     is_living: bool,
     is_leaving: bool,
@@ -256,7 +258,7 @@ fn found(device: &str, is_wanted: impl Fn(&Found) -> bool) -> Vec<Found> {
         return all;
     }
     for place in places(device) {
-        if !is_trusted_place(&place) {
+        if !place.is_trusted() {
             continue;
         }
         let Ok(folder) = fs::read_dir(&place.folder) else { continue };
@@ -267,7 +269,7 @@ fn found(device: &str, is_wanted: impl Fn(&Found) -> bool) -> Vec<Found> {
                 rest.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
             });
             if is_of_clock {
-                all.extend(read(&entry.path(), &place.clock).filter(&is_wanted));
+                all.extend(read(&entry.path(), &place).filter(&is_wanted));
             }
         }
     }
@@ -275,12 +277,12 @@ fn found(device: &str, is_wanted: impl Fn(&Found) -> bool) -> Vec<Found> {
 }
 
 /// Reads a journal, unless it doesn't count or is of another clock.
-fn read(path: &Path, clock: &Clock) -> Option<Found> {
+fn read(path: &Path, place: &Place) -> Option<Found> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OPEN_FLAGS);
     let file = options.clone().write(true).open(path).or_else(|_| options.open(path)).ok()?;
     let found = file.metadata().ok()?;
-    if !is_trusted_file(&found) {
+    if !place.counts(&found) {
         return None;
     }
     let is_living = has_writer(&file).ok()?;
@@ -288,7 +290,7 @@ fn read(path: &Path, clock: &Clock) -> Option<Found> {
     (&file).take(LONGEST).read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.lines();
-    let first = lines.next().filter(|first| clock.is(first))?;
+    let first = lines.next().filter(|first| place.clock.is(first))?;
     let is_end = |line: &&str| *line == END || *line == LEAVING;
     let changes: Vec<_> =
         lines.clone().take_while(|line| !is_end(line)).filter_map(line::read).collect();
@@ -296,7 +298,8 @@ fn read(path: &Path, clock: &Clock) -> Option<Found> {
     let age = found.modified().ok().and_then(|then| SystemTime::now().duration_since(then).ok());
     let age = age.map_or(0, |age| i128::try_from(age.as_nanos()).unwrap_or(i128::MAX));
     let (path, clock) = (path.to_owned(), first.to_owned());
-    Some(Found { path, file, clock, changes, is_living, is_leaving, age })
+    let user = Some(found.uid()).filter(|user| !is_trusted(*user));
+    Some(Found { path, file, clock, user, changes, is_living, is_leaving, age })
 }
 
 #[cfg(test)]
@@ -314,22 +317,23 @@ mod tests {
             folder: folder.clone(),
             prefix: "mock.left-on".into(),
             is_ours,
-            clock: Clock::Mock,
+            user: None,
+            clock: place::Clock::Mock,
         };
         let mode = |mode| {
             fs::set_permissions(&folder, Permissions::from_mode(mode)).expect("set");
-            [true, false].map(|is_ours| is_trusted_place(&place(is_ours)))
+            [true, false].map(|is_ours| place(is_ours).is_trusted())
         };
         assert_eq!([0o755, 0o700].map(mode), [[true; 2]; 2]);
         assert_eq!([0o777, 0o775, 0o757].map(mode), [[false; 2]; 3]);
         assert_eq!(mode(0o1777), [false, true], "of a mock, in a folder like /tmp");
         make_folder(&folder).expect("there");
-        assert!(is_trusted_place(&place(true)), "one's own folder is closed again");
+        assert!(place(true).is_trusted(), "one's own folder is closed again");
         let path = folder.join("mock.left-on.1.0");
         fs::write(&path, "mock\nextts\t0\nend\n").expect("made");
         let counts = |mode| {
             fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
-            read(&path, &Clock::Mock).is_some()
+            read(&path, &place(false)).is_some()
         };
         assert_eq!([0o600, 0o644].map(counts), [true; 2]);
         assert_eq!([0o666, 0o620, 0o602].map(counts), [false; 3]);

@@ -11,11 +11,13 @@ pub(crate) struct Left {
     pub(crate) change: Change,
     /// By how much the time is off, of one that is.
     pub(crate) off: Option<Offset>,
+    /// The other user who has left it, by that user's own word.
+    pub(crate) user: Option<u32>,
 }
 
 impl From<Change> for Left {
     fn from(change: Change) -> Self {
-        Self { change, off: None }
+        Self { change, off: None, user: None }
     }
 }
 
@@ -25,8 +27,9 @@ pub(crate) fn left_behind(phc: &Phc, may_forget: bool) -> Vec<Left> {
     let mut all = Vec::new();
     let now = Now::of(phc);
     for dead in journal::dead(&phc.name().device) {
-        let left: Vec<_> =
-            dead.changes.iter().filter_map(|change| now.left(change, dead.age)).collect();
+        let of_user = |left| Left { user: dead.user, ..left };
+        let left = dead.changes.iter().filter_map(|change| now.left(change, dead.age));
+        let left: Vec<_> = left.map(of_user).collect();
         if may_forget && left.len() < dead.changes.len() {
             dead.keep(|change| left.iter().any(|one| one.change.part() == change.part()));
         }
@@ -80,7 +83,7 @@ impl<'a> Now<'a> {
         // Both clocks went on meanwhile, each at its own rate.
         let goes_astray = 1_000_000 + age / 10_000;
         let is_off = i128::from(off.nanoseconds()).abs() > goes_astray;
-        is_off.then(|| Left { change: change.clone(), off: Some(off) })
+        is_off.then(|| Left { off: Some(off), ..change.clone().into() })
     }
 }
 

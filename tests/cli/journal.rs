@@ -198,6 +198,22 @@ fn a_journal_is_neither_read_nor_written_through_a_link() {
 }
 
 #[test]
+fn root_is_told_what_another_user_has_left() {
+    let (file, mock) = killed_watch("of-a-user");
+    let [journal] = journals(&file).try_into().expect("one");
+    if std::os::unix::fs::chown(&file.0, Some(1_000), Some(1_000)).is_err() {
+        println!("only root can give a file away: tests/kernel/trouble has this, too");
+        return;
+    }
+    std::os::unix::fs::chown(&journal, Some(1_000), Some(1_000)).expect("given away");
+    let all = told(&mock);
+    assert!(all.contains("note: not put back by user 1000: external timestamps"), "{all}");
+    // A third one's word about another's clock doesn't count.
+    std::os::unix::fs::chown(&journal, Some(1_001), Some(1_001)).expect("given away");
+    assert_eq!(told(&mock), "");
+}
+
+#[test]
 fn a_damaged_journal_does_no_harm() {
     let (file, mock) = killed_watch("damaged");
     let [journal] = journals(&file).try_into().expect("one");

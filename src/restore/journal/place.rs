@@ -1,7 +1,8 @@
 //! Where the journals of a clock may be, and whose count.
 //!
-//! A journal names commands to type, to root as well. So only those of the same user and of root
-//! count, in folders and files that nobody else may write to.
+//! A journal names commands to type. So only those of the same user and of root count, in folders
+//! and files that nobody else may write to. Root is also told what other users' journals say, each
+//! in that user's own place, and whose it is.
 
 use crate::files;
 #[cfg(feature = "mock")]
@@ -14,14 +15,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Whether a file is a journal that counts. A second name of another's file is none.
-pub(super) fn is_trusted_file(found: &fs::Metadata) -> bool {
-    let is_closed = found.nlink() == 1 && found.mode() & OTHERS_WRITE == 0;
-    found.is_file() && is_trusted(found.uid()) && is_closed
-}
-
 /// What root or this user has written is taken at its word.
-fn is_trusted(user: u32) -> bool {
+pub(super) fn is_trusted(user: u32) -> bool {
     user == 0 || user == geteuid().as_raw()
 }
 
@@ -30,14 +25,31 @@ const OTHERS_WRITE: u32 = 0o022;
 /// In a folder with this, everybody has only their own files.
 const STICKY: u32 = 0o1000;
 
-/// Whether nobody else can put a journal into a place, or take one away.
-pub(super) fn is_trusted_place(place: &Place) -> bool {
-    fs::symlink_metadata(&place.folder).is_ok_and(|found| {
-        // A mock's state may be in a folder where everybody has files.
-        let is_shared = !place.is_ours && found.mode() & STICKY != 0;
-        let is_closed = found.mode() & OTHERS_WRITE == 0 || is_shared;
-        found.is_dir() && is_trusted(found.uid()) && is_closed
-    })
+impl Place {
+    /// Whether nobody else can put a journal here, or take one away.
+    pub(super) fn is_trusted(&self) -> bool {
+        fs::symlink_metadata(&self.folder).is_ok_and(|found| {
+            // A mock's state may be in a folder where everybody has files.
+            let is_shared = !self.is_ours && found.mode() & STICKY != 0;
+            let is_closed = found.mode() & OTHERS_WRITE == 0 || is_shared;
+            found.is_dir() && self.is_of(found.uid()) && is_closed
+        })
+    }
+
+    /// Whether a file is a journal that counts here. A second name of another's file is none.
+    pub(super) fn counts(&self, found: &fs::Metadata) -> bool {
+        let is_closed = found.nlink() == 1 && found.mode() & OTHERS_WRITE == 0;
+        found.is_file() && self.is_of(found.uid()) && is_closed
+    }
+
+    /// Whether this user's journals are begun here.
+    pub(super) fn is_writable(&self) -> bool {
+        !self.is_ours || self.user.is_none()
+    }
+
+    fn is_of(&self, user: u32) -> bool {
+        is_trusted(user) || (self.user == Some(user) && geteuid().is_root())
+    }
 }
 
 /// Where the journals of a clock may be.
@@ -47,6 +59,8 @@ pub(super) struct Place {
     pub(super) prefix: String,
     /// Whether the folder is this program's own.
     pub(super) is_ours: bool,
+    /// Whose it is, where it is another user's.
+    pub(super) user: Option<u32>,
     pub(super) clock: Clock,
 }
 
@@ -100,10 +114,12 @@ pub(super) fn places(device: &str) -> Vec<Place> {
         let state = device.parse::<Config>().ok().and_then(|config| config.state().cloned());
         let place = state.and_then(|state| {
             let state = files::resolved(&state).ok()?;
+            let user = fs::metadata(&state).ok().map(|found| found.uid());
             Some(Place {
                 folder: state.parent()?.to_owned(),
                 prefix: format!("{}.left-on", state.file_name()?.to_str()?),
                 is_ours: false,
+                user,
                 clock: Clock::Mock,
             })
         });
@@ -113,9 +129,23 @@ pub(super) fn places(device: &str) -> Vec<Place> {
     let clock = Clock::of_device(&found);
     let number = found.rdev();
     let prefix = format!("clock-{}-{}", libc::major(number), libc::minor(number));
-    run_folders()
-        .map(|folder| Place { folder, prefix: prefix.clone(), is_ours: true, clock: clock.clone() })
-        .collect()
+    let place = |(folder, user)| {
+        let (prefix, clock) = (prefix.clone(), clock.clone());
+        Place { folder, prefix, is_ours: true, user, clock }
+    };
+    let own = run_folders().map(|folder| (folder, None));
+    own.chain(folders_of_users()).map(place).collect()
+}
+
+/// For root, the folders of all other users.
+fn folders_of_users() -> impl Iterator<Item = (PathBuf, Option<u32>)> {
+    let users = geteuid().is_root().then(|| fs::read_dir("/run/user").ok()).flatten();
+    let user = |entry: fs::DirEntry| -> Option<(PathBuf, Option<u32>)> {
+        let user: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let folder = entry.path().join("ptpctl");
+        (user != 0 && folder.exists()).then_some((folder, Some(user)))
+    };
+    users.into_iter().flatten().flatten().filter_map(user)
 }
 
 /// Whether there may be something to tell of a clock.
@@ -124,7 +154,8 @@ pub(crate) fn may_have_left(device: &str) -> bool {
     if is_mock(device) {
         return device.contains("state=");
     }
-    !device.is_empty() && run_folders().any(|one| one.exists())
+    !device.is_empty()
+        && (run_folders().any(|one| one.exists()) || folders_of_users().next().is_some())
 }
 
 /// The folders of this program among those of what runs: for root, and for others.
