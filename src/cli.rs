@@ -1,6 +1,7 @@
 //! The command line: what all commands share. Each has a file in `commands`.
 
 mod advice;
+mod alternation;
 mod args;
 mod arguments;
 mod commands;
@@ -16,8 +17,9 @@ mod progress;
 mod times;
 mod told;
 mod watching;
+mod whole_seconds;
 
-use crate::find;
+use crate::find::{self, Holder, Machine};
 use crate::kernel::ignore_file_size_limit;
 use crate::phc::{Access, Error, Phc};
 use crate::report::{Printer, Report};
@@ -27,9 +29,9 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 use commands::{COMMANDS, Command};
 use done::Done;
-use failure::Failure;
+use failure::{Failure, Known};
 use nix::errno::Errno;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +46,10 @@ struct Context<'a> {
     changes: RefCell<Option<String>>,
     /// What it has done to it by now.
     done: Done,
+    /// Whether a pin was named.
+    has_pin: Cell<bool>,
+    /// What else was tried before it failed.
+    tried: Cell<&'static str>,
     /// What it could not put back.
     left: RefCell<Vec<Left>>,
     /// Why a command that wasn't dry couldn't open the clock for writing.
@@ -116,6 +122,18 @@ impl Context<'_> {
         if self.dry_run { report.note(NOT_TRIED) } else { report }
     }
 
+    /// Says in a dry run that this process may not do what needs `CAP_SYS_TIME`.
+    fn with_privilege(&self, report: Report, phc: &Phc) -> Report {
+        let is_refused = self.dry_run
+            && !find::is_mock(&phc.name().device)
+            && Machine::here().may_set_the_system_clock() == Some(false);
+        if is_refused {
+            report.note("not by this user: the capability CAP_SYS_TIME is needed")
+        } else {
+            report
+        }
+    }
+
     /// What is changed through this is told where the command fails after that.
     fn writer(&self, phc: Phc) -> Writer {
         self.done.name.replace(Some(phc.name().clone()));
@@ -144,6 +162,11 @@ impl Context<'_> {
         journal
     }
 
+    /// What its failure has to know, but for what was done.
+    fn known(&self) -> Known {
+        Known { done: None, has_pin: self.has_pin.get(), tried: self.tried.get() }
+    }
+
     /// Puts back what the command has changed for a while, and passes on what came of it. What
     /// can't be put back is told at the end; the failure to do it comes after the command's own.
     fn end<T>(&mut self, mut guard: Guard<'_>, outcome: Result<T, Failure>) -> Result<T, Failure> {
@@ -156,16 +179,25 @@ impl Context<'_> {
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(failure), Err(error)) => {
                 if !matches!(failure, Failure::Output(_) | Failure::Signal(_)) {
-                    failure.tell(self.printer, None);
+                    failure.tell(self.printer, &self.known());
                 }
                 Err(error.into())
             }
         }
     }
 
-    /// Tells what is left on a clock that the command has changed.
+    /// Tells what is left on a clock that the command has changed, and who may undo the change.
     fn tell_afterwards(&self) {
         let Some(device) = self.changes.take() else { return };
+        if self.done.has_moved() {
+            let path = self.done.name.borrow().as_ref().map(|name| name.device.clone());
+            for Holder { process, command } in find::steering(&path.unwrap_or_default()) {
+                self.printer.aside(&format!(
+                    "{command} ({process}) has this clock open: where it steers it, it undoes the \
+                     change soon"
+                ));
+            }
+        }
         let mut all = self.left.take();
         if may_have_left(&device)
             && let Ok(phc) = find::open(&device, Access::ReadOnly)
@@ -272,6 +304,8 @@ fn run(arguments: &[OsString]) -> ExitCode {
         dry_run: matches.try_get_one("dry-run").ok().flatten().copied().unwrap_or(false),
         changes: RefCell::default(),
         done: Done::default(),
+        has_pin: Cell::default(),
+        tried: Cell::default(),
         left: RefCell::default(),
         cant_write: RefCell::default(),
     };
@@ -286,10 +320,11 @@ fn run(arguments: &[OsString]) -> ExitCode {
         // It ends the process.
         Err(failure @ Failure::Signal(_)) => {
             context.tell_afterwards();
-            failure.tell(context.printer, None)
+            failure.tell(context.printer, &Known::default())
         }
         Err(failure) => {
-            let status = failure.tell(context.printer, context.done.told().as_deref());
+            let known = Known { done: context.done.told(), ..context.known() };
+            let status = failure.tell(context.printer, &known);
             context.tell_afterwards();
             status
         }
@@ -305,7 +340,7 @@ fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> Ex
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return match printer.bytes(error.to_string().as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => Failure::Output(error).tell(&mut printer, None),
+            Err(error) => Failure::Output(error).tell(&mut printer, &Known::default()),
         };
     }
     let text = error.to_string();
@@ -322,7 +357,7 @@ fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> Ex
     };
     let is_test = command.is_some_and(|name| name == commands::SELFTEST);
     let failure = if is_test { Failure::Test(Box::new(mistake)) } else { mistake };
-    failure.tell(&mut printer, None)
+    failure.tell(&mut printer, &Known::default())
 }
 
 /// The whole command line.

@@ -2,11 +2,13 @@
 
 mod leap_seconds;
 mod list;
+mod machine;
 
 #[cfg(fuzzing)]
 pub(crate) use leap_seconds::read_leap_seconds;
 pub use leap_seconds::tai_offset;
 pub use list::{Holder, Kind, Listed, Listing, list};
+pub(crate) use machine::Machine;
 
 use crate::kernel::{PhcOfInterface, phc_of_interface};
 #[cfg(feature = "mock")]
@@ -56,6 +58,37 @@ pub(crate) fn files_of(name: &str) -> Vec<PathBuf> {
     mocks.flat_map(|mock: crate::mock::Config| mock.files().cloned().collect::<Vec<_>>()).collect()
 }
 
+/// The other processes that have a clock open, as far as this one may see.
+#[cfg(feature = "cli")]
+pub(crate) fn holders(device: &str) -> Vec<Holder> {
+    if is_mock(device) {
+        return of_mock(device).into_iter().collect();
+    }
+    let path = fs::canonicalize(device).unwrap_or_default();
+    let clocks = list().map_or(Vec::new(), |listing| listing.clocks);
+    let this = clocks.into_iter().filter(|clock| path.as_os_str() == clock.device.as_str());
+    let others = |holder: &Holder| holder.process != std::process::id();
+    this.flat_map(|clock| clock.holders).filter(others).collect()
+}
+
+/// Those of them that steer clocks: looked for among programs of such names only.
+#[cfg(feature = "cli")]
+pub(crate) fn steering(device: &str) -> Vec<Holder> {
+    if is_mock(device) {
+        return of_mock(device).into_iter().filter(Holder::is_steering).collect();
+    }
+    Machine::here().steering(device)
+}
+
+/// The program that a mock is told to be open in.
+#[cfg(feature = "cli")]
+fn of_mock(device: &str) -> Option<Holder> {
+    let config: crate::mock::Config = device.parse().ok()?;
+    let command = config.held_by()?.to_owned();
+    // As it would be of a program of another system.
+    Some(Holder { process: 0, command })
+}
+
 /// Whether a clock of this name is a mock.
 pub(crate) fn is_mock(name: &str) -> bool {
     name == "mock" || name.starts_with("mock:") || name.starts_with("mock,")
@@ -64,7 +97,7 @@ pub(crate) fn is_mock(name: &str) -> bool {
 #[cfg(feature = "mock")]
 fn open_mock(name: &str, config: &crate::mock::Config, access: Access) -> Result<Phc, FindError> {
     match Mock::open(config, access == Access::ReadWrite) {
-        Ok(mock) => Ok(Phc::over(Box::new(mock), name)),
+        Ok(mock) => Ok(Phc::over(Box::new(mock), name).opened_for(access)),
         Err(MockError::Open(errno)) => Err(FindError::Clock(Error::Call {
             asked: "open the clock".into(),
             name: crate::phc::DeviceName { device: name.to_owned(), clock_name: None },
@@ -96,6 +129,10 @@ fn path_of(name: &str) -> Result<PathBuf, FindError> {
             found.push((format!("the device {}", path.display()), path));
         }
     }
+    let machine = Machine::here();
+    if let Some(path) = machine.linked(name) {
+        found.push((format!("the link /dev/{name} to {}", path.display()), path));
+    }
     let mut without_phc = None;
     match phc_of_interface(name) {
         Ok(PhcOfInterface::Index(number)) => {
@@ -103,8 +140,7 @@ fn path_of(name: &str) -> Result<PathBuf, FindError> {
             found.push((format!("the interface {name} with {}", path.display()), path));
         }
         Ok(PhcOfInterface::None) | Err(Errno::EOPNOTSUPP) => {
-            without_phc =
-                Some(FindError::NoPhc { interface: name.to_owned(), is_down: is_down(name) });
+            without_phc = Some(without_clock(name, &machine));
         }
         // No interface of that name, or no name of an interface.
         Err(Errno::ENODEV | Errno::EINVAL) => {}
@@ -141,8 +177,27 @@ fn path_of(name: &str) -> Result<PathBuf, FindError> {
                 .into_iter()
                 .map(|(device, clock_name)| format!("/dev/{device} ({clock_name})"))
                 .collect(),
+            namespaces: machine.network_namespaces(),
         }),
     }
+}
+
+/// Why an interface has no clock.
+fn without_clock(interface: &str, machine: &Machine) -> FindError {
+    let interface = interface.to_owned();
+    let members = machine.members_of_bridge(&interface);
+    if members.is_empty() {
+        let is_down = is_down(&interface);
+        return FindError::NoPhc { interface, is_down };
+    }
+    let clock = |member: String| {
+        let index = match phc_of_interface(&member) {
+            Ok(PhcOfInterface::Index(number)) => Some(format!("/dev/ptp{number}")),
+            _ => None,
+        };
+        (member, index)
+    };
+    FindError::Bridge { interface, members: members.into_iter().map(clock).collect() }
 }
 
 fn is_down(interface: &str) -> bool {
@@ -161,6 +216,8 @@ pub enum FindError {
         name: String,
         /// The clocks that there are.
         there: Vec<String>,
+        /// Other network namespaces, in which an interface of that name may be.
+        namespaces: Vec<String>,
     },
     /// Several things are called so.
     Ambiguous {
@@ -175,6 +232,13 @@ pub enum FindError {
         interface: String,
         /// Its link is down: some drivers show their PHC only while it is up.
         is_down: bool,
+    },
+    /// The interface is a bridge, which has no clock of its own.
+    Bridge {
+        /// The interface.
+        interface: String,
+        /// Its members, and the clock of each.
+        members: Vec<(String, Option<String>)>,
     },
     /// The kernel doesn't tell which clock an interface of this name has.
     Unasked {
@@ -211,17 +275,31 @@ impl From<MockError> for FindError {
 }
 
 impl fmt::Display for FindError {
+    #[expect(clippy::too_many_lines, reason = "a table: a sentence for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str(
                 "the name of the clock is empty: use a device, an interface or a clock's name",
             ),
-            Self::Unknown { name, there } if there.is_empty() => write!(
-                f,
-                "there is no clock '{name}', and no PTP hardware clock at all on this machine"
-            ),
-            Self::Unknown { name, there } => {
-                write!(f, "there is no clock '{name}'; there are {}", there.join(", "))
+            Self::Unknown { name, there, namespaces } => {
+                match there.as_slice() {
+                    [] => write!(
+                        f,
+                        "there is no clock '{name}', and no PTP hardware clock at all on this machine"
+                    )?,
+                    there => {
+                        write!(f, "there is no clock '{name}'; there are {}", there.join(", "))?;
+                    }
+                }
+                if namespaces.is_empty() {
+                    return Ok(());
+                }
+                write!(
+                    f,
+                    ". An interface of that name may be in another network namespace ({}): the \
+                     clocks are the same in all of them, so name it by its path, /dev/ptpN",
+                    namespaces.join(", ")
+                )
             }
             Self::Ambiguous { name, all } => {
                 write!(f, "'{name}' can be {}: use the device's path", all.join(" or "))
@@ -236,6 +314,20 @@ impl fmt::Display for FindError {
                 "the interface {interface} has no PTP hardware clock: its driver or its hardware \
                  supports none ('ethtool -T {interface}' shows what it has)"
             ),
+            Self::Bridge { interface, members } => {
+                let clocks: Vec<_> = members
+                    .iter()
+                    .map(|(member, clock)| {
+                        let clock = clock.as_deref().unwrap_or("no clock");
+                        format!("{member} ({clock})")
+                    })
+                    .collect();
+                write!(
+                    f,
+                    "the bridge {interface} has no clock of its own; its members have: {}. Name one",
+                    clocks.join(", ")
+                )
+            }
             Self::Unasked { name, errno } => write!(
                 f,
                 "can't ask which clock an interface '{name}' has: ETHTOOL_GET_TS_INFO: {} \

@@ -11,6 +11,7 @@ mod core;
 mod fault;
 mod linux;
 mod oscillator;
+mod outputs;
 mod profile;
 mod queue;
 mod state;
@@ -397,6 +398,10 @@ impl World {
     fn source(&self, channel: u32) -> Source {
         if let Some((from, to)) = self.config.wire {
             let uses = |pin: u32, function: u32| {
+                if self.pins.is_empty() {
+                    // Without pins, channels are wired.
+                    return Some(pin);
+                }
                 let pin = self.pins.get(pin as usize)?;
                 (pin.func == function).then_some(pin.chan)
             };

@@ -47,6 +47,8 @@ use std::time::Duration;
 pub struct Phc {
     calls: Box<dyn Calls>,
     name: DeviceName,
+    /// What it was opened for, where that is known.
+    access: Option<Access>,
     /// A clock's caps don't change: they are asked for once.
     caps: OnceCell<Caps>,
 }
@@ -81,14 +83,19 @@ impl Phc {
             let (asked, number) = ("open the clock".into(), errno as i32);
             Error::Call { asked, name, call: Call::Open, errno, number }
         })?;
-        Ok(Self::over(Box::new(device), &path.display().to_string()))
+        Ok(Self::over(Box::new(device), &path.display().to_string()).opened_for(access))
     }
 
     /// A clock over any implementation of the seam, such as the mock.
     pub fn over(calls: Box<dyn Calls>, device: &str) -> Self {
         let clock_name = calls.attribute("clock_name").ok();
         let name = DeviceName { device: device.to_owned(), clock_name };
-        Self { calls, name, caps: OnceCell::new() }
+        Self { calls, name, access: None, caps: OnceCell::new() }
+    }
+
+    /// The same clock, which was opened for this.
+    pub(crate) fn opened_for(self, access: Access) -> Self {
+        Self { access: Some(access), ..self }
     }
 
     /// Opens the same clock once more: another handle, with a queue of events of its own.
@@ -99,7 +106,7 @@ impl Phc {
     pub fn reopen(&self, access: Access) -> Result<Self, Error> {
         let write = access == Access::ReadWrite;
         let calls = self.call("open the clock", Call::Open, || self.calls.reopen(write))?;
-        Ok(Self { calls, name: self.name.clone(), caps: OnceCell::new() })
+        Ok(Self { calls, name: self.name.clone(), access: Some(access), caps: OnceCell::new() })
     }
 
     /// The file descriptor of the open clock: it is readable where an event waits, for programs that
@@ -229,7 +236,10 @@ impl Phc {
         let mut timex = uapi::timex();
         match self.adjtime(asked, call, &mut timex) {
             // Older kernels want a handle that may write, for reading, too.
-            Err(error) if error.errno() == Some(Errno::EACCES) => {
+            Err(error)
+                if error.errno() == Some(Errno::EACCES)
+                    && self.access == Some(Access::ReadOnly) =>
+            {
                 let writer = self.reopen(Access::ReadWrite).map_err(|_| error)?;
                 writer.adjtime(asked, call, &mut timex)?;
             }

@@ -27,6 +27,22 @@ impl Done {
         self.files.replace(Some(files));
     }
 
+    /// Whether a clock's time or pace was changed.
+    pub(super) fn has_moved(&self) -> bool {
+        use restore::Done;
+        let moves = |done: &Done| {
+            matches!(
+                done,
+                Done::Time(_)
+                    | Done::SystemTime(_)
+                    | Done::Step(_)
+                    | Done::Frequency(_)
+                    | Done::Phase(_)
+            )
+        };
+        self.log.borrow().iter().any(moves)
+    }
+
     /// All of it in words, where anything was done.
     pub(super) fn told(&self) -> Option<String> {
         let name = self.name.borrow().as_ref().map(ToString::to_string).unwrap_or_default();

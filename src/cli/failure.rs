@@ -1,6 +1,6 @@
 //! How a command fails: what is told, and the exit status.
 
-use super::advice::advice;
+use super::advice::{Here, advice};
 use crate::find::FindError;
 use crate::kernel::{Call, Signals};
 use crate::phc::Error;
@@ -38,6 +38,17 @@ pub(super) enum Failure {
     /// A self-test didn't get to its end. Its statuses are kselftest's: 2 would be an expected
     /// failure there, and what nobody reads has not passed.
     Test(Box<Failure>),
+}
+
+/// What a command knows beside its failure.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// What had been changed by then: who tries again would do it twice.
+    pub(super) done: Option<String>,
+    /// Whether a pin was named.
+    pub(super) has_pin: bool,
+    /// What else was tried before it failed.
+    pub(super) tried: &'static str,
 }
 
 impl From<FindError> for Failure {
@@ -78,41 +89,46 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// Tells the failure on standard error and gives the exit status. `done` is what had been
-    /// changed by then: who tries again would do it twice.
-    pub(super) fn tell(self, printer: &mut Printer, done: Option<&str>) -> ExitCode {
-        let status = if done.is_some() { 1 } else { self.status() };
+    /// Tells the failure on standard error and gives the exit status.
+    pub(super) fn tell(self, printer: &mut Printer, told: &Known) -> ExitCode {
+        let status = if told.done.is_some() { 1 } else { self.status() };
         printer.end_progress();
         match self {
             Self::Status(status) => ExitCode::from(status),
             Self::Verdict(report, status) => match printer.report(&report) {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    Self::Output(error).tell(printer, done)
+                    Self::Output(error).tell(printer, told)
                 }
                 // It holds also where nobody reads it to its end.
                 _ => ExitCode::from(status),
             },
-            Self::Test(failure) => failure.tell_with(status, printer, done),
+            Self::Test(failure) => failure.tell_with(status, printer, told),
             // Whoever reads has read enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Signal(signals) => {
                 signals.end_by_it();
                 ExitCode::from(status)
             }
-            failure => failure.tell_with(status, printer, done),
+            failure => failure.tell_with(status, printer, told),
         }
     }
 
-    fn tell_with(self, status: u8, printer: &mut Printer, done: Option<&str>) -> ExitCode {
+    fn tell_with(self, status: u8, printer: &mut Printer, told: &Known) -> ExitCode {
+        let done = told.done.as_deref();
         let (text, advice) = match &self {
             Self::Usage(text) | Self::Failed(text) | Self::InVain(text) | Self::NotShown(text) => {
                 (text.clone(), None)
             }
             Self::Find(error) => (error.to_string(), None),
-            Self::Clock(error) => (error.to_string(), advice(error)),
+            Self::Clock(error) => {
+                let tried = if told.tried.is_empty() { "" } else { "; " };
+                let advice = advice(error, told.has_pin, &Here);
+                let advice = advice.map(|advice| format!("{advice}{tried}{}", told.tried));
+                (error.to_string(), advice)
+            }
             Self::Output(error) => (format!("can't write the output: {error}"), None),
             Self::Signal(_) | Self::Status(_) | Self::Test(_) | Self::Verdict(..) => {
-                return self.tell(printer, done);
+                return self.tell(printer, told);
             }
         };
         let shown = done.map_or(String::new(), |done| format!("{done}; but then it failed: "));

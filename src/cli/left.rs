@@ -5,7 +5,7 @@ use crate::phc::{Pin, PinFunction};
 use crate::restore::{Change, Left};
 
 /// A word as a shell takes it, where it holds anything that a shell looks at.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,+@%-".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();

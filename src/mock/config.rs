@@ -3,6 +3,7 @@
 use super::bus::Shape;
 use super::fault::Faults;
 use super::linux::Linux;
+use super::outputs::Wants;
 use super::profile::{PROFILES, Profile};
 use super::{Failure, MockError, When};
 use crate::decimal::Decimal;
@@ -47,6 +48,8 @@ use std::str::FromStr;
 /// | `claimed-error=300ns` | the driver claims that the clock is off by so much at most | none |
 /// | `tai=37s` | what the system's kernel has for TAI − UTC; 0: not set | 37 s |
 /// | `aux=0` | this auxiliary system clock is switched on | none |
+/// | `outputs=phase` | what the driver wants of an output: `phase`, `zero`, `32bit` or `second` of its start, `ahead`, `1hz`, `half` | nothing |
+/// | `held-by=phc2sys` | a program of this name has it open | none |
 /// | `unprivileged` | the caller has no `CAP_SYS_TIME` | it has |
 /// | `lax` | the driver refuses every strict request, as old ones do | |
 /// | `fault=stuck-time` | the driver doesn't keep its word: one of [`faults`](super::faults) | it does |
@@ -97,6 +100,8 @@ pub struct Config {
     pub(super) tai: i32,
     pub(super) aux: Option<u8>,
     pub(super) unprivileged: bool,
+    pub(super) held_by: Option<String>,
+    pub(super) outputs: Vec<Wants>,
     pub(super) strict: bool,
     pub(super) faults: Faults,
     pub(super) fail: Vec<Failure>,
@@ -146,6 +151,12 @@ impl Config {
         self.state.as_ref()
     }
 
+    /// The program that has the clock open, as `list` and notes show it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn held_by(&self) -> Option<&str> {
+        self.held_by.as_deref()
+    }
+
     /// The files that the mock reads or writes: its state and its log.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.state.iter().chain(&self.log)
@@ -192,6 +203,8 @@ impl Config {
             tai: 37,
             aux: None,
             unprivileged: false,
+            held_by: None,
+            outputs: Vec::new(),
             strict: profile.strict,
             faults: Faults::default(),
             fail: Vec::new(),
@@ -243,11 +256,16 @@ impl Config {
             "signal-phase" => self.signal_phase = within(value, 0, i64::MAX)?,
             "signal-width" => self.signal_width = Some(within(value, 1, i64::MAX)?),
             "loop" => {
-                let pin = |text: &str| text.parse().ok().filter(|pin| *pin < self.profile.n_pins);
+                // Without pins, channels are wired.
+                let (ends, what) = match self.profile.n_pins {
+                    0 => (self.profile.n_ext_ts.min(self.profile.n_per_out), "channels"),
+                    pins => (pins, "pins"),
+                };
+                let end = |text: &str| text.parse().ok().filter(|end| *end < ends);
                 self.wire =
-                    value.split_once(':').and_then(|(from, to)| Some((pin(from)?, pin(to)?)));
+                    value.split_once(':').and_then(|(from, to)| Some((end(from)?, end(to)?)));
                 if self.wire.is_none() {
-                    return Err(format!("use OUT:IN, two of its {} pins", self.profile.n_pins));
+                    return Err(format!("use OUT:IN, two of its {ends} {what}"));
                 }
             }
             "servo" => self.servo = within(value, 1_000, i64::MAX)?,
@@ -263,6 +281,9 @@ impl Config {
                 let clock = value.parse().ok().filter(|clock| *clock < 8);
                 self.aux = Some(clock.ok_or("use a number from 0 to 7")?);
             }
+            "outputs" => self.outputs.push(value.parse()?),
+            "held-by" if !value.is_empty() => self.held_by = Some(value.into()),
+            "held-by" => return Err("it takes a program's name: held-by=phc2sys".into()),
             "unprivileged" if value.is_empty() => self.unprivileged = true,
             "lax" if value.is_empty() => self.strict = false,
             "unset" | "unprivileged" | "lax" | "reversed" => return Err("it takes no value".into()),

@@ -95,7 +95,7 @@ const CARD: Profile = Profile {
     ..FULL
 };
 
-pub(super) const PROFILES: [Profile; 6] = [
+pub(super) const PROFILES: [Profile; 7] = [
     FULL,
     // drivers/ptp/ptp_clockmatrix.c
     Profile {
@@ -137,6 +137,24 @@ pub(super) const PROFILES: [Profile; 6] = [
         max_adj: 500_000_000,
         is_virtual: true,
         ..CARD
+    },
+    // drivers/net/ethernet/ti/am65-cpts.c: channels without pins
+    Profile {
+        name: "cpts",
+        clock_name: "CTPS timer",
+        max_adj: 10_000_000,
+        n_alarm: 0,
+        pps: false,
+        n_pins: 0,
+        pin_name: "",
+        precise: false,
+        cycles: false,
+        max_phase: None,
+        extts_flags: PTP_RISING_EDGE,
+        strict: false,
+        perout_flags: 0,
+        output_pins: 0,
+        ..FULL
     },
 ];
 

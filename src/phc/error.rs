@@ -124,6 +124,16 @@ impl Error {
         }
     }
 
+    /// Whether what was asked for was refused, and nothing has changed.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let refuses = |errno: Errno| {
+            matches!(errno, Errno::EINVAL | Errno::EBUSY | Errno::EACCES | Errno::EPERM)
+        };
+        self.is_unsupported()
+            || matches!(self, Self::Invalid { .. })
+            || self.errno().is_some_and(refuses)
+    }
+
     /// Whether this says that the clock has gone: `ENODEV` from reading its time, or `ENOENT`,
     /// `ENODEV` or `ENXIO` from opening it. Other calls may answer these for other reasons: a cross
     /// timestamp for want of a partner.

@@ -113,7 +113,8 @@ impl Phc {
             }
             PeroutStart::At(start) => {
                 let now = self.time()?;
-                if start <= now {
+                // A start of 0 is what some drivers want, and no other can be in the past.
+                if start <= now && start.total_nanoseconds() != 0 {
                     return invalid(Reason::StartInThePast { start, now });
                 }
                 let second = start.total_nanoseconds() + i128::from(period.nanoseconds());

@@ -140,10 +140,17 @@ impl<'a> Guard<'a> {
         Ok(())
     }
 
-    /// Switches a periodic output on; answers what of it the driver couldn't.
+    /// Switches a periodic output on; answers what of it the driver couldn't. One that it refused
+    /// is as it was.
     pub(crate) fn enable_perout(&mut self, perout: Perout) -> Result<PeroutLoss, Error> {
+        let part = Part::Perout(perout.channel);
+        let before = self.change_of(part).cloned();
         self.will(Change::Perout(perout.channel));
-        self.phc.enable_perout(perout)
+        self.phc.enable_perout(perout).inspect_err(|error| {
+            if error.is_refusal() {
+                self.put_note(part, before);
+            }
+        })
     }
 
     /// Switches an output off, whoever had it on.

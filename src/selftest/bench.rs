@@ -21,6 +21,22 @@ pub struct Loop {
     pub to: Pin,
 }
 
+impl Loop {
+    /// Two channels that are wired together, of a clock without pins.
+    pub fn of_channels(output: u32, input: u32) -> Self {
+        let end =
+            |channel, function| Pin { index: channel, name: String::new(), function, channel };
+        Self { from: end(output, PinFunction::Perout), to: end(input, PinFunction::Extts) }
+    }
+
+    /// What an end is called: "pin 0 (SDP0)", "channel 1".
+    #[cfg(feature = "cli")]
+    pub(crate) fn name_of(end: &Pin) -> String {
+        let Pin { index, name, .. } = end;
+        if name.is_empty() { format!("channel {index}") } else { format!("pin {index} ({name})") }
+    }
+}
+
 /// How long the checks may take, and with a loop, before the rest is skipped: in nanoseconds.
 const BUDGET: i128 = 28_000_000_000;
 const BUDGET_WITH_A_LOOP: i128 = 90_000_000_000;
@@ -65,6 +81,8 @@ pub(super) struct Capture {
     pub(super) times: Vec<i128>,
     /// Whether the driver minds which edges it is asked for.
     pub(super) is_strict: bool,
+    /// Whether the output's phase is known.
+    pub(super) is_in_phase: bool,
 }
 
 impl<'a> Bench<'a> {

@@ -22,6 +22,7 @@ mod ktap;
 mod measure;
 mod outcomes;
 mod output;
+mod people;
 mod selftest;
 mod sound;
 mod wrong_input;

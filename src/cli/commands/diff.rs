@@ -9,12 +9,13 @@ use crate::cli::failure::Failure;
 use crate::cli::measured::uncertainty_text;
 use crate::cli::picture::Plot;
 use crate::cli::{Context, arguments, picture};
+use crate::find::tai_offset;
 use crate::phc::SystemClock;
 use crate::report::rates::{rate_values, told_rate};
 use crate::report::{Report, Value};
 use crate::rfc3339;
 use crate::watch::{self, Comparison, Measurement, Outcome, Source};
-use crate::{Timestamp, Utc};
+use crate::{Offset, TaiOffset, Timestamp, Utc};
 
 pub(super) const COMMAND: Command = Command {
     name: "diff",
@@ -98,6 +99,16 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         .value("reference", second.device.as_str())
         .value("reference_clock_name", second.clock_name.clone());
     let mut report = rows(report, &measured, reading.at, source.system_clock())?;
+    let tai = source.phc().and_then(tai_offset).unwrap_or(TaiOffset::SINCE_2017);
+    for (offset, which) in [(measured.offset, "first"), (negated(measured.offset), "second")] {
+        if let Some(rest) = tai.explains(offset) {
+            report = report.note(format!(
+                "the {which} clock keeps TAI and the other UTC; without the {} s they differ by \
+                 {rest:+}",
+                tai.0
+            ));
+        }
+    }
     for why in source.objections() {
         report = report.note(why.clone());
     }
@@ -108,6 +119,10 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         Some(target) => picture::finish(context, report, &args.plot.of(drawing.offsets), &target),
         None => Ok(report),
     }
+}
+
+fn negated(offset: Offset) -> Offset {
+    Offset::from_nanoseconds(offset.nanoseconds().saturating_neg())
 }
 
 /// What was measured, at a time and through a system clock.

@@ -1,6 +1,7 @@
 //! `ptpctl extts`: external timestamps, an event a line.
 
 use super::Command;
+use crate::cli::alternation::Alternation;
 use crate::cli::args::{args, define, read};
 use crate::cli::failure::Failure;
 use crate::cli::pins::switched_off;
@@ -117,6 +118,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let Args { channel, edge: edges, offset_events, .. } = *args;
     let request = ExttsRequest { channel, edges, offset_events };
     let phc = context.open_to_change()?;
+    context.has_pin.set(args.pin.is_some());
     phc.check_extts(channel)?;
     if args.off {
         return switch_off(&phc, channel);
@@ -233,12 +235,20 @@ fn watch(
              asked for",
         );
     }
-    let limits = Limits { count: args.count, duration: args.duration, timeout: args.timeout, only };
+    let limits = Limits {
+        are_both_asked: request.edges == Edges::Both,
+        count: args.count,
+        duration: args.duration,
+        timeout: args.timeout,
+        only,
+    };
     receive(context, phc, signals, &limits)
 }
 
 /// When the watch ends, and what it leaves out.
 struct Limits {
+    /// Whether both edges were asked for.
+    are_both_asked: bool,
     count: Option<u64>,
     duration: Option<Duration>,
     timeout: Option<Duration>,
@@ -260,7 +270,7 @@ fn receive(
         PollFd::new(signals.fd(), PollFlags::POLLIN),
         PollFd::new(stdout.as_fd(), PollFlags::empty()),
     ];
-    let mut lines = Lines::default();
+    let mut lines = Lines { are_both_asked: limits.are_both_asked, ..Lines::default() };
     let mut events = Vec::new();
     // The clock's own system tells how long it takes: a mock's may be virtual.
     let began = phc.monotonic()?;
@@ -324,6 +334,8 @@ fn is_closed(stdout: &impl AsFd) -> bool {
 /// The lines printed so far, and what the next one is compared with.
 #[derive(Default)]
 struct Lines {
+    /// Whether both edges were asked for.
+    are_both_asked: bool,
     number: u64,
     channels: BTreeMap<u32, Before>,
 }
@@ -333,6 +345,7 @@ struct Lines {
 struct Before {
     last: Option<Timestamp<Unknown>>,
     gaps: Gaps,
+    alternation: Alternation,
 }
 
 impl Lines {
@@ -359,6 +372,13 @@ impl Lines {
                     ("interval_ns", interval.map(Offset::nanoseconds).into()),
                     ("missing", missing.into()),
                 ]);
+                let both = interval.and_then(|interval| before.alternation.next(interval));
+                if let Some((short, long)) = both.filter(|_| !self.are_both_asked) {
+                    context.printer.aside(&format!(
+                        "the intervals of channel {channel} alternate, {short} and {long}: both \
+                         edges come, though one was asked for"
+                    ));
+                }
                 let interval = interval.map_or(String::new(), |i| format!("  {i:+}"));
                 let missing = match missing {
                     0 => String::new(),

@@ -54,7 +54,7 @@ fn unlisted(phc: &Phc) -> Listed {
         interfaces: Vec::new(),
         kind: Kind::Unknown,
         virtual_clocks: phc.virtual_clocks().ok().map(|clocks| clocks.number),
-        holders: Vec::new(),
+        holders: find::holders(&phc.name().device),
     }
 }
 

@@ -1,19 +1,20 @@
 //! `ptpctl offset`: a clock − a system clock.
 
 use super::Command;
-use crate::Sample;
 use crate::cli::args::{args, define, read, values};
 use crate::cli::arguments::Measuring;
 use crate::cli::drawing::SamplesDrawing;
 use crate::cli::failure::Failure;
+use crate::cli::left::quoted;
 use crate::cli::measured::{Rows, moment, uncertainty_text};
 use crate::cli::picture::Plot;
-use crate::cli::{Context, arguments, picture};
+use crate::cli::{Context, arguments, picture, whole_seconds};
 use crate::find::tai_offset;
 use crate::measure::Estimate;
 use crate::phc::{Access, Method, SystemClock};
 use crate::report::Report;
 use crate::watch::{Meter, Question};
+use crate::{Sample, TaiOffset};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::io;
 
@@ -136,6 +137,15 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         report = report.note(format!(
             "the clock keeps TAI, {} s ahead of UTC; without them the offset is {rest:+}",
             tai.0
+        ));
+    }
+    let of_utc = clock == SystemClock::Realtime && !cycles;
+    let other = whole_seconds::explained(offset, tai.unwrap_or(TaiOffset::SINCE_2017));
+    if let (Some((why, rest)), true, None) = (other, of_utc, rest) {
+        let device = quoted(&phc.name().device);
+        report = report.note(format!(
+            "{why}; without them the offset is {rest:+}. 'ptpctl set now {device}' sets it to UTC, \
+             'ptpctl set now --tai {device}' to TAI"
         ));
     }
     if let Some(asked) = args.measuring.samples.and_then(|asked| usize::try_from(asked).ok())

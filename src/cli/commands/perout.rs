@@ -8,12 +8,13 @@ use crate::cli::pins::note_changes;
 use crate::cli::times::{self, Time};
 use crate::cli::{Context, arguments};
 use crate::decimal::Decimal;
-use crate::kernel::Signals;
-use crate::phc::{Perout, PeroutLoss, PeroutStart, Phc, Pin, PinFunction};
+use crate::kernel::{Call, Signals};
+use crate::phc::{Error, Perout, PeroutLoss, PeroutStart, Phc, Pin, PinFunction, Reason};
 use crate::report::Report;
-use crate::restore::Writer;
+use crate::restore::{Guard, Writer};
 use crate::{Timestamp, Unknown};
 use clap::ArgGroup;
+use nix::errno::Errno;
 
 pub(super) const COMMAND: Command = Command {
     name: "perout",
@@ -89,7 +90,9 @@ fn arguments(command: clap::Command) -> clap::Command {
              time. The output goes on after the command has ended; --off ends it. On most clocks \
              a pin must be connected to the channel, before or with --pin.\n\nPulse width, phase \
              and single pulses are up to the driver; what it can't do is refused. A phase that \
-             the driver doesn't take is turned into a start time, and the report says so.\n\nA \
+             the driver doesn't take is turned into a start time, and the report says so. Where neither \
+             --start nor --phase is given, an absolute start is asked for, and of a driver that takes \
+             none phase 0, then start 0; --start @0 asks for that alone.\n\nA \
              calendar time for --start is read as the clock's own: nothing is added for TAI. A \
              start more than a year ahead is mostly a slip, as milliseconds are, and needs --far.",
         )
@@ -161,24 +164,26 @@ fn parse_percent(text: &str) -> Result<Decimal, String> {
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let channel = args.channel;
     let phc = context.open_to_change()?;
+    context.has_pin.set(args.pin.is_some());
     if args.off {
         return switch_off(&phc, channel);
     }
-    let perout = asked_for(args, &phc)?;
+    let asked = asked_for(args, &phc)?;
     // Everything is checked before the pin changes.
-    phc.check_perout(perout)?;
+    phc.check_perout(asked.perout)?;
     let pin = args.pin.as_deref().map(|name| phc.find_pin(name)).transpose()?;
     let pins = phc.pins()?;
     let on = if phc.is_dry() {
         let loser = pin.as_ref().map(|pin| phc.check_pin(pin, PinFunction::Perout, channel));
-        On { loser: loser.transpose()?.flatten(), loss: PeroutLoss::Nothing }
+        let loser = loser.transpose()?.flatten();
+        On { loser, perout: asked.perout, loss: PeroutLoss::Nothing }
     } else {
-        switch_on(context, &phc, perout, pin.as_ref())?
+        switch_on(context, &phc, asked, pin.as_ref())?
     };
     let reaches_a_pin = pin.is_some()
         || pins.is_empty()
         || pins.iter().any(|pin| pin.function == PinFunction::Perout && pin.channel == channel);
-    let mut report = described(&phc, perout, on.loss);
+    let mut report = described(&phc, on.perout, on.loss);
     report = match &pin {
         Some(pin) => report.row("pin", format!("{} ({})", pin.index, pin.name), "pin", pin.index),
         None => report.value("pin", None::<u32>),
@@ -193,6 +198,13 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
             "no pin is connected to channel {channel}: unless it is wired, --pin connects one"
         ));
     }
+    if on.perout.start != asked.perout.start {
+        let start =
+            if matches!(on.perout.start, PeroutStart::Phase(_)) { "phase" } else { "start" };
+        report = report.note(format!(
+            "this driver takes no start in some seconds: {start} 0 was asked for instead"
+        ));
+    }
     Ok(match on.loss {
         PeroutLoss::Nothing => report,
         PeroutLoss::PhaseAsStart(_) => report.note(
@@ -202,10 +214,44 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     })
 }
 
+/// Switches the output on. Where nothing was said of its start, what the driver takes is found: each
+/// request is whole, and one that is refused changes nothing.
+fn enable(context: &Context<'_>, guard: &mut Guard<'_>, asked: Asked) -> Result<On, Failure> {
+    let first = match guard.enable_perout(asked.perout) {
+        Ok(loss) => return Ok(On { loser: None, perout: asked.perout, loss }),
+        Err(error) => error,
+    };
+    if !asked.any_start || !is_about_the_start(&first) {
+        return Err(first.into());
+    }
+    let zero = Timestamp::new(0, 0).map(PeroutStart::At);
+    for start in [PeroutStart::Phase(Offset::ZERO)].into_iter().chain(zero) {
+        let perout = Perout { start, ..asked.perout };
+        match guard.enable_perout(perout) {
+            Ok(loss) => return Ok(On { loser: None, perout, loss }),
+            Err(error) if is_about_the_start(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    context.tried.set("tried were a start in some seconds, phase 0 and start 0");
+    Err(first.into())
+}
+
+/// Whether another start may do: drivers say no more than this.
+fn is_about_the_start(error: &Error) -> bool {
+    let is_request = matches!(error.call(), Some(Call::PeroutRequest | Call::PeroutRequest2));
+    match error {
+        Error::Unable { why, .. } => matches!(**why, Reason::PartOfOutput { .. }),
+        _ => is_request && (error.is_unsupported() || error.errno() == Some(Errno::EINVAL)),
+    }
+}
+
 /// What came of switching an output on.
 struct On {
     /// The pin that lost the channel.
     loser: Option<Pin>,
+    /// The output as it was taken.
+    perout: Perout,
     /// What the driver couldn't.
     loss: PeroutLoss,
 }
@@ -214,7 +260,7 @@ struct On {
 fn switch_on(
     context: &mut Context<'_>,
     phc: &Writer,
-    perout: Perout,
+    asked: Asked,
     pin: Option<&Pin>,
 ) -> Result<On, Failure> {
     let signals = Signals::catch()
@@ -223,10 +269,12 @@ fn switch_on(
     // to stay on.
     let mut guard = phc.guard(pin.map(|_| context.begin_journal(phc)));
     let loser = match pin {
-        Some(pin) => guard.set_pin(pin, PinFunction::Perout, perout.channel).map_err(Failure::from),
+        Some(pin) => {
+            guard.set_pin(pin, PinFunction::Perout, asked.perout.channel).map_err(Failure::from)
+        }
         None => Ok(None),
     };
-    let on = loser.and_then(|loser| Ok(On { loser, loss: guard.enable_perout(perout)? }));
+    let on = loser.and_then(|loser| Ok(On { loser, ..enable(context, &mut guard, asked)? }));
     match on {
         Ok(on) if signals.came().is_none() => {
             phc.keep(&mut guard);
@@ -274,10 +322,18 @@ fn switch_off(phc: &Writer, channel: u32) -> Result<Report, Failure> {
         .value("dry_run", phc.is_dry()))
 }
 
+/// An output that is asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    perout: Perout,
+    /// Whether nothing was said of its start.
+    any_start: bool,
+}
+
 /// In nanoseconds: nobody waits for an output for longer without saying so.
 const A_YEAR: i128 = 366 * 86_400 * 1_000_000_000;
 
-fn asked_for(args: &Args, phc: &Phc) -> Result<Perout, Failure> {
+fn asked_for(args: &Args, phc: &Phc) -> Result<Asked, Failure> {
     let period = args.period.or(args.frequency);
     let period =
         period.ok_or_else(|| Failure::Usage("--period or --frequency is missing".into()))?;
@@ -325,7 +381,8 @@ fn asked_for(args: &Args, phc: &Phc) -> Result<Perout, Failure> {
         }
     };
     let Args { channel, one_shot, .. } = *args;
-    Ok(Perout { channel, period, pulse_width, start, one_shot })
+    let any_start = args.start.is_none() && args.phase.is_none();
+    Ok(Asked { perout: Perout { channel, period, pulse_width, start, one_shot }, any_start })
 }
 
 #[cfg(fuzzing)]

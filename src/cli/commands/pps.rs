@@ -39,7 +39,8 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     phc.enable_pps(on)?;
     let switched = if phc.is_dry() { "would be switched" } else { "switched" };
     let switch = if on { "on" } else { "off" };
-    Ok(Report::on(phc.name())
+    Ok(context
+        .with_privilege(Report::on(phc.name()), &phc)
         .headline(format!("PPS to the kernel {switched} {switch}"))
         .value("pps", on)
         .value("dry_run", phc.is_dry()))

@@ -35,7 +35,8 @@ args! {
         wire: Option<String> = arguments::option(
             "loop",
             "OUT:IN",
-            "Two pins (index or name) that are wired together: test outputs and timestamps",
+            "Two pins (index or name) that are wired together, of a clock without pins two channels: \
+             test outputs and timestamps",
         ),
     }
 }
@@ -187,15 +188,7 @@ fn alone_on(phc: &Phc) -> Result<Option<File>, Failure> {
 
 /// Whoever follows the clock, or steers it, sees it jump and spoils what is measured.
 fn tell_who_else_has_it(context: &Context<'_>, phc: &Phc) {
-    let path = std::fs::canonicalize(&phc.name().device).unwrap_or_default();
-    let Ok(listing) = find::list() else { return };
-    let holders = listing
-        .clocks
-        .into_iter()
-        .filter(|clock| path.as_os_str() == clock.device.as_str())
-        .flat_map(|clock| clock.holders)
-        .filter(|holder| holder.process != std::process::id());
-    for holder in holders {
+    for holder in find::holders(&phc.name().device) {
         context.printer.aside(&format!(
             "{} ({}) has this clock open: it sees what the checks do, and may spoil what they \
              measure",
@@ -216,7 +209,7 @@ fn what_it_does(phc: &Phc, options: &Options) -> String {
         (false, false) => format!("the checks ask {name} to do what it must refuse"),
     };
     if let Some(Loop { from, to }) = options.wire.as_ref().filter(|_| has(&pins)) {
-        let names = format!("pins {} ({}) and {} ({})", from.index, from.name, to.index, to.name);
+        let names = [from, to].map(Loop::name_of).join(" and ");
         return format!("{does}; what {names} do now is switched off");
     }
     does
@@ -226,6 +219,9 @@ fn what_it_does(phc: &Phc, options: &Options) -> String {
 fn wire(context: &Context<'_>, phc: &Phc, text: &str) -> Result<Option<Loop>, Failure> {
     let wrong = |why: &str| Failure::Usage(format!("--loop {text}: {why}"));
     let (from, to) = text.split_once(':').ok_or_else(|| wrong("use OUT:IN, two pins"))?;
+    if phc.caps().is_ok_and(|caps| caps.pins == 0) {
+        return channels(phc, (from, to)).map(Some).map_err(|why| wrong(&why));
+    }
     let (from, to) = match (phc.find_pin(from), phc.find_pin(to)) {
         (Ok(from), Ok(to)) => (from, to),
         (Err(error @ Error::Unable { .. }), _) | (_, Err(error @ Error::Unable { .. })) => {
@@ -241,6 +237,16 @@ fn wire(context: &Context<'_>, phc: &Phc, text: &str) -> Result<Option<Loop>, Fa
         return Err(wrong("these are one pin"));
     }
     Ok(Some(Loop { from, to }))
+}
+
+/// The two channels of a loop, of a clock without pins.
+fn channels(phc: &Phc, (from, to): (&str, &str)) -> Result<Loop, String> {
+    let no_channel = "the clock has no pins: name two channels, 0:0";
+    let number = |text: &str| text.parse::<u32>().map_err(|_| no_channel.to_owned());
+    let (from, to) = (number(from)?, number(to)?);
+    phc.check_perout_channel(from).map_err(|error| error.to_string())?;
+    phc.check_extts(to).map_err(|error| error.to_string())?;
+    Ok(Loop::of_channels(from, to))
 }
 
 /// What runs, without running it.

@@ -90,7 +90,8 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let report = Report::on(phc.name());
     if phc.is_dry() {
         let bound = before.bound();
-        return Ok(report
+        return Ok(context
+            .with_privilege(report, &phc)
             .headline(format!("the system clock would be moved by {step:+}"))
             .row("bound", bound.map_or("not told".into(), |it| format!("±{it}")), "bound_ns", bound)
             .value("step_ns", step)

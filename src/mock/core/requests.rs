@@ -11,6 +11,7 @@ use crate::mock::World;
 use crate::mock::chip::Output;
 use crate::mock::fault::Fault;
 use crate::mock::linux::Feature;
+use crate::mock::outputs::Request;
 use crate::mock::time::SECOND;
 use nix::errno::Errno;
 
@@ -105,13 +106,18 @@ impl World {
         if profile.perout_is_pps && (period != SECOND || times.start_or_phase.nsec != 0) {
             return Err(Errno::ERANGE);
         }
+        let start = value(times.start_or_phase);
+        let now = self.time.now();
+        let asked = Request { flags, period, start, now: self.chip.shows(now) };
+        for wants in &self.config.outputs {
+            wants.check(asked)?;
+        }
         // The core lets it pass; a chip can't.
         if period <= 0 {
             return Err(Errno::EINVAL);
         }
         let half = flags & PTP_PEROUT_DUTY_CYCLE == 0 || self.config.faults.has(Fault::PeroutWidth);
         let width = if half { period / 2 } else { value(on) };
-        let start = value(times.start_or_phase);
         let one_shot = flags & PTP_PEROUT_ONE_SHOT != 0;
         self.chip.outputs.insert(request.index, Output { start, period, width, one_shot });
         Ok(())

@@ -63,6 +63,9 @@ fn connect(bench: &mut Bench<'_>) -> Result<Wired, Stop> {
     let Some((output, input)) = wire.free_channels(&bench.caps, &bench.pins()?) else {
         return skip("there is no free channel for the loop");
     };
+    if bench.caps.pins == 0 {
+        return Ok(Wired { output, input });
+    }
     let Loop { from, to } = wire;
     let ends = [(from, PinFunction::Perout, output), (to, PinFunction::Extts, input)];
     for (pin, function, channel) in ends {
@@ -88,33 +91,49 @@ fn disconnect(bench: &mut Bench<'_>) -> Verdict {
 /// An output that was started.
 struct Started {
     period: i64,
-    /// When, as the clock shows it.
+    /// When, as the clock shows it: what it was told, or when it was told to.
     at: i128,
+    /// Whether it was told a start in some seconds, which no driver has promised to take.
+    has_start: bool,
+    /// Whether its phase is known.
+    is_in_phase: bool,
     loss: PeroutLoss,
 }
 
-/// Starts the output: as often as 10 times a second, or once where the driver has nothing else.
+/// Starts the output: as often as 10 times a second, or once where the driver has nothing else. A
+/// driver that takes no start in some seconds may take a phase, or a start of 0.
 fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Result<Started, Stop> {
     let mut refused = None;
     for period in [100 * MILLISECOND, 1_000 * MILLISECOND] {
-        // In phase with the clock's seconds, from the next one but one on.
-        let seconds = bench.clock.when_free(Phc::time)?.seconds() + 2;
-        let start = crate::Timestamp::new(seconds, 0)
-            .ok_or_else(|| Stop::Wrong("the clock's time is out of range".into()))?;
-        let width = pulse_width.map(|parts| Offset::from_nanoseconds(period / parts));
-        let perout = Perout {
-            channel: wired.output,
-            period: Offset::from_nanoseconds(period),
-            pulse_width: width,
-            start: PeroutStart::At(start),
-            one_shot: false,
+        let now = bench.clock.when_free(Phc::time)?;
+        let time = |seconds| {
+            let out = || Stop::Wrong("the clock's time is out of range".into());
+            crate::Timestamp::new(seconds, 0).ok_or_else(out)
         };
-        match bench.account.guard.enable_perout(perout) {
-            Ok(loss) => return Ok(Started { period, at: start.total_nanoseconds(), loss }),
-            Err(error) if error.is_unsupported() || error.errno() == Some(Errno::EINVAL) => {
-                refused = Some(error);
+        // In phase with the clock's seconds, from the next one but one on.
+        let ahead = time(now.seconds() + 2)?;
+        let starts =
+            [PeroutStart::At(ahead), PeroutStart::Phase(Offset::ZERO), PeroutStart::At(time(0)?)];
+        for start in starts {
+            let perout = Perout {
+                channel: wired.output,
+                period: Offset::from_nanoseconds(period),
+                pulse_width: pulse_width.map(|parts| Offset::from_nanoseconds(period / parts)),
+                start,
+                one_shot: false,
+            };
+            match bench.account.guard.enable_perout(perout) {
+                Ok(loss) => {
+                    let has_start = start == PeroutStart::At(ahead);
+                    let at = if has_start { ahead } else { now }.total_nanoseconds();
+                    let is_in_phase = has_start || start == PeroutStart::Phase(Offset::ZERO);
+                    return Ok(Started { period, at, has_start, is_in_phase, loss });
+                }
+                Err(error) if error.is_unsupported() || error.errno() == Some(Errno::EINVAL) => {
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
     }
     match refused {
@@ -167,7 +186,10 @@ fn captured(bench: &mut Bench<'_>) -> Result<Capture, Stop> {
 
 fn capture(bench: &mut Bench<'_>, wired: &Wired) -> Result<Capture, Stop> {
     let is_strict = enable(bench, wired.input, Edges::Rising)?;
-    let Started { period, at, .. } = start(bench, wired, None)?;
+    let Started { period, at, has_start, is_in_phase, .. } = start(bench, wired, None)?;
+    if !has_start {
+        bench.note("the driver takes no start in some seconds, which none has promised");
+    }
     let mut came = Vec::new();
     bench.clock.watch(bench.clock.phc, long_enough(period), |events| {
         came.extend(times(events, wired.input));
@@ -192,7 +214,7 @@ fn capture(bench: &mut Bench<'_>, wired: &Wired) -> Result<Capture, Stop> {
         // The falling edges, half a period later, may be there, too.
         came.retain(|time| (time + period / 4).rem_euclid(period) < period / 2);
     }
-    Ok(Capture { period, times: came, is_strict })
+    Ok(Capture { period, times: came, is_strict, is_in_phase })
 }
 
 pub(super) static HAS_EDGES: Check = Check {
@@ -221,7 +243,7 @@ pub(super) static ONLY_ASKED: Check = Check {
 };
 
 fn only_asked(bench: &mut Bench<'_>) -> Verdict {
-    let Capture { period, times, is_strict } = captured(bench)?;
+    let Capture { period, times, is_strict, .. } = captured(bench)?;
     if !is_strict {
         let why = "the driver or the kernel takes no strict request, and minds no edges";
         return Err(Stop::Untold(why.into()));
@@ -375,7 +397,10 @@ pub(super) static PHASE: Check =
     Check { group: &PEROUT, name: "is in phase", needs: &PERIODIC, run: phase };
 
 fn phase(bench: &mut Bench<'_>) -> Verdict {
-    let Capture { period, times, .. } = captured(bench)?;
+    let Capture { period, times, is_in_phase, .. } = captured(bench)?;
+    if !is_in_phase {
+        return Err(Stop::Untold("the driver chooses the start itself".into()));
+    }
     let worst = times
         .iter()
         .map(|at| (at + period / 2).rem_euclid(period) - period / 2)
