@@ -142,7 +142,8 @@ impl Machine {
     }
 }
 
-#[cfg(all(test, feature = "cli"))]
+#[cfg(feature = "cli")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
