@@ -9,6 +9,7 @@ mod done;
 mod drawing;
 mod failure;
 mod frequencies;
+mod habits;
 mod left;
 mod measured;
 mod picture;
@@ -343,9 +344,7 @@ fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> Ex
             Err(error) => Failure::Output(error).tell(&mut printer, &Known::default()),
         };
     }
-    let text = error.to_string();
-    let text = text.trim_start_matches("error: ").split("\n\nFor more").next().unwrap_or_default();
-    let mistake = Failure::Usage(text.trim_end().to_owned());
+    let mistake = Failure::Usage(told_mistake(&error.to_string(), arguments));
     let is_option = |argument: &OsString| argument.as_encoded_bytes().starts_with(b"-");
     let mut words = arguments.iter().skip(1);
     let command = loop {
@@ -358,6 +357,22 @@ fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> Ex
     let is_test = command.is_some_and(|name| name == commands::SELFTEST);
     let failure = if is_test { Failure::Test(Box::new(mistake)) } else { mistake };
     failure.tell(&mut printer, &Known::default())
+}
+
+/// A mistake in words, with the line to type where it is known. Tips on `--` lead to other mistakes.
+fn told_mistake(text: &str, arguments: &[OsString]) -> String {
+    let text = text.trim_start_matches("error: ").split("\n\nFor more").next().unwrap_or_default();
+    let words: Option<Vec<String>> =
+        arguments.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect();
+    let line = words.and_then(|words| habits::line(&words));
+    let is_tip = |line: &&str| line.trim_start().starts_with("tip: to pass");
+    let mut lines: Vec<_> = text.trim_end().lines().filter(|line| !is_tip(line)).collect();
+    // Where a tip stood, its empty line is left.
+    lines.dedup_by(|one, next| one.is_empty() && next.is_empty());
+    match line {
+        Some(line) => format!("{}\n  ptpctl {line}", lines.first().copied().unwrap_or_default()),
+        None => lines.join("\n"),
+    }
 }
 
 /// The whole command line.

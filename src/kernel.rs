@@ -24,6 +24,8 @@ pub mod uapi;
 
 #[cfg(feature = "mock")]
 pub(crate) use answer::answer_with;
+#[cfg(any(feature = "cli", feature = "mock"))]
+pub(crate) use answer::in_words;
 pub(crate) use answer::{ENOTSUPP, forget_number, number_of};
 pub use call::{Call, NoSuchCall};
 pub use device::Device;

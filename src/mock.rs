@@ -251,12 +251,10 @@ fn log_of(config: &Config) -> Result<Option<File>, MockError> {
         }
         Some(path) => {
             let options = OpenOptions::new().append(true).create(true).clone();
-            Some(
-                files::open(path, &options, 0).map_err(|error| MockError::Log {
-                    path: path.clone(),
-                    why: error.to_string(),
-                })?,
-            )
+            Some(files::open(path, &options, 0).map_err(|error| MockError::Log {
+                path: path.clone(),
+                why: kernel::in_words(&error),
+            })?)
         }
         None => None,
     })

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use crate::phc::SystemClock;
 use crate::watch::{Effort, Isolation, Schedule};
 use crate::{Offset, ParseQuantityError};
-use clap::{Arg, ArgAction, value_parser};
+use clap::{Arg, ArgAction};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -103,12 +103,33 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
             "it has no unit: write {text}s for seconds or {text}ms for milliseconds"
         ));
     }
-    humantime::parse_duration(text).map_err(|error| error.to_string())
+    humantime::parse_duration(text)
+        .map_err(|_| "it is no time: write it as 10s, 1m30s or 500ms".to_owned())
+}
+
+/// A whole number of at least, and at most, so much.
+pub(super) fn whole<T>(
+    least: T,
+    most: Option<T>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + std::fmt::Display + Clone + Send + Sync + 'static,
+{
+    move |text| {
+        let is_within =
+            |number: &T| *number >= least && most.as_ref().is_none_or(|most| number <= most);
+        let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| is_whole && is_within(number));
+        number.ok_or_else(|| match &most {
+            Some(most) => format!("it is no whole number from {least} to {most}"),
+            None => format!("it is no whole number from {least} on, or too large"),
+        })
+    }
 }
 
 /// A channel number.
 pub(super) fn channel(help: &'static str) -> Arg {
-    option("channel", "N", help).value_parser(value_parser!(u32)).default_value("0")
+    option("channel", "N", help).value_parser(whole(0_u32, None)).default_value("0")
 }
 
 /// The system clock to compare with.
@@ -123,7 +144,7 @@ args! {
     pub(super) struct Measuring {
         samples: Option<u32> = option("samples", "N", "Take so many samples, however long that is")
             .short('s')
-            .value_parser(value_parser!(u32).range(1..=10_000_000)),
+            .value_parser(whole(1_u32, Some(10_000_000))),
         duration: Option<Duration> = duration(option(
             "duration",
             "TIME",
@@ -147,7 +168,7 @@ args! {
     /// How the thread that measures is treated.
     pub(super) struct Isolating {
         cpu: Option<u16> = option("cpu", "N", "Measure on this processor only")
-            .value_parser(value_parser!(u16).range(0..1_024)),
+            .value_parser(whole(0_u16, Some(1_023))),
         realtime: bool = flag("realtime", "Measure with SCHED_FIFO and locked memory"),
     }
 }
@@ -176,13 +197,13 @@ args! {
                 .value_parser(parse_interval),
         count: Option<u64> = option("count", "N", "End after so many measurements of each clock")
             .short('c')
-            .value_parser(value_parser!(u64).range(1..)),
+            .value_parser(whole(1_u64, None)),
         duration: Option<Duration> =
             duration(option("duration", "TIME", "End after so long: 10s, 1h30m")),
         samples: Option<u32> =
             option("samples", "N", "Take so many samples for each measurement")
                 .short('s')
-                .value_parser(value_parser!(u32).range(1..=1_000_000)),
+                .value_parser(whole(1_u32, Some(1_000_000))),
         clock: SystemClock = system_clock(),
         isolating: Isolating = (),
     }

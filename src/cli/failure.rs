@@ -2,7 +2,7 @@
 
 use super::advice::{Here, advice};
 use crate::find::FindError;
-use crate::kernel::{Call, Signals};
+use crate::kernel::{Call, Signals, in_words};
 use crate::phc::Error;
 use crate::report::{Printer, Report, Value};
 use crate::watch::{Cause, SamplerError};
@@ -126,7 +126,7 @@ impl Failure {
                 let advice = advice.map(|advice| format!("{advice}{tried}{}", told.tried));
                 (error.to_string(), advice)
             }
-            Self::Output(error) => (format!("can't write the output: {error}"), None),
+            Self::Output(error) => (format!("can't write the output: {}", in_words(error)), None),
             Self::Signal(_) | Self::Status(_) | Self::Test(_) | Self::Verdict(..) => {
                 return self.tell(printer, told);
             }

@@ -2,9 +2,11 @@
 
 use super::args::args;
 use super::failure::Failure;
+use super::left::quoted;
 use super::{Context, arguments};
 use crate::files::{self, Identity};
-use crate::kernel::Interruptible;
+use crate::find;
+use crate::kernel::{Interruptible, in_words};
 use crate::report::plot::{Form, Offsets, Picture};
 use crate::report::{Report, terminal_width};
 use clap::Arg;
@@ -65,6 +67,12 @@ pub(super) fn target(
     let form = match path.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => Form::Svg,
         Some("png") => Form::Png,
+        _ if find::open_untouched(name).is_ok() => {
+            return Err(Failure::Usage(format!(
+                "'{name}' is a clock: name a picture before it, --plot FILE.svg {}",
+                quoted(name)
+            )));
+        }
         _ => {
             return Err(Failure::Usage(format!(
                 "'{name}' is no picture: name it FILE.svg or FILE.png, or - for the terminal"
@@ -79,7 +87,7 @@ pub(super) fn target(
         }
     }
     others.extend(["/dev/stdout", "/dev/stderr"].map(PathBuf::from));
-    let identity = check(&path).map_err(|why| cant_draw(&path, &why))?;
+    let identity = check(&path).map_err(|why| cant_draw(&path, &in_words(&why)))?;
     if let Some(other) = others.iter().find(|other| identity.is_at(other)) {
         return Err(would_replace(&path, other));
     }
@@ -159,7 +167,7 @@ pub(super) fn draw(
 }
 
 fn write(path: &Path, others: &[PathBuf], bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |error: io::Error| cant_draw(path, &error);
+    let failed = |error: io::Error| cant_draw(path, &in_words(&error));
     let options = OpenOptions::new().write(true).create(true).clone();
     let file = files::open(path, &options, 0).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;

@@ -24,6 +24,10 @@ pub(super) fn parse(text: &str) -> Result<Time, String> {
         {
             Err(format!("write @{text} for seconds since 1970"))
         }
+        None if !text.starts_with(|c: char| c.is_ascii_digit()) => {
+            Err("it is no time: use now, @SECONDS or a calendar time such as 2026-01-31T12:00:00Z"
+                .into())
+        }
         None => rfc3339::parse(text).map(Time::Calendar).map_err(|why| {
             format!("{why}; use now, @SECONDS or a calendar time such as 2026-01-31T12:00:00Z")
         }),

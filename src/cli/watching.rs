@@ -3,7 +3,7 @@
 use super::Context;
 use super::arguments::{Isolating, Watching};
 use super::failure::Failure;
-use crate::kernel::Signals;
+use crate::kernel::{Signals, in_words};
 use crate::phc::SystemClock;
 use crate::report::live::FRAME;
 use crate::watch::record::{Damage, Reader};
@@ -126,7 +126,7 @@ pub(super) fn source(
 
 /// Two names with a colon between them. A mock's own has colons, too: behind it comes another mock,
 /// or a path.
-fn pair(text: &str) -> Option<(&str, &str)> {
+pub(super) fn pair(text: &str) -> Option<(&str, &str)> {
     let at = text
         .find(":mock")
         .or_else(|| text.find(":/dev/"))
@@ -165,8 +165,9 @@ impl Places {
 
 /// Opens a file of measurements.
 pub(super) fn open(from: &Path) -> Result<Reader<'static>, Failure> {
-    Reader::open(from)
-        .map_err(|error| Failure::Failed(format!("can't open {}: {error}", from.display())))
+    Reader::open(from).map_err(|error| {
+        Failure::Failed(format!("can't open {}: {}", from.display(), in_words(&error)))
+    })
 }
 
 /// Tells what of a file couldn't be read.

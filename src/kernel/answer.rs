@@ -40,9 +40,31 @@ pub(crate) fn number_of(errno: Errno) -> i32 {
     }
 }
 
+/// An error of a file in the style of the others: "No such file or directory (ENOENT)".
+#[cfg(any(feature = "cli", feature = "mock"))]
+pub(crate) fn in_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(errno) if errno != Errno::UnknownErrno => {
+            // The standard library puts the number behind the system's words.
+            let words = text.split(" (os error").next().unwrap_or_default();
+            format!("{words} ({errno:?})")
+        }
+        _ => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(any(feature = "cli", feature = "mock"))]
+    #[test]
+    fn a_files_error_has_the_style_of_the_others() {
+        let told = |number| in_words(&std::io::Error::from_raw_os_error(number));
+        assert_eq!(told(libc::ENOSPC), "No space left on device (ENOSPC)");
+        assert_eq!(in_words(&std::io::Error::other("a reason")), "a reason");
+    }
 
     #[cfg(feature = "mock")]
     #[test]

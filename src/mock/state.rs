@@ -116,7 +116,7 @@ struct Unusable {
 impl From<io::Error> for Unusable {
     fn from(error: io::Error) -> Self {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
-        Self { errno, text: error.to_string() }
+        Self { errno, text: kernel::in_words(&error) }
     }
 }
 
@@ -170,7 +170,7 @@ fn parse(file: &File) -> Result<Option<Value>, Unusable> {
     };
     let mut text = String::new();
     let read = file.take(LONGEST + 1).read_to_string(&mut text);
-    match read.map_err(|error| damaged(error.to_string()))? {
+    match read.map_err(|error| damaged(kernel::in_words(&error)))? {
         0 => Ok(None),
         _ => serde_json::from_str(&text).map(Some).map_err(|error| damaged(error.to_string())),
     }

@@ -12,7 +12,7 @@ pub(crate) use place::runs_for_another;
 
 use super::{Change, Part, Record};
 use crate::files;
-use crate::kernel::{has_writer, lock_as_writer};
+use crate::kernel::{has_writer, in_words, lock_as_writer};
 use crate::phc::Phc;
 use nix::errno::Errno;
 use place::{Place, is_trusted, make_folder, places};
@@ -58,7 +58,7 @@ impl Journal {
                     break;
                 }
                 Err(error) => {
-                    let why = format!("{}: {error}", place.folder.display());
+                    let why = format!("{}: {}", place.folder.display(), in_words(&error));
                     journal.missing.get_or_insert(why);
                 }
             }

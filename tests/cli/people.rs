@@ -44,3 +44,52 @@ fn whole_seconds_are_told_with_what_sets_them_right() {
     let apart = ptpctl("diff mock:igb,time=virtual mock:igb,time=virtual,offset=37s").done().stdout;
     assert!(apart.contains("the second clock keeps TAI and the other UTC"), "{apart}");
 }
+
+#[test]
+fn what_others_have_people_type_is_answered_with_the_line() {
+    for (typed, line) in [
+        ("/dev/ptp0 caps", "ptpctl caps /dev/ptp0"),
+        ("eth0 get", "ptpctl get eth0"),
+        ("-d mock -g", "ptpctl get mock"),
+        ("freq 1000", "ptpctl adjfreq 1000ppb"),
+        ("set yesterday", "ptpctl set 2026-01-31T12:00:00Z"),
+        ("set now+5s", "ptpctl adjtime 5s"),
+        ("perout --start 5s", "ptpctl perout --period 1s --start +5s"),
+        ("diff mock:mock:igb", "ptpctl diff mock mock:igb"),
+        ("set mock", "ptpctl set now mock"),
+    ] {
+        let told = ptpctl(typed).failed(2, "").stderr;
+        assert!(told.ends_with(&format!("\n  {line}\n")), "{typed}: {told}");
+        assert!(!told.contains("tip:"), "{typed}: {told}");
+        // The line is one that can be read: it fails for want of a clock, or not at all.
+        let again = ptpctl(line.trim_start_matches("ptpctl "));
+        assert_ne!(again.status, Some(2), "{line}: {again:?}");
+    }
+    ptpctl("offset --plot mock").failed(2, "--plot FILE.svg mock");
+}
+
+#[test]
+fn no_message_is_in_the_compilers_words_or_leads_to_another_error() {
+    for line in [
+        "extts --count x mock",
+        "extts --channel abc mock",
+        "extts --channel -1 mock",
+        "extts --duration x mock",
+        "offset --samples 1.5 mock",
+        "offset --cpu x mock",
+        "monitor --count x mock",
+        "get --count x",
+        "vclocks -1 mock",
+        "adjtime x mock",
+        "adjfreq x mock",
+        "set x mock",
+        "perout --period x mock",
+        "perout --frequency x mock",
+        "perout --period 1s --duty x mock",
+    ] {
+        let told = ptpctl(line).failed(2, "").stderr;
+        for words in ["invalid digit", "expected number", "ParseIntError", "to pass", "os error"] {
+            assert!(!told.contains(words), "{line}: {told}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use crate::cli::drawing::SamplesDrawing;
 use crate::cli::failure::Failure;
 use crate::cli::measured::uncertainty_text;
 use crate::cli::picture::Plot;
+use crate::cli::watching::pair;
 use crate::cli::{Context, arguments, picture};
 use crate::find::tai_offset;
 use crate::phc::SystemClock;
@@ -59,7 +60,12 @@ fn names<'a>(context: &'a Context<'_>, args: &'a Args) -> Result<(&'a str, &'a s
         (None, Some(other)) => Ok((&args.first, other)),
         (Some(named), None) => Ok((named, &args.first)),
         (Some(_), Some(_)) => Err(Failure::Usage("three clocks are named: name two".into())),
-        (None, None) => Err(Failure::Usage("a second clock is missing".into())),
+        (None, None) => Err(Failure::Usage(match pair(&args.first) {
+            Some((first, second)) => {
+                format!("two clocks are two words here:\n  ptpctl diff {first} {second}")
+            }
+            None => "a second clock is missing".into(),
+        })),
     }
 }
 

@@ -13,7 +13,6 @@ use crate::report::{Report, Value, standard_output};
 use crate::restore::{Guard, Part, Writer};
 use crate::{Offset, Timestamp, Unknown};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::value_parser;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use std::collections::BTreeMap;
@@ -46,7 +45,7 @@ args! {
             arguments::flag("only", "Receive this channel's events only (the channel mask)"),
         count: Option<u64> = arguments::option("count", "N", "End after so many events")
             .short('c')
-            .value_parser(value_parser!(u64).range(1..)),
+            .value_parser(arguments::whole(1_u64, None)),
         duration: Option<Duration> = arguments::duration(arguments::option(
             "duration",
             "TIME",

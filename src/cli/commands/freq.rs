@@ -1,8 +1,10 @@
 //! `ptpctl freq`: the frequency offset that a clock is dialled to.
 
 use super::Command;
+use crate::Frequency;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments, frequencies};
+use crate::find::FindError;
 use crate::phc::Access;
 use crate::report::Report;
 
@@ -25,8 +27,26 @@ fn arguments(command: clap::Command) -> clap::Command {
         .after_help("Examples:\n  ptpctl freq\n  ptpctl freq --json mock")
 }
 
+/// Who names a frequency here means to dial it, as with `phc_ctl`.
+fn to_dial(context: &Context<'_>, failure: Failure) -> Failure {
+    let Some(name) = &context.device.positional else { return failure };
+    let asked = if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("{name}ppb")
+    } else {
+        name.clone()
+    };
+    match failure {
+        Failure::Find(FindError::Unknown { .. }) if asked.parse::<Frequency>().is_ok() => {
+            Failure::Usage(format!(
+                "there is no clock '{name}'; to dial a frequency:\n  ptpctl adjfreq {asked}"
+            ))
+        }
+        failure => failure,
+    }
+}
+
 fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
-    let phc = context.open(Access::ReadOnly)?;
+    let phc = context.open(Access::ReadOnly).map_err(|failure| to_dial(context, failure))?;
     let frequency = phc.frequency()?;
     let limit = phc.caps()?.max_frequency_ppb;
     Ok(frequencies::rows(Report::on(phc.name()), frequency).row(

@@ -6,6 +6,7 @@ use crate::cli::done::Files;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments, watching};
 use crate::files;
+use crate::kernel::in_words;
 use crate::report::Report;
 use clap::value_parser;
 use clap_mangen::Man;
@@ -40,7 +41,8 @@ fn arguments(command: clap::Command) -> clap::Command {
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     context.without_clock()?;
     let folder = &args.folder;
-    let failed = |error: io::Error| Failure::Failed(format!("{}: {error}", folder.display()));
+    let failed =
+        |error: io::Error| Failure::Failed(format!("{}: {}", folder.display(), in_words(&error)));
     for section in ["man1", "man7"] {
         let section = folder.join(section);
         if !section.is_dir() {

@@ -9,6 +9,7 @@ use crate::cli::picture::Plot;
 use crate::cli::told::Told;
 use crate::cli::watching::{self, Goes, Places};
 use crate::cli::{Context, arguments, picture};
+use crate::kernel::in_words;
 use crate::report::live::{FRAME, Live};
 use crate::report::rates::told_rate;
 use crate::report::{Report, is_at_a_terminal, plot};
@@ -237,7 +238,9 @@ fn replay(
     from: &Path,
     mut output: Output<'_>,
 ) -> Result<Report, Failure> {
-    let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    let failed = |error: io::Error| {
+        Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
+    };
     let mut replay = Replay::start(watching::open(from)?).map_err(failed)?;
     // A pipe that nobody opens is waited for before: a signal ends that.
     let signals = watching::catch()?;

@@ -98,11 +98,11 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
+    let others = context.files_of_clocks([]);
+    let picture = picture::target(context, args.plot.plot.as_deref(), others)?;
     let phc = context.open(Access::ReadOnly)?;
     args.measuring.isolating.apply(context)?;
     let Args { clock, cycles, method: Way(method), .. } = *args;
-    let others = context.files_of_clocks([]);
-    let picture = picture::target(context, args.plot.plot.as_deref(), others)?;
     let effort = args.measuring.effort();
     let title = format!("{} - {clock}", phc.name());
     let mut drawing = SamplesDrawing::new(title);

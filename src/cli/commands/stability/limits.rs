@@ -6,6 +6,7 @@ use super::Judging;
 use super::described::{exact, shown};
 use crate::cli::Context;
 use crate::cli::failure::Failure;
+use crate::kernel::in_words;
 use crate::measure::stability::{
     Assumption, Finding, Lack, Limit, Mask, Outcome, Requirement, Terms, Verdict, masks, parse,
 };
@@ -36,7 +37,9 @@ fn from_file(path: &Path) -> Result<Vec<Mask>, Failure> {
     let (file, path) = (File::open(path), path.display());
     let mut text = String::new();
     let read = file.and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text));
-    read.map_err(|error| Failure::Usage(format!("can't read the masks of {path}: {error}")))?;
+    read.map_err(|error| {
+        Failure::Usage(format!("can't read the masks of {path}: {}", in_words(&error)))
+    })?;
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > LONGEST_FILE {
         return Err(Failure::Usage(format!("{path} is no file of masks: it is longer than 1 MiB")));
     }

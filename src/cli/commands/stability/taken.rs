@@ -12,10 +12,12 @@ use crate::cli::told::Told;
 use crate::cli::watching::{self, Goes};
 use crate::find::tai_offset;
 use crate::kernel::Signals;
+use crate::kernel::in_words;
 use crate::measure::stability::{Point, Points, TimeErrors};
 use crate::watch::record::Damage;
 use crate::watch::{Label, Outcome, Reading, Schedule};
 use crate::{Offset, TaiOffset};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -124,7 +126,9 @@ pub(super) fn read(
     foreign::refuse_columns(args)?;
     let mut found: Vec<Arc<Label>> = Vec::new();
     let mut measured = Measured::default();
-    let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    let failed = |error: io::Error| {
+        Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
+    };
     let (mut lines, mut last) = (0, None);
     while let Some(reading) = reader.read().map_err(failed)? {
         lines += 1;

@@ -4,18 +4,22 @@ use super::super::{Args, Taking};
 use super::{MOST_CLOCKS, Taken, the_one};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, progress, watching};
+use crate::kernel::in_words;
 use crate::measure::stability::{Point, Points, TimeErrors};
 use crate::watch::Label;
 use crate::watch::foreign::{Columns, Entry, Form, Lines, Told};
 use crate::watch::record::{Damage, Reader};
 use crate::{FineOffset, Offset};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether a file is another program's; an error of one that is nobody's.
 pub(super) fn is_foreign(reader: &mut Reader<'_>, from: &Path) -> Result<bool, Failure> {
-    let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    let failed = |error: io::Error| {
+        Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
+    };
     let begin = String::from_utf8_lossy(reader.peek().map_err(failed)?).into_owned();
     let mut lines = Lines::default();
     for line in begin.lines() {
@@ -112,7 +116,9 @@ fn gather(
     from: &Path,
 ) -> Result<Gathered, Failure> {
     let mut gathered = Gathered::default();
-    let failed = |error| Failure::Failed(format!("can't read {}: {error}", from.display()));
+    let failed = |error: io::Error| {
+        Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
+    };
     while let Some(line) = reader.text().map_err(failed)? {
         gathered.lines += 1;
         match lines.take(&line) {
