@@ -1,4 +1,4 @@
-//! What people type who come from testptp, from phc_ctl or from elsewhere, and the line for it.
+//! What people type who come from testptp, from `phc_ctl` or from elsewhere, and the line for it.
 
 use super::commands::COMMANDS;
 use super::left::quoted;
@@ -26,7 +26,7 @@ fn own(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// `/dev/ptp0 caps`, as phc_ctl has it: the command comes first. Its numbers are seconds and ppb.
+/// `/dev/ptp0 caps`, as `phc_ctl` has it: the command comes first. Its numbers are seconds and ppb.
 fn clock_first(words: &[String]) -> Option<Vec<String>> {
     let [clock, command, rest @ ..] = words else { return None };
     if clock.starts_with('-') || is_command(clock) || !is_command(command) {
@@ -51,15 +51,21 @@ fn clock_first(words: &[String]) -> Option<Vec<String>> {
     Some(line)
 }
 
-/// testptp's flags, of which each is a command here.
-fn of_testptp(words: &[String]) -> Option<Vec<String>> {
-    let (mut clock, mut flags) = (None, Vec::new());
+/// The flags of a line of testptp, with their values.
+fn flags(words: &[String]) -> Option<Vec<(&str, Option<String>)>> {
+    let mut flags = Vec::new();
     let mut rest = words.iter().peekable();
     while let Some(word) = rest.next() {
         let flag = word.strip_prefix('-').filter(|flag| flag.len() == 1)?;
         let value = rest.next_if(|next| !next.starts_with('-') || is_bare_number(next)).cloned();
-        if flag == "d" { clock = value } else { flags.push((flag, value)) }
+        flags.push((flag, value));
     }
+    Some(flags)
+}
+
+/// testptp's flags, of which each is a command here.
+fn of_testptp(words: &[String]) -> Option<Vec<String>> {
+    let flags = flags(words)?;
     let value = |wanted: &str| {
         let found = flags.iter().find(|(flag, _)| *flag == wanted);
         found.map(|(_, value)| value.clone().unwrap_or_default())
@@ -106,7 +112,7 @@ fn of_testptp(words: &[String]) -> Option<Vec<String>> {
     if let Some(channel) = value("i") {
         line.extend(own(&["--channel", &channel]));
     }
-    if let Some(clock) = clock {
+    if let Some(clock) = value("d") {
         // A lone word after vclocks would be its clock.
         line.extend(if line.first().is_some_and(|name| name == "vclocks") {
             own(&["--device", &clock])
