@@ -284,6 +284,7 @@ fn run(arguments: &[OsString]) -> ExitCode {
     let _ = ignore_file_size_limit();
     // Known before parsing, for the errors of parsing.
     let json = arguments.iter().any(|argument| argument == "--json");
+    let arguments = &times::with_tai(arguments);
     // A script's thousand calls need one command each: build no other. Where that doesn't parse,
     // or help is asked for, the whole command line decides and speaks.
     let one = COMMANDS.iter().filter(|command| command.is_among(arguments));

@@ -349,16 +349,20 @@ impl Printer {
 
     /// Tells something beside a stream, on standard error.
     pub(crate) fn aside(&self, text: &str) {
-        self.error(&format!("note: {text}"), &[("note", text.into())]);
+        self.tell(&format!("note: {text}"), &[("note", text.into())]);
     }
 
     /// Tells that something failed, on standard error. What can't be told there is lost.
     pub(crate) fn error(&self, text: &str, object: &[(&'static str, Value)]) {
+        self.tell(&format!("ptpctl: {text}"), object);
+    }
+
+    fn tell(&self, text: &str, object: &[(&'static str, Value)]) {
         let mut message = Vec::new();
         let _ = if self.json {
             json::write_object(&mut message, object)
         } else {
-            writeln!(message, "ptpctl: {}", printable_lines(text))
+            writeln!(message, "{}", printable_lines(text))
         };
         self.progress.clear();
         let _ = standard_error().write_all(&message);

@@ -73,7 +73,7 @@ macro_rules! values {
 pub(super) use values;
 
 values!(String, u16, u32, u64, std::path::PathBuf, std::time::Duration);
-values!(crate::Offset, crate::decimal::Decimal, super::times::Time);
+values!(crate::Offset, crate::decimal::Decimal, super::times::Time, super::times::Tai);
 values!(crate::phc::SystemClock, crate::phc::PinFunction, crate::phc::Edges);
 
 /// A flag.

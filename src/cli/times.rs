@@ -5,7 +5,9 @@ use crate::decimal::Decimal;
 use crate::find::tai_offset;
 use crate::phc::Phc;
 use crate::rfc3339;
-use crate::{TaiOffset, Timestamp, Unknown, Utc};
+use crate::{Offset, ParseQuantityError, TaiOffset, Timestamp, Unknown, Utc};
+use clap::Arg;
+use std::ffi::OsString;
 
 /// A time as people write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,15 +51,69 @@ pub(super) fn parse(text: &str) -> Result<Time, String> {
     }
 }
 
-/// TAI − UTC, or a failure that says where it can come from.
-pub(super) fn known_tai_offset(phc: &Phc) -> Result<TaiOffset, Failure> {
-    tai_offset(phc).ok_or_else(|| {
-        Failure::Failed(
-            "TAI - UTC is unknown: neither the kernel (adjtimex, chrony's leapsectz, ptp4l) nor a \
-             leap-second list in /usr/share/zoneinfo (package tzdata) tells it"
-                .into(),
-        )
-    })
+/// TAI − UTC, as `--tai` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tai {
+    /// As the kernel or the system's list of leap seconds has it.
+    Known,
+    /// By the caller's word.
+    Told(TaiOffset),
+}
+
+impl Tai {
+    /// TAI − UTC, or a failure that says where it can come from.
+    pub(super) fn offset(self, phc: &Phc) -> Result<TaiOffset, Failure> {
+        match self {
+            Self::Told(offset) => Ok(offset),
+            Self::Known => tai_offset(phc).ok_or_else(|| {
+                Failure::Failed(
+                    "TAI - UTC is unknown: neither the kernel (adjtimex, chrony's leapsectz, ptp4l) \
+                     nor a leap-second list in /usr/share/zoneinfo (package tzdata) tells it: say \
+                     it, --tai 37s since 2017"
+                        .into(),
+                )
+            }),
+        }
+    }
+}
+
+/// `--tai`, alone or with TAI − UTC.
+pub(super) fn tai(help: &'static str) -> Arg {
+    Arg::new("tai")
+        .long("tai")
+        .value_name("OFFSET")
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("")
+        .value_parser(parse_tai)
+        .help(help)
+}
+
+fn parse_tai(text: &str) -> Result<Tai, String> {
+    if text.is_empty() {
+        return Ok(Tai::Known);
+    }
+    let offset: Offset = text.parse().map_err(|error: ParseQuantityError| error.why)?;
+    let (seconds, rest) = offset.seconds_and_nanoseconds();
+    let seconds = i32::try_from(seconds).ok().filter(|seconds| rest == 0 && *seconds > 0);
+    let seconds = seconds.ok_or("TAI - UTC is whole seconds above 0: 37s since 2017")?;
+    Ok(Tai::Told(TaiOffset(seconds)))
+}
+
+/// The arguments, with `--tai 37s` as one: clap takes a value that may be left out by `=` only, and
+/// what comes after `--tai` alone is a clock.
+pub(super) fn with_tai(arguments: &[OsString]) -> Vec<OsString> {
+    let mut all: Vec<OsString> = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        let is_value = argument.to_str().is_some_and(|text| {
+            text.strip_suffix('s').is_some_and(|number| number.parse::<u32>().is_ok())
+        });
+        match all.last_mut().filter(|last| is_value && *last == "--tai") {
+            Some(last) => last.push(format!("={}", argument.display())),
+            None => all.push(argument.clone()),
+        }
+    }
+    all
 }
 
 #[cfg(test)]

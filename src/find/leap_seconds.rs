@@ -13,9 +13,22 @@ const SECONDS_1900_TO_1970: i64 = 2_208_988_800;
 /// TAI − UTC on the clock's system: from its kernel, else from its leap-second list, else `None`.
 pub fn tai_offset(phc: &Phc) -> Option<TaiOffset> {
     phc.tai_offset().or_else(|| {
+        if !has_list(&phc.name().device) {
+            return None;
+        }
         let now = phc.system_time().ok()?;
         LISTS.iter().find_map(|list| of_list(&fs::read_to_string(list).ok()?, now))
     })
+}
+
+/// Whether the clock's system may have a list: a mock's may be told to have none.
+fn has_list(device: &str) -> bool {
+    #[cfg(feature = "mock")]
+    if super::is_mock(device) {
+        let config = device.parse::<crate::mock::Config>();
+        return config.is_ok_and(|config| config.knows_leap_seconds());
+    }
+    !device.is_empty()
 }
 
 /// What the list has for a time: lines of seconds since 1900 and TAI − UTC from then on.

@@ -46,7 +46,7 @@ use std::str::FromStr;
 /// | `loop=OUT:IN` | pin OUT is wired to pin IN | no wire |
 /// | `servo=100ms` | phase control halves what is left in this time | 100 ms |
 /// | `claimed-error=300ns` | the driver claims that the clock is off by so much at most | none |
-/// | `tai=37s` | what the system's kernel has for TAI − UTC; 0: not set | 37 s |
+/// | `tai=37s` | what the system's kernel has for TAI − UTC; 0: not set; unknown: it has no list of leap seconds either | 37 s |
 /// | `aux=0` | this auxiliary system clock is switched on | none |
 /// | `outputs=phase` | what the driver wants of an output: `phase`, `zero`, `32bit` or `second` of its start, `ahead`, `1hz`, `half` | nothing |
 /// | `held-by=phc2sys` | a program of this name has it open | none |
@@ -100,6 +100,8 @@ pub struct Config {
     pub(super) tai: i32,
     pub(super) aux: Option<u8>,
     pub(super) unprivileged: bool,
+    /// Whether its system has a list of leap seconds.
+    pub(super) knows_leap_seconds: bool,
     pub(super) held_by: Option<String>,
     pub(super) outputs: Vec<Wants>,
     pub(super) strict: bool,
@@ -149,6 +151,11 @@ impl Config {
     /// The file that keeps the clock's state.
     pub fn state(&self) -> Option<&PathBuf> {
         self.state.as_ref()
+    }
+
+    /// Whether its system has a list of leap seconds.
+    pub(crate) fn knows_leap_seconds(&self) -> bool {
+        self.knows_leap_seconds
     }
 
     /// The program that has the clock open, as `list` and notes show it.
@@ -203,6 +210,7 @@ impl Config {
             tai: 37,
             aux: None,
             unprivileged: false,
+            knows_leap_seconds: true,
             held_by: None,
             outputs: Vec::new(),
             strict: profile.strict,
@@ -258,7 +266,9 @@ impl Config {
             "loop" => {
                 // Without pins, channels are wired.
                 let (ends, what) = match self.profile.n_pins {
-                    0 => (self.profile.n_ext_ts.min(self.profile.n_per_out), "channels"),
+                    0 if self.profile.n_ext_ts > 0 => {
+                        (self.profile.n_ext_ts.min(self.profile.n_per_out), "channels")
+                    }
                     pins => (pins, "pins"),
                 };
                 let end = |text: &str| text.parse().ok().filter(|end| *end < ends);
@@ -270,6 +280,7 @@ impl Config {
             }
             "servo" => self.servo = within(value, 1_000, i64::MAX)?,
             "claimed-error" => self.claimed_error = Some(within(value, 0, i64::MAX)?),
+            "tai" if value == "unknown" => (self.tai, self.knows_leap_seconds) = (0, false),
             "tai" => {
                 let (seconds, rest) = quantity::<Offset>(value)?.seconds_and_nanoseconds();
                 self.tai = i32::try_from(seconds)

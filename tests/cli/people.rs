@@ -93,3 +93,28 @@ fn no_message_is_in_the_compilers_words_or_leads_to_another_error() {
         }
     }
 }
+
+#[test]
+fn tai_can_be_said_where_nothing_tells_it() {
+    let unknown = "mock:full,time=virtual,tai=unknown";
+    ptpctl(&format!("set now --tai {unknown}")).failed(1, "--tai 37s");
+    let set = ptpctl(&format!("set now --tai 37s --json {unknown}")).done().json();
+    assert_eq!(set["tai_offset_s"], 37);
+    let set = ptpctl(&format!("set --tai=36s 2026-01-01T00:00:00Z --json {unknown}")).done().json();
+    assert_eq!(set["time"]["seconds"], 1_767_225_636);
+    // What comes after --tai alone is a clock.
+    ptpctl("set now --tai mock:full").done();
+    ptpctl(&format!("set-system --tai 37s {unknown},offset=37s")).done();
+    for wrong in ["--tai=37.5s", "--tai=0", "--tai=-37s", "--tai=37"] {
+        ptpctl(&format!("set now {wrong} mock")).failed(2, "--tai");
+    }
+}
+
+#[test]
+fn every_note_begins_in_the_same_way() {
+    let report = ptpctl("pin 0 extts --channel 9 mock:full");
+    assert!(report.stderr.starts_with("ptpctl: can't"), "{report:?}");
+    let aside = ptpctl("extts --count 1 mock:cpts,signal=5ms").stderr;
+    let told = ptpctl("perout --period 1s mock").done().stdout;
+    assert!(aside.starts_with("note: ") && told.contains("\nnote: "), "{aside} {told}");
+}

@@ -4,7 +4,7 @@ use super::Command;
 use crate::cli::args::{args, define, read};
 use crate::cli::failure::Failure;
 use crate::cli::measured::{MEASURING, Rows};
-use crate::cli::times::{self, Time};
+use crate::cli::times::{self, Tai, Time};
 use crate::cli::{Context, arguments};
 use crate::report::Report;
 use crate::restore::Writer;
@@ -27,8 +27,10 @@ args! {
         )
         .allow_hyphen_values(true)
         .value_parser(times::parse),
-        tai: bool =
-            arguments::flag("tai", "Keep TAI: add TAI - UTC to now or to the calendar time"),
+        tai: Option<Tai> = times::tai(
+            "Keep TAI: add TAI - UTC, as it is known or as it is said (37s), to now or to the \
+             calendar time",
+        ),
     }
 }
 
@@ -59,13 +61,13 @@ const MOST_WRITINGS: u32 = 8;
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let Args { time, tai } = *args;
-    if let (Time::Shown(_), true) = (time, tai) {
+    if let (Time::Shown(_), Some(_)) = (time, tai) {
         return Err(Failure::Usage(
             "--tai goes with now or a calendar time: @SECONDS is written as it is".into(),
         ));
     }
     let phc = context.open_to_change()?;
-    let shift = if tai { times::known_tai_offset(&phc)? } else { TaiOffset(0) };
+    let shift = tai.map_or(Ok(TaiOffset(0)), |tai| tai.offset(&phc))?;
     let time = match time {
         Time::Now => return set_to_system(&phc, shift),
         Time::Shown(time) => time,

@@ -4,7 +4,7 @@ use super::Command;
 use crate::cli::args::{args, define, read};
 use crate::cli::failure::Failure;
 use crate::cli::measured::{MEASURING, Rows};
-use crate::cli::times::known_tai_offset;
+use crate::cli::times::{self, Tai};
 use crate::cli::{Context, arguments};
 use crate::find::tai_offset;
 use crate::phc::Access;
@@ -23,7 +23,9 @@ pub(super) const COMMAND: Command = Command {
 
 args! {
     struct Args {
-        tai: bool = arguments::flag("tai", "The clock keeps TAI: subtract TAI - UTC"),
+        tai: Option<Tai> = times::tai(
+            "The clock keeps TAI: subtract TAI - UTC, as it is known or as it is said (37s)",
+        ),
         utc: bool = arguments::flag("utc", "The clock keeps UTC, even if it looks like TAI")
             .conflicts_with("tai"),
         force: bool = arguments::flag(
@@ -62,13 +64,17 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
             phc.name()
         )));
     }
-    let fits = TaiOffset::fitting(shown, phc.system_time()?, tai_offset(&phc));
+    let known = match args.tai {
+        Some(Tai::Told(offset)) => Some(offset),
+        _ => tai_offset(&phc),
+    };
+    let fits = TaiOffset::fitting(shown, phc.system_time()?, known);
     let mistaken = match fits {
-        Some(FittingScale::Utc) if !args.tai || args.force => None,
+        Some(FittingScale::Utc) if args.tai.is_none() || args.force => None,
         Some(FittingScale::Utc) => {
             Some("looks as if it keeps UTC, not TAI: leave out --tai, or add --force")
         }
-        _ if args.tai || args.utc => None,
+        _ if args.tai.is_some() || args.utc => None,
         Some(_) => Some(
             "looks as if it keeps TAI: say --tai to subtract TAI - UTC, or --utc if it really \
              keeps UTC",
@@ -81,7 +87,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         let name = phc.name();
         return Err(Failure::Failed(format!("{name} {mistaken}; the system clock is left alone")));
     }
-    let shift = if args.tai { known_tai_offset(&phc)? } else { TaiOffset(0) };
+    let shift = args.tai.map_or(Ok(TaiOffset(0)), |tai| tai.offset(&phc))?;
     let mut meter = Meter::of(&phc);
     let mut measure = || meter.measure_and_check(&phc, &MEASURING, &mut |_, _| {});
     let less_shift = |offset: Offset| offset.saturating_sub(shift.offset());
