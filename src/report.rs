@@ -158,6 +158,11 @@ impl Table {
         Self { keys, is_narrow: true, ..self }
     }
 
+    /// How many lines it has.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
     pub(crate) fn line(&mut self, cells: Vec<Cell>) {
         self.lines.push(cells);
     }

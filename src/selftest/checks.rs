@@ -25,6 +25,8 @@ use std::fmt;
 pub struct Group {
     /// Its name: "time".
     pub name: &'static str,
+    /// What they do to the clock, for whoever has to agree to it: "step it". It is put back.
+    pub changes: Option<&'static str>,
     /// The checks, in their order.
     pub checks: &'static [&'static Check],
 }

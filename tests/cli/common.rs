@@ -1,5 +1,6 @@
 //! Runs the program as people do.
 
+use crate::schema;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -55,11 +56,15 @@ pub(crate) fn limited(limit: &str) -> Command {
 
 pub(crate) fn run(command: &mut Command) -> Run {
     let Output { status, stdout, stderr } = command.output().expect("the program runs");
-    Run {
+    let run = Run {
         status: status.code(),
         stdout: String::from_utf8(stdout).expect("text"),
         stderr: String::from_utf8(stderr).expect("text"),
-    }
+    };
+    // Whatever a test looks at, each object keeps to the schema.
+    let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
+    schema::check_run(&arguments.collect::<Vec<_>>(), &run.stdout, &run.stderr);
+    run
 }
 
 impl Run {

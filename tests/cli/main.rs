@@ -23,6 +23,7 @@ mod measure;
 mod outcomes;
 mod output;
 mod people;
+mod schema;
 mod selftest;
 mod sound;
 mod wrong_input;

@@ -373,10 +373,12 @@ impl Lines {
                 ]);
                 let both = interval.and_then(|interval| before.alternation.next(interval));
                 if let Some((short, long)) = both.filter(|_| !self.are_both_asked) {
-                    context.printer.aside(&format!(
+                    let note = format!(
                         "the intervals of channel {channel} alternate, {short} and {long}: both \
                          edges come, though one was asked for"
-                    ));
+                    );
+                    context.printer.aside(&note);
+                    object.push(("notes", vec![note].into()));
                 }
                 let interval = interval.map_or(String::new(), |i| format!("  {i:+}"));
                 let missing = match missing {

@@ -10,7 +10,7 @@ use crate::phc::{Access, Error, Phc};
 use crate::report::ktap::{self, Ktap};
 use crate::report::person::{self, StatusLine};
 use crate::report::{Printer, Report, Table, Value};
-use crate::selftest::{self, Change, End, GROUPS, Loop, Options, Outcome, Progress};
+use crate::selftest::{self, Change, End, GROUPS, Group, Loop, Options, Outcome, Progress};
 use clap::ArgAction;
 use std::fs::{File, TryLockError};
 use std::io;
@@ -27,7 +27,7 @@ args! {
     struct Args {
         yes: bool = arguments::flag("yes", "Change the clock without asking").short('y'),
         list: bool = arguments::flag("list", "List the groups and their checks, and do nothing")
-            .conflicts_with_all(["yes", "wire", arguments::POSITIONAL_DEVICE]),
+            .conflicts_with_all(["yes", "wire", "dry-run", arguments::POSITIONAL_DEVICE]),
         only: Vec<String> =
             arguments::option("only", "GROUP", "Run these groups only: time,step")
                 .action(ArgAction::Append)
@@ -43,6 +43,7 @@ args! {
 
 fn arguments(command: clap::Command) -> clap::Command {
     define::<Args>(command)
+        .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
             "Checks a clock through its public interface, for whoever writes its driver or brings \
@@ -68,7 +69,7 @@ fn arguments(command: clap::Command) -> clap::Command {
              Periodic outputs and external timestamps are checked where two pins are wired \
              together and --loop names them, the output first. What these pins did before is \
              switched off.\n\n\
-             With --only, what the chosen checks need of other groups is looked at, too, and \
+             --dry-run shows which checks would be made, and what they would do. With --only, what the chosen checks need of other groups is looked at, too, and \
              told where it is wrong.\n\n\
              All checks together take less than 40 s, with a loop less than 100 s, unless one \
              reading alone takes more than 100 ms; what there is no time left for is skipped. It runs under the kernel's kselftest runner as it is: a \
@@ -97,13 +98,16 @@ fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let mut options = Options { only: groups(args)?, wire: None };
     if args.list {
         context.without_clock()?;
-        return Ok(list(&options));
+        return Ok(Report::new().table(list(&options)));
     }
-    let phc = context.open(Access::ReadWrite)?;
+    let phc = context.open(if context.dry_run { Access::ReadOnly } else { Access::ReadWrite })?;
     options.wire = match &args.wire {
         None => None,
         Some(text) => wire(context, &phc, text)?,
     };
+    if context.dry_run {
+        return Ok(would(context, &phc, &options));
+    }
     let _alone = alone_on(&phc)?;
     tell_who_else_has_it(context, &phc);
     if !args.yes {
@@ -197,22 +201,49 @@ fn tell_who_else_has_it(context: &Context<'_>, phc: &Phc) {
     }
 }
 
+/// What the chosen checks do to the clock, in the order in which they do it.
+fn changes(options: &Options) -> Vec<&'static str> {
+    let has_loop = options.wire.is_some();
+    let of_group = |group: &'static Group| {
+        let needs_loop = ["extts", "perout"].contains(&group.name);
+        group.changes.filter(|_| has_loop || !needs_loop)
+    };
+    options.groups().filter_map(of_group).collect()
+}
+
 /// What a person is asked to agree to.
 fn what_it_does(phc: &Phc, options: &Options) -> String {
     let name = phc.name();
-    let moves = ["set", "step", "frequency", "phase"];
-    let pins = ["pins", "extts", "perout"];
-    let has = |names: &[&str]| options.groups().any(|group| names.contains(&group.name));
-    let does = match (has(&moves), has(&pins)) {
-        (true, _) => format!("the checks set, step and dial {name}, and put it back"),
-        (false, true) => format!("the checks change pins of {name}, and put them back"),
-        (false, false) => format!("the checks ask {name} to do what it must refuse"),
+    let does = match changes(options).as_slice() {
+        [] => return format!("the checks ask {name} to do what it must refuse"),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     };
-    if let Some(Loop { from, to }) = options.wire.as_ref().filter(|_| has(&pins)) {
-        let names = [from, to].map(Loop::name_of).join(" and ");
-        return format!("{does}; what {names} do now is switched off");
+    let does = format!("the checks of {name} {does}, and put it back");
+    let uses_loop = options.groups().any(|group| ["extts", "perout"].contains(&group.name));
+    match options.wire.as_ref().filter(|_| uses_loop) {
+        Some(Loop { from, to }) => {
+            let names = [from, to].map(Loop::name_of).join(" and ");
+            format!("{does}; what {names} do now is switched off")
+        }
+        None => does,
     }
-    does
+}
+
+/// What would be checked, and what it would do.
+fn would(context: &Context<'_>, phc: &Phc, options: &Options) -> Report {
+    for holder in find::holders(&phc.name().device) {
+        let told = format!("{} ({}) has this clock open", holder.command, holder.process);
+        context.printer.aside(&told);
+    }
+    let changes: Vec<_> = changes(options).into_iter().map(str::to_owned).collect();
+    let text = if changes.is_empty() { "nothing".into() } else { changes.join(", ") };
+    let table = list(options);
+    Report::on(phc.name())
+        .headline(format!("would be checked, {} checks", table.len()))
+        .row("they", text, "changes", changes)
+        .table(table)
+        .value("dry_run", true)
 }
 
 /// The two pins of a loop.
@@ -250,7 +281,7 @@ fn channels(phc: &Phc, (from, to): (&str, &str)) -> Result<Loop, String> {
 }
 
 /// What runs, without running it.
-fn list(options: &Options) -> Report {
+fn list(options: &Options) -> Table {
     let mut table = Table::new("checks", &[("group", "GROUP"), ("check", "CHECK")]);
     for group in options.groups() {
         for check in group.checks {
@@ -258,7 +289,7 @@ fn list(options: &Options) -> Report {
             table.line(vec![cell(group.name), cell(check.name)]);
         }
     }
-    Report::new().table(table)
+    table
 }
 
 /// Has a person agree. Where nobody can be asked, it must have been said before.

@@ -9,7 +9,8 @@ use crate::selftest::clock::{ask, when_free};
 use crate::selftest::verdict::{Stop, Verdict, must_refuse, skip};
 use nix::errno::Errno;
 
-pub(super) static GROUP: Group = Group { name: "access", checks: &[&MAY_LOOK, &CLOCK, &REQUESTS] };
+pub(super) static GROUP: Group =
+    Group { name: "access", changes: None, checks: &[&MAY_LOOK, &CLOCK, &REQUESTS] };
 
 pub(super) static MAY_LOOK: Check =
     Check { group: &GROUP, name: "a read-only handle may look", needs: &[], run: may_look };

@@ -8,7 +8,7 @@ use crate::selftest::verdict::{Stop, Verdict, must, must_refuse, skip};
 use nix::errno::Errno;
 
 pub(super) static GROUP: Group =
-    Group { name: "caps", checks: &[&AGREE_WITH_SYSFS, &CROSS_TIMESTAMPS, &PINS] };
+    Group { name: "caps", changes: None, checks: &[&AGREE_WITH_SYSFS, &CROSS_TIMESTAMPS, &PINS] };
 
 /// An attribute, and the field of the caps that says the same.
 type Field = (&'static str, fn(&ptp_clock_caps) -> i32);

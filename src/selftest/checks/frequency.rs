@@ -11,8 +11,11 @@ use crate::selftest::words::{ppm, within};
 use nix::errno::Errno;
 use std::time::Duration;
 
-pub(super) static GROUP: Group =
-    Group { name: "frequency", checks: &[&READS_BACK, &DIRECTION, &AMOUNT, &LIMITS, &PAST_LIMITS] };
+pub(super) static GROUP: Group = Group {
+    name: "frequency",
+    changes: Some("dial it"),
+    checks: &[&READS_BACK, &DIRECTION, &AMOUNT, &LIMITS, &PAST_LIMITS],
+};
 
 /// How far an effect may be off beside what the measurement leaves open: one part of so many.
 const EFFECT_PART: i128 = 100;

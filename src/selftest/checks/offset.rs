@@ -11,8 +11,11 @@ use crate::selftest::verdict::{Stop, Verdict, must, must_refuse, skip};
 use crate::selftest::words::{span, time};
 use nix::errno::Errno;
 
-pub(super) static GROUP: Group =
-    Group { name: "offset", checks: &[&IN_ORDER, &METHODS_AGREE, &PLAIN_READINGS, &TOO_MANY] };
+pub(super) static GROUP: Group = Group {
+    name: "offset",
+    changes: None,
+    checks: &[&IN_ORDER, &METHODS_AGREE, &PLAIN_READINGS, &TOO_MANY],
+};
 
 /// How far a cross timestamp's conversion, or a busy bus, may be off.
 const METHODS_TOLERANCE: i128 = 100_000;

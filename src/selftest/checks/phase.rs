@@ -10,7 +10,11 @@ use crate::selftest::clock::Clock;
 use crate::selftest::verdict::{Stop, Verdict, must_refuse, skip};
 use nix::errno::Errno;
 
-pub(super) static GROUP: Group = Group { name: "phase", checks: &[&SIGNS, &LIMITS, &PAST_LIMITS] };
+pub(super) static GROUP: Group = Group {
+    name: "phase",
+    changes: Some("try its phase control"),
+    checks: &[&SIGNS, &LIMITS, &PAST_LIMITS],
+};
 
 /// A clock whose caps deny phase control is sent nothing: some kernels crash on it.
 fn limit(bench: &Bench<'_>) -> Result<Option<i64>, Stop> {

@@ -9,8 +9,11 @@ use crate::selftest::verdict::{Stop, Verdict, must, must_refuse, skip};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 
-pub(super) static GROUP: Group =
-    Group { name: "pins", checks: &[&FUNCTIONS, &SYSFS, &STEALING, &REFUSALS] };
+pub(super) static GROUP: Group = Group {
+    name: "pins",
+    changes: Some("change its unused pins"),
+    checks: &[&FUNCTIONS, &SYSFS, &STEALING, &REFUSALS],
+};
 
 static READ: [&Check; 1] = [&caps::PINS];
 

@@ -10,7 +10,7 @@ use crate::selftest::verdict::{Stop, Verdict, must, skip};
 use crate::selftest::words::{span, time};
 
 pub(super) static GROUP: Group =
-    Group { name: "restore", checks: &[&PINS, &FREQUENCY, &RESTORED_TIME] };
+    Group { name: "restore", changes: None, checks: &[&PINS, &FREQUENCY, &RESTORED_TIME] };
 
 pub(super) static PINS: Check =
     Check { group: &GROUP, name: "the pins are as before", needs: &[], run: pins };

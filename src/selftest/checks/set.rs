@@ -10,8 +10,11 @@ use crate::selftest::verdict::{Stop, Verdict, must_refuse, skip};
 use crate::selftest::words::{span, time};
 use nix::errno::Errno;
 
-pub(super) static GROUP: Group =
-    Group { name: "set", checks: &[&FUTURE, &PAST, &PART, &AFTER_2038, &NO_TIME] };
+pub(super) static GROUP: Group = Group {
+    name: "set",
+    changes: Some("set it"),
+    checks: &[&FUTURE, &PAST, &PART, &AFTER_2038, &NO_TIME],
+};
 
 /// Without a clock that goes evenly nothing can be told.
 pub(super) static GOES: [&Check; 3] = [&time::ADVANCES, &time::IS_MONOTONIC, &time::KEEPS_RATE];

@@ -7,8 +7,11 @@ use crate::selftest::comparator::must_be_near;
 use crate::selftest::verdict::Verdict;
 use crate::selftest::words::time;
 
-pub(super) static GROUP: Group =
-    Group { name: "step", checks: &[&FORWARDS, &BACK, &PART, &PART_BACK, &ACROSS, &ACROSS_BACK] };
+pub(super) static GROUP: Group = Group {
+    name: "step",
+    changes: Some("step it"),
+    checks: &[&FORWARDS, &BACK, &PART, &PART_BACK, &ACROSS, &ACROSS_BACK],
+};
 
 const MILLISECOND: i128 = 1_000_000;
 const SECOND: i128 = 1_000 * MILLISECOND;

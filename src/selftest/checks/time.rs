@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub(super) static GROUP: Group = Group {
     name: "time",
+    changes: None,
     checks: &[&ADVANCES, &IS_MONOTONIC, &IS_MONOTONIC_ACROSS_A_SECOND, &KEEPS_RATE],
 };
 

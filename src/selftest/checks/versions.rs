@@ -11,7 +11,7 @@ use crate::selftest::verdict::{Stop, Verdict, must, skip};
 use nix::errno::Errno;
 
 pub(super) static GROUP: Group =
-    Group { name: "versions", checks: &[&CAPS, &PINS, &BASIC, &EXTENDED, &PRECISE] };
+    Group { name: "versions", changes: None, checks: &[&CAPS, &PINS, &BASIC, &EXTENDED, &PRECISE] };
 
 /// The answer of version 2, where the kernel has that.
 fn second<T>(answer: Result<T, Errno>) -> Result<T, Stop> {

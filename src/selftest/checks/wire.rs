@@ -16,11 +16,15 @@ use std::time::Duration;
 
 pub(super) static EXTTS: Group = Group {
     name: "extts",
+    changes: Some("stamp the edges of the loop"),
     checks: &[&HAS_EDGES, &ONLY_ASKED, &EVENTS_IN_ORDER, &LOSES_NONE, &TWO_READERS, &EXTTS_ENDS],
 };
 
-pub(super) static PEROUT: Group =
-    Group { name: "perout", checks: &[&PERIOD, &PHASE, &WIDTH, &PEROUT_ENDS] };
+pub(super) static PEROUT: Group = Group {
+    name: "perout",
+    changes: Some("pulse through the loop"),
+    checks: &[&PERIOD, &PHASE, &WIDTH, &PEROUT_ENDS],
+};
 
 static EDGES: [&Check; 1] = [&HAS_EDGES];
 

@@ -64,7 +64,12 @@ fn measured<M: SerializeMap>(map: &mut M, measurement: &Measurement) -> Result<(
         map.serialize_entry("rate_limit_ppb", &rate_limit.ppb())?;
     }
     map.serialize_entry("curved", &measurement.curved)?;
-    map.serialize_entry("stepped", &measurement.stepped)
+    map.serialize_entry("stepped", &measurement.stepped)?;
+    if !measurement.passed_over.is_empty() {
+        let notes: Vec<_> = measurement.passed_over.iter().map(ToString::to_string).collect();
+        map.serialize_entry("notes", &notes)?;
+    }
+    Ok(())
 }
 
 fn unmeasured<M: SerializeMap>(map: &mut M, key: &str, cause: &Cause) -> Result<(), M::Error> {
