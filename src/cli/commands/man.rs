@@ -65,12 +65,12 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
 
 /// All pages: file name and text.
 fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut root = crate::cli::command().disable_version_flag(true).disable_help_subcommand(true);
+    let mut root = crate::cli::command().disable_help_subcommand(true);
     root.build();
-    let mut pages = vec![("man1/ptpctl.1".to_owned(), render(root.clone(), "ptpctl".to_owned())?)];
+    let mut pages = vec![("man1/ptpctl.1".to_owned(), render(root.clone(), "ptpctl")?)];
     for command in root.get_subcommands() {
         let name = format!("ptpctl-{}", command.get_name());
-        pages.push((format!("man1/{name}.1"), render(command.clone(), name)?));
+        pages.push((format!("man1/{name}.1"), render(command.clone(), &name)?));
     }
     for topic in TOPICS {
         let command = clap::Command::new(topic.name)
@@ -83,37 +83,109 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         man.render_name_section(&mut page)?;
         man.render_description_section(&mut page)?;
         man.render_extra_section(&mut page)?;
-        pages.push((format!("man7/{}.7", topic.name), finished(&page, topic.heading, "")));
+        pages.push((
+            format!("man7/{}.7", topic.name),
+            finished(&page, topic.heading, topic.examples, ""),
+        ));
     }
     Ok(pages)
 }
 
 const SOURCE: &str = concat!("ptpctl ", env!("CARGO_PKG_VERSION"));
 
-fn render(command: clap::Command, title: String) -> io::Result<Vec<u8>> {
-    let (heading, status) = match title.as_str() {
+fn render(command: clap::Command, title: &str) -> io::Result<Vec<u8>> {
+    let (heading, status) = match title {
         // Its long text has the statuses.
         "ptpctl" => (".SH NOTES\n", ""),
         "ptpctl-selftest" => (".SH EXAMPLES\n", SELFTEST_STATUS),
         "ptpctl-stability" => (".SH EXAMPLES\n", STABILITY_STATUS),
         _ => (".SH EXAMPLES\n", STATUS),
     };
-    let mut page = Vec::new();
-    // The renderer doesn't tell that there can be several.
     let command = command.mut_args(|argument| match argument.get_id().as_str() {
+        // The renderer doesn't tell that there can be several.
         watching::SOURCES => argument.value_name("DEVICE…"),
+        // A page has no summary.
+        "help" => argument.help("Print help").long_help("Print help"),
+        "version" => argument.help("Print the version"),
         _ => argument,
     });
-    Man::new(command).title(title).date("").source(SOURCE).manual("ptpctl").render(&mut page)?;
-    Ok(finished(&page, heading, status))
+    let synopsis = synopsis(&command, title);
+    let has_commands = command.has_subcommands();
+    let aliases: Vec<_> = command.get_visible_aliases().map(str::to_owned).collect();
+    let man = Man::new(command).title(title).date("").source(SOURCE).manual("ptpctl");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    writeln!(page, ".SH SYNOPSIS\n{synopsis}")?;
+    man.render_description_section(&mut page)?;
+    if let [alias] = aliases.as_slice() {
+        writeln!(page, ".PP\n\\fBptpctl {alias}\\fR is the same.")?;
+    }
+    man.render_options_section(&mut page)?;
+    if has_commands {
+        man.render_subcommands_section(&mut page)?;
+    }
+    man.render_extra_section(&mut page)?;
+    Ok(finished(&page, heading, status, &siblings(title)))
+}
+
+/// How a command is called: each option with its value.
+fn synopsis(command: &clap::Command, title: &str) -> String {
+    let name = title.replacen('-', " ", 1).replace('-', "\\-");
+    let mut words = vec![format!("\\fB{name}\\fR")];
+    let (positionals, options): (Vec<_>, Vec<_>) =
+        command.get_arguments().partition(|argument| argument.is_positional());
+    for option in options {
+        let Some(long) = option.get_long().filter(|long| *long != "help") else { continue };
+        let long = long.replace('-', "\\-");
+        let takes_value = option.get_action().takes_values();
+        let value = option.get_value_names().filter(|_| takes_value);
+        let value = value.map_or(String::new(), |names| format!(" \\fI{}\\fR", names.join(" ")));
+        words.push(format!("[\\fB\\-\\-{long}\\fR{value}]"));
+    }
+    for positional in positionals {
+        let names = positional.get_value_names().unwrap_or_default().join(" ");
+        let name = if names.is_empty() { positional.get_id().to_string() } else { names };
+        let word = format!("\\fI{name}\\fR");
+        words.push(if positional.is_required_set() { word } else { format!("[{word}]") });
+    }
+    if command.has_subcommands() {
+        words.push("\\fICOMMAND\\fR [\\fIARGUMENT\\fR…]".into());
+    }
+    words.join(" ")
+}
+
+/// Commands that are read about together.
+const FAMILIES: [&[&str]; 5] = [
+    &["list", "caps", "get", "freq", "vclocks"],
+    &["offset", "diff", "monitor", "record", "stability"],
+    &["set", "set-system", "adjtime", "adjfreq", "adjphase", "freq"],
+    &["pins", "pin", "extts", "perout", "pps"],
+    &["selftest", "caps", "pins"],
+];
+
+/// The pages of the commands that a command is read about with.
+fn siblings(title: &str) -> String {
+    let Some(own) = title.strip_prefix("ptpctl-") else { return String::new() };
+    let mut names: Vec<_> = FAMILIES
+        .iter()
+        .filter(|family| family.contains(&own))
+        .flat_map(|family| family.iter().copied())
+        .filter(|name| *name != own)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let page = |name: &&str| format!("ptpctl\\-{}(1), ", name.replace('-', "\\-"));
+    names.iter().map(page).collect()
 }
 
 /// Gives the last section its name, which the renderer doesn't know, and adds what the statuses
 /// mean and where to read on.
-fn finished(page: &[u8], heading: &str, status: &str) -> Vec<u8> {
+fn finished(page: &[u8], heading: &str, status: &str, siblings: &str) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     let page = page.replace(".SH EXTRA\nExamples:\n", heading).replace(".SH EXTRA\n", heading);
-    let see = ".SH \"SEE ALSO\"\nptpctl(1), ptpctl\\-mock(7), ptpctl\\-json(7)\n";
+    let see =
+        format!(".SH \"SEE ALSO\"\nptpctl(1), {siblings}ptpctl\\-mock(7), ptpctl\\-json(7)\n");
     format!("{}\n{status}{see}", page.trim_end()).into_bytes()
 }
 
@@ -144,6 +216,8 @@ struct Topic {
     rest: &'static str,
     /// What the program lists by itself.
     list: fn() -> String,
+    /// A section of examples, for the formatter.
+    examples: &'static str,
 }
 
 /// The faulty drivers that a mock can be.
@@ -155,6 +229,45 @@ fn faults() -> String {
     std::iter::once(intro.to_owned()).chain(faults).collect()
 }
 
+/// What is done with JSON, and an object of each kind.
+const JSON_EXAMPLES: &str = r#".SH EXAMPLES
+The offset of a clock in nanoseconds, and how far it can be off:
+.PP
+.nf
+$ ptpctl offset \-\-json eth0 | jq '.offset_ns, .bound_ns'
+12
+450
+.fi
+.PP
+A report:
+.PP
+.nf
+$ ptpctl get \-\-json mock:igb,time=virtual
+{"schema":2,"device":"mock:igb,time=virtual","clock_name":"525400123456",
+ "time":{"seconds":1700000000,"nanoseconds":848},
+ "utc_if_utc":"2023\-11\-14T22:13:20.000000848Z",
+ "utc_if_tai":"2023\-11\-14T22:12:43.000000848Z","tai_offset_s":37,
+ "fits":"utc","unset":false,"notes":[]}
+.fi
+.PP
+Readings as a stream, of which those that failed are shown:
+.PP
+.nf
+$ ptpctl monitor \-\-json eth0 | jq \-c 'select(.missed) | {at, missed}'
+.fi
+.PP
+A failure, on standard error:
+.PP
+.nf
+$ ptpctl adjphase \-\-json 5ns mock:igb 2>&1 | jq \-c '{error, done, exit_status}'
+{"error":"can't write a phase offset of 5 ns on mock:igb (525400123456): this
+ clock has no phase control: it can be stepped, or slewed by its frequency",
+ "done":false,"exit_status":3}
+.fi
+.PP
+The source has a JSON Schema of all of it, schema/ptpctl.schema.json.
+"#;
+
 const TOPICS: [Topic; 2] = [
     Topic {
         name: "ptpctl-mock",
@@ -163,6 +276,7 @@ const TOPICS: [Topic; 2] = [
         heading: ".SH SETTINGS\n",
         rest: include_str!("../mock_settings.txt"),
         list: faults,
+        examples: "",
     },
     Topic {
         name: "ptpctl-json",
@@ -171,6 +285,7 @@ const TOPICS: [Topic; 2] = [
         heading: ".SH KEYS\n",
         rest: include_str!("../json_keys.txt"),
         list: String::new,
+        examples: JSON_EXAMPLES,
     },
 ];
 
