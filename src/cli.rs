@@ -5,6 +5,7 @@ mod alternation;
 mod args;
 mod arguments;
 mod commands;
+mod complete;
 mod done;
 mod drawing;
 mod failure;
@@ -280,6 +281,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &[OsString]) -> ExitCode {
+    if arguments.get(1).is_some_and(|word| word == complete::WORD) {
+        return complete_words(arguments.get(2..).unwrap_or_default());
+    }
     // A limit on the size of files is an error like others; nothing is to be left half-way.
     let _ = ignore_file_size_limit();
     // Known before parsing, for the errors of parsing.
@@ -334,6 +338,16 @@ fn run(arguments: &[OsString]) -> ExitCode {
     // The process ends: taking the command line apart piece by piece would be for nothing.
     std::mem::forget(all);
     status
+}
+
+/// Prints what the last word can go on to, a candidate a line.
+fn complete_words(words: &[OsString]) -> ExitCode {
+    let words: Option<Vec<String>> =
+        words.iter().map(|word| word.to_str().map(str::to_owned)).collect();
+    let all = complete::candidates(&words.unwrap_or_default());
+    // A shell that has gone away has nothing to complain of.
+    let _ = Printer::new(false).bytes(all.join("\n").as_bytes());
+    ExitCode::SUCCESS
 }
 
 /// Help and version are printed; a mistake is told and ends with 2, of a self-test with 1.

@@ -58,6 +58,19 @@ pub(crate) fn files_of(name: &str) -> Vec<PathBuf> {
     mocks.flat_map(|mock: crate::mock::Config| mock.files().cloned().collect::<Vec<_>>()).collect()
 }
 
+/// What the clocks of the machine are called: their devices, the interfaces that show them, and what
+/// they call themselves.
+#[cfg(feature = "cli")]
+pub(crate) fn names_of_clocks() -> Vec<String> {
+    let clocks = list::names().unwrap_or_default();
+    let devices = clocks.iter().map(|(device, _)| format!("/dev/{device}"));
+    let interfaces = list::interfaces().0.into_values().flatten().map(|(interface, _)| interface);
+    let mut names: Vec<_> = devices.chain(interfaces).collect();
+    names.extend(clocks.iter().map(|(_, name)| name.clone()).filter(|name| !name.is_empty()));
+    names.dedup();
+    names
+}
+
 /// The other processes that have a clock open, as far as this one may see.
 #[cfg(feature = "cli")]
 pub(crate) fn holders(device: &str) -> Vec<Holder> {

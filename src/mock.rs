@@ -18,6 +18,8 @@ mod state;
 mod time;
 
 pub use config::Config;
+#[cfg(feature = "cli")]
+pub(crate) use config::{profiles, settings};
 pub use fault::faults;
 pub use linux::{Feature, Linux};
 

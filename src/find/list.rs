@@ -207,10 +207,10 @@ fn folders() -> Result<Vec<(String, PathBuf)>, FindError> {
     Ok(names.into_iter().map(|name| (name.clone(), class.join(name))).collect())
 }
 
-type Interfaces = BTreeMap<u32, Vec<(String, Option<Source>)>>;
+pub(super) type Interfaces = BTreeMap<u32, Vec<(String, Option<Source>)>>;
 
 /// PHC number → interfaces; and whether all could be asked.
-fn interfaces() -> (Interfaces, bool) {
+pub(super) fn interfaces() -> (Interfaces, bool) {
     let mut interfaces = Interfaces::new();
     if let Ok(providers) = timestamp_providers() {
         for provider in providers {

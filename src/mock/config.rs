@@ -147,6 +147,59 @@ impl FromStr for Config {
     }
 }
 
+/// The names of all settings, with = where they take a value.
+#[cfg(feature = "cli")]
+pub(crate) fn settings() -> impl Iterator<Item = &'static str> {
+    [
+        "kernel=",
+        "state=",
+        "time=",
+        "seed=",
+        "offset=",
+        "unset",
+        "freq=",
+        "drift=",
+        "noise=",
+        "read=",
+        "jitter=",
+        "walk=",
+        "steered=",
+        "freq-step=",
+        "step=",
+        "shape=",
+        "edge=",
+        "late=",
+        "resolution=",
+        "limit=",
+        "others=",
+        "driver=",
+        "reversed",
+        "signal=",
+        "signal-phase=",
+        "signal-width=",
+        "loop=",
+        "servo=",
+        "claimed-error=",
+        "tai=",
+        "aux=",
+        "outputs=",
+        "held-by=",
+        "unprivileged",
+        "lax",
+        "fault=",
+        "fail=",
+        "log=",
+        "remove=",
+    ]
+    .into_iter()
+}
+
+/// The names of all profiles.
+#[cfg(feature = "cli")]
+pub(crate) fn profiles() -> impl Iterator<Item = &'static str> {
+    PROFILES.iter().map(|profile| profile.name)
+}
+
 impl Config {
     /// The file that keeps the clock's state.
     pub fn state(&self) -> Option<&PathBuf> {

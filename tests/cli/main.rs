@@ -25,5 +25,6 @@ mod output;
 mod people;
 mod schema;
 mod selftest;
+mod shells;
 mod sound;
 mod wrong_input;

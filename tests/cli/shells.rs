@@ -1,0 +1,147 @@
+//! Completions in the real shells, on a terminal: a line is typed with the tabulator in it, and what
+//! the shell makes of it runs.
+
+use crate::common::{TemporaryFile, ptpctl};
+use nix::pty::{Winsize, openpty};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What is typed up to the tabulator, and what the completed line prints.
+const LINES: [(&str, &str); 9] = [
+    ("ptpctl adjph\t --help", "Hands a phase offset"),
+    ("ptpctl get mock:cl\t", "IDT CM TOD0"),
+    ("ptpctl get mock:full,uns\t", "neither: the clock is unset"),
+    ("ptpctl pin --dry-run -d mock:full SDP1 ext\t", "would get the function extts"),
+    (
+        "ptpctl extts --dry-run -d mock:clockmatrix --pin input_ref15\t --ed\t ris\t",
+        "edges  rising",
+    ),
+    ("ptpctl selftest --list --only time,freq\t", "reads back what was dialled"),
+    ("ptpctl offset mock:igb --clock monotonic-r\t", "PHC - monotonic-raw"),
+    ("ptpctl offset mock:igb --meth\t bas\t", "basic"),
+    ("ptpctl stability --from /proc/self/mountin\t", "mountinfo"),
+];
+
+/// Where the shells find the program under its name.
+fn folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("ptpctl-shells-{}", std::process::id()));
+    let _ = fs::create_dir_all(&folder);
+    let _ = symlink(env!("CARGO_BIN_EXE_ptpctl"), folder.join("ptpctl"));
+    folder
+}
+
+/// A shell on a terminal.
+struct Shell {
+    keyboard: File,
+    drawn: mpsc::Receiver<Vec<u8>>,
+    child: std::process::Child,
+}
+
+impl Shell {
+    fn start(program: &str, arguments: &[&str]) -> Self {
+        let size = Winsize { ws_row: 50, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
+        let terminal = openpty(&size, None).expect("a terminal");
+        let (keyboard, screen) = (File::from(terminal.master), File::from(terminal.slave));
+        let path = format!("{}:{}", folder().display(), std::env::var("PATH").unwrap_or_default());
+        // fish asks for a terminal of its own.
+        let mut command = Command::new("setsid");
+        command
+            .args(["--ctty", "--wait", program])
+            .args(arguments)
+            .env("PATH", path)
+            .env("TERM", "dumb")
+            .env("HOME", folder());
+        command.env_remove("PTPCTL_DEVICE").env_remove("PTPCTL_RUNNER");
+        let same = || screen.try_clone().expect("a terminal");
+        command.stdin(Stdio::from(same())).stdout(Stdio::from(same())).stderr(Stdio::from(same()));
+        let child = command.spawn().expect("setsid");
+        let mut reading = keyboard.try_clone().expect("a terminal");
+        let (to, drawn) = mpsc::channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4_096];
+            while let Ok(number @ 1..) = reading.read(&mut buffer) {
+                if to.send(buffer[..number].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { keyboard, drawn, child }
+    }
+
+    /// Types keys, and answers what is drawn until it shows `wanted`.
+    fn type_until(&mut self, keys: &str, wanted: &str) -> Result<String, String> {
+        self.keyboard.write_all(keys.as_bytes()).expect("typed");
+        let (began, mut drawn) = (Instant::now(), Vec::new());
+        while began.elapsed() < Duration::from_secs(20) {
+            if let Ok(more) = self.drawn.recv_timeout(Duration::from_millis(100)) {
+                drawn.extend(more);
+            }
+            let text = String::from_utf8_lossy(&drawn);
+            if text.contains(wanted) {
+                return Ok(text.into_owned());
+            }
+        }
+        Err(String::from_utf8_lossy(&drawn).into_owned())
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+}
+
+fn completes(shell: &str, arguments: &[&str], set_up: &str) {
+    let script = TemporaryFile::new(&format!("completions-{shell}"));
+    let text = ptpctl(&format!("completions {shell}")).done().stdout;
+    fs::write(&script.0, text).expect("written");
+    if !installed(shell) {
+        assert!(std::env::var("CI").is_err(), "{shell} isn't installed");
+        println!("{shell} isn't installed: its completions aren't tried");
+        return;
+    }
+    let mut terminal = Shell::start(shell, arguments);
+    let set_up = format!("{set_up}source {}\n", script.0.display());
+    // What is typed is drawn, too: what it prints is not what was typed.
+    terminal.type_until(&set_up, "source").expect("set up");
+    terminal.type_until("echo be''gin\n", "begin").expect("begun");
+    for (number, (typed, wanted)) in LINES.iter().enumerate() {
+        for part in typed.split_inclusive('\t') {
+            // A shell draws what it completes; what follows is typed when it has.
+            terminal.keyboard.write_all(part.as_bytes()).expect("typed");
+            thread::sleep(Duration::from_millis(700));
+        }
+        let end = format!("end-{number}");
+        terminal.keyboard.write_all(b"\n").expect("typed");
+        let drawn = terminal.type_until(&format!("echo en''d-{number}\n"), &end);
+        let drawn = drawn.unwrap_or_else(|drawn| panic!("{shell}: {typed:?}: {drawn:?}"));
+        assert!(drawn.contains(wanted), "{shell}: {typed:?} doesn't print {wanted:?}: {drawn:?}");
+    }
+}
+
+#[test]
+fn bash_completes_clocks_pins_and_the_rest() {
+    completes("bash", &["--norc", "--noprofile", "-i"], "");
+}
+
+#[test]
+fn zsh_completes_clocks_pins_and_the_rest() {
+    completes("zsh", &["-f", "-i"], "autoload -U compinit; compinit -u -D; ");
+}
+
+#[test]
+fn fish_completes_clocks_pins_and_the_rest() {
+    completes("fish", &["--no-config", "--interactive"], "");
+}
