@@ -190,6 +190,7 @@ fn path_of(name: &str) -> Result<PathBuf, FindError> {
                 .into_iter()
                 .map(|(device, clock_name)| format!("/dev/{device} ({clock_name})"))
                 .collect(),
+            namespace: machine.namespace_of_interface(name),
             namespaces: machine.network_namespaces(),
         }),
     }
@@ -229,6 +230,8 @@ pub enum FindError {
         name: String,
         /// The clocks that there are.
         there: Vec<String>,
+        /// A process in another network namespace, which has an interface of that name.
+        namespace: Option<String>,
         /// Other network namespaces, in which an interface of that name may be.
         namespaces: Vec<String>,
     },
@@ -294,7 +297,7 @@ impl fmt::Display for FindError {
             Self::Empty => f.write_str(
                 "the name of the clock is empty: use a device, an interface or a clock's name",
             ),
-            Self::Unknown { name, there, namespaces } => {
+            Self::Unknown { name, there, namespace, namespaces } => {
                 match there.as_slice() {
                     [] => write!(
                         f,
@@ -304,14 +307,20 @@ impl fmt::Display for FindError {
                         write!(f, "there is no clock '{name}'; there are {}", there.join(", "))?;
                     }
                 }
-                if namespaces.is_empty() {
-                    return Ok(());
+                match namespace {
+                    Some(process) => write!(
+                        f,
+                        ". An interface of that name is in the network namespace of {process}"
+                    )?,
+                    None if namespaces.is_empty() => return Ok(()),
+                    None => write!(
+                        f,
+                        ". An interface of that name may be in another network namespace ({})",
+                        namespaces.join(", ")
+                    )?,
                 }
-                write!(
-                    f,
-                    ". An interface of that name may be in another network namespace ({}): the \
-                     clocks are the same in all of them, so name it by its path, /dev/ptpN",
-                    namespaces.join(", ")
+                f.write_str(
+                    ": the clocks are the same in all of them, so name it by its path, /dev/ptpN",
                 )
             }
             Self::Ambiguous { name, all } => {

@@ -300,5 +300,8 @@ mod tests {
             let name = setting.trim_end_matches('=');
             assert!(page.contains(name) || name == "fault", "{name} isn't in the manual");
         }
+        for call in crate::kernel::Call::methods() {
+            assert!(page.contains(&call.to_string()), "{call} isn't in the manual");
+        }
     }
 }

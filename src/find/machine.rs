@@ -58,6 +58,23 @@ impl Machine {
         names
     }
 
+    /// A process in whose network namespace there is an interface of this name, with its number:
+    /// `dockerd (123)`.
+    pub(crate) fn namespace_of_interface(&self, interface: &str) -> Option<String> {
+        let processes = fs::read_dir(self.path("proc")).ok()?.flatten();
+        let numbers = processes.filter_map(|entry| {
+            entry.file_name().to_str().filter(|name| name.parse::<u32>().is_ok()).map(str::to_owned)
+        });
+        let has_it = |number: &String| {
+            let table = self.text(&format!("proc/{number}/net/dev")).unwrap_or_default();
+            let names = table.lines().filter_map(|line| line.split_once(':'));
+            names.into_iter().any(|(name, _)| name.trim() == interface)
+        };
+        let found = numbers.into_iter().find(has_it)?;
+        let program = self.text(&format!("proc/{found}/comm"))?;
+        Some(format!("{program} ({found})"))
+    }
+
     /// The members of a bridge; none of what is none.
     pub(crate) fn members_of_bridge(&self, interface: &str) -> Vec<String> {
         let folder = self.path(&format!("sys/class/net/{interface}/brif"));
@@ -218,6 +235,20 @@ mod tests {
         assert_eq!(made.machine().members_of_bridge("br0"), ["eth0", "eth1"]);
         assert!(made.machine().members_of_bridge("eth0").is_empty());
         assert_eq!(made.machine().network_namespaces(), ["blue"]);
+    }
+
+    #[test]
+    fn a_process_shows_what_interfaces_its_namespace_has() {
+        let table = "Inter-|   Receive  |  Transmit\n face |bytes\n    lo: 0 0\n  eth0: 5 6\n";
+        let files = [
+            ("proc/12/net/dev", "  lo: 0 0\n"),
+            ("proc/13/net/dev", table),
+            ("proc/13/comm", "pod\n"),
+        ];
+        let made = Made::with("namespace", &files);
+        let namespace = |name: &str| made.machine().namespace_of_interface(name);
+        assert_eq!(namespace("eth0").as_deref(), Some("pod (13)"));
+        assert_eq!(namespace("eth1"), None);
     }
 
     #[test]

@@ -431,7 +431,6 @@ fn when(text: &str) -> Result<(&str, When), String> {
     Ok((text, When::Once(0)))
 }
 
-/// The errno of a name such as `EIO`.
 /// The number of an errno's name, or of a number.
 fn number_of_errno(name: &str) -> Option<i32> {
     match name {

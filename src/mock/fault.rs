@@ -93,7 +93,7 @@ impl FromStr for Fault {
 
 /// The faults that a driver has.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Faults(u32);
+pub(super) struct Faults(u64);
 
 impl Faults {
     pub(super) fn add(&mut self, fault: Fault) {

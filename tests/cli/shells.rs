@@ -5,8 +5,8 @@ use crate::common::{TemporaryFile, ptpctl};
 use nix::pty::{Winsize, openpty};
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -36,6 +36,18 @@ fn folder() -> PathBuf {
     folder
 }
 
+/// Stands for ptpctl where a clock's name has spaces: what it is told shows how a shell quotes it.
+fn folder_of_a_stand_in() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("ptpctl-stand-in-{}", std::process::id()));
+    let _ = fs::create_dir_all(&folder);
+    let script =
+        "#!/bin/sh\n[ \"$1\" = __complete ] && echo 'IDT CM TOD0' || printf '<%s>' \"$@\"\n";
+    let program = folder.join("ptpctl");
+    fs::write(&program, script).expect("written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("made a program");
+    folder
+}
+
 /// A shell on a terminal.
 struct Shell {
     keyboard: File,
@@ -44,11 +56,11 @@ struct Shell {
 }
 
 impl Shell {
-    fn start(program: &str, arguments: &[&str]) -> Self {
+    fn start(program: &str, arguments: &[&str], folder: &Path) -> Self {
         let size = Winsize { ws_row: 50, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
         let terminal = openpty(&size, None).expect("a terminal");
         let (keyboard, screen) = (File::from(terminal.master), File::from(terminal.slave));
-        let path = format!("{}:{}", folder().display(), std::env::var("PATH").unwrap_or_default());
+        let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
         // fish asks for a terminal of its own.
         let mut command = Command::new("setsid");
         command
@@ -56,7 +68,7 @@ impl Shell {
             .args(arguments)
             .env("PATH", path)
             .env("TERM", "dumb")
-            .env("HOME", folder());
+            .env("HOME", folder);
         command.env_remove("PTPCTL_DEVICE").env_remove("PTPCTL_RUNNER");
         let same = || screen.try_clone().expect("a terminal");
         command.stdin(Stdio::from(same())).stdout(Stdio::from(same())).stderr(Stdio::from(same()));
@@ -103,21 +115,32 @@ fn installed(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).exists())
 }
 
-fn completes(shell: &str, arguments: &[&str], set_up: &str) {
+/// A shell that has ptpctl's completions.
+fn shell_with_completions(
+    shell: &str,
+    arguments: &[&str],
+    set_up: &str,
+    folder: &Path,
+) -> Option<Shell> {
     let script = TemporaryFile::new(&format!("completions-{shell}"));
     let text = ptpctl(&format!("completions {shell}")).done().stdout;
     fs::write(&script.0, text).expect("written");
     if !installed(shell) {
         assert!(std::env::var("CI").is_err(), "{shell} isn't installed");
         println!("{shell} isn't installed: its completions aren't tried");
-        return;
+        return None;
     }
-    let mut terminal = Shell::start(shell, arguments);
+    let mut terminal = Shell::start(shell, arguments, folder);
     let set_up = format!("{set_up}source {}\n", script.0.display());
     // What is typed is drawn, too: what it prints is not what was typed.
     terminal.type_until(&set_up, "source").expect("set up");
     terminal.type_until("echo be''gin\n", "begin").expect("begun");
-    for (number, (typed, wanted)) in LINES.iter().enumerate() {
+    Some(terminal)
+}
+
+/// Types lines with tabulators in them, and looks at what they print.
+fn type_lines(terminal: &mut Shell, lines: &[(&str, &str)]) {
+    for (number, (typed, wanted)) in lines.iter().enumerate() {
         for part in typed.split_inclusive('\t') {
             // A shell draws what it completes; what follows is typed when it has.
             terminal.keyboard.write_all(part.as_bytes()).expect("typed");
@@ -126,8 +149,22 @@ fn completes(shell: &str, arguments: &[&str], set_up: &str) {
         let end = format!("end-{number}");
         terminal.keyboard.write_all(b"\n").expect("typed");
         let drawn = terminal.type_until(&format!("echo en''d-{number}\n"), &end);
-        let drawn = drawn.unwrap_or_else(|drawn| panic!("{shell}: {typed:?}: {drawn:?}"));
-        assert!(drawn.contains(wanted), "{shell}: {typed:?} doesn't print {wanted:?}: {drawn:?}");
+        let drawn = drawn.unwrap_or_else(|drawn| panic!("{typed:?}: {drawn:?}"));
+        assert!(drawn.contains(wanted), "{typed:?} doesn't print {wanted:?}: {drawn:?}");
+    }
+}
+
+fn completes(shell: &str, arguments: &[&str], set_up: &str) {
+    if let Some(mut terminal) = shell_with_completions(shell, arguments, set_up, &folder()) {
+        type_lines(&mut terminal, &LINES);
+    }
+    let folder = folder_of_a_stand_in();
+    if let Some(mut terminal) = shell_with_completions(shell, arguments, set_up, &folder) {
+        let lines = [
+            ("ptpctl get ID\t", "<get><IDT CM TOD0>"),
+            ("ptpctl get IDT\\ C\t", "<get><IDT CM TOD0>"),
+        ];
+        type_lines(&mut terminal, &lines);
     }
 }
 

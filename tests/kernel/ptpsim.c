@@ -19,6 +19,13 @@
  *   ptpsim/<clock>/pps              1 while PPS is on
  *   ptpsim/<clock>/refuse_strict    1: refuse strict requests, as old drivers
  *                                   do; w
+ *   ptpsim/<clock>/fail_changes     errno that every change answers; w
+ *   ptpsim/<clock>/perout_wants     1: a phase, 2: a start of 0, 3: a start of 32 bits,
+ *                                   4: a start on a second, 5: a start 5 s ahead,
+ *                                   6: a period of 1 s, 7: no duty cycle; w
+ *   ptpsim/<clock>/both_edges       1: both edges come, whatever was asked for; w
+ *   ptpsim/<clock>/pinless          1: from the next insert on there are channels and no
+ *                                   pins, and channel 0 is wired to channel 1; w
  *   ptpsim/<clock>/fail_reads       errno that a reading answers; w
  *   ptpsim/<clock>/fail_every       and only so many-th of them; w
  *   ptpsim/<clock>/read_limit       so many readings a second and no more: EBUSY; w
@@ -80,6 +87,7 @@ struct sim {
 	u64 perout, perout_period, perout_start, perout_on, perout_flags;
 	u64 loop;
 	s64 rise, fall; /* The next edges of the output that is looped. */
+	u64 fail_changes, perout_wants, both_edges, pinless;
 	u64 pps, refuse_strict, fail_reads, read_delay, read_jitter, read_late;
 	u64 refuse_cross, fail_every, readings, read_limit, read_reversed;
 	u64 allowed_from; /* The raw time from which the limit of readings has room. */
@@ -269,6 +277,8 @@ static int sim_settime(struct ptp_clock_info *info, const struct timespec64 *ts)
 	struct sim *sim = of(info);
 	unsigned long flags;
 
+	if (sim->fail_changes)
+		return -(int)sim->fail_changes;
 	spin_lock_irqsave(&sim->lock, flags);
 	sim->raw = ktime_get_raw_ns();
 	sim->time = timespec64_to_ns(ts);
@@ -281,6 +291,8 @@ static int sim_adjtime(struct ptp_clock_info *info, s64 delta)
 	struct sim *sim = of(info);
 	unsigned long flags;
 
+	if (sim->fail_changes)
+		return -(int)sim->fail_changes;
 	spin_lock_irqsave(&sim->lock, flags);
 	sim->time += delta;
 	spin_unlock_irqrestore(&sim->lock, flags);
@@ -292,6 +304,8 @@ static int sim_adjfine(struct ptp_clock_info *info, long scaled_ppm)
 	struct sim *sim = of(info);
 	unsigned long flags;
 
+	if (sim->fail_changes)
+		return -(int)sim->fail_changes;
 	spin_lock_irqsave(&sim->lock, flags);
 	anchor(sim);
 	sim->scaled_ppm = scaled_ppm;
@@ -304,6 +318,8 @@ static int sim_adjphase(struct ptp_clock_info *info, s32 phase)
 {
 	struct sim *sim = of(info);
 
+	if (sim->fail_changes)
+		return -(int)sim->fail_changes;
 	sim->phase = (s64)phase;
 	sim->phase_writes++;
 	return 0;
@@ -321,12 +337,41 @@ static u64 ns_of(const struct ptp_clock_time *time)
 	return time->sec * NSEC_PER_SEC + time->nsec;
 }
 
+/* Drivers want of an output what the interface doesn't tell. */
+static int unwanted(struct sim *sim, const struct ptp_perout_request *perout)
+{
+	bool phase = perout->flags & PTP_PEROUT_PHASE;
+	u64 start = ns_of(&perout->start);
+
+	switch (sim->perout_wants) {
+	case 1:
+		return phase ? 0 : -EINVAL;
+	case 2:
+		return !phase && !start ? 0 : -EINVAL;
+	case 3:
+		return start <= U32_MAX ? 0 : -ERANGE;
+	case 4:
+		return perout->start.nsec ? -EINVAL : 0;
+	case 5:
+		return phase || start >= now(sim) + 5 * NSEC_PER_SEC ? 0 : -EINVAL;
+	case 6:
+		return ns_of(&perout->period) == NSEC_PER_SEC ? 0 : -EINVAL;
+	case 7:
+		return perout->flags & PTP_PEROUT_DUTY_CYCLE ? -EINVAL : 0;
+	default:
+		return 0;
+	}
+}
+
 static int sim_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq, int on)
 {
 	struct sim *sim = of(info);
+	int err;
 
 	if (READ_ONCE(sim->dying))
 		return -ENODEV;
+	if (on && sim->fail_changes)
+		return -(int)sim->fail_changes;
 	switch (rq->type) {
 	case PTP_CLK_REQ_EXTTS:
 		if (sim->refuse_strict && rq->extts.flags & PTP_STRICT_FLAGS)
@@ -350,6 +395,9 @@ static int sim_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq,
 			sim->perout &= ~BIT(rq->perout.index);
 			return 0;
 		}
+		err = unwanted(sim, &rq->perout);
+		if (err)
+			return err;
 		sim->perout |= BIT(rq->perout.index);
 		sim->perout_period = ns_of(&rq->perout.period);
 		sim->perout_start = ns_of(&rq->perout.start);
@@ -357,6 +405,10 @@ static int sim_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq,
 				 ns_of(&rq->perout.on) : 0;
 		sim->perout_flags = rq->perout.flags;
 		sim->rise = sim->perout_start;
+		/* A phase, and a start of 0, mean the next pulse. */
+		if (rq->perout.flags & PTP_PEROUT_PHASE || !sim->rise)
+			sim->rise += (div64_u64(now(sim), sim->perout_period ?: 1) + 1) *
+				     sim->perout_period;
 		sim->fall = sim->rise + (sim->perout_on ?: sim->perout_period / 2);
 		return 0;
 	case PTP_CLK_REQ_PPS:
@@ -387,6 +439,8 @@ static void edge(struct sim *sim, unsigned int channel, unsigned int which, s64 
 	unsigned int flags = sim->flags[channel];
 	unsigned int edges = flags & (PTP_RISING_EDGE | PTP_FALLING_EDGE);
 
+	if (sim->both_edges)
+		edges = 0;
 	if (!(sim->extts & BIT(channel)) || (edges && !(edges & which)))
 		return;
 #ifdef PTP_EXT_OFFSET
@@ -411,14 +465,16 @@ static void emit(struct sim *sim, s64 time)
 		edge(sim, channel, PTP_FALLING_EDGE, time);
 }
 
-/* What pin 0 puts out comes in at pin 1, up to now. */
+/* What pin 0 (without pins: channel 0) puts out comes in at pin 1 (channel 1), up to now. */
 static void emit_loop(struct sim *sim)
 {
-	unsigned int in = sim->pins[1].chan, burst;
+	bool pins = sim->info.n_pins;
+	unsigned int out = pins ? sim->pins[0].chan : 0, in = pins ? sim->pins[1].chan : 1, burst;
 	s64 until = now(sim);
 
-	if (sim->pins[0].func != PTP_PF_PEROUT || sim->pins[1].func != PTP_PF_EXTTS ||
-	    !(sim->perout & BIT(sim->pins[0].chan)) || !sim->perout_period)
+	if (pins && (sim->pins[0].func != PTP_PF_PEROUT || sim->pins[1].func != PTP_PF_EXTTS))
+		return;
+	if (!(sim->perout & BIT(out)) || !sim->perout_period)
 		return;
 	for (burst = 0; burst < 32 && min(sim->rise, sim->fall) <= until; burst++) {
 		if (sim->rise < sim->fall) {
@@ -512,6 +568,8 @@ static int insert_set(void *data, u64 value)
 	sim->extts = sim->perout = sim->pps = 0;
 	for (i = 0; i < PINS; i++)
 		sim->pins[i].func = sim->pins[i].chan = 0;
+	if (sim->info.verify)
+		sim->info.n_pins = sim->pinless ? 0 : PINS;
 	WRITE_ONCE(sim->dying, false);
 	clock = ptp_clock_register(&sim->info, &sim->parent->dev);
 	if (IS_ERR_OR_NULL(clock))
@@ -568,6 +626,10 @@ static void registers(struct sim *sim, const char *name)
 	debugfs_create_u64("perout_flags", 0444, f, &sim->perout_flags);
 	debugfs_create_u64("pps", 0444, f, &sim->pps);
 	debugfs_create_u64("refuse_strict", 0644, f, &sim->refuse_strict);
+	debugfs_create_u64("fail_changes", 0644, f, &sim->fail_changes);
+	debugfs_create_u64("perout_wants", 0644, f, &sim->perout_wants);
+	debugfs_create_u64("both_edges", 0644, f, &sim->both_edges);
+	debugfs_create_u64("pinless", 0644, f, &sim->pinless);
 	debugfs_create_u64("fail_reads", 0644, f, &sim->fail_reads);
 	debugfs_create_u64("fail_every", 0644, f, &sim->fail_every);
 	debugfs_create_u64("read_limit", 0644, f, &sim->read_limit);
