@@ -775,3 +775,24 @@ fn every_json_key_is_in_the_manual() {
         }
     }
 }
+
+#[test]
+fn help_fits_the_terminal() {
+    let script = ptpctl("completions bash").done().stdout;
+    let names = script.lines().next().and_then(|line| line.split_once("Commands: "));
+    let mut lines: Vec<_> = names.expect("names").1.split(' ').collect();
+    assert!(lines.len() > 20, "{lines:?}");
+    lines.push("");
+    for (columns, command, help) in [80, 100]
+        .iter()
+        .flat_map(|columns| lines.iter().map(move |command| (columns, command)))
+        .flat_map(|(columns, command)| ["-h", "--help"].map(|help| (columns, command, help)))
+    {
+        let mut program = program();
+        program.env("COLUMNS", columns.to_string()).args((!command.is_empty()).then_some(command));
+        for line in run(program.arg(help)).done().stdout.lines() {
+            let width = line.chars().count();
+            assert!(width <= *columns, "{command} {help}: {width} of {columns} columns: {line}");
+        }
+    }
+}

@@ -24,7 +24,7 @@ use std::time::Duration;
 pub(super) const COMMAND: Command = Command {
     name: "monitor",
     aliases: &["watch"],
-    about: "Measure clocks again and again, live or a line each",
+    about: "Measure clocks continuously, live or a line each",
     arguments,
     run: |context, matches| run(context, &read(matches)?),
 };

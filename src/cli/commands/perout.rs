@@ -82,6 +82,8 @@ values!(Start);
 
 fn arguments(command: clap::Command) -> clap::Command {
     define::<Args>(command)
+        // With each value's name it would have more than 80 columns.
+        .override_usage("ptpctl perout [OPTIONS] <--period|--frequency|--off> [DEVICE]")
         .group(ArgGroup::new("what").args(["period", "frequency", "off"]).required(true))
         .arg(arguments::dry_run())
         .arg(arguments::device())
