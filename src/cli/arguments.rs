@@ -142,7 +142,7 @@ pub(super) fn system_clock() -> Arg {
 args! {
     /// How long to measure: so many samples, or so long.
     pub(super) struct Measuring {
-        samples: Option<u32> = option("samples", "N", "Take so many samples, however long that is")
+        samples: Option<u32> = option("samples", "N", "Take so many samples; with --duration, at most so many")
             .short('s')
             .value_parser(whole(1_u32, Some(10_000_000))),
         duration: Option<Duration> = duration(option(
