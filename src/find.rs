@@ -112,7 +112,7 @@ fn open_mock(name: &str, config: &crate::mock::Config, access: Access) -> Result
     match Mock::open(config, access == Access::ReadWrite) {
         Ok(mock) => Ok(Phc::over(Box::new(mock), name).opened_for(access)),
         Err(MockError::Open(errno)) => Err(FindError::Clock(Error::Call {
-            asked: "open the clock".into(),
+            asked: crate::phc::Task::Open,
             name: crate::phc::DeviceName { device: name.to_owned(), clock_name: None },
             call: crate::kernel::Call::Open,
             errno,

@@ -12,6 +12,7 @@ mod pins;
 mod pps;
 mod reason;
 mod samples;
+mod task;
 mod vclocks;
 
 pub use caps::{Caps, PhaseControl};
@@ -21,6 +22,7 @@ pub use perout::{Perout, PeroutLoss, PeroutStart};
 pub use pins::{Pin, PinFunction};
 pub use reason::Reason;
 pub use samples::{Method, SystemClock};
+pub use task::Task;
 pub use vclocks::VirtualClocks;
 
 use crate::kernel::uapi::{self, timespec};
@@ -80,7 +82,7 @@ impl Phc {
     pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
         let device = Device::open(path, access == Access::ReadWrite).map_err(|errno| {
             let name = DeviceName { device: path.display().to_string(), clock_name: None };
-            let (asked, number) = ("open the clock".into(), errno as i32);
+            let (asked, number) = (Task::Open, errno as i32);
             Error::Call { asked, name, call: Call::Open, errno, number }
         })?;
         Ok(Self::over(Box::new(device), &path.display().to_string()).opened_for(access))
@@ -105,7 +107,7 @@ impl Phc {
     /// What `open` answers; `ENODEV` where the clock has gone.
     pub fn reopen(&self, access: Access) -> Result<Self, Error> {
         let write = access == Access::ReadWrite;
-        let calls = self.call("open the clock", Call::Open, || self.calls.reopen(write))?;
+        let calls = self.call(&Task::Open, Call::Open, || self.calls.reopen(write))?;
         Ok(Self { calls, name: self.name.clone(), access: Some(access), caps: OnceCell::new() })
     }
 
@@ -156,7 +158,7 @@ impl Phc {
     /// `ENODEV` where the clock has gone; the driver's own.
     #[doc(alias = "clock_gettime")]
     pub fn time(&self) -> Result<Timestamp<Unknown>, Error> {
-        let asked = "read the time";
+        let asked = &Task::ReadTime;
         let time = self.call(asked, Call::ClockGettime, || self.calls.clock_gettime())?;
         self.timestamp(asked, Call::ClockGettime, time)
     }
@@ -172,9 +174,9 @@ impl Phc {
     #[doc(alias = "clock_settime")]
     pub fn set_time(&self, time: Timestamp<Unknown>) -> Result<(), Error> {
         self.check_time(time)?;
-        let asked = format!("set the time to {time}");
+        let asked = &Task::SetTime(time);
         let time = timespec { tv_sec: time.seconds(), tv_nsec: time.nanoseconds().into() };
-        self.call(&asked, Call::ClockSettime, || self.calls.clock_settime(&time))
+        self.call(asked, Call::ClockSettime, || self.calls.clock_settime(&time))
     }
 
     /// Refuses a time that [`Phc::set_time`] refuses.
@@ -183,7 +185,7 @@ impl Phc {
     ///
     /// The first of [`Phc::set_time`].
     pub fn check_time(&self, time: Timestamp<Unknown>) -> Result<(), Error> {
-        self.in_range(&format!("set the time to {time}"), time.total_nanoseconds())
+        self.in_range(&Task::SetTime(time), time.total_nanoseconds())
     }
 
     /// Refuses a step that [`Phc::step`] refuses, by what the clock shows now.
@@ -194,11 +196,11 @@ impl Phc {
     pub fn check_step(&self, offset: Offset) -> Result<(), Error> {
         let shown = self.patiently(Self::time)?;
         let to = shown.total_nanoseconds() + i128::from(offset.nanoseconds());
-        self.in_range(&format!("step by {offset:+}"), to)
+        self.in_range(&Task::Step(offset), to)
     }
 
     /// Refuses what a driver can't keep: times are unsigned there and have 64 bits, signed in some.
-    fn in_range(&self, asked: &str, nanoseconds: i128) -> Result<(), Error> {
+    fn in_range(&self, asked: &Task, nanoseconds: i128) -> Result<(), Error> {
         if nanoseconds < 0 {
             Err(self.invalid(asked, Reason::BeforeEpoch))
         } else if nanoseconds > i64::MAX.into() {
@@ -216,9 +218,8 @@ impl Phc {
     #[doc(alias = "ADJ_SETOFFSET")]
     pub fn step(&self, offset: Offset) -> Result<(), Error> {
         self.check_step(offset)?;
-        let asked = format!("step by {offset:+}");
         let mut timex = setoffset(offset);
-        self.adjtime(&asked, Call::AdjtimeStep, &mut timex)
+        self.adjtime(&Task::Step(offset), Call::AdjtimeStep, &mut timex)
     }
 
     /// The frequency offset dialled last, 0 at first. Wraps `clock_adjtime` without modes.
@@ -232,7 +233,7 @@ impl Phc {
     /// `ENODEV` where the clock has gone.
     #[doc(alias = "clock_adjtime")]
     pub fn frequency(&self) -> Result<Frequency, Error> {
-        let (asked, call) = ("read the frequency", Call::ClockAdjtime);
+        let (asked, call) = (&Task::ReadFrequency, Call::ClockAdjtime);
         let mut timex = uapi::timex();
         match self.adjtime(asked, call, &mut timex) {
             // Older kernels want a handle that may write, for reading, too.
@@ -256,12 +257,11 @@ impl Phc {
     /// read-only handle, `EBUSY` while the clock runs freely, `ENODEV` where it has gone.
     #[doc(alias = "ADJ_FREQUENCY")]
     pub fn set_frequency(&self, frequency: Frequency) -> Result<(), Error> {
-        let asked = format!("set the frequency to {frequency:+}");
         self.check_frequency(frequency)?;
         let mut timex = uapi::timex();
         timex.modes = libc::ADJ_FREQUENCY;
         timex.freq = frequency.scaled_ppm();
-        self.adjtime(&asked, Call::AdjtimeFrequency, &mut timex)
+        self.adjtime(&Task::SetFrequency(frequency), Call::AdjtimeFrequency, &mut timex)
     }
 
     /// Refuses a frequency beyond the clock's limit, rounding as the kernel does.
@@ -274,8 +274,7 @@ impl Phc {
         if (-limit_ppb..=limit_ppb).contains(&frequency.kernel_ppb()) {
             return Ok(());
         }
-        let asked = format!("set the frequency to {frequency:+}");
-        Err(self.unable(&asked, Reason::Frequency { limit_ppb }))
+        Err(self.unable(&Task::SetFrequency(frequency), Reason::Frequency { limit_ppb }))
     }
 
     /// Hands a phase offset to the clock's own phase control. Wraps `clock_adjtime` with
@@ -292,11 +291,11 @@ impl Phc {
     #[doc(alias = "ADJ_OFFSET")]
     pub fn adjust_phase(&self, offset: Offset) -> Result<Option<Offset>, Error> {
         let limit = self.check_phase(offset)?;
-        let asked = phase_asked(offset);
+        let asked = &Task::AdjustPhase(offset);
         let mut timex = uapi::timex();
         timex.modes = libc::ADJ_OFFSET | libc::ADJ_NANO;
         timex.offset = offset.nanoseconds();
-        self.adjtime(&asked, Call::AdjtimePhase, &mut timex)?;
+        self.adjtime(asked, Call::AdjtimePhase, &mut timex)?;
         Ok(limit)
     }
 
@@ -306,7 +305,7 @@ impl Phc {
     ///
     /// The first two of [`Phc::adjust_phase`].
     pub fn check_phase(&self, offset: Offset) -> Result<Option<Offset>, Error> {
-        let asked = phase_asked(offset);
+        let asked = &Task::AdjustPhase(offset);
         let control = self.caps().map(|caps| caps.phase_control);
         if i32::try_from(offset.nanoseconds().unsigned_abs()).is_err() {
             // Whatever the clock, no kernel hands it on.
@@ -314,14 +313,14 @@ impl Phc {
                 Ok(PhaseControl::Offered { limit }) => limit,
                 _ => None,
             };
-            return Err(self.invalid(&asked, Reason::PhaseBits { limit }));
+            return Err(self.invalid(asked, Reason::PhaseBits { limit }));
         }
         match control? {
-            PhaseControl::NotOffered => Err(self.unable(&asked, Reason::NoPhaseControl)),
+            PhaseControl::NotOffered => Err(self.unable(asked, Reason::NoPhaseControl)),
             PhaseControl::Offered { limit: Some(limit) }
                 if offset.nanoseconds().unsigned_abs() > limit.nanoseconds().unsigned_abs() =>
             {
-                Err(self.unable(&asked, Reason::Phase { limit }))
+                Err(self.unable(asked, Reason::Phase { limit }))
             }
             PhaseControl::Offered { limit } => Ok(limit),
         }
@@ -333,7 +332,7 @@ impl Phc {
     ///
     /// None that are known.
     pub fn system_time(&self) -> Result<Timestamp<Utc>, Error> {
-        let asked = "read the system clock";
+        let asked = &Task::ReadSystemTime;
         let realtime = || self.calls.system_gettime(libc::CLOCK_REALTIME);
         let time = self.call(asked, Call::SystemGettime, realtime)?;
         Ok(self.timestamp(asked, Call::SystemGettime, time)?.assume())
@@ -345,7 +344,7 @@ impl Phc {
     ///
     /// `EINVAL` for a clock that the kernel lacks, `ENODEV` for one that is switched off.
     pub fn shown_by(&self, clock: SystemClock) -> Result<Timestamp<Unknown>, Error> {
-        let (asked, call) = ("read a system clock", Call::SystemGettime);
+        let (asked, call) = (&Task::ReadSystemClock(clock), Call::SystemGettime);
         let time = self.call(asked, call, || self.calls.system_gettime(clock.id()))?;
         self.timestamp(asked, call, time)
     }
@@ -356,7 +355,7 @@ impl Phc {
     ///
     /// None that are known.
     pub fn monotonic(&self) -> Result<Duration, Error> {
-        let (asked, call) = ("read the monotonic clock", Call::SystemGettime);
+        let (asked, call) = (&Task::ReadMonotonic, Call::SystemGettime);
         let time = self.call(asked, call, || self.calls.system_gettime(libc::CLOCK_MONOTONIC))?;
         let time = self.timestamp(asked, call, time)?;
         Ok(Duration::new(u64::try_from(time.seconds()).unwrap_or(0), time.nanoseconds()))
@@ -369,7 +368,7 @@ impl Phc {
     /// None that are known.
     #[doc(alias = "clock_nanosleep")]
     pub fn sleep_until(&self, uptime: Duration) -> Result<(), Error> {
-        let asked = "wait";
+        let asked = &Task::Sleep;
         let until = timespec {
             tv_sec: i64::try_from(uptime.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: uptime.subsec_nanos().into(),
@@ -384,10 +383,10 @@ impl Phc {
     /// `EPERM` without `CAP_SYS_TIME`, `EINVAL` where the kernel refuses the resulting time.
     #[doc(alias = "ADJ_SETOFFSET")]
     pub fn step_system(&self, offset: Offset) -> Result<(), Error> {
-        let asked = format!("step the system clock by {offset:+}");
+        let asked = &Task::StepSystem(offset);
         let mut timex = setoffset(offset);
         let call = Call::SystemAdjtime;
-        self.call(&asked, call, || self.calls.system_adjtime(&mut timex))
+        self.call(asked, call, || self.calls.system_adjtime(&mut timex))
     }
 
     /// How far off the clock is at most by what its driver claims; `None` where it claims nothing.
@@ -416,7 +415,7 @@ impl Phc {
     /// Makes a call again as long as signals interrupt it, and turns its errno into an [`Error`].
     fn call<T>(
         &self,
-        asked: impl fmt::Display,
+        asked: &Task,
         call: Call,
         mut make: impl FnMut() -> kernel::Result<T>,
     ) -> Result<T, Error> {
@@ -430,33 +429,33 @@ impl Phc {
         }
     }
 
-    fn adjtime(&self, asked: &str, call: Call, timex: &mut uapi::timex) -> Result<(), Error> {
+    fn adjtime(&self, asked: &Task, call: Call, timex: &mut uapi::timex) -> Result<(), Error> {
         self.call(asked, call, || self.calls.clock_adjtime(timex))
     }
 
     /// The error of the call before.
-    fn failed(&self, asked: impl fmt::Display, call: Call, errno: Errno) -> Error {
+    fn failed(&self, asked: &Task, call: Call, errno: Errno) -> Error {
         let number = kernel::number_of(errno);
-        Error::Call { asked: asked.to_string(), name: self.name.clone(), call, errno, number }
+        Error::Call { asked: asked.clone(), name: self.name.clone(), call, errno, number }
     }
 
-    fn unable(&self, asked: &str, why: Reason) -> Error {
-        Error::Unable { asked: asked.to_owned(), name: self.name.clone(), why: Box::new(why) }
+    fn unable(&self, asked: &Task, why: Reason) -> Error {
+        Error::Unable { asked: asked.clone(), name: self.name.clone(), why: Box::new(why) }
     }
 
     /// The refusal to move a clock that runs freely under so many virtual clocks.
     #[cfg(feature = "cli")]
     pub(crate) fn runs_freely(&self, virtual_clocks: u32) -> Error {
-        self.unable("set or adjust it", Reason::RunsFreely { virtual_clocks })
+        self.unable(&Task::Change, Reason::RunsFreely { virtual_clocks })
     }
 
-    fn invalid(&self, asked: &str, why: Reason) -> Error {
-        Error::Invalid { asked: asked.to_owned(), name: self.name.clone(), why: Box::new(why) }
+    fn invalid(&self, asked: &Task, why: Reason) -> Error {
+        Error::Invalid { asked: asked.clone(), name: self.name.clone(), why: Box::new(why) }
     }
 
     fn timestamp(
         &self,
-        asked: &str,
+        asked: &Task,
         call: Call,
         time: timespec,
     ) -> Result<Timestamp<Unknown>, Error> {
@@ -477,8 +476,4 @@ fn setoffset(offset: Offset) -> uapi::timex {
     // With ADJ_NANO this field has nanoseconds.
     timex.time.tv_usec = nanoseconds.into();
     timex
-}
-
-fn phase_asked(offset: Offset) -> String {
-    format!("write a phase offset of {} ns", offset.nanoseconds())
 }

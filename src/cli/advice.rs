@@ -280,7 +280,7 @@ mod tests {
 
     fn told(call: Call, errno: Errno, has_pin: bool, around: &Told) -> String {
         let name = DeviceName { device: "/dev/ptp0".into(), clock_name: None };
-        let (asked, number) = ("do it".into(), errno as i32);
+        let (asked, number) = (crate::phc::Task::Change, errno as i32);
         let error = Error::Call { asked, name, call, errno, number };
         advice(&error, has_pin, around).unwrap_or_default()
     }

@@ -137,7 +137,7 @@ impl Failure {
         let mut object = vec![("error", Value::from(text))];
         if let Self::Clock(error) = &self {
             object.extend([
-                ("asked", error.asked().into()),
+                ("asked", error.asked().to_string().into()),
                 ("device", error.name().device.as_str().into()),
                 ("clock_name", error.name().clock_name.clone().into()),
                 ("call", error.call().map(Call::name).into()),

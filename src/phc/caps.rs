@@ -1,6 +1,6 @@
 //! What a clock says that it can do.
 
-use super::{Error, Phc};
+use super::{Error, Phc, Task};
 use crate::Offset;
 use crate::kernel::{Call, Version};
 
@@ -69,7 +69,7 @@ impl Phc {
 
     fn ask_for_caps(&self) -> Result<Caps, Error> {
         let call = || self.calls.getcaps(Version::V1);
-        let caps = self.call("ask for its caps", Call::GetCaps, call)?;
+        let caps = self.call(&Task::ReadCaps, Call::GetCaps, call)?;
         let count = |number: libc::c_int| u32::try_from(number).unwrap_or(0);
         let phase_control = match (caps.adjust_phase, caps.max_phase_adj) {
             (0, _) => PhaseControl::NotOffered,

@@ -1,6 +1,6 @@
 //! What can go wrong with a clock, and what to do about it.
 
-use super::Reason;
+use super::{Reason, Task};
 use crate::kernel::{Call, ENOTSUPP, Errno};
 use std::fmt;
 
@@ -28,8 +28,8 @@ impl fmt::Display for DeviceName {
 pub enum Error {
     /// A call failed.
     Call {
-        /// What was asked: "set the time".
-        asked: String,
+        /// What was asked.
+        asked: Task,
         /// Of which clock.
         name: DeviceName,
         /// The call.
@@ -43,7 +43,7 @@ pub enum Error {
     /// This clock can't do it; no call was made and nothing has changed.
     Unable {
         /// What was asked.
-        asked: String,
+        asked: Task,
         /// Of which clock.
         name: DeviceName,
         /// The reason, with the limit.
@@ -52,7 +52,7 @@ pub enum Error {
     /// No clock can do it; no call was made and nothing has changed.
     Invalid {
         /// What was asked.
-        asked: String,
+        asked: Task,
         /// Of which clock.
         name: DeviceName,
         /// The reason.
@@ -62,7 +62,7 @@ pub enum Error {
 
 impl Error {
     /// What was asked.
-    pub fn asked(&self) -> &str {
+    pub fn asked(&self) -> &Task {
         let (Self::Call { asked, .. } | Self::Unable { asked, .. } | Self::Invalid { asked, .. }) =
             self;
         asked

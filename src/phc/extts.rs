@@ -1,6 +1,6 @@
 //! External timestamps.
 
-use super::{Error, Phc, PinFunction, Reason};
+use super::{Error, Phc, PinFunction, Reason, Task};
 use crate::kernel::uapi::{
     ExttsEvent, PTP_BUF_TIMESTAMPS, PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_EXTTS_EDGES,
     PTP_FALLING_EDGE, PTP_MAX_CHANNELS, PTP_MAX_TIMESTAMPS, PTP_RISING_EDGE, PTP_STRICT_FLAGS,
@@ -77,7 +77,7 @@ impl Phc {
         };
         let kind = if request.offset_events { PTP_EXT_OFFSET } else { 0 };
         let flags = PTP_ENABLE_FEATURE | edges | kind;
-        let asked = extts_asked(request.channel, true);
+        let asked = &Task::EnableExtts(request.channel);
         let refused = match self.request_extts(Version::V2, request.channel, flags) {
             Ok(strictly) => return Ok(strictly),
             Err(errno) => errno,
@@ -86,14 +86,14 @@ impl Phc {
         match refused {
             Errno::ENOTTY | Errno::EOPNOTSUPP if !request.offset_events => {}
             Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOTTY if request.offset_events => {
-                return Err(self.unable(&asked, Reason::NoOffsetEvents));
+                return Err(self.unable(asked, Reason::NoOffsetEvents));
             }
-            errno => return Err(self.failed(&asked, Call::ExttsRequest2, errno)),
+            errno => return Err(self.failed(asked, Call::ExttsRequest2, errno)),
         }
         match self.request_extts(Version::V1, request.channel, flags) {
             Ok(_) => Ok(false),
-            Err(Errno::EOPNOTSUPP) => Err(self.unable(&asked, Reason::Edges(request.edges))),
-            Err(errno) => Err(self.failed(&asked, Call::ExttsRequest, errno)),
+            Err(Errno::EOPNOTSUPP) => Err(self.unable(asked, Reason::Edges(request.edges))),
+            Err(errno) => Err(self.failed(asked, Call::ExttsRequest, errno)),
         }
     }
 
@@ -107,7 +107,7 @@ impl Phc {
         // Version 1 says all that there is to say, to every kernel and every driver.
         self.request_extts(Version::V1, channel, 0)
             .map(drop)
-            .map_err(|errno| self.failed(extts_asked(channel, false), Call::ExttsRequest, errno))
+            .map_err(|errno| self.failed(&Task::DisableExtts(channel), Call::ExttsRequest, errno))
     }
 
     /// Refuses a channel that this clock doesn't have.
@@ -122,7 +122,7 @@ impl Phc {
         }
         let why = Reason::NoChannel { function: PinFunction::Extts, channel, channels };
         // To switch off what isn't there is asked for, too.
-        Err(self.unable(&format!("use external timestamps of channel {channel}"), why))
+        Err(self.unable(&Task::UseExtts(channel), why))
     }
 
     /// Makes a request, again as long as signals interrupt it; tells whether it was strict.
@@ -150,7 +150,7 @@ impl Phc {
     /// one queue for all readers.
     #[doc(alias = "PTP_MASK_EN_SINGLE")]
     pub fn receive_only(&self, channels: &[u32]) -> Result<(), Error> {
-        let asked = "receive the events of some channels only";
+        let asked = &Task::SelectChannels;
         if channels.iter().any(|channel| *channel >= PTP_MAX_CHANNELS) {
             let last = PTP_MAX_CHANNELS - 1;
             return Err(self.invalid(asked, Reason::BeyondMask { last }));
@@ -168,7 +168,7 @@ impl Phc {
     ///
     /// `ENODEV` where the clock has gone.
     pub fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait, Error> {
-        let asked = "wait for events";
+        let asked = &Task::Wait;
         match self.calls.wait(wake, timeout) {
             Ok(Wait::Gone) => Err(self.failed(asked, Call::Wait, Errno::ENODEV)),
             Ok(wait) => Ok(wait),
@@ -190,7 +190,7 @@ impl Phc {
         let number = match self.calls.read(&mut buffer) {
             Ok(number) => number,
             Err(Errno::EINTR) => 0,
-            Err(errno) => return Err(self.failed("read events", Call::Read, errno)),
+            Err(errno) => return Err(self.failed(&Task::ReadEvents, Call::Read, errno)),
         };
         for event in buffer.iter().take(number) {
             events.push(self.event(event)?);
@@ -218,7 +218,7 @@ impl Phc {
     }
 
     fn event(&self, event: &ExttsEvent) -> Result<Event, Error> {
-        let invalid = || self.failed("read events", Call::Read, Errno::EPROTO);
+        let invalid = || self.failed(&Task::ReadEvents, Call::Read, Errno::EPROTO);
         let time = Timestamp::new(event.t.sec, event.t.nsec).ok_or_else(invalid)?;
         let kind = if event.flags & PTP_EXT_OFFSET == 0 {
             EventKind::Time(time)
@@ -228,9 +228,4 @@ impl Phc {
         };
         Ok(Event { channel: event.index, kind })
     }
-}
-
-fn extts_asked(channel: u32, on: bool) -> String {
-    let enable = if on { "enable" } else { "disable" };
-    format!("{enable} external timestamps of channel {channel}")
 }

@@ -1,6 +1,6 @@
 //! Periodic outputs.
 
-use super::{Error, Phc, PinFunction, Reason};
+use super::{Error, Phc, PinFunction, Reason, Task};
 use crate::kernel::uapi::{
     PTP_PEROUT_DUTY_CYCLE, PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PeroutTimes, clock_time,
     perout_request, ptp_clock_time,
@@ -79,13 +79,12 @@ impl Phc {
     /// handle, `ENODEV` where the clock has gone.
     #[doc(alias = "PTP_PEROUT_REQUEST")]
     pub fn disable_perout(&self, channel: u32) -> Result<(), Error> {
-        let asked = format!("disable the periodic output of channel {channel}");
         self.check_perout_channel(channel)?;
         let zero = clock_time(0, 0);
         let times = PeroutTimes { start_or_phase: zero, on: zero };
         let request = perout_request(channel, 0, zero, times);
         let call = || self.calls.perout_request(Version::V1, &request);
-        self.call(&asked, Call::PeroutRequest, call)
+        self.call(&Task::DisablePerout(channel), Call::PeroutRequest, call)
     }
 
     /// Refuses an output that no clock, or not this one, can make.
@@ -94,9 +93,9 @@ impl Phc {
     ///
     /// The first two of [`Phc::enable_perout`].
     pub fn check_perout(&self, perout: Perout) -> Result<(), Error> {
-        let asked = perout_asked(perout);
+        let asked = &enable(perout);
         let period = perout.period;
-        let invalid = |why| Err(self.invalid(&asked, why));
+        let invalid = |why| Err(self.invalid(asked, why));
         if period <= Offset::ZERO {
             return invalid(Reason::NoPeriod);
         }
@@ -136,13 +135,12 @@ impl Phc {
         if channel < channels {
             return Ok(());
         }
-        let asked = format!("switch the periodic output of channel {channel}");
         let why = Reason::NoChannel { function: PinFunction::Perout, channel, channels };
-        Err(self.unable(&asked, why))
+        Err(self.unable(&Task::UsePerout(channel), why))
     }
 
     fn request_perout(&self, perout: Perout) -> Result<(), Error> {
-        let asked = perout_asked(perout);
+        let asked = &enable(perout);
         let (phase_flag, start_or_phase) = match perout.start {
             PeroutStart::At(start) => (0, clock_time(start.seconds(), start.nanoseconds())),
             PeroutStart::Phase(phase) => (PTP_PEROUT_PHASE, split(phase)),
@@ -153,13 +151,12 @@ impl Phc {
         let on = split(perout.pulse_width.unwrap_or_default());
         let times = PeroutTimes { start_or_phase, on };
         let request = perout_request(perout.channel, flags, split(perout.period), times);
-        let second = self.call(&asked, Call::PeroutRequest2, || {
-            self.calls.perout_request(Version::V2, &request)
-        });
+        let second = self
+            .call(asked, Call::PeroutRequest2, || self.calls.perout_request(Version::V2, &request));
         match second {
             // Version 1 clears the flags: only a request without any means the same there.
             Err(Error::Call { errno: Errno::ENOTTY, .. }) if flags == 0 => {
-                self.call(&asked, Call::PeroutRequest, || {
+                self.call(asked, Call::PeroutRequest, || {
                     self.calls.perout_request(Version::V1, &request)
                 })
             }
@@ -174,7 +171,7 @@ impl Phc {
                     pulse_width: duty_flag != 0,
                     one_shot: one_shot_flag != 0,
                 };
-                Err(self.unable(&asked, why))
+                Err(self.unable(asked, why))
             }
             other => other,
         }
@@ -189,7 +186,7 @@ impl Phc {
         let start = periods * period + phase;
         Timestamp::from_total_nanoseconds(start)
             .filter(|_| start + period <= i64::MAX.into())
-            .ok_or_else(|| self.invalid(&perout_asked(perout), Reason::StartBeyond { start: None }))
+            .ok_or_else(|| self.invalid(&enable(perout), Reason::StartBeyond { start: None }))
     }
 }
 
@@ -199,7 +196,6 @@ fn split(duration: Offset) -> ptp_clock_time {
     clock_time(seconds, nanoseconds)
 }
 
-fn perout_asked(perout: Perout) -> String {
-    let (channel, period) = (perout.channel, perout.period);
-    format!("enable a periodic output of channel {channel} with a period of {period}")
+fn enable(perout: Perout) -> Task {
+    Task::EnablePerout { channel: perout.channel, period: perout.period }
 }

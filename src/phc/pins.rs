@@ -1,6 +1,6 @@
 //! Programmable pins.
 
-use super::{Error, Phc, Reason};
+use super::{Error, Phc, Reason, Task};
 use crate::kernel::uapi::{
     PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT, PTP_PF_PHYSYNC, pin_desc, ptp_pin_desc,
 };
@@ -104,7 +104,7 @@ impl Phc {
         let number = self.caps()?.pins;
         let pin = |index| {
             let mut pin = pin_desc(index, 0, 0);
-            self.call(format_args!("read pin {index}"), Call::PinGetFunc, || {
+            self.call(&Task::ReadPin(index), Call::PinGetFunc, || {
                 self.calls.pin_getfunc(Version::V1, &mut pin)
             })?;
             // Some drivers leave the index of their table at 0.
@@ -119,7 +119,7 @@ impl Phc {
     ///
     /// [`Error::Unable`] where the clock has no such pin, or two of that name.
     pub fn find_pin(&self, name: &str) -> Result<Pin, Error> {
-        let asked = format!("find pin '{name}'");
+        let asked = &Task::FindPin(name.to_owned());
         let pins = self.pins()?;
         let by_index = name.bytes().all(|byte| byte.is_ascii_digit());
         let mut named = pins
@@ -127,9 +127,9 @@ impl Phc {
             .filter(|pin| pin.name == name || (by_index && name.parse() == Ok(pin.index)));
         match (named.next(), named.next()) {
             (Some(pin), None) => Ok(pin.clone()),
-            (Some(_), Some(_)) => Err(self.unable(&asked, Reason::SeveralPins)),
-            (None, _) if pins.is_empty() => Err(self.unable(&asked, Reason::NoPins)),
-            (None, _) => Err(self.unable(&asked, Reason::NoSuchPin { pins })),
+            (Some(_), Some(_)) => Err(self.unable(asked, Reason::SeveralPins)),
+            (None, _) if pins.is_empty() => Err(self.unable(asked, Reason::NoPins)),
+            (None, _) => Err(self.unable(asked, Reason::NoSuchPin { pins })),
         }
     }
 
@@ -150,7 +150,7 @@ impl Phc {
         channel: u32,
     ) -> Result<Option<Pin>, Error> {
         let loser = self.check_pin(pin, function, channel)?;
-        let asked = pin_asked(pin, function, channel);
+        let asked = set_pin(pin, function, channel);
         let request = pin_desc(pin.index, function.to_kernel(), channel);
         let call = || self.calls.pin_setfunc(Version::V1, &request);
         self.call(&asked, Call::PinSetFunc, call)?;
@@ -178,7 +178,7 @@ impl Phc {
         };
         if channel >= channels {
             let why = Reason::NoChannel { function, channel, channels };
-            return Err(self.unable(&pin_asked(pin, function, channel), why));
+            return Err(self.unable(&set_pin(pin, function, channel), why));
         }
         if function == PinFunction::None {
             return Ok(None);
@@ -189,10 +189,6 @@ impl Phc {
     }
 }
 
-fn pin_asked(pin: &Pin, function: PinFunction, channel: u32) -> String {
-    let (index, name) = (pin.index, &pin.name);
-    match function {
-        PinFunction::None => format!("take its function from pin {index} ({name})"),
-        function => format!("give pin {index} ({name}) the function {function}, channel {channel}"),
-    }
+fn set_pin(pin: &Pin, function: PinFunction, channel: u32) -> Task {
+    Task::SetPin { index: pin.index, name: pin.name.clone(), function, channel }
 }

@@ -1,6 +1,6 @@
 //! The kernel's pulse per second.
 
-use super::{Error, Phc, Reason};
+use super::{Error, Phc, Reason, Task};
 use crate::kernel::{Call, Version};
 
 impl Phc {
@@ -13,8 +13,8 @@ impl Phc {
     #[doc(alias = "PTP_ENABLE_PPS")]
     pub fn enable_pps(&self, enable: bool) -> Result<(), Error> {
         self.check_pps()?;
-        let asked = if enable { "enable the PPS" } else { "disable the PPS" };
-        self.call(asked, Call::EnablePps, || self.calls.enable_pps(Version::V1, enable))
+        let asked = if enable { Task::EnablePps } else { Task::DisablePps };
+        self.call(&asked, Call::EnablePps, || self.calls.enable_pps(Version::V1, enable))
     }
 
     /// Refuses where the caps deny a pulse per second.
@@ -26,6 +26,6 @@ impl Phc {
         if self.caps()?.pps {
             return Ok(());
         }
-        Err(self.unable("change the PPS", Reason::NoPps))
+        Err(self.unable(&Task::UsePps, Reason::NoPps))
     }
 }

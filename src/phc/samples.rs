@@ -1,6 +1,6 @@
 //! Readings of a clock between readings of a system clock.
 
-use super::{Error, Phc, Reason};
+use super::{Error, Phc, Reason, Task};
 use crate::kernel::uapi::{self, CLOCK_AUX, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, ptp_clock_time};
 use crate::kernel::{self, Call, Version};
 use crate::{Sample, Timestamp};
@@ -170,7 +170,7 @@ impl Phc {
                 answer => answer.map(|()| true),
             }
         };
-        let asked = format!("ask for extended samples against {clock}");
+        let asked = &Task::ProbeExtendedSamples(clock);
         self.call(asked, Call::SysOffsetExtended, ask)
     }
 
@@ -188,7 +188,7 @@ impl Phc {
                 Err(errno @ (Errno::ENODEV | Errno::EINVAL)) => Ok(Err(errno)),
                 answer => answer.map(Ok),
             };
-            match self.call(format!("read {clock}"), Call::SystemGettime, read)? {
+            match self.call(&Task::ReadSystemClock(clock), Call::SystemGettime, read)? {
                 Ok(_) if self.takes_clock(clock)? => clocks.push(clock),
                 Err(Errno::EINVAL) => break,
                 _ => {}
@@ -198,20 +198,20 @@ impl Phc {
     }
 
     fn precise_sample(&self, clock: SystemClock, cycles: bool) -> Result<Sample, Error> {
-        let asked = format!("read a precise sample against {clock}");
+        let asked = &Task::ReadPreciseSamples(clock);
         let (name, call): (_, fn(&Self) -> kernel::Result<_>) = if cycles {
             (Call::SysOffsetPreciseCycles, |phc| phc.calls.sys_offset_precise_cycles())
         } else {
             (Call::SysOffsetPrecise, |phc| phc.calls.sys_offset_precise(Version::V1))
         };
         if !matches!(clock, SystemClock::Realtime | SystemClock::MonotonicRaw) {
-            return Err(self.unable(&asked, Reason::NotPrecise));
+            return Err(self.unable(asked, Reason::NotPrecise));
         }
-        let answer = self.call(&asked, name, || call(self))?;
+        let answer = self.call(asked, name, || call(self))?;
         let system =
             if clock == SystemClock::Realtime { answer.sys_realtime } else { answer.sys_monoraw };
         sample(&system, &answer.device, &system)
-            .ok_or_else(|| self.failed(&asked, name, Errno::EPROTO))
+            .ok_or_else(|| self.failed(asked, name, Errno::EPROTO))
     }
 
     fn extended_samples(
@@ -221,7 +221,7 @@ impl Phc {
         number: u32,
         batch: &mut Vec<Sample>,
     ) -> Result<(), Error> {
-        let asked = format_args!("read extended samples against {clock}");
+        let asked = &Task::ReadExtendedSamples(clock);
         let name = if cycles { Call::SysOffsetExtendedCycles } else { Call::SysOffsetExtended };
         let mut answer = uapi::sys_offset_extended(number, clock.id());
         let result = self.call(asked, name, || {
@@ -239,12 +239,12 @@ impl Phc {
                     SystemClock::Aux(_) => Reason::NoAuxiliaryClock,
                     _ => Reason::RealtimeOnly,
                 };
-                return Err(self.unable(&asked.to_string(), why));
+                return Err(self.unable(asked, why));
             }
             other => other?,
         }
         for [before, phc, after] in answer.ts.iter().take(number as usize) {
-            let invalid = || self.failed("read extended samples", name, Errno::EPROTO);
+            let invalid = || self.failed(asked, name, Errno::EPROTO);
             batch.push(sample(before, phc, after).ok_or_else(invalid)?);
         }
         Ok(())
@@ -257,7 +257,7 @@ impl Phc {
         number: u32,
         batch: &mut Vec<Sample>,
     ) -> Result<(), Error> {
-        let asked = "read basic samples";
+        let asked = &Task::ReadBasicSamples;
         let name = Call::SysOffset;
         if clock != SystemClock::Realtime || cycles {
             return Err(self.unable(asked, Reason::NotBasic));

@@ -1,6 +1,6 @@
 //! Virtual clocks on a physical one.
 
-use super::{Error, Phc, Reason};
+use super::{Error, Phc, Reason, Task};
 use crate::kernel::Call;
 use nix::errno::Errno;
 
@@ -31,7 +31,7 @@ impl Phc {
     /// What reading the clock's folder in sysfs answers.
     pub fn virtual_clock_names(&self) -> Result<Vec<String>, Error> {
         let call = || self.calls.virtual_clocks();
-        self.call("list its virtual clocks", Call::VirtualClocks, call)
+        self.call(&Task::ListVirtualClocks, Call::VirtualClocks, call)
     }
 
     /// Sets the number of virtual clocks; above 0 this clock turns free-running, unless it has a
@@ -45,7 +45,7 @@ impl Phc {
     pub fn set_virtual_clocks(&self, number: u32) -> Result<(), Error> {
         self.check_virtual_clocks(number)?;
         let write = || self.calls.set_attribute("n_vclocks", &number.to_string());
-        self.call(virtual_clocks_asked(number), Call::SetAttribute, write)
+        self.call(&Task::SetVirtualClocks(number), Call::SetAttribute, write)
     }
 
     /// Refuses more virtual clocks than there may be.
@@ -58,11 +58,11 @@ impl Phc {
         if number <= most {
             return Ok(());
         }
-        Err(self.unable(&virtual_clocks_asked(number), Reason::VirtualClocks { most }))
+        Err(self.unable(&Task::SetVirtualClocks(number), Reason::VirtualClocks { most }))
     }
 
     fn number(&self, attribute: &str) -> Result<u32, Error> {
-        let (asked, call) = ("read its virtual clocks", Call::Attribute);
+        let (asked, call) = (&Task::ReadVirtualClocks, Call::Attribute);
         let text = match self.call(asked, call, || self.calls.attribute(attribute)) {
             Err(Error::Call { errno: Errno::ENOENT, .. }) => {
                 return Err(self.unable(asked, Reason::NoVirtualClocks));
@@ -71,8 +71,4 @@ impl Phc {
         };
         text.trim().parse().map_err(|_| self.failed(asked, call, Errno::EPROTO))
     }
-}
-
-fn virtual_clocks_asked(number: u32) -> String {
-    format!("set the number of virtual clocks to {number}")
 }
