@@ -1,6 +1,6 @@
 //! `cargo bench --bench accuracy`: how far guesses are from the truth, and whether bounds hold, on
-//! simulated samples, as tables in Markdown. Everything is made from fixed seeds. Behind `--`, a
-//! number is how many runs each row has, and `jitters`, `numbers` and `curves` are tables to print alone.
+//! simulated samples, as tables in Markdown. Everything is made from fixed seeds. After `--`, a
+//! number sets the runs of each row, and `jitters`, `numbers` or `curves` prints only that table.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -44,7 +44,7 @@ impl Random {
     }
 }
 
-/// What a way takes beyond 600 ns.
+/// The time that one way of a reading takes beyond 600 ns, in nanoseconds.
 type Jitter = fn(&mut Random, bool) -> f64;
 
 const JITTERS: [(&str, Jitter); 8] = [
@@ -73,18 +73,18 @@ const JITTERS: [(&str, Jitter); 8] = [
 /// Samples, and the clock's true offset at each, in nanoseconds.
 struct Run {
     samples: Vec<Sample>,
-    /// When each clock was read, on the system clock, and its offset then.
+    /// When the clock was read for each sample, on the system clock, and its true offset then.
     truth: Vec<(f64, f64)>,
 }
 
-/// When all begins, in nanoseconds of the system clock.
+/// The start of the simulation, in nanoseconds of the system clock.
 const START: i128 = 1_700_000_000_000_000_000;
 
 fn at<S: Scale>(nanoseconds: f64) -> Timestamp<S> {
     Timestamp::from_total_nanoseconds(START + nanoseconds.floor() as i128).expect("in range")
 }
 
-/// How fast the clock goes.
+/// The frequency offset of the clock.
 const FAST: f64 = 12e-6;
 
 /// Readings one after the other, with a pause of up to 100 ns.
@@ -123,7 +123,8 @@ impl Run {
         estimate.offset.nanoseconds() as f64 - self.truth_at(estimate)
     }
 
-    /// Moments, middles and delays, in nanoseconds.
+    /// For each sample the middle of its system times, the offset there and the delay, in
+    /// nanoseconds.
     fn middles(&self) -> Vec<(f64, f64, f64)> {
         let of = |sample: &Sample| {
             let [before, phc, after] = [
@@ -139,7 +140,7 @@ impl Run {
     }
 }
 
-/// How far the mean of some middles is from the truth at their mean time.
+/// How far the mean offset of some samples is from the truth at their mean time.
 fn error_of_mean(run: &Run, middles: &[(f64, f64, f64)]) -> f64 {
     let number = middles.len() as f64;
     let time = middles.iter().map(|one| one.0).sum::<f64>() / number;
@@ -147,7 +148,7 @@ fn error_of_mean(run: &Run, middles: &[(f64, f64, f64)]) -> f64 {
     offset - (run.truth[0].1 + FAST * (time - run.truth[0].0))
 }
 
-/// A line of least squares: its error in the middle of its samples.
+/// A least-squares line: its error at the mean time of its samples.
 fn regression(run: &Run, share: f64) -> f64 {
     let mut middles = run.middles();
     middles.sort_by(|a, b| a.2.total_cmp(&b.2));
@@ -163,7 +164,7 @@ fn shortest(run: &Run) -> f64 {
     middles[best].1 - run.truth[best].1
 }
 
-/// The mean of all whose delay is within 100 ns of the shortest, as chronyd takes it of a PHC.
+/// The mean of all samples with a delay within 100 ns of the shortest, as chronyd does for a PHC.
 fn short_ones(run: &Run) -> f64 {
     let mut middles = run.middles();
     let least = middles.iter().map(|one| one.2).fold(f64::INFINITY, f64::min);
@@ -175,7 +176,7 @@ fn jitters(runs: usize) {
     for number in [3, 8, 32, 200, 5_000] {
         println!(
             "| jitter each way, {number} samples | ptpctl | its uncertainty | within it, % | the rate \
-             within its, % | the bound held | shortest delay | mean of short ones | regression, lowest 10 % | regression, all |"
+             within its uncertainty, % | the bound held | shortest delay | mean of short ones | regression, lowest 10 % | regression, all |"
         );
         println!("|---|---|---|---|---|---|---|---|---|---|");
         for (row, (name, jitter)) in JITTERS.into_iter().enumerate() {
@@ -216,7 +217,7 @@ fn jitters(runs: usize) {
     }
 }
 
-/// The error against the number of samples: where more of them don't improve the answer.
+/// The error against the number of samples: shows from where on more samples don't help.
 fn numbers(runs: usize) {
     let numbers = [25, 50, 100, 200, 400, 800, 1_600];
     println!("| jitter each way | {} samples |", numbers.map(|n| n.to_string()).join(" | "));
@@ -246,11 +247,11 @@ enum Curve {
     Servo(f64),
     /// One frequency step in the window.
     Step(f64),
-    /// A drift a second.
+    /// A frequency drift, per second.
     Drift(f64),
 }
 
-/// So many samples, spread over a window.
+/// The number of samples, spread over a window.
 const SPREAD: usize = 1_500;
 
 fn curved(curve: Curve, window: f64, base: f64, random: &mut Random) -> Run {
@@ -334,13 +335,13 @@ const CURVES: [(&str, Curve, f64, f64); 26] = [
     ("the same, base delay 100 ns", Curve::Drift(1e-6), 60.0 * S, 100.0),
 ];
 
-/// The lengths of pieces that ours is compared with, in samples.
+/// The lengths of the fixed pieces that the estimator is compared with, in samples.
 const PIECES: [usize; 9] = [1, 16, 32, 64, 128, 256, 512, 1_024, SPREAD];
 
 fn curves(runs: usize) {
     println!(
         "| oscillator, {SPREAD} samples in a window of | bounds broken | mean bound, ns | mean error, \
-         ns | the best fixed piece | its error, ns | ratio | said to curve, % |"
+         ns | the best fixed piece | its error, ns | ratio | marked as curved, % |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     for (row, (name, curve, window, base)) in CURVES.into_iter().enumerate() {
@@ -374,7 +375,7 @@ fn curves(runs: usize) {
 }
 
 impl Run {
-    /// The error of a straight guess from so many samples around the moment of an estimate.
+    /// The error of a straight line through `size` samples around the moment of an estimate.
     fn by_piece(&self, estimate: &Estimate, size: usize) -> f64 {
         let at = (estimate.at.total_nanoseconds() - START) as f64;
         let place = self.truth.partition_point(|(read, _)| *read < at).min(SPREAD - 1);
@@ -389,10 +390,10 @@ impl Run {
         }
         let from = place.saturating_sub(size / 2).min(SPREAD - size);
         let samples = &self.samples[from..from + size];
-        // Where no line passes through the piece, there is the sample itself.
+        // If no line passes through the piece, take the sample itself.
         let guess = ptpctl::measure::straight_guess(samples, place - from)
             .unwrap_or_else(|| self.middles()[from..from + size][place - from].1);
-        // Ours is a whole number of nanoseconds, too.
+        // The estimator rounds to whole nanoseconds, too.
         guess.round() - self.truth[place].1
     }
 }

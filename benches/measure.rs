@@ -24,14 +24,14 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    // First: a program that is started counts as large as who starts it.
+    // First: the peak memory of a child counts at least as much as this program has.
     recording();
     estimator();
     stability();
     monitor();
 }
 
-/// The middle of five.
+/// The median of five.
 fn median(mut run: impl FnMut() -> f64) -> f64 {
     let mut figures: Vec<_> = (0..5).map(|_| run()).collect();
     figures.sort_by(f64::total_cmp);
@@ -51,7 +51,7 @@ fn at<S: Scale>(time: i128) -> Timestamp<S> {
     Timestamp::from_total_nanoseconds(time).expect("in range")
 }
 
-/// Samples as a card gives them: 600 ns each way, and up to so much more.
+/// Samples as a card gives them: each way takes 600 ns, and up to `jitter` more.
 fn samples(number: usize, jitter: i64) -> Vec<Sample> {
     let mut noise = noise(jitter);
     let mut now = 1_700_000_000_000_000_000_i128;
@@ -137,7 +137,7 @@ fn recording() {
             assert!(status.success(), "it failed");
             began.elapsed().as_secs_f64()
         });
-        // The largest of all programs so far, which is this one.
+        // The peak of all children so far. This one is the largest.
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("it is told");
         // A C long, whose size depends on the processor.
         let kilobytes: f64 = usage.max_rss().to_string().parse().expect("a number");

@@ -1,7 +1,7 @@
-//! `cargo bench --bench stability`: how far deviations of what has gaps are from those of the whole, and
-//! how often intervals hold the true deviation, on simulated noise, as tables in Markdown. Everything is
-//! made from fixed seeds. Behind `--`, a number is how many runs each cell has, and `gaps`, `intervals`
-//! and `mixtures` are tables to print alone.
+//! `cargo bench --bench stability`: how far the deviations of a series with gaps are from those of
+//! the whole series, and how often intervals hold the true deviation, on simulated noise, as tables
+//! in Markdown. Everything is made from fixed seeds. After `--`, a number sets the runs of each
+//! cell, and `gaps`, `intervals` or `mixtures` prints only that table.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -20,7 +20,7 @@ use common::Random;
 use ptpctl::Offset;
 use ptpctl::measure::stability::{Kind, Point, Series, Steps, octaves, series};
 
-/// Prints one, of so many runs.
+/// Prints a table, from this number of runs.
 type Table = fn(usize);
 
 fn main() {
@@ -43,17 +43,17 @@ fn main() {
 
 /// Phases with a power law of the frequency noise `f^α`, in nanoseconds.
 ///
-/// White noise behind a filter of fractional differences: J. N. Kasdin and T. Walter, "Discrete simulation
-/// of power law noise", Proc. 46th Frequency Control Symposium (1992).
+/// White noise through a filter of fractional differences: J. N. Kasdin and T. Walter, "Discrete
+/// simulation of power law noise", Proc. 46th Frequency Control Symposium (1992).
 fn phases(alpha: i32, number: usize, random: &mut Random) -> Vec<f64> {
-    // Phases go with f^(α - 2).
+    // The spectrum of the phases is proportional to f^(α - 2).
     let power = f64::from(2 - alpha);
     let white: Vec<f64> = (0..number).map(|_| random.normal()).collect();
     match alpha {
         2 => white,
         0 => summed(&white),
         -2 => summed(&summed(&white)),
-        // One whole difference is a sum: only half of one is left for the filter.
+        // The sum is a whole integration: only half a one is left for the filter.
         -1 => summed(&filtered(&white, 1.0)),
         _ => filtered(&white, power),
     }
@@ -83,7 +83,7 @@ fn filtered(white: &[f64], power: f64) -> Vec<f64> {
     (0..white.len()).map(at).collect()
 }
 
-/// One nanosecond is a thousandth of what phases scatter by.
+/// Rounds to nanoseconds, one of which is a thousandth of the standard deviation of white phases.
 fn rounded(phases: &[f64]) -> impl Iterator<Item = i64> {
     phases.iter().map(|phase| (phase * 1_000.0).round() as i64)
 }
@@ -97,12 +97,12 @@ const NOISES: [(&str, i32); 5] = [
 ];
 const KINDS: [Kind; 4] = [Kind::Allan, Kind::ModifiedAllan, Kind::Hadamard, Kind::Time];
 
-/// Of 20 000 offsets 12 % are missing: what the deviations are beside those of all of them.
+/// Compares the deviations of 20 000 offsets, 12 % of which are missing, with those of all of them.
 fn gaps(runs: usize) {
     const NUMBER: usize = 20_000;
     let factors = [1, 4, 16, 64, 256, 1_024, 4_096];
     println!(
-        "| 12 % of {NUMBER} missing, {runs} runs: mean of the variance beside that of all, % | {} |",
+        "| 12 % of {NUMBER} missing, {runs} runs: mean variance relative to all offsets, % | {} |",
         factors.map(|factor| format!("m = {factor}")).join(" | ")
     );
     println!("|---|{}", "---|".repeat(factors.len()));
@@ -178,7 +178,7 @@ fn covered<Make: Fn(&mut Random) -> Vec<f64>, const ROWS: usize>(
         octaves(number).into_iter().filter(|factor| number / factor >= 5).collect();
     let columns: Vec<String> = factors.iter().map(|factor| format!("m = {factor}")).collect();
     println!(
-        "| {number} offsets, {runs} runs: intervals that hold the truth, % (of runs whose noise is told, %: their intervals, %) | {} |",
+        "| {number} offsets, {runs} runs: intervals that hold the truth, % (runs with identified noise, %: their intervals, %) | {} |",
         columns.join(" | ")
     );
     println!("|---|{}", "---|".repeat(factors.len()));

@@ -12,13 +12,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = std::env::args().nth(1).unwrap_or_else(|| "/dev/ptp0".into());
     let phc = find::open(&name, Access::ReadOnly)?;
     println!("{} shows {}", phc.name(), phc.time()?);
-    println!("it can be dialled by up to ±{} ppb", phc.caps()?.max_frequency_ppb);
+    println!("its frequency can be adjusted by up to ±{} ppb", phc.caps()?.max_frequency_ppb);
     let measured = phc.offset(SystemClock::Realtime)?;
     let estimate = measured.estimate;
     println!("it is {:+} from the system clock", estimate.offset);
     match measured.bound() {
-        Some(bound) => println!("and off that by {bound} at most, at {}", estimate.at),
-        None => println!("but how far off that is nobody tells"),
+        Some(bound) => println!("this is wrong by {bound} at most, at {}", estimate.at),
+        None => println!("this method has no bound for the error"),
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     return Ok(());
                 }
                 Outcome::Measured(one) => println!("{}: {:+}", reading.source, one.offset),
-                Outcome::Missed(why) => println!("{}: this time it failed: {why}", reading.source),
+                Outcome::Missed(why) => println!("{}: this reading failed: {why}", reading.source),
                 Outcome::Absent(why) => println!("{} has gone: {why}", reading.source),
             }
         }

@@ -1,4 +1,5 @@
-//! A program of one's own, and its test on the mock: a servo that slews a clock towards the system's.
+//! A program of your own, and its test on the mock: a servo that slews a clock towards the
+//! system's.
 //!
 //! `cargo run --example test_on_the_mock`, and `cargo test --example test_on_the_mock`.
 
@@ -11,7 +12,7 @@ use ptpctl::{Frequency, Offset, Phc};
 use std::error::Error;
 use std::time::Duration;
 
-/// Slews the clock so that it would reach the system clock in a second; answers its offset.
+/// Slews the clock so that it would reach the system clock in a second. Returns its offset.
 fn steer(phc: &Phc) -> Result<Offset, Cause> {
     let offset = phc.offset(SystemClock::Realtime)?.estimate.offset;
     // One nanosecond in a second is one ppb.

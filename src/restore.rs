@@ -1,9 +1,9 @@
 //! What a program changes on a clock, and how it is put back.
 //!
-//! A [`Change`] is one thing that is not as it was. A [`Guard`] notes each change before it is made
-//! and puts all of them back at its end. A [`Journal`] keeps the notes in a file that outlives the
-//! program: where that is killed, [`left_behind`] tells the next one what was not put back. A
-//! [`Writer`] changes a clock for good.
+//! A [`Change`] is one thing that the program has changed. A [`Guard`] notes each change before it
+//! is made and puts all of them back at its end. A [`Journal`] keeps the notes in a file that
+//! outlives the program. If the program is killed, [`left_behind`] tells the next program what was
+//! not put back. A [`Writer`] makes permanent changes.
 
 mod change;
 mod guard;

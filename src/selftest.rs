@@ -33,16 +33,16 @@ pub enum Outcome {
     Passed,
     /// It doesn't: what was expected, what was found.
     Failed(String),
-    /// It can't be told, and why.
+    /// It can't be judged, with the reason.
     Skipped(String),
 }
 
-/// How a run goes on.
+/// The progress of a run.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    /// It begins, with so many groups.
+    /// The run begins, with this number of groups.
     Begins(usize),
-    /// A group begins, with so many checks.
+    /// A group begins: its name, and the number of its checks.
     Group(&'static str, usize),
     /// A check begins: group and name.
     Checking(&'static str, &'static str),
@@ -72,7 +72,7 @@ pub enum End {
         failed: usize,
         /// Checks that were skipped.
         skipped: usize,
-        /// Whether all were skipped but for those of what is put back.
+        /// Whether all checks were skipped, except those of what is put back.
         all_skipped: bool,
     },
     /// A signal came.
@@ -91,7 +91,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The groups that will run; what was changed is put back in any case.
+    /// The groups that will run. The group that checks what was put back always runs.
     pub fn groups(&self) -> impl Iterator<Item = &'static Group> {
         let chosen = move |group: &&Group| {
             self.only.is_empty()
@@ -102,12 +102,12 @@ impl Options {
     }
 }
 
-/// Runs the checks on a clock that was opened for writing, and tells how it goes on.
+/// Runs the checks on a clock that was opened for writing, and reports the progress to `tell`.
 ///
-/// `record` is told of all that is changed and not put back, before it is changed: for whoever has
-/// to put it back if this program is killed. `tell` may fail: the run then ends with that. However
-/// it ends, what was changed is put back; the second answer is whether that worked, as far as can
-/// be seen. What couldn't be put back `record` was told last.
+/// `record` is called before each change, with all that is changed and not put back: another
+/// program needs that if this one is killed. `tell` may fail: then the run ends with its error.
+/// However the run ends, it puts back what was changed. The second value is whether that worked, as
+/// far as can be seen. The last call of `record` has what couldn't be put back.
 pub fn run<E>(
     phc: &Phc,
     options: &Options,
@@ -119,7 +119,7 @@ pub fn run<E>(
     (end, left.is_empty())
 }
 
-/// As [`run`], for any record; answers what could not be put back.
+/// As [`run`], for any record. Returns what could not be put back.
 pub(crate) fn run_recorded<'a, E>(
     phc: &'a Phc,
     options: &Options,

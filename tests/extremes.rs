@@ -1,5 +1,5 @@
-//! What the library makes of the largest values: an answer or none, never a panic or an overflow,
-//! whose checks are on in these tests.
+//! The library with the largest values: it gives a result or none, and never panics or overflows.
+//! These tests run with overflow checks.
 
 #![cfg(feature = "stability")]
 #![expect(clippy::expect_used, reason = "a test that can't run has failed")]
@@ -12,7 +12,7 @@ use ptpctl::measure::stability::{
 use ptpctl::measure::{DifferenceEstimator, Estimator, Gaps, estimate};
 use ptpctl::{Frequency, Offset, Rate, Sample, Scale, Timestamp};
 
-/// Numbers at the ends of their range, around what clocks show, and any others.
+/// Numbers at both ends of their range, numbers near the times of real clocks, and any others.
 fn numbers() -> impl Strategy<Value = i64> {
     prop_oneof![
         Just(i64::MIN),

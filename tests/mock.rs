@@ -1,5 +1,5 @@
-//! The mock at the seam: what the conformance suite can't ask of a real kernel, for want of the
-//! driver, of the kernel, or of a way to order it.
+//! Calls of the mock that the conformance suite can't make on a real kernel: there is no such
+//! driver, no such kernel, or no way to make it happen.
 
 #![cfg(feature = "mock")]
 #![expect(clippy::expect_used, reason = "a test that can't run has failed")]
@@ -368,7 +368,7 @@ fn virtual_time_ends_where_64_bits_of_nanoseconds_do() {
             mock.true_offset();
             let _ = mock.clock_gettime();
             let _ = mock.sys_offset_extended(Version::V1, &mut sys_offset_extended(25, 0));
-            // Old kernels let a driver have any step.
+            // Old kernels pass any step on to the driver.
             let _ = adjtime(&mock, libc::ADJ_SETOFFSET | libc::ADJ_NANO, |timex| {
                 timex.time.tv_sec = i64::MAX;
             });

@@ -8,7 +8,7 @@ use std::f64::consts::TAU;
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// Between 0 and 1, without either.
+    /// Evenly distributed between 0 and 1, without both.
     pub(crate) fn even(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -9,23 +9,23 @@ use crate::{Frequency, Offset};
 pub enum Change {
     /// The time may be displaced.
     Time {
-        /// The clock − the system's clock before, where that is known.
+        /// The clock − the system clock before the change, where that is known.
         was: Option<Offset>,
     },
     /// Another frequency may be dialled.
     Frequency {
         /// What was dialled before.
         was: Frequency,
-        /// What was asked for since: one of these is dialled, unless it is as before.
+        /// The frequencies that were asked for since. The clock has one of these or `was`.
         asked: Vec<Frequency>,
     },
-    /// A phase offset may be being taken out.
+    /// The phase control may still be taking out a phase offset.
     Phase,
     /// A pin may have another function.
     Pin {
         /// The pin as it was.
         was: Pin,
-        /// What it was asked to be since: it is one of these, unless it is as before.
+        /// The functions that were asked for since. The pin has one of these or `was`.
         asked: Vec<Pin>,
     },
     /// External timestamps of this channel may be on.
@@ -34,8 +34,8 @@ pub enum Change {
     Perout(u32),
 }
 
-/// What is changed, without how it was. In the order in which what is left is told: the time is
-/// the last, because whatever else is not put right may go on moving it.
+/// What is changed, without its earlier value. The variants are in the order in which leftovers are
+/// reported. The time is last, because any other leftover may go on moving it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Frequency,
@@ -47,7 +47,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// The kind's place in that order, for a sorting that keeps the order within a kind.
+    /// The place of the kind in that order. Changes of one kind have the same place.
     pub(super) fn rank(self) -> u8 {
         match self {
             Self::Frequency => 0,
@@ -77,7 +77,7 @@ impl Change {
         Self::Pin { was: was.clone(), asked: vec![Pin { function, channel, ..was.clone() }] }
     }
 
-    /// The same part is changed once more: what it was asked to be since comes to this.
+    /// Adds a later change of the same part: appends what it asked for.
     pub(super) fn and(&mut self, more: Self) {
         match (self, more) {
             (Self::Frequency { asked, .. }, Self::Frequency { asked: more, .. }) => {

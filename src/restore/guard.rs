@@ -4,40 +4,41 @@ use super::{Change, Part};
 use crate::phc::{Error, ExttsRequest, Perout, PeroutLoss, Phc, Pin, PinFunction};
 use crate::{Frequency, Offset};
 
-/// Whoever is told of all that is changed and not put back, before it is changed.
+/// A record of all that is changed and not put back yet. It is told of each change before the
+/// change is made.
 pub(crate) trait Record {
-    /// This is all that is changed now.
+    /// Replaces the record: this is all that is changed now.
     fn now(&mut self, changes: &[Change]);
 
-    /// These parts are as they are meant to be, whoever had left them otherwise.
+    /// Records that these parts are as they are meant to be, whichever program had changed them.
     fn settle(&self, _phc: &Phc, _parts: &[Part]) {}
 
-    /// What other programs that live have changed together with this part, and will put back.
+    /// The changes of other programs that run, have changed this part, too, and will put it back.
     #[cfg(feature = "cli")]
     fn of_the_living(&self, _part: Part) -> Vec<Change> {
         Vec::new()
     }
 
-    /// Notes that the program is about to put these back. Answers what other programs that live
-    /// will put back at their own end, where they have changed this part, too.
+    /// Notes that the program is about to put these back. Returns what other running programs that
+    /// have changed this part, too, will put back at their own end.
     #[cfg(feature = "cli")]
     fn leave(&mut self, _changes: &[Change], _part: Part) -> Vec<Change> {
         Vec::new()
     }
 
-    /// It ends, and this could not be put back.
+    /// Ends the record. These changes could not be put back.
     fn end(&mut self, _phc: &Phc, _left: &[Change]) {}
 }
 
-/// Tells whoever wants to know.
+/// Passes all changes to a function.
 impl Record for &mut dyn FnMut(&[Change]) {
     fn now(&mut self, changes: &[Change]) {
         self(changes);
     }
 }
 
-/// What is changed on a clock for a while. Each change is noted before it is made, here and in the
-/// record. What is still changed when the guard goes is put back, also on the way out of a panic.
+/// Temporary changes of a clock. Each change is noted here and in the record before it is made.
+/// When the guard is dropped, also during a panic, it puts back what is still changed.
 pub(crate) struct Guard<'a> {
     pub(super) phc: &'a Phc,
     /// In the order in which they were made, one for each part.
@@ -51,7 +52,8 @@ pub(crate) struct Guard<'a> {
 }
 
 impl<'a> Guard<'a> {
-    /// Nothing is changed yet. Without a record nobody is told what a killed program leaves.
+    /// A guard without changes. Without a record, nothing reports later what a killed program has
+    /// left.
     pub(crate) fn new(phc: &'a Phc, record: Option<Box<dyn Record + 'a>>) -> Self {
         Self {
             phc,
@@ -80,12 +82,12 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// A part is as before, or as it is meant to be.
+    /// Removes the note of a part, which is as before or as it is meant to be.
     pub(crate) fn forget(&mut self, part: Part) {
         self.put_note(part, None);
     }
 
-    /// Puts the note of a part back to what it was: its change was refused, and not made.
+    /// Puts the note of a part back to what it was, because the change was refused and not made.
     pub(crate) fn put_note(&mut self, part: Part, before: Option<Change>) {
         match (self.changes.iter().position(|change| change.part() == part), before) {
             (Some(at), Some(before)) => self.changes.splice(at..=at, [before]).for_each(drop),
@@ -112,7 +114,7 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// Gives a pin a function; answers the pin that lost it.
+    /// Gives a pin a function. Returns the pin that lost it.
     pub(crate) fn set_pin(
         &mut self,
         pin: &Pin,
@@ -126,13 +128,13 @@ impl<'a> Guard<'a> {
         self.phc.set_pin(pin, function, channel)
     }
 
-    /// Switches external timestamps on; answers whether the driver minds what it is asked for.
+    /// Switches external timestamps on. Returns whether the driver was asked strictly.
     pub(crate) fn enable_extts(&mut self, request: ExttsRequest) -> Result<bool, Error> {
         self.will(Change::Extts(request.channel));
         self.phc.enable_extts(request)
     }
 
-    /// Switches a channel off, whoever had it on.
+    /// Switches a channel off, whichever program switched it on.
     pub(crate) fn disable_extts(&mut self, channel: u32) -> Result<(), Error> {
         self.phc.disable_extts(channel)?;
         self.forget(Part::Extts(channel));
@@ -140,8 +142,8 @@ impl<'a> Guard<'a> {
         Ok(())
     }
 
-    /// Switches a periodic output on; answers what of it the driver couldn't. One that it refused
-    /// is as it was.
+    /// Switches a periodic output on. Returns what the driver left out of the request. If the
+    /// driver refuses the request, the output stays as it was.
     pub(crate) fn enable_perout(&mut self, perout: Perout) -> Result<PeroutLoss, Error> {
         let part = Part::Perout(perout.channel);
         let before = self.change_of(part).cloned();
@@ -153,7 +155,7 @@ impl<'a> Guard<'a> {
         })
     }
 
-    /// Switches an output off, whoever had it on.
+    /// Switches an output off, whichever program switched it on.
     pub(crate) fn disable_perout(&mut self, channel: u32) -> Result<(), Error> {
         self.phc.disable_perout(channel)?;
         self.forget(Part::Perout(channel));
@@ -166,8 +168,8 @@ impl<'a> Guard<'a> {
         self.will(Change::Frequency { was, asked: vec![frequency] });
     }
 
-    /// Puts everything back but the time, as far as that works; answers the first failure. What
-    /// fails stays to be put back.
+    /// Puts everything but the time back, as far as possible. Returns the first failure. What
+    /// failed stays noted.
     pub(crate) fn put_back(&mut self) -> Result<(), Error> {
         let outcomes = [
             self.put_back_channels(),
@@ -191,8 +193,8 @@ impl<'a> Guard<'a> {
         outcome
     }
 
-    /// Gives the pins back what they had, the last one that was changed first. Those that had
-    /// nothing let go before the others get their channels again.
+    /// Gives the pins their earlier functions back, the last changed pin first. Pins that had no
+    /// function come before the others, so that they release the channels that the others need.
     pub(crate) fn put_back_pins(&mut self) -> Result<(), Error> {
         let mut pins: Vec<_> = self.changes.iter().rev().filter_map(pin_before).cloned().collect();
         pins.sort_by_key(|pin| pin.function != PinFunction::None);
@@ -207,7 +209,7 @@ impl<'a> Guard<'a> {
         outcome
     }
 
-    /// Ends a phase offset that may be being taken out.
+    /// Writes a phase offset of 0, to end one that the clock may still be taking out.
     pub(crate) fn put_back_phase(&mut self) -> Result<(), Error> {
         if self.change_of(Part::Phase).is_some() {
             self.phc.adjust_phase(Offset::ZERO)?;
@@ -225,7 +227,7 @@ impl<'a> Guard<'a> {
         Ok(())
     }
 
-    /// Ends it, and answers what could not be put back. That stays in the record.
+    /// Ends the guard. Returns what could not be put back, which stays in the record.
     pub(crate) fn finish(&mut self) -> Vec<Change> {
         let left = std::mem::take(&mut self.changes);
         if let Some(mut record) = self.record.take() {
@@ -237,13 +239,13 @@ impl<'a> Guard<'a> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        // On the way out of a failure, which is what gets told.
+        // The failure that led here is reported instead.
         let _ = self.put_back();
         self.finish();
     }
 }
 
-/// The pin as it was, where it is a pin that was changed.
+/// The pin as it was, if the change is one of a pin.
 pub(super) fn pin_before(change: &Change) -> Option<&Pin> {
     match change {
         Change::Pin { was, .. } => Some(was),

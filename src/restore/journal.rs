@@ -1,9 +1,9 @@
 //! What a program has switched on and means to switch off again, in a file that outlives it.
 //!
-//! A journal is locked as long as its program lives; one that isn't is a dead one's. It is of one
-//! clock, known by its device's number and its place in sysfs, under whatever names, and of one boot
-//! of the machine: what is another clock's or another boot's is left alone. Nothing is read or
-//! written through a link.
+//! A program locks its journal as long as it runs. A journal that isn't locked belongs to a program
+//! that has ended. A journal belongs to one clock and to one boot of the machine. The clock is
+//! known by the number of its device and by its place in sysfs, whatever its names. A journal of
+//! another clock or another boot is left alone. Nothing is read or written through a link.
 
 mod line;
 mod place;
@@ -26,20 +26,20 @@ pub(crate) use place::may_have_left;
 
 /// The last line of a journal.
 const END: &str = "end";
-/// The same, where its program is about to put all back.
+/// The last line of the journal of a program that is about to put everything back.
 const LEAVING: &str = "leaving";
 
-/// The journal of this program; it goes when the program has switched everything off.
+/// The journal of this program. It is removed when the program has switched everything off.
 #[derive(Debug)]
 pub(crate) struct Journal {
     kept: Option<(PathBuf, File)>,
     /// The clock's device.
     device: String,
-    /// Which clock it is of, as its first line.
+    /// The first line, which names the clock.
     clock: String,
     /// Its last line.
     end: &'static str,
-    /// Why there is none, where there should be one.
+    /// Why no journal could be begun, where there should be one.
     missing: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Journal {
 impl Record for Journal {
     fn now(&mut self, changes: &[Change]) {
         if let Some((_, file)) = &self.kept {
-            // What can't be written there is lost, and so is what it would have told.
+            // If this fails, the next program can't be told of these changes.
             let _ = write(file, &text(&self.clock, changes, self.end));
         }
     }
@@ -90,14 +90,14 @@ impl Record for Journal {
     }
 
     fn leave(&mut self, changes: &[Change], part: Part) -> Vec<Change> {
-        // Two that leave at once don't wait for each other.
+        // If two programs leave at once, neither leaves the part to the other: both put it back.
         self.end = LEAVING;
         self.now(changes);
         if self.kept.is_some() { self.of_the_living(part) } else { Vec::new() }
     }
 
-    /// What couldn't be put back is left for the next command to tell. A clock that has gone has
-    /// nothing left on: it is another when it comes back.
+    /// Keeps the journal of what couldn't be put back, so that the next command can report it. A
+    /// clock that has gone has nothing left on. When it comes back it is another clock.
     fn end(&mut self, phc: &Phc, left: &[Change]) {
         let has_gone = || phc.time().is_err_and(|error| error.errno() == Some(Errno::ENODEV));
         if left.iter().any(|change| line::line(change).is_some()) && !has_gone() {
@@ -115,7 +115,7 @@ impl Drop for Journal {
     }
 }
 
-/// All changes of those that have changed a part.
+/// All changes of the programs that have changed a part.
 fn with_part(part: Part, all: Vec<Found>) -> Vec<Change> {
     let has = |one: &Found| one.changes.iter().any(|change| change.part() == part);
     all.into_iter().filter(has).flat_map(|one| one.changes).collect()
@@ -139,7 +139,7 @@ fn begin_in(place: &Place) -> io::Result<(PathBuf, File)> {
         }
     }
     let (path, file) = answer?;
-    // Locked: others may read it now, and can't lock it.
+    // The file is locked: others may read it now, and can't lock it.
     let written = write(&file, &text(&place.clock.line(), [], END))
         .and_then(|()| file.set_permissions(Permissions::from_mode(0o644)));
     match written {
@@ -151,7 +151,8 @@ fn begin_in(place: &Place) -> io::Result<(PathBuf, File)> {
     }
 }
 
-/// A new file that is locked and still has its name. A dead command may have had the same number.
+/// Makes a new file and locks it, and checks that the file still has its name. The name may be
+/// taken: a program that has ended may have had the same process ID.
 fn new_file(place: &Place, number: u32) -> io::Result<(PathBuf, File)> {
     let name = format!("{}.{}.{number}", place.prefix, std::process::id());
     let path = place.folder.join(name);
@@ -160,7 +161,8 @@ fn new_file(place: &Place, number: u32) -> io::Result<(PathBuf, File)> {
     let file = options.open(&path)?;
     let taken = || io::Error::from(io::ErrorKind::AlreadyExists);
     let locked = lock_as_writer(&file).map_err(io::Error::from);
-    // Between its making and its locking somebody may have taken it for a dead one's.
+    // Before the lock was taken, another program may have removed the file as one of a program that
+    // has ended.
     let is_there = |locked: bool| {
         let there = locked
             && fs::symlink_metadata(&path).is_ok_and(|named| {
@@ -188,14 +190,15 @@ fn text<'a>(clock: &str, changes: impl IntoIterator<Item = &'a Change>, end: &st
     format!("{clock}\n{lines}{end}\n")
 }
 
-/// Whoever is killed in between, or finds the disk full, leaves what was there before or what is
-/// there now, perhaps with a rest of the old behind its end.
+/// Writes a journal's text. If the program is killed in between, or the disk is full, the file has
+/// the old text or the new one, perhaps with a rest of the old text after the new end.
 fn write(file: &File, text: &str) -> io::Result<()> {
     file.write_all_at(text.as_bytes(), 0)?;
     file.set_len(text.len() as u64)
 }
 
-/// These parts are meant to be as they are now, whoever had left them so.
+/// Removes these parts from the journals of programs that have ended: the parts are meant to be as
+/// they are now.
 pub(super) fn settle(phc: &Phc, parts: &[Part]) {
     if parts.is_empty() {
         return;
@@ -205,12 +208,12 @@ pub(super) fn settle(phc: &Phc, parts: &[Part]) {
     }
 }
 
-/// The journal of another program, or of one that is no more.
+/// The journal of another program, which runs or has ended.
 pub(super) struct Found {
     path: PathBuf,
     file: File,
     clock: String,
-    /// Another user, who says so.
+    /// The owner, where that is a user who isn't trusted.
     pub(super) user: Option<u32>,
     pub(super) changes: Vec<Change>,
     is_living: bool,
@@ -225,7 +228,8 @@ impl Found {
         self.is_living && !self.is_leaving
     }
 
-    /// Forgets the other changes. Where that isn't permitted they are told once more.
+    /// Keeps these changes in the journal and removes the others. Where it may not be written, the
+    /// others are reported again.
     pub(super) fn keep(&self, is_left: impl Fn(&Change) -> bool) {
         let left: Vec<_> = self.changes.iter().filter(|change| is_left(change)).collect();
         let number = left.len();
@@ -234,18 +238,18 @@ impl Found {
         } else if number < self.changes.len() {
             let modified = self.file.metadata().and_then(|found| found.modified());
             let _ = write(&self.file, &text(&self.clock, left, END));
-            // Its age counts from when it was left.
+            // The age counts from the time at which the changes were left: keep the file's time.
             let _ = modified.and_then(|then| self.file.set_modified(then));
         }
     }
 }
 
-/// Never through a link, and never waiting for whoever is at the other end of a pipe.
+/// Never follows a link, and never waits for the other end of a pipe.
 const OPEN_FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
 /// The longest that a journal can be.
 const LONGEST: u64 = 64 << 10;
 
-/// The journals of programs that are no more.
+/// The journals of programs that have ended.
 pub(super) fn dead(device: &str) -> Vec<Found> {
     found(device, |found| !found.is_living)
 }
@@ -253,7 +257,7 @@ pub(super) fn dead(device: &str) -> Vec<Found> {
 /// The journals of a clock that count.
 fn found(device: &str, is_wanted: impl Fn(&Found) -> bool) -> Vec<Found> {
     let mut all = Vec::new();
-    // Mostly there is nothing, and a script's thousand calls needn't look for it twice.
+    // Usually there are no journals. Then a script that calls this often is spared the search.
     if !may_have_left(device) {
         return all;
     }
@@ -326,9 +330,9 @@ mod tests {
         };
         assert_eq!([0o755, 0o700].map(mode), [[true; 2]; 2]);
         assert_eq!([0o777, 0o775, 0o757].map(mode), [[false; 2]; 3]);
-        assert_eq!(mode(0o1777), [false, true], "of a mock, in a folder like /tmp");
+        assert_eq!(mode(0o1777), [false, true], "the state file of a mock, in a folder like /tmp");
         make_folder(&folder).expect("there");
-        assert!(place(true).is_trusted(), "one's own folder is closed again");
+        assert!(place(true).is_trusted(), "the program's own folder gets its permissions back");
         let path = folder.join("mock.left-on.1.0");
         fs::write(&path, "mock\nextts\t0\nend\n").expect("made");
         let counts = |mode| {
@@ -369,7 +373,7 @@ mod tests {
         assert!(left_behind(&phc, true).is_empty(), "both live");
         assert_eq!(one.leave(&first, part), second);
         assert_eq!(other.leave(&second, part), [], "the last one");
-        assert_eq!(one.leave(&first, part), [], "two that leave at once don't wait for each other");
+        assert_eq!(one.leave(&first, part), [], "of two that leave at once both put it back");
         one.end(&phc, &[]);
         drop(one);
         other.end(&phc, &second[1..]);
@@ -384,7 +388,8 @@ mod tests {
     fn a_dry_run_forgets_nothing_that_was_put_right() {
         let (phc, folder) = clock("forget");
         let was = Pin { index: 1, name: "SDP1".into(), function: PinFunction::Perout, channel: 0 };
-        // The pin has nothing, as it was asked to, until somebody puts it right.
+        // The pin has no function, as a change that failed half-way leaves it. Then it is put
+        // right.
         let change = Change::pin(&was, PinFunction::Extts, 1);
         Journal::begin(&phc).end(&phc, std::slice::from_ref(&change));
         let journals = || fs::read_dir(&folder).expect("listed").flatten().count();
@@ -403,7 +408,7 @@ mod tests {
         let journal = Journal::begin(&phc);
         assert!(journal.is_missing().is_some_and(|why| why.contains("others may write to it")));
         let forgotten = crate::find::open("mock", crate::phc::Access::ReadOnly).expect("a mock");
-        assert_eq!(Journal::begin(&forgotten).is_missing(), None, "nothing is left of it");
+        assert_eq!(Journal::begin(&forgotten).is_missing(), None, "a mock leaves nothing");
         fs::remove_dir_all(folder).expect("removed");
     }
 }

@@ -1,4 +1,4 @@
-//! What programs that were killed, or couldn't, have not put back.
+//! What programs have not put back, because they were killed or because it failed.
 
 use super::{Change, beside_system, journal};
 use crate::phc::{Phc, Pin, PinFunction};
@@ -9,9 +9,9 @@ use std::cell::OnceCell;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
     pub(crate) change: Change,
-    /// By how much the time is off, of one that is.
+    /// By how much the time is off, for a change of the time.
     pub(crate) off: Option<Offset>,
-    /// The other user who has left it, by that user's own word.
+    /// The user who has left it, where the journal is another user's.
     pub(crate) user: Option<u32>,
 }
 
@@ -21,8 +21,8 @@ impl From<Change> for Left {
     }
 }
 
-/// What is left on a clock. What has been put right meanwhile is forgotten, where that may be
-/// written.
+/// What is left on a clock. With `may_forget`, what has been put right meanwhile is removed from
+/// the journals.
 pub(crate) fn left_behind(phc: &Phc, may_forget: bool) -> Vec<Left> {
     let mut all = Vec::new();
     let now = Now::of(phc);
@@ -39,7 +39,7 @@ pub(crate) fn left_behind(phc: &Phc, may_forget: bool) -> Vec<Left> {
     all
 }
 
-/// How the clock is now, looked at when it matters.
+/// The present state of the clock, read when it is needed.
 struct Now<'a> {
     phc: &'a Phc,
     /// None where they can't be read.
@@ -52,7 +52,8 @@ impl<'a> Now<'a> {
         Self { phc, pins: OnceCell::new(), frequency: OnceCell::new() }
     }
 
-    /// The change, unless it has been put right. What can't be read isn't put right by that.
+    /// The change, unless it has been put right. If the state can't be read, the change counts as
+    /// still there.
     fn left(&self, change: &Change, age: i128) -> Option<Left> {
         let is_so = match change {
             Change::Time { was } => return self.time_left(change, *was, age),
@@ -69,7 +70,7 @@ impl<'a> Now<'a> {
                     })
                 })
             }
-            // The kernel doesn't tell.
+            // The kernel doesn't report these.
             Change::Phase | Change::Extts(_) | Change::Perout(_) => true,
         };
         is_so.then(|| change.clone().into())
@@ -87,8 +88,8 @@ impl<'a> Now<'a> {
     }
 }
 
-/// The ways in which a pin may be now, as long as it isn't put back. A change that failed half-way
-/// leaves it with nothing.
+/// The functions and channels that a pin may have until it is put back. After a change that failed
+/// half-way it has none.
 fn pin_may_be(was: &Pin, asked: &[Pin]) -> impl Iterator<Item = (PinFunction, u32)> {
     let before = (was.function, was.channel);
     let asked = asked.iter().map(|pin| (pin.function, pin.channel));

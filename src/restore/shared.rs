@@ -1,4 +1,4 @@
-//! What several programs have changed together: who ends last puts it back.
+//! What several programs have changed together. The program that ends last puts it back.
 
 use super::guard::pin_before;
 use super::journal::settle;
@@ -6,8 +6,8 @@ use super::{Change, Guard, Part};
 use crate::phc::{Error, ExttsRequest, Pin};
 
 impl Guard<'_> {
-    /// Has a part in common with other programs that have changed it, too: who ends last puts it
-    /// back, with the pins that the others changed for it.
+    /// Shares a part with other programs that have changed it, too. The program that ends last puts
+    /// it back, with the pins that the others changed for it.
     pub(crate) fn share(&mut self, part: Part) -> Result<(), Error> {
         let before = self.of_the_living(part);
         if before.iter().all(|change| pin_before(change).is_none()) {
@@ -26,8 +26,8 @@ impl Guard<'_> {
         Ok(())
     }
 
-    /// Switches external timestamps on that are shared. Where that fails, they and the pins of the
-    /// others stay theirs, unless these have left them to this program meanwhile.
+    /// Switches shared external timestamps on. If that fails, the channel and the pins of the
+    /// others stay with the others, unless they have left them to this program meanwhile.
     pub(crate) fn enable_shared_extts(&mut self, request: ExttsRequest) -> Result<bool, Error> {
         let part = Part::Extts(request.channel);
         let enabled = self.enable_extts(request);
@@ -38,13 +38,13 @@ impl Guard<'_> {
         enabled
     }
 
-    /// Nothing is shared after all: leaves the pins that other programs had changed as these have
+    /// Undoes the sharing: leaves the pins that other programs had changed as those programs have
     /// them.
     pub(crate) fn disown(&mut self) {
         for change in std::mem::take(&mut self.adopted) {
             let Change::Pin { asked, .. } = &change else { continue };
             self.changes.retain(|own| *own != change);
-            // This program has changed it, too: then it gets back what the others gave it.
+            // If this program has changed the pin, too, it puts back what the others had set.
             if let (Some(now), Some(Change::Pin { was, .. })) =
                 (asked.first(), self.changes.iter_mut().find(|own| own.part() == change.part()))
             {
@@ -53,9 +53,9 @@ impl Guard<'_> {
         }
     }
 
-    /// Leaves a shared part, with the pins, to other programs that live and will put it back.
-    /// Answers whether there are any. What they don't know of can't be put back under them: it
-    /// stays in the journal.
+    /// Leaves a shared part, with the pins, to other running programs, which will put it back.
+    /// Returns whether there are any. A change that they don't know of can't be put back while they
+    /// use the part: it stays in the journal.
     pub(crate) fn leave(&mut self, part: Part) -> bool {
         let Some(record) = &mut self.record else { return false };
         let others = record.leave(&self.changes, part);
@@ -71,7 +71,7 @@ impl Guard<'_> {
         self.record.as_ref().map_or(Vec::new(), |record| record.of_the_living(part))
     }
 
-    /// Leaves everything as it is now: nobody has to put it back any more. Answers what that is.
+    /// Leaves everything as it is now, so that no program has to put it back. Returns what stays.
     pub(super) fn keep(&mut self) -> Vec<Change> {
         let kept = std::mem::take(&mut self.changes);
         self.tell();

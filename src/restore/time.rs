@@ -1,12 +1,12 @@
-//! Where a clock's time is beside the system's, to tell later whether it is still there.
+//! A clock's offset from the system clock, to see later whether the time was moved.
 
 use crate::Offset;
 use crate::phc::{Error, Phc};
 
-/// So many readings are compared, of which the shortest counts.
+/// The number of readings, of which the shortest counts.
 const READINGS: usize = 10;
 
-/// The clock − the system's UTC clock, by plain readings: well within a millisecond.
+/// The clock − the system's UTC clock, from plain readings. The error is well below a millisecond.
 pub(crate) fn beside_system(phc: &Phc) -> Result<Offset, Error> {
     let reading = |phc: &Phc| {
         let before = phc.system_time()?.total_nanoseconds();

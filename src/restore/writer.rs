@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// What was done to a clock, and stays so.
+/// A permanent change that was made to a clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
     /// Its time was set.
@@ -17,7 +17,7 @@ pub(crate) enum Done {
     SystemTime(TaiOffset),
     /// It was stepped.
     Step(Offset),
-    /// It was dialled.
+    /// Its frequency was dialled.
     Frequency(Frequency),
     /// A phase offset was handed to its phase control.
     Phase(Offset),
@@ -31,23 +31,24 @@ pub(crate) enum Done {
     Pps(bool),
     /// The number of its virtual clocks was set.
     VirtualClocks(u32),
-    /// The system clock was stepped, from this clock.
+    /// The system clock was stepped, to the time of this clock.
     System(Offset),
 }
 
-/// All that was done, for whoever tells it at the end.
+/// All that was done, for the report at the end.
 pub(crate) type Log = Rc<RefCell<Vec<Done>>>;
 
-/// An open clock that is changed for good, or in a dry run only asked whether it could be. What
-/// has been done is logged, and what other programs had left of that part is settled: it is meant
-/// to be as it is now.
+/// An open clock, for permanent changes. In a dry run it only checks whether they could be made.
+/// Each change is logged. It also settles what other programs had left of the same part, which is
+/// meant to be as it is now.
 pub(crate) struct Writer {
     phc: Phc,
     is_dry: bool,
     log: Log,
 }
 
-/// To look at it. What changes the clock has a method of the same name here.
+/// Gives the methods that only look. A method that changes the clock has its counterpart here,
+/// under the same name.
 impl Deref for Writer {
     type Target = Phc;
 
@@ -61,13 +62,13 @@ impl Writer {
         Self { phc, is_dry, log: Rc::clone(log) }
     }
 
-    /// Whether nothing is changed.
+    /// Whether this is a dry run, which changes nothing.
     pub(crate) fn is_dry(&self) -> bool {
         self.is_dry
     }
 
-    /// Refuses to move a clock that runs freely under its virtual clocks. One whose counter can be
-    /// read apart doesn't.
+    /// Refuses to move a clock that runs freely under its virtual clocks. A clock whose counter can
+    /// be read separately doesn't run freely.
     fn check_moves(&self) -> Result<(), Error> {
         let number = self.phc.virtual_clocks().map_or(0, |clocks| clocks.number);
         let has_counter =
@@ -77,7 +78,7 @@ impl Writer {
 
     fn done(&self, done: Done, part: Option<Part>) {
         let mut log = self.log.borrow_mut();
-        // Done again, it counts once.
+        // A change of the same kind replaces the earlier one.
         log.retain(|before| std::mem::discriminant(before) != std::mem::discriminant(&done));
         log.push(done);
         if let Some(part) = part {
@@ -108,7 +109,8 @@ impl Writer {
         Ok(())
     }
 
-    /// As [`Phc::step`]. It settles no time that was left: whoever puts that right steps, too.
+    /// As [`Phc::step`]. It doesn't settle a time that was left wrong: the correction of that time
+    /// is a step, too.
     pub(crate) fn step(&self, offset: Offset) -> Result<(), Error> {
         if self.is_dry {
             return self.phc.check_step(offset).and_then(|()| self.check_moves());
@@ -204,12 +206,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Changes for a while, or until they are kept.
+    /// A guard, for changes that are put back at its end unless they are kept.
     pub(crate) fn guard(&self, journal: Option<Journal>) -> Guard<'_> {
         Guard::new(&self.phc, journal.map(|journal| Box::new(journal) as Box<dyn Record>))
     }
 
-    /// What was changed for a while stays.
+    /// Makes the changes of a guard permanent.
     pub(crate) fn keep(&self, guard: &mut Guard<'_>) {
         for change in guard.keep() {
             let done = match change {

@@ -11,26 +11,26 @@ use nix::errno::Errno;
 /// The clock as it was, and what was changed since.
 pub(super) struct Account<'a> {
     pub(super) comparator: Comparator<'a>,
-    /// Why its time may not be moved: nobody could move it back.
+    /// Why the time must not be moved: it couldn't be moved back.
     pub(super) must_not_move: Option<String>,
-    /// The pins as they were; what reading them answered where they can't be read.
+    /// The pins as they were, or the error where they can't be read.
     pub(super) pins: Result<Vec<Pin>, Error>,
     /// What was changed at any time.
     pub(super) touched: Touched,
     /// What puts back all but the time.
     pub(super) guard: Guard<'a>,
-    /// The clock − the system's before, where that could be read.
+    /// The clock − the system clock before the checks, where that could be read.
     beside_system: Option<Offset>,
-    /// How far the clock is ahead of where it would be, in nanoseconds.
+    /// How far the clock is ahead of where it would be without the checks, in nanoseconds.
     displaced: i128,
     /// The sum of the uncertainties of all measurements that went into it.
     uncertainty: i128,
-    /// Before something moved the clock by nobody knows how much: what was displaced by then, and
-    /// a comparison.
+    /// Set while something has moved the clock by an unknown amount: the displacement before that,
+    /// and a comparison from before.
     open: Option<(i128, Comparison)>,
 }
 
-/// How far something moved the clock: somewhere in between, in nanoseconds.
+/// How far something moved the clock, in nanoseconds: `middle`, give or take `bound`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Move {
     pub(super) middle: i128,
@@ -45,9 +45,9 @@ pub(super) struct Touched {
     pub(super) time: bool,
 }
 
-/// Off by less than this, a clock isn't stepped once more.
+/// A clock that is off by less than this isn't stepped again, in nanoseconds.
 const ENOUGH: i128 = 100;
-/// Off by less than this, a clock counts as put back.
+/// A clock that is off by less than this counts as put back, in nanoseconds.
 pub(super) const WORST: i128 = 1_000_000;
 
 impl<'a> Account<'a> {
@@ -79,7 +79,7 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Notes that a pin will be set. One that there isn't has nothing to get back.
+    /// Notes that a pin will be set. A pin that doesn't exist has nothing to put back.
     pub(super) fn will_set_pin(&mut self, index: u32, function: PinFunction, channel: u32) {
         self.touched.pins = true;
         if let Some(was) = self.pins.iter().flatten().find(|pin| pin.index == index) {
@@ -87,8 +87,8 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Compares the clock before something moves it. Until that is entered it counts as unknown:
-    /// whatever fails in between, the next settling finds it.
+    /// Compares the clock before something moves it. The displacement counts as unknown until the
+    /// move is entered. If something fails in between, the next call of `settle` measures the move.
     fn open(&mut self) -> Result<(bool, Comparison), Stop> {
         if let Some(why) = &self.must_not_move {
             return skip(why.clone());
@@ -103,9 +103,9 @@ impl<'a> Account<'a> {
         Ok((is_first, before))
     }
 
-    /// Enters a move: what was expected, or what was measured where it can't have been that.
+    /// Enters a move: the expected one, or the measured one where the two contradict each other.
     fn enter(&mut self, is_first: bool, expected: i128, moved: Move) {
-        // Within something larger that is unknown it is measured with that.
+        // While a larger move is open, this one is measured as a part of it.
         if !is_first {
             return;
         }
@@ -119,14 +119,14 @@ impl<'a> Account<'a> {
         self.tell();
     }
 
-    /// Does something that moves the clock by nobody knows how much. What all of a group did
-    /// together is measured at its end.
+    /// Does something that moves the clock by an unknown amount. All such moves of a group are
+    /// measured together at its end.
     pub(super) fn disturb(&mut self, act: impl FnOnce(&mut Self) -> Verdict) -> Verdict {
         self.open()?;
         act(self)
     }
 
-    /// Enters what was disturbed.
+    /// Measures and enters the moves that are still unknown.
     fn settle(&mut self) -> Verdict {
         if let Some((displaced, before)) = self.open {
             let moved = self.moved(&before, &self.comparator.compare()?);
@@ -138,7 +138,8 @@ impl<'a> Account<'a> {
         Ok(())
     }
 
-    /// Dials a frequency by the kernel's own number. What a driver can't do at all is skipped.
+    /// Dials a frequency in the kernel's own unit. Skips the check if the driver can't do it at
+    /// all.
     pub(super) fn dial(&mut self, frequency: Frequency) -> Result<Result<(), Errno>, Stop> {
         let before = self.guard.change_of(Part::Frequency).cloned();
         self.touched.frequency = true;
@@ -147,13 +148,14 @@ impl<'a> Account<'a> {
         let answer = self.comparator.clock.ask_to_dial(frequency);
         if answer == Err(Errno::EOPNOTSUPP) {
             self.guard.put_note(Part::Frequency, before);
-            return skip("the driver can't be dialled");
+            return skip("the driver can't adjust its frequency");
         }
         self.comparator.beside = frequency.micro_ppb() - was.micro_ppb();
         Ok(answer)
     }
 
-    /// Goes at another frequency for a while, and enters how far that moved the clock.
+    /// Lets the clock run at another frequency during `act`, and enters how far that moved the
+    /// clock.
     pub(super) fn at_frequency<T>(
         &mut self,
         frequency: Frequency,
@@ -183,7 +185,7 @@ impl<'a> Account<'a> {
         Move { middle, bound: after.bound() + before.bound() + over(rate.bound().micro_ppb()) }
     }
 
-    /// Steps the clock, with whatever the driver makes of it.
+    /// Steps the clock, and measures how far the driver moved it.
     pub(super) fn step(&mut self, by: i128) -> Result<Move, Stop> {
         let offset = Offset::from_nanoseconds(i64::try_from(by).unwrap_or(i64::MAX));
         let (is_first, before) = self.open()?;
@@ -199,10 +201,10 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Puts the frequency and then the time back to where it would be; tells how far off it is,
-    /// and how far what was measured may be off.
+    /// Puts the frequency back, and then the time to where it would be. Returns how far off the
+    /// time is, and the uncertainty of that.
     pub(super) fn give_back(&mut self) -> Result<(i128, i128), Stop> {
-        // As long as something goes on moving the clock there is nothing to settle.
+        // First stop everything that still moves the clock. Then measure what is left.
         self.guard.put_back_phase()?;
         self.put_back_frequency()?;
         self.settle()?;
@@ -211,7 +213,7 @@ impl<'a> Account<'a> {
             if displaced.abs() <= ENOUGH {
                 break;
             }
-            // A driver whose steps are wrong may set the clock right.
+            // A driver whose steps are wrong may still set the clock correctly.
             self.give_back_once(-displaced, attempt > 2)?;
         }
         Ok((self.displaced.abs(), self.uncertainty))
@@ -230,10 +232,10 @@ impl<'a> Account<'a> {
         let moved = self.moved(&before, &self.comparator.compare()?);
         let uncertainty = self.uncertainty;
         self.enter(is_first, by, moved);
-        // Going back again and again adds no uncertainty: each time the whole rest is measured.
+        // Repeated attempts add no uncertainty: each one measures the whole rest.
         self.uncertainty = uncertainty.max(moved.bound);
         match outcome {
-            // Setting comes next.
+            // It can't be stepped: a later attempt sets it.
             Err(error) if !set && error.errno() == Some(Errno::EOPNOTSUPP) => Ok(()),
             outcome => Ok(outcome?),
         }
@@ -246,7 +248,7 @@ impl<'a> Account<'a> {
         Ok(())
     }
 
-    /// Puts everything back, as far as that works; answers the first failure.
+    /// Puts everything back, as far as possible. Returns the first failure.
     pub(super) fn put_back(&mut self) -> Verdict {
         let all_but_the_time = self.guard.put_back().map_err(Stop::from);
         if self.guard.change_of(Part::Frequency).is_none() {
@@ -261,7 +263,7 @@ impl<'a> Account<'a> {
 
 impl Drop for Account<'_> {
     fn drop(&mut self) {
-        // On the way out of a panic; after a run there is nothing left to do.
+        // This runs during a panic. After a run there is nothing left to do.
         let _ = self.give_back();
     }
 }

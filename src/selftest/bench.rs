@@ -1,4 +1,4 @@
-//! What the checks work with: the clock, the account of its changes, and what was found before.
+//! What the checks work with: the clock, the account of its changes, and what earlier checks found.
 
 use super::account::Account;
 use super::clock::Clock;
@@ -37,12 +37,13 @@ impl Loop {
     }
 }
 
-/// How long the checks may take, and with a loop, before the rest is skipped: in nanoseconds.
+/// How long the checks may take before the rest is skipped, in nanoseconds: without a loop, and
+/// with one.
 const BUDGET: i128 = 28_000_000_000;
 const BUDGET_WITH_A_LOOP: i128 = 90_000_000_000;
-/// The kernel takes no time from this second of the year 2232 on.
+/// From this second on, in the year 2232, the kernel refuses to set a clock.
 pub(super) const LAST_SECOND: i64 = i64::MAX / 1_000_000_000 - 30 * 365 * 24 * 3_600;
-/// No check lasts so long, in seconds, nor sets a clock further ahead of itself.
+/// More seconds than a check lasts, or sets a clock ahead.
 const LONGEST_AWAY: i64 = 10_000;
 
 /// What the checks work with.
@@ -51,7 +52,7 @@ pub(super) struct Bench<'a> {
     pub(super) caps: Caps,
     pub(super) wire: Option<Loop>,
     pub(super) account: Account<'a>,
-    /// What it goes faster by where it is dialled up, and dialled down.
+    /// How dialling up and down changes the rate, once it was measured.
     pub(super) effects: Option<Effects>,
     /// The pins and functions that were found to work.
     pub(super) offered: Vec<(u32, PinFunction)>,
@@ -63,23 +64,23 @@ pub(super) struct Bench<'a> {
 /// What dialling does to the clock's rate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Effects {
-    /// What was dialled beside what is dialled already, in millionths of a ppb.
+    /// The dialled frequency less the one that was dialled before, in millionths of a ppb.
     pub(super) dialled: i128,
-    /// What came of it, dialled up and dialled down.
+    /// The measured changes of the rate, dialled up and dialled down.
     pub(super) found: [RateInterval; 2],
     /// How far the clock's own rate was found to wander meanwhile.
     pub(super) wander: i128,
-    /// How long each was measured.
+    /// How long each rate was measured.
     pub(super) long: Duration,
 }
 
-/// What came through the loop in one watch.
+/// The events that came through the loop while it was watched once.
 #[derive(Clone, Debug)]
 pub(super) struct Capture {
     pub(super) period: i128,
     /// The rising edges' times, as they came.
     pub(super) times: Vec<i128>,
-    /// Whether the driver minds which edges it is asked for.
+    /// Whether the driver was asked strictly, and so stamps only the edges that are asked for.
     pub(super) is_strict: bool,
     /// Whether the output's phase is known.
     pub(super) is_in_phase: bool,
@@ -97,7 +98,7 @@ impl<'a> Bench<'a> {
         let caps = phc.caps()?;
         let virtual_clocks = phc.virtual_clocks().map_or(u32::MAX, |clocks| clocks.number);
         let (frequency, runs_freely) = match phc.frequency() {
-            // Older kernels don't even tell what is dialled.
+            // Older kernels refuse even to read the frequency then.
             Err(error) if virtual_clocks > 0 && error.errno() == Some(Errno::EBUSY) => {
                 (Frequency::default(), true)
             }
@@ -127,12 +128,12 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// The clock beside the machine's.
+    /// Compares the clock with the machine's.
     pub(super) fn comparator(&self) -> &Comparator<'a> {
         &self.account.comparator
     }
 
-    /// Tells what was measured.
+    /// Adds a note of what was measured.
     pub(super) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }

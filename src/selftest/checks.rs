@@ -1,7 +1,6 @@
 //! The checks, in groups: one for each capability, a file each.
 //!
-//! A check has its group, its name, the checks without which it can tell nothing, and its function,
-//! which comes right after it.
+//! A check has its group, its name, the checks that it needs, and its function, which follows it.
 
 mod access;
 mod caps;
@@ -25,7 +24,7 @@ use std::fmt;
 pub struct Group {
     /// Its name: "time".
     pub name: &'static str,
-    /// What they do to the clock, for whoever has to agree to it: "step it". It is put back.
+    /// What they do to the clock, for the question to the user: "step it". It is put back.
     pub changes: Option<&'static str>,
     /// The checks, in their order.
     pub checks: &'static [&'static Check],
@@ -36,7 +35,7 @@ pub struct Check {
     pub(super) group: &'static Group,
     /// Its name, which says what must hold: "is monotonic".
     pub name: &'static str,
-    /// Checks without which this one can tell nothing.
+    /// Checks that must hold before this one can be judged.
     pub(super) needs: &'static [&'static Check],
     pub(super) run: fn(&mut Bench<'_>) -> Verdict,
 }

@@ -15,12 +15,12 @@ use std::time::Duration;
 pub(super) struct Clock<'a> {
     pub(super) phc: &'a Phc,
     signals: Option<&'a Signals>,
-    /// When its time is up, on the raw monotonic clock, in nanoseconds.
+    /// When the time for the checks ends, on the raw monotonic clock, in nanoseconds.
     until: i128,
 }
 
 impl<'a> Clock<'a> {
-    /// A clock for whose checks there is so much time, in nanoseconds.
+    /// A clock, and how long its checks may take, in nanoseconds.
     pub(super) fn new(phc: &'a Phc, signals: Option<&'a Signals>, budget: i128) -> Self {
         let began = ask(phc, |clock| clock.system_gettime(libc::CLOCK_MONOTONIC_RAW));
         Self { phc, signals, until: began.map_or(0, nanoseconds) + budget }
@@ -31,7 +31,7 @@ impl<'a> Clock<'a> {
         self.monotonic().map_or(i128::MAX, |now| self.until - now)
     }
 
-    /// Makes a call of the seam below.
+    /// Makes a kernel call.
     pub(super) fn ask<T>(
         &self,
         call: impl FnMut(&dyn Calls) -> Result<T, Errno>,
@@ -39,8 +39,7 @@ impl<'a> Clock<'a> {
         ask(self.phc, call)
     }
 
-    /// As [`Clock::ask`], for a reading: where the clock may be read only so often, when it may be
-    /// read again.
+    /// As [`Clock::ask`], for a reading: waits where the clock limits how often it may be read.
     pub(super) fn ask_when_free<T>(
         &self,
         mut call: impl FnMut(&dyn Calls) -> Result<T, Errno>,
@@ -81,7 +80,7 @@ impl<'a> Clock<'a> {
         Ok(self.when_free(Phc::time)?.total_nanoseconds())
     }
 
-    /// Reads a clock that may be read only so often, when it may be read again.
+    /// Reads the clock, and waits where it limits how often it may be read.
     pub(super) fn when_free<T>(&self, read: impl Fn(&Phc) -> Result<T, Error>) -> Result<T, Error> {
         when_free(self.phc, read)
     }
@@ -91,14 +90,14 @@ impl<'a> Clock<'a> {
         pause(self.phc, length)
     }
 
-    /// Lets time pass, on the clock's own system: a mock's may be virtual.
+    /// Lets time pass for the clock. The time of a mock may be virtual.
     pub(super) fn sleep(&self, duration: Duration) -> Verdict {
         self.watch(self.phc, duration, |_| {})
     }
 
     /// Waits until the clock is in this part of a second, in milliseconds.
     pub(super) fn wait_for(&self, part: Range<i128>) -> Verdict {
-        // A busy machine can miss it; then the next second has one, too.
+        // A busy machine can miss this part of a second: then the next second is tried.
         for _ in 0..10 {
             let now = self.shows()?.rem_euclid(1_000_000_000) / 1_000_000;
             if part.contains(&now) {
@@ -107,10 +106,10 @@ impl<'a> Clock<'a> {
             let wait = (part.start + 1 - now).rem_euclid(1_000);
             self.sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(1).max(1)))?;
         }
-        Err(Stop::Unsure("it misses every part of a second".into()))
+        Err(Stop::Unsure("no reading came in the part of a second that a check needs".into()))
     }
 
-    /// Reads a handle's events for so long.
+    /// Reads a handle's events for this long.
     pub(super) fn watch(
         &self,
         phc: &Phc,
@@ -132,7 +131,7 @@ impl<'a> Clock<'a> {
             if left == 0 {
                 return Ok(());
             }
-            // A removal can slip between two polls.
+            // A removal between two polls can go unnoticed, so no poll takes longer than a second.
             let most = Duration::from_nanos(left).min(Duration::from_secs(1));
             if phc.wait(&wake, most)? == Wait::Events {
                 phc.read_events(&mut events)?;
@@ -141,7 +140,7 @@ impl<'a> Clock<'a> {
         }
     }
 
-    /// Dials a frequency by the kernel's own number, without an entry.
+    /// Dials a frequency in the kernel's own unit, without an entry in the account.
     pub(super) fn ask_to_dial(&self, frequency: Frequency) -> Result<(), Errno> {
         let mut timex = crate::kernel::uapi::timex();
         timex.modes = libc::ADJ_FREQUENCY;
@@ -150,7 +149,7 @@ impl<'a> Clock<'a> {
     }
 }
 
-/// Reads a clock by any handle, when it may be read again.
+/// Reads a clock through any handle, and waits where it limits how often it may be read.
 pub(super) fn when_free<T>(phc: &Phc, read: impl Fn(&Phc) -> Result<T, Error>) -> Result<T, Error> {
     let mut length = SHORT_PAUSE;
     loop {
@@ -168,11 +167,12 @@ fn pause(phc: &Phc, length: Duration) -> Result<(), Error> {
     phc.sleep_until(phc.monotonic()?.saturating_add(length))
 }
 
-/// A clock that may be read only so often is left alone for so long at first, and at last.
+/// The first and the longest pause between readings of a clock that limits how often it may be
+/// read.
 pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Makes a call of a handle's seam, again as long as signals interrupt it.
+/// Makes a kernel call on a handle, and repeats it while signals interrupt it.
 pub(super) fn ask<T>(
     phc: &Phc,
     mut call: impl FnMut(&dyn Calls) -> Result<T, Errno>,

@@ -1,4 +1,4 @@
-//! The checks are made, one after the other.
+//! Makes the checks, one after the other.
 
 use super::bench::Bench;
 use super::checks::{Check, RESTORE};
@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 pub(super) struct Run<'a, 'b> {
     bench: &'a mut Bench<'b>,
     options: &'a Options,
-    /// By the check's place in memory: each is there once.
+    /// By the address of the check: each check exists once.
     known: BTreeMap<*const Check, Known>,
 }
 
-/// What other checks may make of a check's outcome.
+/// What the outcome of a check means for other checks.
 #[derive(Clone, Debug)]
 enum Known {
-    /// It holds, or it can't be told that it doesn't.
+    /// It holds, or nothing shows that it doesn't.
     NothingWrong,
     /// The clock hasn't got it.
     Lacks(String),
@@ -67,23 +67,24 @@ impl<'a, 'b> Run<'a, 'b> {
                 let (group, name) = (group.name, check.name);
                 tell(Progress::Checked { group, name, outcome: &outcome, notes: &notes })?;
             }
-            // A live clock is off no longer than it must be. What fails is tried again, and told,
-            // at the end.
+            // Put the time back after each group, so that a live clock isn't off for longer than
+            // needed. If that fails, it is tried again and reported at the end.
             let _ = self.bench.account.give_back();
             tell(Progress::GroupEnds(group.name))?;
         }
         Ok(End::Complete { passed, failed, skipped, all_skipped })
     }
 
-    /// Makes a check, unless one that it needs says that it can't tell anything.
+    /// Makes a check, unless the outcome of a check that it needs rules that out.
     fn outcome(&mut self, check: &'static Check) -> Result<Outcome, Over> {
         let only_puts_back = std::ptr::eq(check.group, RESTORE);
         for &need in check.needs {
             match self.known(need)? {
                 Known::NothingWrong => {}
-                // What the clock hasn't got can't be built on, for the same reason.
+                // A check that needs what the clock lacks is skipped for the same reason.
                 Known::Lacks(why) => return Ok(self.keep(check, Err(Stop::Skip(why)))),
-                // Somewhere it must be told; what only puts back can't be blamed.
+                // A failure must be reported somewhere, so here if the other check wasn't chosen.
+                // Checks that only put back can't be blamed for it.
                 Known::Wrong(what) if !self.is_chosen(need) && !only_puts_back => {
                     let why = format!("it needs {need}: {what}");
                     return Ok(self.keep(check, Err(Stop::Wrong(why))));
@@ -96,7 +97,7 @@ impl<'a, 'b> Run<'a, 'b> {
         }
         let is_over = !only_puts_back && self.bench.clock.time_left() <= 0;
         let verdict = if is_over {
-            Err(Stop::Unsure("its time is up".into()))
+            Err(Stop::Unsure("the time for the checks is over".into()))
         } else {
             (check.run)(self.bench)
         };
@@ -111,11 +112,12 @@ impl<'a, 'b> Run<'a, 'b> {
         Ok(self.keep(check, verdict))
     }
 
-    /// What is known of a check, which is made now where it hasn't been: its group isn't chosen.
+    /// What is known of a check. If it hasn't been made, because its group isn't chosen, makes it
+    /// now.
     fn known(&mut self, check: &'static Check) -> Result<Known, Over> {
         if !self.known.contains_key(&std::ptr::from_ref(check)) {
             self.outcome(check)?;
-            // Nobody asked for what it measured.
+            // The user didn't choose this check, so its notes aren't shown.
             self.bench.take_notes();
         }
         Ok(self.known.get(&std::ptr::from_ref(check)).cloned().unwrap_or(Known::NothingWrong))
@@ -125,10 +127,10 @@ impl<'a, 'b> Run<'a, 'b> {
         self.options.groups().any(|chosen| std::ptr::eq(chosen, check.group))
     }
 
-    /// Turns a verdict into what is told, and into what is known.
+    /// Turns a verdict into an outcome to report, and keeps what it means for other checks.
     fn keep(&mut self, check: &'static Check, verdict: Verdict) -> Outcome {
         let (outcome, known) = match verdict {
-            // A signal has been told already.
+            // The caller has handled a signal already.
             Ok(()) | Err(Stop::Interrupted) => (Outcome::Passed, Known::NothingWrong),
             Err(Stop::Skip(why)) => (Outcome::Skipped(why.clone()), Known::Lacks(why)),
             Err(Stop::Untold(why)) => (Outcome::Skipped(why), Known::NothingWrong),

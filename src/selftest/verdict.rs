@@ -10,7 +10,7 @@ pub(super) enum Stop {
     Wrong(String),
     /// The clock hasn't got it, or it wasn't asked for.
     Skip(String),
-    /// This alone can't be told; what builds on it can.
+    /// This check can't be judged. Checks that need it can.
     Untold(String),
     /// It was measured too coarsely to tell.
     Unsure(String),
@@ -33,18 +33,18 @@ pub(super) fn skip<T>(why: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Skip(why.into()))
 }
 
-/// Something that must hold, or else what is wrong.
+/// Passes if `so` holds, and else fails with what is wrong.
 pub(super) fn must(so: bool, wrong: impl FnOnce() -> String) -> Verdict {
     if so { Ok(()) } else { Err(Stop::Wrong(wrong())) }
 }
 
-/// A call that must be refused in this way.
+/// Passes if the call was refused with this errno.
 pub(super) fn must_refuse<T>(what: &str, answer: Result<T, Errno>, errno: Errno) -> Verdict {
     match answer.map(drop) {
         Err(found) if found == errno => Ok(()),
         Err(found) => {
             Err(Stop::Wrong(format!("{what} was refused with {found:?}, expected {errno:?}")))
         }
-        Ok(()) => Err(Stop::Wrong(format!("{what} was taken, expected {errno:?}"))),
+        Ok(()) => Err(Stop::Wrong(format!("{what} was accepted, expected {errno:?}"))),
     }
 }

@@ -1,5 +1,5 @@
-//! Quantities as people read them, for what no type of its own can hold: a clock under test may show
-//! nonsense.
+//! Quantities as people read them, also those beyond the range of the types for quantities: a clock
+//! under test may show any value.
 
 /// Millionths of a ppb as people read them.
 pub(super) fn ppm(micro_ppb: i128) -> String {
@@ -23,7 +23,7 @@ pub(super) fn time(nanoseconds: i128) -> String {
     )
 }
 
-/// As [`time`], of what has no direction.
+/// As [`time`], for a distance without a sign.
 pub(super) fn span(nanoseconds: i128) -> String {
     time(nanoseconds).replacen('+', "", 1)
 }

@@ -107,7 +107,7 @@ fn offset_is_the_clock_less_the_system_clock_with_a_bound_that_holds() {
             let number = |key: &str| offset[key].as_i64().expect("a number");
             let error = (number("offset_ns") - 1_500).abs();
             assert!(error <= number("bound_ns"), "{offset}");
-            // Half of the delay, and how far the guess is off its middle.
+            // The bound is half of the delay plus how far the guess is off the middle.
             let half = (number("delay_ns") + 1) / 2;
             assert!((half..half + 100).contains(&number("bound_ns")), "{offset}");
             assert!(error <= 6 * number("uncertainty_ns"), "{offset}");
@@ -164,7 +164,7 @@ fn offset_tells_the_rate_with_its_uncertainty() {
             let offset = ptpctl(&format!("offset --json --duration 30ms {mock}")).done().json();
             let number = |key: &str| offset[key].as_f64().expect("a number");
             let off = (number("rate_ppb") - f64::from(ppm) * 1_000.0).abs();
-            // A noise of 1 ns that wanders from one 10 ms to the next makes a rate of its own.
+            // A noise of 1 ns that wanders over 10 ms adds a rate of its own.
             assert!(off <= 4.0 * number("rate_uncertainty_ppb") + 100.0, "{offset}");
             assert!(number("rate_uncertainty_ppb") < 50_000.0, "{offset}");
             assert!(number("bound_ns") < 1_200.0, "{offset}");
@@ -176,7 +176,7 @@ fn offset_tells_the_rate_with_its_uncertainty() {
 fn offset_is_told_for_the_moment_for_which_most_is_known() {
     let mock = "mock:igb,time=virtual,freq=100ppm,jitter=0ns";
     let offset = ptpctl(&format!("offset --json --duration 1s {mock}")).done().json();
-    // Virtual time begins at 1.7e9 s, and the clock is right there.
+    // Virtual time begins at 1.7e9 s. The clock's offset is 0 then.
     let at = |part: &str| offset["at"][part].as_i64().expect("a number");
     let elapsed = (at("seconds") - 1_700_000_000) * 1_000_000_000 + at("nanoseconds");
     assert!((0..=1_001_000_000).contains(&elapsed), "{offset}");
@@ -197,7 +197,7 @@ fn offset_measures_as_long_as_it_was_told() {
     let long = samples("--duration 10ms");
     assert!((4_900..=5_100).contains(&long), "{long} of 2 us");
     assert_eq!(samples("--duration 1s --samples 60"), 60);
-    // A clock that is read in no time ends all the same.
+    // It also ends on a clock whose readings take no time.
     ptpctl("offset mock:full,time=virtual,read=0ns,jitter=0ns").done();
 }
 
@@ -214,7 +214,7 @@ fn a_clock_that_curves_is_said_to_and_its_bound_holds() {
     let number = |key: &str| offset[key].as_f64().expect("a number");
     let error = (number("offset_ns") - truth).abs();
     assert!(error <= number("bound_ns") && error < 20.0, "{truth}: {offset}");
-    // A clock that goes to and fro faster than anything is compared with leaves one sample.
+    // If a clock wanders faster than the measurement can follow, only one sample is left.
     let wild = "mock:igb,time=virtual,noise=1ms,read=100us,jitter=0ns";
     let offset = ptpctl(&format!("offset --json --duration 1s {wild}")).done().json();
     assert_eq!((&offset["curved"], &offset["rate_ppb"]), (&json!(true), &json!(null)), "{offset}");
@@ -261,7 +261,7 @@ fn diff_subtracts_the_second_clock_from_the_first() {
     let diff = ptpctl("diff --json mock:igb mock:clockmatrix").done().json();
     assert_eq!(diff["through"], json!("realtime"));
     assert!(diff["bound_ns"].as_i64().expect("a bound") > 0);
-    // What it supposes is said.
+    // The report names its assumption.
     assert_eq!(diff["rate_limit_ppb"].as_f64(), Some(1e6));
     let text = ptpctl("diff mock:igb mock:clockmatrix").done().stdout;
     assert!(text.contains("if the first clock's rate is within 1000000 ppb"), "{text}");
@@ -295,7 +295,7 @@ fn set_now_tells_what_remains() {
 
 #[test]
 fn set_with_tai_needs_to_know_tai() {
-    // A machine may have a leap-second list; the mock's kernel has nothing.
+    // The machine may have a list of leap seconds. The mock's kernel has no TAI - UTC.
     let set = ptpctl("set now --tai mock:full,tai=0");
     if set.status != Some(0) {
         set.failed(1, "TAI - UTC is unknown");
@@ -354,7 +354,7 @@ fn adjfreq_makes_the_clock_run_faster() {
     let mock = file.mock("full,time=virtual");
     let dialled = ptpctl(&format!("adjfreq 1ppm --json {mock}")).done().json();
     assert_eq!(dialled["frequency_scaled_ppm"], json!(65_536));
-    // Ten virtual seconds pass while ten pulses are waited for.
+    // Waiting for ten pulses takes ten virtual seconds.
     ptpctl(&format!("extts --count 10 {mock}")).done();
     let offset = ptpctl(&format!("offset --json {mock}")).done().json();
     let offset = offset["offset_ns"].as_i64().expect("a number");
@@ -434,7 +434,7 @@ fn perout_starts_at_a_full_second_where_nothing_else_is_asked() {
 
 #[test]
 fn a_phase_that_the_driver_cant_take_becomes_a_start_time() {
-    // Before Linux 5.9 there is no phase.
+    // Before Linux 5.9 outputs have no phase.
     let mock = "mock:full,time=virtual,kernel=5.8";
     let perout = ptpctl(&format!("perout --period 1s --phase 250ms --json {mock}")).done().json();
     assert_eq!(perout["start"], json!({"seconds": 1_700_000_002, "nanoseconds": 250_000_000}));

@@ -13,14 +13,15 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-/// The words that start the program: of another processor's, behind what runs it here.
+/// The words that start the program. If it is built for another processor, they begin with its
+/// emulator.
 fn start() -> Vec<String> {
     let runner = std::env::var("PTPCTL_RUNNER").unwrap_or_default();
     let words = runner.split_whitespace().map(str::to_owned);
     words.chain([env!("CARGO_BIN_EXE_ptpctl").to_owned()]).collect()
 }
 
-/// The program, with nothing of this machine's environment that it would look at.
+/// The program, without the environment variables that it would read.
 pub(crate) fn program() -> Command {
     let start = start();
     let mut command = Command::new(&start[0]);
@@ -61,21 +62,21 @@ pub(crate) fn run(command: &mut Command) -> Run {
         stdout: String::from_utf8(stdout).expect("text"),
         stderr: String::from_utf8(stderr).expect("text"),
     };
-    // Whatever a test looks at, each object keeps to the schema.
+    // Every JSON object must keep to the schema, whatever the test checks.
     let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
     schema::check_run(&arguments.collect::<Vec<_>>(), &run.stdout, &run.stderr);
     run
 }
 
 impl Run {
-    /// It did what was asked.
+    /// It succeeded, and wrote nothing to standard error.
     #[track_caller]
     pub(crate) fn done(self) -> Self {
         assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""), "{}", self.stdout);
         self
     }
 
-    /// It failed with this status, said why on standard error, and nothing else.
+    /// It failed with this status, gave the reason on standard error, and printed nothing.
     #[track_caller]
     pub(crate) fn failed(self, status: i32, why: &str) -> Self {
         assert_eq!(self.status, Some(status), "{self:?}");
@@ -122,7 +123,7 @@ impl TemporaryFile {
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
-        // And what a program beside it left that was killed, or could not put something back.
+        // Also remove the journals of programs that were killed or could not put something back.
         let name = self.0.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let beside = format!("{name}.");
         for entry in std::env::temp_dir().read_dir().into_iter().flatten().flatten() {

@@ -1,4 +1,5 @@
-//! The defects of the tools before, each shown to be absent. The names say whose they were.
+//! Defects of other tools, each shown to be absent here. The names of the tests say whose they
+//! were.
 
 use crate::common::{TemporaryFile, ptpctl};
 use nix::errno::Errno;
@@ -39,7 +40,7 @@ fn testptp_exits_0_when_a_call_failed() {
         ("extts", "wait"),
         ("set-system", "system_adjtime"),
     ] {
-        // The report names what was asked, the clock and its name, and the errno in words.
+        // The report names the request, the clock's device and name, and the errno in words.
         let failed = ptpctl(&format!("{command} -d mock:full,fail={call}/1:EIO"));
         if command == "set-system" {
             assert_eq!(failed.status, Some(1), "{failed:?}");
@@ -141,7 +142,7 @@ fn phc_ctl_opens_read_write_even_to_look() {
 
 #[test]
 fn both_send_a_phase_offset_to_a_clock_whose_caps_deny_it() {
-    // A call that was made would take the failure that waits for it.
+    // The failure waits for the first call. It must still be there afterwards.
     let (phc, mock) = clock("mock:igb");
     mock.fail_next(ptpctl::kernel::Call::ClockAdjtime, Errno::EIO);
     let refused = phc.adjust_phase(Offset::from_nanoseconds(500)).expect_err("refused");

@@ -1,4 +1,4 @@
-//! What drivers answer in ways of their own, and what people are told then.
+//! Drivers that answer in their own ways, and what ptpctl tells people then.
 
 use crate::common::ptpctl;
 
@@ -12,7 +12,7 @@ fn enotsupp_means_that_the_driver_cannot() {
     ] {
         ptpctl(line).failed(3, "(ENOTSUPP, 524)");
     }
-    // What a driver means by it has the same ways around.
+    // ENOTSUPP is handled like EOPNOTSUPP, with the same fallbacks.
     let lax = ptpctl("extts --count 1 mock:full,signal=5ms,fail=extts_request#1:ENOTSUPP");
     assert!(lax.status == Some(0) && lax.stderr.contains("doesn't check requests"), "{lax:?}");
     ptpctl("offset mock:full,fail=sys_offset_precise/1:ENOTSUPP").done();
@@ -79,7 +79,7 @@ fn an_output_that_no_start_helps_says_what_was_tried() {
             assert!(refused.contains(told), "{told}: {refused}");
         }
     }
-    // What was said of the start is asked for alone.
+    // If a start is given, no other start is tried.
     let refused =
         ptpctl("perout --period 1s --start +10s mock:full,outputs=phase").failed(1, "EINVAL");
     assert!(!refused.stderr.contains("tried were"), "{refused:?}");
@@ -107,7 +107,7 @@ fn a_self_test_blames_no_driver_for_a_start_that_it_never_promised() {
         let mock = format!("mock:full,loop=0:1,time=virtual,outputs={wants}");
         let run = ptpctl(&format!("selftest --yes --only extts,perout --loop 0:1 {mock}")).done();
         assert!(!run.stdout.contains("not ok"), "{wants}: {}", run.stdout);
-        assert!(run.stdout.contains("which none has promised"), "{wants}: {}", run.stdout);
+        assert!(run.stdout.contains("no driver has to accept one"), "{wants}: {}", run.stdout);
     }
 }
 

@@ -23,8 +23,8 @@ pub(crate) fn watch(file: &TemporaryFile) -> (Child, BufReader<ChildStdout>) {
     (child, events)
 }
 
-/// The signals that end a program by default, by their numbers, but for those that these tests were
-/// told to ignore: under nohup so do the programs that they start.
+/// The numbers of the signals that end a program by default. Signals that these tests ignore, as
+/// under nohup, are left out: the programs that they start ignore them, too.
 fn ending_signals() -> impl Iterator<Item = i32> {
     let status = std::fs::read_to_string("/proc/self/status").expect("a status");
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");
@@ -111,7 +111,7 @@ fn a_signal_ends_a_program_whose_reader_has_stopped_reading() {
         .spawn()
         .expect("started");
     let stdout = child.stdout.take().expect("a pipe");
-    // 64 KiB of lines are full in a moment at 10 kHz.
+    // At 10 kHz the lines fill the pipe's 64 KiB in a moment.
     std::thread::sleep(std::time::Duration::from_secs(1));
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     kill(pid, Signal::SIGTERM).expect("sent");
@@ -125,7 +125,7 @@ fn a_signal_ends_a_program_whose_reader_has_stopped_reading() {
 fn a_signal_ends_a_program_whose_complaints_nobody_reads() {
     let file = TemporaryFile::new("complaints");
     let (reader, writer) = std::io::pipe().expect("a pipe");
-    // Full, so that not a byte more goes into it.
+    // Fill the pipe, so that it takes not a byte more.
     let mut filler = writer.try_clone().expect("a second end");
     nix::fcntl::fcntl(&filler, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))
         .expect("set");
@@ -133,7 +133,7 @@ fn a_signal_ends_a_program_whose_complaints_nobody_reads() {
     while std::io::Write::write(&mut filler, b"x").is_ok() {}
     nix::fcntl::fcntl(&filler, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::empty()))
         .expect("set");
-    // An old kernel: a note is told as soon as it is on.
+    // This driver refuses strict requests: a note is printed as soon as the channel is on.
     let mut child = program()
         .args(["extts", "--pin", "SDP1", "--device", &file.mock("full,lax,signal=off")])
         .stdout(Stdio::null())
@@ -217,16 +217,17 @@ fn a_second_writer_of_a_state_file_is_refused() {
 #[derive(Clone, Copy, Debug)]
 enum End {
     Signal(i32),
-    /// The reader goes, which is what raises SIGPIPE for those who don't ignore it.
+    /// The reader closes the pipe. That raises SIGPIPE in programs that don't ignore it.
     ClosedPipe,
 }
 
-/// How often each end comes for each command: 1 000 times where it is asked for.
+/// How often each end is tried for each command. `PTPCTL_SIGNALS` sets another number, such as
+/// 1 000.
 fn rounds() -> u64 {
     std::env::var("PTPCTL_SIGNALS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
 }
 
-/// Ends a command at random moments of its first ones, and looks at the clock it leaves.
+/// Ends a command at random moments soon after its start, and checks the clock that it leaves.
 fn end_at_random(
     command: &str,
     settings: &str,
@@ -235,11 +236,11 @@ fn end_at_random(
     look: fn(&TemporaryFile, bool),
 ) {
     std::thread::scope(|scope| {
-        // Others come the same way.
+        // Other signals are handled in the same way.
         let ends = ending_signals().take(3).map(End::Signal).chain([End::ClosedPipe]);
         for (number, end) in ends.enumerate() {
             scope.spawn(move || {
-                // A seed of its own, so that a failure comes again.
+                // Each thread has its own seed, so that a failure can be repeated.
                 let mut random = 1 + number as u64;
                 for round in 0..rounds() {
                     random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round);
@@ -265,7 +266,7 @@ fn end_at_random(
                             kill(pid, signal).expect("sent");
                         }
                     }
-                    // Nobody reads: the pipe holds what there is, or the signal ends the writing.
+                    // Nobody reads the pipe: it holds all output, or the signal ends the write.
                     let status = child.wait().expect("ended");
                     assert!(
                         match end {
@@ -286,7 +287,7 @@ fn end_at_random(
 }
 
 fn state(file: &TemporaryFile) -> Option<serde_json::Value> {
-    // Ended before it began, it has made none.
+    // A command that ended before it began has made no state file.
     let text = std::fs::read_to_string(&file.0).ok().filter(|text| !text.is_empty())?;
     Some(serde_json::from_str(&text).expect("a whole state"))
 }
@@ -338,7 +339,7 @@ fn selftest_leaves_the_clock_as_it_was_at_whatever_moment_it_ends() {
         let pins = state["pins"].as_array().expect("pins");
         assert!(pins.iter().all(|pin| pin[0] == 0), "{state}");
         no_journal_is_left(file);
-        // To the microsecond where it would be.
+        // The time is within a microsecond of where it would be.
         let offset = ptpctl(&format!("offset --json {}", file.mock("full,time=virtual"))).done();
         let offset = offset.json()["offset_ns"].as_i64().expect("an offset");
         assert!(offset.abs() <= 1_000, "off by {offset} ns");

@@ -1,5 +1,6 @@
-//! Each kernel call of each command fails once with each errno: a reading is tried again; else the
-//! answer is a clear error and the right exit status, nothing is made up, and nothing stays switched on.
+//! Each kernel call of each command fails once with each errno. A reading is tried again. Otherwise
+//! the command reports a clear error with the right exit status. It makes nothing up and leaves
+//! nothing switched on.
 //!
 //! `cargo test --test cli faults -- --nocapture` prints the table.
 
@@ -24,10 +25,10 @@ const ERRNOS: [&str; 13] = [
     "ENOTTY",
 ];
 
-/// A command, and the calls that it can do without: another way leads there, or the report says
-/// less. Whatever else fails must be told.
+/// A command, and the calls that it can do without: it has another way, or its report says less. A
+/// failure of any other call must be reported.
 ///
-/// `list` looks through sysfs, which the mock hasn't got: `tests/kernel/faults` has its table.
+/// `list` looks through sysfs, which the mock doesn't have: `tests/kernel/faults` has its table.
 const COMMANDS: [(&str, &[&str]); 27] = [
     ("caps", &["attribute", "system_gettime", "sys_offset*"]),
     ("get", &["attribute", "system_gettime", "system_adjtime"]),
@@ -55,15 +56,15 @@ const COMMANDS: [(&str, &[&str]); 27] = [
     ("vclocks", &["attribute"]),
     ("vclocks 1", &["attribute"]),
     ("extts --count 2 --pin SDP1", &["attribute", "system_gettime"]),
-    // The pins are only looked at for what there is to say.
+    // It reads the pins only for its report.
     ("extts --off", &["attribute", "pin_getfunc"]),
     ("selftest --yes --only set --only pins --only phase", &["*"]),
 ];
 
-/// What a clock answers that can't do it.
+/// The errnos of a clock that can't do what is asked.
 const UNSUPPORTED: [&str; 3] = ["EOPNOTSUPP", "ERANGE", "ENOTTY"];
 
-/// The most failures of one call that are tried: the first ones, and then the last.
+/// How many failures of one call are tried: the first ones, and the last.
 const MOST: usize = 6;
 
 fn file_name(command: &str) -> String {
@@ -87,7 +88,7 @@ fn is_spared(spared: &[&str], call: &str) -> bool {
     })
 }
 
-/// What the clock does after a run, where it does anything.
+/// What is still on at the clock after a run, if anything.
 fn left_on(file: &TemporaryFile) -> Option<String> {
     let text = fs::read_to_string(&file.0).unwrap_or_default();
     let state: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
@@ -114,7 +115,7 @@ fn judge(
     assert!(status == 0 || errno != "EINTR", "{at}");
     assert!(!run.stderr.contains("panicked"), "{at}");
     if command.starts_with("selftest") {
-        // It tells of a call that fails in its results.
+        // The self-test reports a failed call in its results.
         assert!([0, 1, 4].contains(&status), "{at}");
         assert_eq!(left, None, "{at}");
         return status;
@@ -122,7 +123,8 @@ fn judge(
     let streams = command.starts_with("extts");
     let watches = ["monitor", "record", "stability"].iter().any(|name| command.starts_with(name));
     if watches && status == 0 {
-        // They go on; what failed meanwhile is told, but for what only tells the time of it.
+        // These commands go on. They must report the failure, unless it is of a call that only
+        // reads the time.
         let told = run.stdout.contains(errno) || run.stderr.contains(errno);
         let timing = ["system_", "attribute"].iter().any(|begin| call.starts_with(begin));
         let unsupported = UNSUPPORTED.contains(&errno) || errno == "EINVAL";
@@ -134,8 +136,8 @@ fn judge(
         let is_fine = is_fall_back(call, errno) || is_tried_again(call, errno);
         assert!(errno == "EINTR" || is_spared(spared, call) || is_fine, "{at}");
         assert!(!run.stdout.is_empty(), "{at}");
-        // What is measured in another way says so; a clock that can't do it so needn't, nor a
-        // kernel that doesn't know the system clock that diff asks for first.
+        // If another method was used, the report must say so. It needn't if the clock can't do the
+        // first method, or if the kernel doesn't know the system clock that diff asks for first.
         let falls_back = ["offset", "diff"].iter().any(|name| command.starts_with(name));
         let probes = command.starts_with("diff")
             && call.starts_with("sys_offset_extended")
@@ -152,12 +154,12 @@ fn judge(
         assert!([1, 2, 3, 5].contains(&status), "{at}");
         assert!(run.stderr.starts_with("ptpctl: ") || run.stderr.contains("\nptpctl: "), "{at}");
         assert!(run.stdout.is_empty() || streams, "something was made up: {at}");
-        // What the clock can't do is another status than what failed.
+        // A clock that can't do it has another exit status than a call that failed.
         let unsupported = UNSUPPORTED.contains(&errno) || errno == "EINVAL";
         assert!(status == 1 || unsupported, "{at}");
         assert!(run.stderr.contains(errno) || unsupported, "the errno isn't told: {at}");
     }
-    // Only what can't be switched off, because that call fails, stays on; and that is told.
+    // Something stays on only if the call that switches it off fails. Then the command must say so.
     if streams || (command.starts_with("perout") && status != 0) {
         assert!(left.is_none() || run.stderr.contains("to put it right: ptpctl "), "{at}");
         assert!(left.is_none() || is_undoing(run), "{at}");
@@ -165,21 +167,21 @@ fn judge(
     status
 }
 
-/// A reading that failed in a way that may pass.
+/// A failed reading that may succeed when it is tried again.
 fn is_tried_again(call: &str, errno: &str) -> bool {
     let reads = call.starts_with("sys_offset") || call.starts_with("clock_gettime");
-    // A clock whose time can't be read for ENODEV has gone.
+    // If reading the clock's time fails with ENODEV, the clock has gone.
     let is_gone = call.starts_with("clock_gettime") && errno == "ENODEV";
     reads && !is_gone && !UNSUPPORTED.contains(&errno) && !["EACCES", "EPERM"].contains(&errno)
 }
 
-/// A version that the kernel hasn't got, or a flag that the driver hasn't: asked for differently.
+/// The kernel lacks a version, or the driver a flag: the command makes another request.
 fn is_fall_back(call: &str, errno: &str) -> bool {
     // Older kernels let only a handle that may write read the frequency.
     if (call, errno) == ("clock_adjtime#1", "EACCES") {
         return true;
     }
-    // A start that is beyond what the driver keeps: another is tried.
+    // The driver can't keep a start that is so far ahead: the command tries another.
     if (call, errno) == ("perout_request#1", "ERANGE") {
         return true;
     }
@@ -187,7 +189,7 @@ fn is_fall_back(call: &str, errno: &str) -> bool {
     requests && ["EOPNOTSUPP", "ENOTTY", "EINVAL"].contains(&errno)
 }
 
-/// The failure is that of switching off, or of giving a pin back.
+/// Whether switching off, or giving a pin back, failed.
 fn is_undoing(run: &Run) -> bool {
     run.stderr.contains("can't disable") || run.stderr.contains("can't take its function from")
 }

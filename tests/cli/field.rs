@@ -1,5 +1,5 @@
-//! What cards, buses and clocks really do: readings that are limited, fail, or are the wrong way round,
-//! and clocks that curve, are stepped and steered.
+//! What cards, buses and clocks really do. Readings are limited, fail, or have their times in the
+//! wrong order. Clocks change their rate, are stepped and are steered.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -18,7 +18,7 @@ fn number(value: &Value, key: &str) -> i64 {
     value[key].as_i64().unwrap_or_else(|| panic!("{key} is no number: {value}"))
 }
 
-/// How often a clock was read by a command that reads one at a time, or samples in calls of many.
+/// The calls of a command that reads a clock, one at a time or many samples in a call.
 fn calls(line: &str) -> Vec<String> {
     let log = TemporaryFile::new(&format!("field-{}", line.len()));
     ptpctl(&format!("{line},log={}", log.0.display())).done();
@@ -48,7 +48,7 @@ fn every_command_that_measures_works_on_a_card_that_limits_readings() {
 #[test]
 fn a_limit_that_is_known_is_kept_from_the_first_reading_on() {
     for known in ["driver=ena", "claimed-error=300ns"] {
-        // A quarter of 125 in a second: no more than this is ever refused.
+        // A quarter of 125 in a second, so that no reading is refused.
         let strict = format!("mock:igb,time=virtual,limit=34,{known}");
         let offset = ptpctl(&format!("offset --json {strict}")).done().json();
         assert!((20..=31).contains(&number(&offset, "samples")), "{offset}");
@@ -100,7 +100,7 @@ fn only_the_clock_itself_says_that_it_has_gone() {
     for errno in ["EINVAL", "EOPNOTSUPP", "ETIMEDOUT"] {
         let mock = format!("mock:full,time=virtual,fail=sys_offset_precise/1:{errno}");
         let run = ptpctl(&format!("monitor --json --count 3 {mock}"));
-        // That a driver lacks it is no news.
+        // It isn't reported that the driver lacks this method.
         let is_told = run.stderr.contains("a better method failed");
         assert_eq!(is_told, errno != "EOPNOTSUPP", "{run:?}");
         let lines = run.lines();
@@ -130,7 +130,7 @@ fn samples_the_wrong_way_round_are_passed_over_and_can_be_seen() {
 #[test]
 fn no_more_is_read_than_it_is_worth() {
     let samples = |line: &str| number(&ptpctl(line).done().json(), "samples");
-    // Nothing is left to improve.
+    // More samples don't improve this.
     assert!(samples("offset --json mock:igb,time=virtual,jitter=10ns") <= 400);
     assert!(samples("offset --json mock:igb,time=virtual,jitter=20us,shape=bell") <= 4_000);
     // A clock on a slow bus.
@@ -151,7 +151,7 @@ fn raw_samples_are_printed_as_they_come() {
     assert_eq!((&lines[0]["schema"], &lines[1]["schema"]), (&json!(2), &json!(null)));
 }
 
-/// The offset of a clock of this kind, and what it is in truth at that moment.
+/// The offset of a clock with these settings, and its error at the moment for which it is given.
 fn at_its_moment(settings: &str, arguments: &str, truth: impl Fn(f64) -> f64) -> (Value, f64) {
     let line = format!("offset --json {arguments} mock:igb,time=virtual,{settings}");
     let offset = ptpctl(&line.replace("  ", " ")).done().json();
@@ -299,6 +299,6 @@ fn recordings_of_the_first_version_are_read() {
     let lines = ptpctl(&format!("monitor --json --from {}", file.0.display())).done().lines();
     assert_eq!(lines.len(), 20);
     assert_eq!((&lines[0]["bound_ns"], &lines[19]["absent"]), (&json!(600), &json!("it is gone")));
-    // It can be added to, too.
+    // record can add to such a file, too.
     ptpctl(&format!("record --count 1 {} mock", file.0.display())).done();
 }

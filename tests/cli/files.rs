@@ -1,4 +1,4 @@
-//! Files that are written: what they may be, and that nothing else is destroyed.
+//! Files that ptpctl writes: which kinds it accepts, and that it destroys nothing else.
 
 use crate::common::{limited, program, ptpctl, run};
 use nix::sys::stat::{Mode, SFlag, mknod};
@@ -39,7 +39,7 @@ impl Drop for Folder {
 
 const MOCK: &str = "mock:igb,time=virtual";
 
-/// Every command that writes a file, into one of this name.
+/// Every command that writes a file, with this path.
 fn writers(path: &str) -> [(String, &'static str); 4] {
     [
         (format!("record --count 3 {path} {MOCK}"), "can't write"),
@@ -202,7 +202,7 @@ fn a_recording_that_is_removed_meanwhile_is_no_success() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     fs::remove_file(&recording).expect("removed");
-    // It ends by itself, long before its time.
+    // It ends by itself, long before the duration is over.
     let output = child.wait_with_output().expect("ended");
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{told}");
@@ -214,7 +214,7 @@ fn a_killed_writer_of_a_state_blocks_nobody() {
     let folder = Folder::new("killed");
     let state = folder.file("clock");
     ptpctl(&format!("set @5 mock:igb,state={state}")).done();
-    // As one leaves it that was killed while it wrote; in a container each has the same number.
+    // A killed program leaves this file. In a container each may have the same process ID.
     fs::write(folder.file(".clock.ptpctl-new"), "half").expect("written");
     ptpctl(&format!("set @6 mock:igb,state={state}")).done();
     assert_eq!(folder.names(), ["clock"]);
@@ -289,7 +289,7 @@ fn what_the_environment_names_is_not_written_with_another_users_rights() {
             call(&["get"]).failed(2, "name the clock on the command line");
             call(&["monitor", "--count", "1"]).failed(2, "name the clock on the command line");
             assert!(folder.names().is_empty(), "{:?}", folder.names());
-            // What has no file is nobody's.
+            // A mock without a file is permitted.
             run(program().arg("get").env("PTPCTL_DEVICE", "mock:full").env(variable, "1000"))
                 .done();
         }

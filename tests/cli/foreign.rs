@@ -9,12 +9,12 @@ fn file(name: &str, text: &str) -> TemporaryFile {
     file
 }
 
-/// Lines put together.
+/// Joins lines.
 fn text(lines: impl Iterator<Item = String>) -> String {
     lines.collect::<Vec<_>>().concat()
 }
 
-/// What stability makes of a file, with more arguments, and what it notes.
+/// The result of stability for a file, with further arguments, and its notes.
 fn of(file: &TemporaryFile, more: &str) -> (Value, String) {
     let run = ptpctl(&format!("stability --json --from {}{more}", file.0.display()));
     assert_eq!(run.status, Some(0), "{run:?}");
@@ -98,7 +98,7 @@ fn units_and_intervals_are_the_files_or_what_is_told() {
     );
     let stable32 = file("stable32", &format!("# phase, tau = 0.5 s\n{numbers}"));
     assert_eq!(of(&stable32, " --unit ps").0["interval_ns"], 500_000_000);
-    // A frequency of 25 ppb is an offset of 25 ns more each second.
+    // With a frequency of 25 ppb the offset grows by 25 ns a second.
     let frequencies = file("frequencies", &"25\n".repeat(60));
     let (found, _) = of(&frequencies, " --unit ppb");
     assert_eq!((rate(&found), &found["offsets"]), ("25".into(), &61.into()));
@@ -173,7 +173,7 @@ fn endless_and_hostile_files_end() {
     assert!(matches!(run.status, Some(0 | 1)), "{run:?}");
 }
 
-/// The results of a mask of one's own on a file: the exit status, and each.
+/// The results of a user's own mask on a file: the exit status, and each result.
 fn judged(name: &str, mask: &str, text: &str, more: &str) -> (Option<i32>, Vec<String>) {
     let data = file(&format!("{name}-data"), text);
     let masks = file(&format!("{name}-mask"), &format!("mask own\n{mask}\n"));
@@ -319,7 +319,7 @@ fn times_that_go_back_all_the_time_are_told() {
     ptpctl(&line).failed(1, "no two are in order");
 }
 
-/// A file with what `--to` writes of another.
+/// A file with the output of `--to` for another file.
 fn converted(from: &TemporaryFile, form: &str, name: &str) -> (TemporaryFile, String) {
     let run = ptpctl(&format!("stability --from {} --to {form}", from.0.display()));
     assert_eq!(run.status, Some(0), "{run:?}");
@@ -506,7 +506,7 @@ fn a_long_distance_is_the_same_in_every_form() {
     for form in ["csv", "stable32", "timelab"] {
         let (to, _) = converted(&weeks, form, &format!("to-weeks-{form}"));
         let apart = of(&to, "").0["interval_ns"].as_u64().expect("a number");
-        // TimeLab has a rate, whose digits end somewhere.
+        // TimeLab's format has a rate with a limited number of digits.
         assert!(apart.abs_diff(604_800_000_000_000) < 100, "{form}: {apart}");
     }
 }

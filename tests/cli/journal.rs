@@ -1,5 +1,5 @@
-//! What a program that was killed, or couldn't, has not put back is told by the next call, with the
-//! command that puts it right.
+//! If a program was killed or failed, the next call tells what it has not put back, and the command
+//! that puts it right.
 
 use crate::common::{TemporaryFile, program, ptpctl, run};
 use crate::ends::{assert_all_is_off, no_journal_is_left, watch};
@@ -58,7 +58,8 @@ fn a_pin_that_perout_cannot_put_back_is_told() {
     assert!(told.contains(&format!("ptpctl pin 2 extts --channel 1 {mock}")), "{told}");
 }
 
-/// Whether the self-test died while another frequency was dialled: some are for a moment only.
+/// Whether the self-test was killed while another frequency was dialled. It dials some for a moment
+/// only.
 fn killed_while_another_frequency_is_dialled(file: &TemporaryFile) -> bool {
     let mock = file.mock("full");
     ptpctl(&format!("adjfreq 12ppb {mock}")).done();
@@ -127,7 +128,7 @@ fn following_the_advice_ends_it_without_another_word() {
     let steps: Vec<_> = all.lines().filter_map(|line| line.split(": ptpctl ").nth(1)).collect();
     assert_eq!(steps.len(), 2, "{all}");
     let after: Vec<_> = steps.iter().map(|step| ptpctl(step).stderr).collect();
-    // The first of two tells what is left to do; the second nothing.
+    // The first command tells what is left to do. The second tells nothing.
     assert!(!after[0].contains("extts --off") && after[0].contains("pin 1 none"), "{after:?}");
     assert_eq!(after[1], "");
     assert_all_is_off(&file);
@@ -138,7 +139,7 @@ fn following_the_advice_ends_it_without_another_word() {
 fn what_is_meant_to_be_so_now_is_not_told() {
     let (file, mock) = killed_watch("meant");
     ptpctl(&format!("extts --off {mock}"));
-    // The pin has another use now: that it had none before is past.
+    // The pin has a new function, so it no longer matters that it had none.
     ptpctl(&format!("perout --period 1s --pin 1 --channel 2 {mock}"));
     assert_eq!(told(&mock), "");
     no_journal_is_left(&file);
@@ -148,7 +149,7 @@ fn what_is_meant_to_be_so_now_is_not_told() {
 fn what_somebody_else_has_put_right_is_forgotten() {
     let (file, mock) = killed_watch("forgotten");
     ptpctl(&format!("extts --off {mock}"));
-    // As another program would, without a word to the journal.
+    // Another program would change the pin without a note in the journal.
     let state = fs::read_to_string(&file.0).expect("a state");
     let mut state: serde_json::Value = serde_json::from_str(&state).expect("JSON");
     state["pins"][1] = serde_json::json!([0, 0]);
@@ -175,7 +176,7 @@ fn a_time_is_told_as_long_as_it_is_off() {
     let mock = file.mock("full,time=virtual,offset=37s");
     ptpctl(&format!("selftest --yes --only step {mock},fault=step-part,fault=set-part"));
     assert!(told(&mock).contains(": ptpctl adjtime "));
-    // Whoever steers the clock brings it back to where it was beside the system's.
+    // A program that steers the clock brings it back to its offset from the system clock.
     ptpctl(&format!("set now --tai {}", file.mock("full,time=virtual")));
     assert_eq!(told(&mock), "");
     no_journal_is_left(&file);
@@ -208,7 +209,7 @@ fn root_is_told_what_another_user_has_left() {
     std::os::unix::fs::chown(&journal, Some(1_000), Some(1_000)).expect("given away");
     let all = told(&mock);
     assert!(all.contains("note: not put back by user 1000: external timestamps"), "{all}");
-    // A third one's word about another's clock doesn't count.
+    // The journal of a third user about the second user's clock doesn't count.
     std::os::unix::fs::chown(&journal, Some(1_001), Some(1_001)).expect("given away");
     assert_eq!(told(&mock), "");
 }
@@ -228,7 +229,7 @@ fn a_damaged_journal_does_no_harm() {
         fs::write(&journal, damage).expect("written");
         assert_eq!(told(&mock), "", "{damage:?}");
     }
-    // A byte that is no text spoils its own line only.
+    // A byte that isn't text spoils only its own line.
     fs::write(&journal, [&whole[..], b"\xff\n"].concat()).expect("written");
     assert!(told(&mock).contains("extts --off"));
     fs::write(&journal, vec![b'x'; 1 << 20]).expect("written");

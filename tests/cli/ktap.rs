@@ -1,5 +1,5 @@
-//! A parser of KTAP version 1, written after the kernel's specification of the format and as
-//! strict as that: whatever it doesn't say is refused.
+//! A parser of KTAP version 1. It is as strict as the kernel's specification of the format, and
+//! refuses whatever that doesn't permit.
 
 /// A test's result, and those of the tests in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str) -> Result<Document, String> {
 struct Lines<'a> {
     all: &'a [&'a str],
     at: usize,
-    /// Whether it may end anywhere.
+    /// Whether the output may end anywhere, because it bailed out.
     cut: bool,
 }
 

@@ -1,4 +1,5 @@
-//! The program as people use it, on the mock clock. Each file is a chapter, each test a sentence.
+//! The program as people use it, on the mock clock. Each file covers a subject, and the name of
+//! each test is a sentence.
 
 #![expect(
     clippy::expect_used,

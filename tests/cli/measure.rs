@@ -14,10 +14,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-/// A clock whose time passes at once.
+/// A clock with virtual time, which passes without waiting.
 const MOCK: &str = "mock:igb,time=virtual,freq=50ppb";
 
-/// A file with a name that tells its form.
+/// A file whose name has this extension, which tells its format.
 fn file(name: &str, extension: &str) -> TemporaryFile {
     let mut file = TemporaryFile::new(name);
     file.0.set_extension(extension);
@@ -66,7 +66,7 @@ fn monitor_ends_after_its_duration() {
 
 #[test]
 fn a_clock_that_goes_away_is_told_once_and_measured_again_when_it_is_back() {
-    // It is back at once, for as long again.
+    // It comes back at once, stays for 150 ms, and goes again.
     let line = "monitor --count 40 --interval 20ms --json mock:igb,remove=150ms";
     let lines = ptpctl(line).done().lines();
     let lost: Vec<_> = lines.iter().map(|line| line["absent"].as_str()).collect();
@@ -74,7 +74,7 @@ fn a_clock_that_goes_away_is_told_once_and_measured_again_when_it_is_back() {
     assert!(lost.iter().flatten().count() >= 2, "{lines:?}");
     assert!(lost.iter().flatten().all(|why| why.contains("ENODEV")), "{lines:?}");
     assert!(lost.windows(2).all(|two| two[0].is_none() || two[1].is_none()), "{lines:?}");
-    // What it was before has nothing to do with it.
+    // The offset before it went isn't compared with the one after it came back.
     assert!(lines.iter().all(|line| line["stepped"] != true), "{lines:?}");
 }
 
@@ -133,7 +133,7 @@ fn what_record_writes_is_what_monitor_prints_and_reads() {
         let replayed = ptpctl(&format!("monitor --from {path} --json")).done().stdout;
         assert_eq!(replayed, printed, "{extension}");
         let rest = printed.replacen("\"schema\":2,", "", 1);
-        // It adds to what is there.
+        // A second recording is added to the file.
         ptpctl(&format!("record --count 5 --json {path} {MOCK}")).done();
         let twice = ptpctl(&format!("monitor --from {path} --json")).done().stdout;
         assert_eq!(twice, printed + &rest, "{extension}");
@@ -150,7 +150,7 @@ fn a_file_is_whole_after_a_signal() {
             .stdout(Stdio::null())
             .spawn()
             .expect("started");
-        // Once something is saved, it is in the midst of it.
+        // When something is saved, the recording has begun.
         while std::fs::metadata(&file.0).map_or(0, |found| found.len()) < 100 {
             thread::sleep(Duration::from_millis(20));
         }
@@ -222,7 +222,7 @@ fn a_mask_that_is_not_kept_is_told_with_its_tau_and_ends_with_1() {
     assert!((8.0..20.0).contains(&tau), "{tau}");
 }
 
-/// A recording of offsets, 100 ms apart; where they are missing nothing was measured.
+/// A recording of offsets, 100 ms apart. `None` is a measurement that is missing.
 fn recording(name: &str, offsets: impl Iterator<Item = Option<i64>>) -> TemporaryFile {
     let file = file(name, "jsonl");
     let mut lines = String::new();
@@ -239,7 +239,7 @@ fn recording(name: &str, offsets: impl Iterator<Item = Option<i64>>) -> Temporar
     file
 }
 
-/// What a mask says of a recording: the exit status and each result.
+/// How a mask judges a recording: the exit status and each result.
 fn judged(mask: &str, file: &TemporaryFile) -> (Option<i32>, Vec<String>) {
     let run = ptpctl(&format!("stability --json --mask {mask} --from {}", file.0.display()));
     assert_eq!(run.stderr, "", "{run:?}");
@@ -248,7 +248,7 @@ fn judged(mask: &str, file: &TemporaryFile) -> (Option<i32>, Vec<String>) {
     (run.status, results.map(|one| one["result"].as_str().expect("text").to_owned()).collect())
 }
 
-/// The number of offsets that a mask up to 1000 s takes: its TDEV goes over twelve times that.
+/// The number of offsets that a mask up to 1000 s needs: TDEV needs twelve times that duration.
 const WHOLE: usize = 120_010;
 
 #[test]
@@ -266,7 +266,7 @@ fn a_mask_is_not_passed_where_a_quarter_of_the_recording_is_a_millisecond_off() 
 
 #[test]
 fn a_mask_is_not_shown_where_offsets_are_left_out() {
-    // A gap of 30 s, in which nobody knows what happened.
+    // A gap of 30 s, for which nothing is known.
     let gap = |place: usize| !(40_000..40_300).contains(&place);
     let offsets = (0..WHOLE + 20_000).map(|place| gap(place).then_some(0));
     let (status, results) = judged("g8262-option1", &recording("gap", offsets));
@@ -342,7 +342,7 @@ fn a_bound_beyond_the_limit_shows_nothing_unless_the_guess_is_taken_for_the_trut
     let run = ptpctl(&line);
     assert!(run.stdout.contains("g8273.2-c  max|TE|     pass (symmetric)"), "{}", run.stdout);
     assert!(run.stdout.contains("by your word"), "{}", run.stdout);
-    // Three seconds of a thousand.
+    // The recording lasts three seconds. The limit needs a thousand.
     let short = recording("three-seconds", (0..30).map(|_| Some(0)));
     let run = ptpctl(&format!(
         "stability --mask g8273.2-c --assume-symmetric --partial --from {}",
@@ -374,7 +374,7 @@ fn masks_of_ones_own_are_in_the_form_that_is_printed() {
     let found = run.json()["masks"].clone();
     let results: Vec<_> = (0..2).map(|place| found[place]["result"].clone()).collect();
     assert_eq!((run.status, results), (Some(1), vec!["pass".into(), "fail".into()]));
-    // What is printed is read again.
+    // The printed masks can be read again.
     let all = ptpctl("stability --masks").done().stdout;
     std::fs::write(&own.0, &all).expect("written");
     let run = ptpctl(&format!("stability --json --mask-file {masks} --from {from}"));
@@ -602,7 +602,7 @@ fn real_time_that_is_not_permitted_is_told_and_gone_without() {
     for command in ["offset --samples 25", "monitor --count 1", "stability --count 20"] {
         let run = ptpctl(&format!("{command} --realtime {MOCK}"));
         assert_eq!(run.status, Some(0), "{run:?}");
-        // Whoever may doesn't hear of it.
+        // Users who may use real time get no message.
         let told = |text: &&str| text.contains("measuring goes on without");
         assert!(run.stderr.lines().all(|line| told(&line)), "{run:?}");
     }
@@ -693,18 +693,18 @@ fn a_signal_ends_what_waits_for_a_pipe() {
         kill(pid(&child), Signal::SIGTERM).expect("sent");
         assert_eq!(child.wait().expect("ended").signal(), Some(Signal::SIGTERM as i32));
     };
-    // Nobody reads it.
+    // No program reads the pipe.
     let start = |command: &mut Command| command.stdout(Stdio::null()).spawn().expect("started");
     signalled(start(program().args(["record", &path, "mock:igb"])));
-    // Nobody writes it.
+    // No program writes to the pipe.
     signalled(start(program().args(["monitor", "--from", &path])));
-    // It is silent.
+    // The writer sends nothing.
     let mut silent = program();
     let mut child = start(silent.args(["monitor", "--from", "-"]).stdin(Stdio::piped()));
     let pipe = child.stdin.take();
     signalled(child);
     drop(pipe);
-    // Who reads it has stopped.
+    // The reader of the pipe has stopped reading.
     let mut command = program();
     command.args(["record", "--interval", "1ms", &path, "mock:igb"]);
     let writer = start(&mut command);
@@ -777,7 +777,7 @@ fn stability_of_two_clocks_is_that_of_their_difference() {
 
 #[test]
 fn readings_are_counted_while_the_clock_is_there_and_a_gone_one_costs_no_time() {
-    // It is there for 100 ms at a time, and gone at once after.
+    // The clock is there for 100 ms, then goes and comes back at once.
     let line = "monitor --count 30 --interval 20ms --json mock:igb,remove=100ms";
     let lines = ptpctl(line).done().lines();
     assert_eq!(lines.iter().filter(|line| line["absent"].is_null()).count(), 30);
@@ -930,7 +930,7 @@ fn what_was_stopped_takes_the_terminal_again() {
     let stop_and_go = |child: &Child, keyboard: &mut File| {
         let settings = tcgetattr(&*keyboard).expect("its settings");
         kill(pid(child), Signal::SIGSTOP).expect("sent");
-        // As a shell does.
+        // A shell does this when it takes the terminal back.
         let mut cooked = settings.clone();
         cooked.local_flags.insert(LocalFlags::ECHO | LocalFlags::ICANON);
         tcsetattr(&*keyboard, SetArg::TCSANOW, &cooked).expect("set");
@@ -961,7 +961,7 @@ fn a_measurement_of_many_samples_delays_no_end() {
 #[test]
 fn a_full_disk_is_told_after_a_signal_too() {
     let recording = file("limited", "jsonl");
-    // What goes beyond `ulimit -f` answers an errno, as what a full disk has no room for does.
+    // A write beyond `ulimit -f` fails with an errno, like a write to a full disk.
     let child = limited("ulimit -f 0")
         .args(["record", "--interval", "100ms"])
         .args([recording.0.as_os_str(), "mock:igb".as_ref()])
@@ -1017,7 +1017,7 @@ fn measurements_come_through_a_pipe() {
     assert_eq!(String::from_utf8(output.stdout).expect("text"), direct.done().stdout);
 }
 
-/// What a command tells on standard error where that is a terminal of 80 columns.
+/// What a command writes to standard error, on a terminal of 80 columns.
 fn told_on_a_terminal(arguments: &str) -> String {
     let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = openpty(&size, None).expect("a terminal");
@@ -1030,7 +1030,7 @@ fn told_on_a_terminal(arguments: &str) -> String {
         .spawn()
         .expect("started");
     let mut told = Vec::new();
-    // It ends with an error when nobody has it open any more.
+    // The read fails when no program has the terminal open any more.
     let _ = terminal.read_to_end(&mut told);
     assert!(child.wait().expect("ended").success());
     String::from_utf8_lossy(&told).into_owned()
@@ -1044,7 +1044,7 @@ fn on_a_terminal_it_is_shown_how_long_measuring_takes_yet() {
         let told = told_on_a_terminal(&format!("{command} mock:igb"));
         assert!(told.starts_with("\r1s, 1s left: "), "{told:?}");
         assert!(told.contains(" readings, the last "), "{told:?}");
-        // It doesn't stay.
+        // The line is cleared at the end.
         let last = told.trim_end_matches('\r').rsplit('\r').next();
         assert!(last.is_some_and(|last| last.trim().is_empty()), "{told:?}");
     }

@@ -1,11 +1,11 @@
-//! What should have been printed and wasn't is a failure; and what was done is told before the failure.
+//! Output that can't be written is a failure. What was done before a failure is reported first.
 
 use crate::common::{Run, limited, program, ptpctl, run};
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::process::Stdio;
 
-/// The program with a full disk behind its output.
+/// Runs the program with its output on a full disk.
 fn into_a_full_disk(line: &str) -> Run {
     let full = OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
     run(program().args(line.split(' ')).stdout(Stdio::from(full)))
@@ -16,7 +16,7 @@ fn without_output(line: &str) -> Run {
     run(limited("exec >&-").args(line.split(' ')))
 }
 
-/// The program whose reader has gone.
+/// Runs the program with a reader that has closed the pipe.
 fn into_a_closed_pipe(line: &str) -> Run {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
@@ -68,7 +68,7 @@ fn a_null_device_that_was_opened_on_purpose_is_an_output() {
 #[test]
 fn a_reader_that_has_read_enough_is_no_failure() {
     for line in PRINTING {
-        // What nobody has read of a self-test has not passed.
+        // A self-test whose results nobody has read must not exit with 0.
         let status = i32::from(line.contains("--yes"));
         let run = into_a_closed_pipe(line);
         assert_eq!(run.status, Some(status), "{line}: {run:?}");

@@ -1,4 +1,4 @@
-//! What people meet on their machines, and what they mean.
+//! What users run into on their machines, and how ptpctl explains it.
 
 use crate::common::ptpctl;
 
@@ -38,7 +38,7 @@ fn whole_seconds_are_told_with_what_sets_them_right() {
         let told = ptpctl(&format!("offset mock:igb,time=virtual,offset={offset}")).done().stdout;
         assert!(!told.contains("ptpctl set now"), "{offset}: {told}");
     }
-    // A clock against itself in another scale.
+    // One clock keeps TAI, the other UTC.
     let apart = ptpctl("diff mock:igb,time=virtual,offset=37s mock:igb,time=virtual").done().stdout;
     assert!(apart.contains("the first clock keeps TAI and the other UTC"), "{apart}");
     let apart = ptpctl("diff mock:igb,time=virtual mock:igb,time=virtual,offset=37s").done().stdout;
@@ -61,7 +61,7 @@ fn what_others_have_people_type_is_answered_with_the_line() {
         let told = ptpctl(typed).failed(2, "").stderr;
         assert!(told.ends_with(&format!("\n  {line}\n")), "{typed}: {told}");
         assert!(!told.contains("tip:"), "{typed}: {told}");
-        // The line is one that can be read: it fails for want of a clock, or not at all.
+        // The line must be valid: it may only fail because there is no such clock.
         let again = ptpctl(line.trim_start_matches("ptpctl "));
         assert_ne!(again.status, Some(2), "{line}: {again:?}");
     }

@@ -1,5 +1,5 @@
-//! What is printed with --json keeps to the JSON Schema in the tree: every object of every run of
-//! every test.
+//! Output with --json keeps to the JSON Schema in the tree. Every object of every run of every test
+//! is checked.
 
 use crate::common::ptpctl;
 use serde_json::Value;
@@ -25,7 +25,7 @@ fn definition_of(arguments: &[String]) -> Option<&'static Value> {
     })
 }
 
-/// Holds all that a run has printed against the schema, where it was to print JSON.
+/// Checks all that a run has printed against the schema, if it was asked for JSON.
 #[track_caller]
 pub(crate) fn check_run(arguments: &[String], stdout: &str, stderr: &str) {
     if !arguments.iter().any(|argument| argument == "--json") {
@@ -49,8 +49,8 @@ pub(crate) fn check_run(arguments: &[String], stdout: &str, stderr: &str) {
     }
 }
 
-/// Whether a value is as a schema says, of which these words are known: $ref, anyOf, enum, type,
-/// properties, required, additionalProperties and items.
+/// Whether a value matches a schema. These words are known: $ref, anyOf, enum, type, properties,
+/// required, additionalProperties and items.
 fn check(value: &Value, schema: &Value) -> Result<(), String> {
     for (word, says) in schema.as_object().ok_or("a schema is an object")? {
         match word.as_str() {

@@ -1,4 +1,5 @@
-//! `ptpctl selftest`: sound drivers pass, each faulty one is caught, all is as before.
+//! `ptpctl selftest`: it passes sound drivers, catches each faulty one, and leaves the clock as it
+//! was.
 
 use crate::common::{Run, TemporaryFile, program, ptpctl, run};
 use crate::ktap::{Document, Test, parse};
@@ -104,7 +105,7 @@ const FAULTS: [(&str, &str); 32] = [
 #[test]
 fn each_faulty_driver_is_caught_by_the_check_that_is_meant_for_it() {
     for (fault, check) in FAULTS {
-        // A pin too many can't be found for a loop.
+        // With a pin too many, the pins of a loop can't be found.
         let clock = match fault {
             "caps-pins" => "mock:full,time=virtual".to_owned(),
             // Every other pulse late is out of phase, too: the phase is another fault's.
@@ -144,7 +145,7 @@ fn afterwards_the_clock_is_to_the_microsecond_where_it_would_be() {
         ptpctl(&format!("selftest --yes {mock}"));
         let (after, _) = offset(&mock);
         let seconds = (clock() - began) / 1_000_000_000;
-        // Meanwhile it went at its own pace, and by what is dialled.
+        // Meanwhile the clock ran at its own rate, plus the dialled frequency.
         let own = if settings.contains("freq=80ppm") { 80_000 } else { 0 };
         let expected = before + (own + 12) * (clock() - began) / 1_000_000_000;
         let off = after - expected;
@@ -185,7 +186,7 @@ fn a_clock_that_goes_away_bails_out() {
 fn it_asks_before_it_changes_a_clock() {
     let file = TemporaryFile::new("asks");
     ptpctl(&format!("selftest {}", file.mock("full,time=virtual"))).failed(1, "say --yes");
-    // Opened, and not changed.
+    // The clock was opened, but not changed.
     let state = std::fs::read_to_string(&file.0).unwrap_or_default();
     assert!(state.is_empty() || state.contains("\"dialled\": 0"), "{state}");
 }
@@ -201,7 +202,7 @@ fn a_group_alone_is_run_with_what_puts_back() {
 #[test]
 fn where_all_is_skipped_the_status_is_4() {
     let (run, _) = selftest("--only phase mock:igb,time=virtual");
-    // What is put back is looked at all the same.
+    // The checks of what is put back run all the same.
     assert_eq!(run.status, Some(4), "{}", run.stdout);
 }
 
@@ -226,7 +227,7 @@ fn json_has_an_object_a_check_and_the_sums() {
 
 #[test]
 fn a_clock_that_is_slow_to_read_is_no_wrong_driver() {
-    // Readings that take up to 20 ms each way tell nothing of a pace.
+    // If a reading takes up to 20 ms each way, the rate can't be judged.
     let (run, document) =
         selftest("--only time --only frequency mock:full,time=virtual,read=1ms,jitter=20ms");
     assert_eq!(failed(&document), Vec::<String>::new(), "{}", run.stdout);
@@ -235,7 +236,7 @@ fn a_clock_that_is_slow_to_read_is_no_wrong_driver() {
 
 #[test]
 fn consumers_of_the_older_tap_read_it() {
-    // As prove and its like do: lines at the first level only, the rest is passed over.
+    // prove and others read only the lines at the first level, and ignore the rest.
     let (run, document) = selftest("mock:full,time=virtual");
     let mut lines = run.stdout.lines();
     assert_eq!(lines.next(), Some("KTAP version 1"));
@@ -254,7 +255,7 @@ fn every_line_is_seen_when_it_is_written() {
         .spawn()
         .expect("started");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    // The caps' results are there long before the pace has been measured.
+    // The results of caps come long before the rate has been measured.
     assert!(lines.any(|line| line.expect("a line") == "ok 1 caps"));
     assert_eq!(child.try_wait().expect("a status"), None);
     child.kill().expect("killed");
@@ -262,7 +263,7 @@ fn every_line_is_seen_when_it_is_written() {
     let _ = run(program().arg("list"));
 }
 
-/// A mock, and a run of the self-test on it that `tell` may end.
+/// Runs the self-test on a mock until `tell` ends it. Returns the mock.
 fn run_until(tell: impl Fn(&Progress<'_>) -> Result<(), ()> + std::panic::RefUnwindSafe) -> Mock {
     let config = "mock:full,time=virtual,loop=0:1".parse().expect("a mock");
     let mock = Mock::new(&config).expect("a mock");
@@ -281,7 +282,7 @@ fn run_until(tell: impl Fn(&Progress<'_>) -> Result<(), ()> + std::panic::RefUnw
     assert!(pins.iter().all(|pin| pin.function == PinFunction::None), "{pins:?}");
     assert!(mock.extts_that_are_on().is_empty() && mock.perouts_that_are_on().is_empty());
     assert_eq!(mock.phase_register(), 0);
-    // 12 ppb are less than a microsecond in the minute that it takes at most.
+    // The self-test takes a minute at most. In that time 12 ppb are less than a microsecond.
     let off = mock.true_offset() - before;
     assert!(off.abs() <= 1_700, "off by {off} ns");
     mock
@@ -293,7 +294,7 @@ fn a_panic_at_any_check_leaves_the_clock_as_it_was() {
         for check in group.checks {
             let at = format!("{}/{}", group.name, check.name);
             run_until(|progress| match progress {
-                // Quietly: this is what a panic does, without its message.
+                // This unwinds like a panic, but prints no message.
                 Progress::Checking(group, name) if format!("{group}/{name}") == at => {
                     std::panic::resume_unwind(Box::new("ordered"))
                 }
@@ -341,7 +342,7 @@ fn a_call_that_fails_once_leaves_the_clock_as_it_was_or_is_told() {
 fn what_could_not_be_put_back_is_told_by_the_next_call() {
     let file = TemporaryFile::new("not-put-back");
     let mock = file.mock("full,time=virtual");
-    // A driver that neither steps nor sets by parts of a second can't be helped.
+    // If a driver neither steps nor sets parts of a second, the time can't be put back.
     let (run, _) = selftest(&format!("--only step {mock},fault=step-part,fault=set-part"));
     assert!(run.stdout.contains("not ok 3 the time is as before"), "{}", run.stdout);
     let next = ptpctl(&format!("get {mock}"));

@@ -1,5 +1,5 @@
-//! Completions in the real shells, on a terminal: a line is typed with the tabulator in it, and what
-//! the shell makes of it runs.
+//! Completions in real shells, on a terminal. A test types a line with tabs in it. The shell
+//! completes the line and runs it.
 
 use crate::common::{TemporaryFile, ptpctl};
 use nix::pty::{Winsize, openpty};
@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What is typed up to the tabulator, and what the completed line prints.
+/// What is typed, with tabs, and what the completed line must print.
 const LINES: [(&str, &str); 9] = [
     ("ptpctl adjph\t --help", "Hands a phase offset"),
     ("ptpctl get mock:cl\t", "IDT CM TOD0"),
@@ -28,7 +28,7 @@ const LINES: [(&str, &str); 9] = [
     ("ptpctl stability --from /proc/self/mountin\t", "mountinfo"),
 ];
 
-/// Where the shells find the program under its name.
+/// A folder in which the shells find the program under its name.
 fn folder() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("ptpctl-shells-{}", std::process::id()));
     let _ = fs::create_dir_all(&folder);
@@ -61,7 +61,7 @@ impl Shell {
         let terminal = openpty(&size, None).expect("a terminal");
         let (keyboard, screen) = (File::from(terminal.master), File::from(terminal.slave));
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
-        // fish asks for a terminal of its own.
+        // fish needs a controlling terminal of its own.
         let mut command = Command::new("setsid");
         command
             .args(["--ctty", "--wait", program])
@@ -86,7 +86,7 @@ impl Shell {
         Self { keyboard, drawn, child }
     }
 
-    /// Types keys, and answers what is drawn until it shows `wanted`.
+    /// Types keys. Returns what is drawn until it shows `wanted`.
     fn type_until(&mut self, keys: &str, wanted: &str) -> Result<String, String> {
         self.keyboard.write_all(keys.as_bytes()).expect("typed");
         let (began, mut drawn) = (Instant::now(), Vec::new());
@@ -132,7 +132,7 @@ fn shell_with_completions(
     }
     let mut terminal = Shell::start(shell, arguments, folder);
     let set_up = format!("{set_up}source {}\n", script.0.display());
-    // What is typed is drawn, too: what it prints is not what was typed.
+    // The shell echoes what is typed. So the typed words differ from what they print.
     terminal.type_until(&set_up, "source").expect("set up");
     terminal.type_until("echo be''gin\n", "begin").expect("begun");
     Some(terminal)
@@ -142,7 +142,7 @@ fn shell_with_completions(
 fn type_lines(terminal: &mut Shell, lines: &[(&str, &str)]) {
     for (number, (typed, wanted)) in lines.iter().enumerate() {
         for part in typed.split_inclusive('\t') {
-            // A shell draws what it completes; what follows is typed when it has.
+            // The shell needs time to draw a completion before the rest is typed.
             terminal.keyboard.write_all(part.as_bytes()).expect("typed");
             thread::sleep(Duration::from_millis(700));
         }

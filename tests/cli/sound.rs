@@ -1,5 +1,5 @@
-//! Sound drivers, odd as they may be, aren't blamed by `ptpctl selftest`, and wrong ones aren't
-//! let off for their oddity.
+//! `ptpctl selftest` blames no sound driver, however odd, and finds wrong drivers even if they are
+//! odd.
 
 use crate::common::{TemporaryFile, ptpctl};
 
@@ -18,12 +18,12 @@ fn assert_nothing_failed(arguments: &str) -> String {
     output
 }
 
-/// The setting that has every call of a name fail.
+/// The setting with which every call of this name fails.
 fn always(call: &str, errno: &str) -> String {
     format!(",fail={call}/1:{errno}")
 }
 
-/// A clock that has had something done to it.
+/// A clock on which a command was run.
 fn after(command: &str, settings: &str) -> (TemporaryFile, String) {
     let file = TemporaryFile::new(&format!("sound-{}", settings.len()));
     let mock = file.mock(&format!("{settings},time=virtual"));
@@ -44,7 +44,7 @@ fn drivers_that_stamp_both_edges_of_a_plain_request_are_not_blamed() {
 
 #[test]
 fn a_clock_that_can_only_be_read_is_skipped() {
-    // Asked for the frequency it answers; what is dialled is refused.
+    // Reading the frequency works, dialling one is refused.
     let dialled: Vec<_> =
         (2..200).map(|number| format!(",fail=clock_adjtime#{number}:EOPNOTSUPP")).collect();
     let cant = always("clock_settime", "EOPNOTSUPP") + &dialled.concat();
@@ -144,7 +144,7 @@ fn wrong_drivers_of_slow_clocks_are_caught() {
 
 #[test]
 fn a_loop_that_is_none_is_told_before_a_driver_is_blamed() {
-    // Nothing comes, something else comes, the pins are the wrong way round.
+    // No event comes, another signal is wired to the input, the pins are swapped.
     for (arguments, why) in [
         ("--loop 0:1 mock:full,time=virtual,signal=off", "0 events came through the loop"),
         ("--loop 0:1 mock:full,time=virtual", "something else is wired to the input"),
@@ -153,7 +153,7 @@ fn a_loop_that_is_none_is_told_before_a_driver_is_blamed() {
         let (all, output) = failed(arguments);
         assert_eq!(all, ["1 has the edges of the loop"], "{output}");
         assert!(output.contains(why), "{output}");
-        // Where that check isn't asked for, it must be told all the same.
+        // If that check wasn't chosen, its failure must be reported all the same.
         let (all, output) = failed(&format!("--only perout {arguments}"));
         assert_eq!(all.len(), 4, "{output}");
         assert!(output.contains(why), "{output}");

@@ -1,4 +1,4 @@
-//! What a tired engineer types wrong: each is refused with what is wrong and what to do.
+//! Typical typing errors. ptpctl refuses each, and says what is wrong and what to do.
 
 use crate::common::{TemporaryFile, program, ptpctl, run};
 use std::fs::OpenOptions;
@@ -246,7 +246,7 @@ fn errors_under_json_are_an_object() {
 fn a_full_disk_behind_the_output_is_an_error() {
     let full = OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
     let run = run(program().args(["caps", "mock"]).stdout(Stdio::from(full)));
-    // The pipe that `run` reads is not connected then.
+    // Standard output isn't the pipe that `run` reads.
     assert_eq!(run.status, Some(1));
     assert!(run.stderr.contains("can't write the output"), "{run:?}");
 }
@@ -320,7 +320,7 @@ fn every_field_of_a_state_file_is_checked() {
                 assert!(matches!(run.status, Some(0 | 1)), "{field}: {run:?}");
             }
             let run = ptpctl(&format!("get {mock}"));
-            // A negative number is sound where a signed one is expected.
+            // A negative number is valid in a field that is signed.
             assert!(matches!(run.status, Some(0 | 1)), "{field}: {run:?}");
             assert!(!run.stderr.contains("panicked"), "{field}: {run:?}");
         }

@@ -1,4 +1,4 @@
-//! What a handle may that was opened only for reading.
+//! What a handle that was opened only for reading may do.
 
 use crate::check::{Check, Suite, answers, is};
 use crate::world::World;
@@ -12,7 +12,7 @@ use ptpctl::mock::Feature;
 
 const ON: u32 = PTP_ENABLE_FEATURE | PTP_RISING_EDGE;
 
-/// A request, and whether this clock has what it asks for.
+/// A request, and whether this clock has the channel or pin that it is for.
 type Request = (&'static str, fn(&dyn Calls, Version) -> Result<(), Errno>, fn(&World) -> bool);
 
 const REQUESTS: [Request; 6] = [
@@ -60,7 +60,8 @@ pub(crate) fn cases(suite: &mut Suite) {
                 let expected = if w.has(Feature::ReadOnlyChecks) {
                     Some(Errno::EACCES)
                 } else {
-                    // Older kernels let it through, and then what isn't there is refused.
+                    // Older kernels accept it from such a handle, and refuse only what the clock
+                    // doesn't have.
                     (!offered(w)).then_some(Errno::EINVAL)
                 };
                 answers(ask(reader.as_ref(), version), expected)?;

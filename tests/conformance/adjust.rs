@@ -171,7 +171,7 @@ fn frequencies(suite: &mut Suite) {
             let before = pace(w)?;
             let freq = i64::try_from(ppm * 65_536).unwrap_or(0);
             works(w.adjtime(FREQUENCY, |timex| timex.freq = freq))?;
-            // An emulated card's clock has a pace of its own: what counts is the ratio.
+            // An emulated card's clock has a rate of its own, so compare the ratio.
             let gained = (pace(w)? - before) * 1_000_000 / before;
             let near = (ppm - 10_000..=ppm + 10_000).contains(&gained);
             holds(&format!("{gained} ppm are {ppm} ppm, within 1 %"), near)
@@ -203,13 +203,13 @@ fn phases(suite: &mut Suite) {
         (-500_000_000, NANO, -500_000_000),
         (7, 0, 7_000),
         (-7, 0, -7_000),
-        // Cut to 32 bits before it is checked.
+        // The kernel cuts these to 32 bits before it checks them.
         (4_294_967_796, NANO, 500),
         (4_294_967_296, NANO, 0),
         (-4_294_967_796, NANO, -500),
         (i64::MAX, NANO, -1),
         (i64::MIN, NANO, 0),
-        // And again after microseconds are made nanoseconds.
+        // It cuts the product again after it turns microseconds into nanoseconds.
         (4_294_967_296, 0, 0),
     ] {
         let unit = if modes == NANO { "ns" } else { "us" };
@@ -245,8 +245,8 @@ fn phases(suite: &mut Suite) {
         is("the phase register", w.phase_register(), Some(0))
     });
     suite.case("a phase offset for a driver without phase control", |w| {
-        // Only drivers that are known to have no adjphase at all: with one that only lacks its
-        // limit the kernel would crash.
+        // Only for drivers that are known to have no adjphase at all. If a driver lacked only its
+        // limit, the kernel would crash.
         if w.is_simulated() {
             return skip("it has phase control");
         }
@@ -266,8 +266,8 @@ fn step(w: &World, seconds: i64, part: i64, modes: u32, expected: Option<Errno>)
     answers(w.adjtime(SET | modes, set), expected)
 }
 
-/// A move of a clock that was read around it: within half a second, for busy machines; what a
-/// wrong unit or sign gives is further off, or smaller than any clock can show.
+/// The clock moved as far as expected, measured by readings around the move. The tolerance allows
+/// for busy machines. A wrong unit or sign is further off, or too small for any clock to show.
 fn near(what: &str, found: i128, expected: i128) -> Check {
     if (found - expected).abs() < 40_000_000 {
         return Ok(());

@@ -19,7 +19,7 @@ const FIELDS: [Field; 6] = [
     ("pps", |caps| caps.pps, "pps_available"),
 ];
 
-/// All that caps say, the reserved words with it.
+/// All fields of the caps, with the reserved words.
 pub(crate) fn words(caps: &ptp_clock_caps) -> Vec<i32> {
     let mut words: Vec<_> = FIELDS.iter().map(|(_, of, _)| of(caps)).collect();
     words.extend([caps.cross_timestamping, caps.adjust_phase, caps.max_phase_adj]);
@@ -45,7 +45,7 @@ pub(crate) fn cases(suite: &mut Suite) {
         });
     }
     suite.case("caps: this driver's, field by field", |w| {
-        // The mock has what the driver has; on a real clock this is the driver's own word.
+        // The mock has the same caps as the driver. On a real clock these are the driver's.
         let found = words(&w.caps());
         let expected = if w.is_simulated() {
             let limit = if w.has(Feature::MaxPhase) { 500_000_000 } else { 0 };

@@ -7,9 +7,9 @@ use std::fmt::Debug;
 /// Why a case ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// This clock can't be asked.
+    /// This clock can't be tested in this way.
     Skip(String),
-    /// It answered something else.
+    /// A call answered something else than the case expects.
     Differs(String),
 }
 
@@ -36,7 +36,7 @@ impl Suite {
     }
 }
 
-/// Ends a case that this clock can't be asked.
+/// Ends a case that doesn't apply to this clock.
 pub(crate) fn skip<T>(why: &str) -> Result<T, Stop> {
     Err(Stop::Skip(why.to_owned()))
 }
@@ -46,12 +46,12 @@ pub(crate) fn works<T>(answer: Result<T, Errno>) -> Result<T, Stop> {
     answer.map_err(|errno| Stop::Differs(format!("it should work, answered {errno:?}")))
 }
 
-/// A call that must fail in this way, or succeed where it is `None`.
+/// A call that must fail with this errno, or succeed if it is `None`.
 pub(crate) fn answers<T>(answer: Result<T, Errno>, expected: Option<Errno>) -> Check {
     is("its answer", answer.err(), expected)
 }
 
-/// A call that must fail in this way.
+/// A call that must fail with this errno.
 pub(crate) fn refuses<T>(answer: Result<T, Errno>, errno: Errno) -> Check {
     answers(answer, Some(errno))
 }

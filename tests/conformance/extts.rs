@@ -15,7 +15,8 @@ const ON: u32 = PTP_ENABLE_FEATURE | PTP_RISING_EDGE;
 pub(crate) fn cases(suite: &mut Suite) {
     for flags in 0..64 {
         suite.case(format!("extts V1: flags {flags:#04x} on channel 1"), move |w| {
-            // A clock without channels refuses after the flags; version 1 drops what it has not.
+            // The kernel checks the flags before the channel, also on a clock without channels.
+            // Version 1 drops unknown flags.
             let expected = no_channel(w);
             answers(request(w, Version::V1, 1, flags), expected)?;
             switched(w, expected.is_none() && flags & PTP_ENABLE_FEATURE != 0)
@@ -36,7 +37,7 @@ pub(crate) fn cases(suite: &mut Suite) {
                         if is_valid(w, flags) { Errno::EOPNOTSUPP } else { Errno::EINVAL };
                     refuses(request(w, Version::V2, 1, flags), refused)?;
                     switched(w, false)?;
-                    // Version 1 is no strict request.
+                    // A request of version 1 isn't strict.
                     works(request(w, Version::V1, 1, flags & !PTP_STRICT_FLAGS))
                 })
             },

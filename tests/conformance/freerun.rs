@@ -87,7 +87,8 @@ fn needs_virtual_clocks(w: &World) -> Check {
     if w.has(Feature::VirtualClocks) { Ok(()) } else { skip("a kernel without virtual clocks") }
 }
 
-/// Makes a virtual clock; what the physical one then answers: a clock with a cycle counter goes on.
+/// Makes a virtual clock. Returns the errno with which changes of the physical clock fail then, or
+/// `None` if it has a cycle counter.
 fn busy(w: &World) -> Result<Option<Errno>, Stop> {
     needs_virtual_clocks(w)?;
     works(set(w, "1"))?;

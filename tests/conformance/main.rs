@@ -1,15 +1,15 @@
-//! One suite, two worlds: the same calls at the seam, answered by the mock and by a real kernel.
+//! One suite for the mock and for real kernels: both get the same calls.
 //!
-//! Each case makes a call or a few and says what must come back. `cargo test` runs them on the
-//! mock, told to be one kernel after the other. In an emulated machine the same program is given
-//! real clocks; then every case runs on the kernel and on a mock that is told to be that kernel,
-//! and both must answer as the case says:
+//! Each case makes a call or a few and says what they must answer. `cargo test` runs the cases on
+//! mocks of one kernel after the other. In an emulated machine the same program is given real
+//! clocks. Then every case runs on the kernel and on a mock of that kernel, and both must answer
+//! as the case says:
 //!
 //! ```text
 //! conformance --real [--random N] [--seed N]
 //! ```
 //!
-//! A case that a clock can't be asked, by what its caps say, is skipped and counted.
+//! A case that doesn't apply to a clock, because of its caps, is skipped and counted.
 
 #![expect(clippy::print_stdout, reason = "prints its results, as a test does")]
 #![expect(clippy::too_many_lines, reason = "a function lists the cases of a subject")]
@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use world::World;
 
-/// The mocks that stand beside a real clock, and the kernels that there are machines for.
+/// The mocks that are compared with real clocks, and the kernels that can be emulated.
 const PROFILES: [&str; 3] = ["full", "igb", "e1000e"];
 const KERNELS: [&str; 4] = ["5.10", "6.1", "6.12", "7.2"];
 
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         let at = arguments.iter().position(|argument| argument == name)?;
         arguments.get(at + 1)?.parse::<u64>().ok()
     };
-    // The test harness's own listing of tests: there are no others.
+    // A test harness lists tests with this option. This program has none.
     if arguments.iter().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
             let fresh = || World::mock(profile, kernel);
             failures += table.run(&suite, &format!("{kernel} {profile}"), fresh, Some(&clock));
             failures += random::side_by_side(profile, &clock, sequences, seed);
-            // Whatever comes next finds it as it was.
+            // Leave the clock as it was for the next tests.
             let _ = clock.restored();
         }
     } else {

@@ -154,7 +154,7 @@ fn precise(suite: &mut Suite, version: Version) {
         let (before, began) = (w.shows()?, w.monotonic()?.as_nanos());
         let stamp = works(w.ask(|clock| clock.sys_offset_precise(version)))?;
         let (after, ended) = (w.shows()?, w.monotonic()?.as_nanos());
-        // The chip's stamp is a conversion of the machine's counter: to 100 us.
+        // The chip converts the machine's counter for its stamp: it is exact to 100 us.
         let within = (before - 100_000..=after + 100_000).contains(&total(stamp.device));
         holds("the clock's is between two readings", within)?;
         let range = began.cast_signed()..=ended.cast_signed();

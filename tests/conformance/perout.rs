@@ -13,7 +13,7 @@ type Time = (i64, u32);
 const ZERO: Time = (0, 0);
 const SECOND: Time = (1, 0);
 
-/// Period, start or phase, width: what of it matters is said by the flags.
+/// Period, start or phase, width. The flags say which of these count.
 const TIMES: [(&str, Time, Time, Time); 9] = [
     ("nothing but a period", SECOND, ZERO, ZERO),
     ("a start in 2100", SECOND, (4_102_444_800, 0), ZERO),

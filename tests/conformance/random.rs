@@ -1,5 +1,6 @@
-//! Random sequences of calls: on the mock and on a kernel side by side, and on one mock whose
-//! state lasts through a file. A difference is shrunk to the shortest sequence that shows it.
+//! Random sequences of calls: on the mock and on a kernel side by side, and on a mock in memory
+//! beside one whose state is in a file. A difference is shrunk to the shortest sequence that shows
+//! it.
 
 use crate::caps::words;
 use crate::check::Stop;
@@ -20,10 +21,10 @@ use ptpctl::mock::{Config, Linux, Mock};
 
 /// Seeds that once found a difference: their sequences are run every time.
 const KEPT_SEEDS: [u64; 4] = [1, 2, 576, 4_523];
-/// The most calls of a sequence.
+/// The maximum number of calls in a sequence.
 const LONGEST: usize = 25;
 
-/// One call, as it can be asked of both.
+/// One call, that both clocks can be asked for.
 #[derive(Clone, Debug)]
 enum Op {
     Caps(Version),
@@ -47,10 +48,10 @@ enum Op {
     Drain,
 }
 
-/// Who calls: the handle that always is, a second one for writing, one for reading.
+/// The number of the handle, of which 0 and 1 may write and 2 only reads, and the call.
 type Step = (usize, Op);
 
-/// What came back: an errno, or the numbers of the answer; a time apart, which can't be equal.
+/// What a call answers: an errno, or numbers. A time is kept separately, because it can't be equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answer {
     errno: Option<Errno>,
@@ -223,7 +224,7 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn new(world: &'a World) -> Result<Self, Stop> {
         let handles = [world.open(true)?, world.open(true)?, world.open(false)?];
-        // Both begin at one time.
+        // Both clocks begin at the same time.
         let start = Op::SetTime(1_000_000, 0);
         for clock in handles.iter().take(1) {
             make(clock.as_ref(), &start);
@@ -240,8 +241,9 @@ impl<'a> Session<'a> {
 }
 
 fn same(one: &Answer, other: &Answer) -> bool {
-    // Both clocks were set to the same; events take the mock's time, a busy machine the kernel's.
-    // What sets or steps a clock does so by a thousand seconds.
+    // Both clocks were set to the same time, but events take virtual time on the mock, and a busy
+    // machine takes time on the kernel. The calls that set or step a clock move it by a thousand
+    // seconds.
     let near = match (one.time, other.time) {
         (Some(one), Some(other)) => (one - other).abs() < 400_000_000_000,
         (one, other) => one == other,
@@ -270,7 +272,7 @@ fn compare(profile: &str, clock: &World, steps: &[Step]) -> Result<(), TestCaseE
     Ok(())
 }
 
-/// Runs so many random sequences on the mock and on a real clock.
+/// Runs this number of random sequences on the mock and on a real clock.
 pub(crate) fn side_by_side(profile: &str, clock: &World, sequences: u32, seed: u64) -> usize {
     let name = format!("{} {profile}", clock.kernel);
     every_seed(&name, "beside the mock", sequences, seed, |steps| compare(profile, clock, steps))
@@ -306,7 +308,7 @@ pub(crate) fn across_processes(kernel: Linux, sequences: u32, seed: u64) -> usiz
     failures
 }
 
-/// Runs sequences of the kept seeds and of a new one; tells the shortest that fails.
+/// Runs sequences of the kept seeds and of a new one. Prints the shortest that fails.
 fn every_seed(
     name: &str,
     what: &str,

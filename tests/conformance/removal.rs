@@ -58,7 +58,7 @@ pub(crate) fn cases(suite: &mut Suite) {
     });
     suite.case("the clock has gone before a mask is set", |w| {
         w.needs_simulated()?;
-        // That is noticed before the request is looked at.
+        // The kernel notices that before it looks at the request.
         w.removed(Duration::ZERO, |clock| refuses(clock.mask_clear_all(), Errno::ENODEV))
     });
     suite.case("the clock goes in the middle of a read", |w| {

@@ -1,4 +1,4 @@
-//! A clock to ask: a mock, or a real one with what can be done to it from outside.
+//! A clock for the cases: a mock, or a real one with ways to control it from outside.
 
 use crate::check::{Check, Stop, skip, works};
 use nix::errno::Errno;
@@ -30,7 +30,7 @@ enum Kind {
     },
 }
 
-/// From one event to the next: on the real chip so long that none comes unasked.
+/// The time between events. On the real chip it is so long that none comes by itself.
 const REAL_PERIOD: Duration = Duration::from_hours(1);
 const MOCK_PERIOD: Duration = Duration::from_millis(100);
 
@@ -56,7 +56,7 @@ impl World {
         }
     }
 
-    /// All real clocks of this machine that there is a mock of.
+    /// All real clocks of this machine for which there is a mock.
     pub(crate) fn all_real() -> Vec<(&'static str, Self)> {
         let mut found = Vec::new();
         let class = Path::new("/sys/class/ptp");
@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    /// Does something with the handle that is always there.
+    /// Makes a call on the handle that is always open.
     pub(crate) fn ask<T>(
         &self,
         ask: impl FnOnce(&dyn Calls) -> Result<T, Errno>,
@@ -140,7 +140,7 @@ impl World {
     /// Whether there is a chip behind the clock whose registers can be seen.
     pub(crate) fn is_simulated(&self) -> bool {
         match &self.kind {
-            // The mock's cards have registers as little as the real ones.
+            // The mocks of the cards have no visible registers, just like the real cards.
             Kind::Mock(_) => self.caps().n_pins > 0,
             Kind::Real { registers, .. } => registers.is_some(),
         }
@@ -167,7 +167,7 @@ impl World {
         fs::read_to_string(self.register(register)?).ok()?.trim().parse().ok()
     }
 
-    /// Has the signal come so many times, on every channel that is on.
+    /// Lets the signal come this many times, on every channel that is on.
     pub(crate) fn emit(&self, times: u32) {
         match &self.kind {
             Kind::Mock(mock) => mock.pass(MOCK_PERIOD * times),
@@ -175,7 +175,7 @@ impl World {
         }
     }
 
-    /// From one event to the next.
+    /// The time between events.
     pub(crate) fn period(&self) -> Duration {
         match &self.kind {
             Kind::Mock(_) => MOCK_PERIOD,
@@ -227,7 +227,7 @@ impl World {
         }
     }
 
-    /// Takes the clock away in a moment, does something, and brings the clock back.
+    /// Takes the clock away after a while, runs something, and brings the clock back.
     pub(crate) fn removed(&self, after: Duration, run: impl FnOnce(&dyn Calls) -> Check) -> Check {
         let handle = self.open(true)?;
         match &self.kind {
@@ -240,7 +240,7 @@ impl World {
                 let pull = move || {
                     std::thread::sleep(after);
                     let _ = fs::write(remove, "1");
-                    // The driver takes it away in its own time.
+                    // The driver takes a while to remove it.
                     std::thread::sleep(Duration::from_millis(30));
                 };
                 if after.is_zero() {
@@ -300,7 +300,8 @@ impl World {
             clock.clock_settime(&system_gettime(libc::CLOCK_REALTIME)?)
         }))?;
         if caps.n_ext_ts > 0 {
-            // Before Linux 6.7 one queue outlives everybody.
+            // Before Linux 6.7 there is one queue, which keeps its events when all handles are
+            // closed.
             self.ask(|clock| Ok(Self::drain(clock).map(drop))).unwrap_or(Ok(()))?;
         }
         Ok(())
@@ -348,7 +349,7 @@ fn bits(mask: i64) -> Vec<u32> {
     (0..64).filter(|bit| mask >> bit & 1 == 1).collect()
 }
 
-/// The kernel's own version: Debian tells it behind the name of its package.
+/// The exact version of the running kernel. Debian writes it after its own name in this file.
 fn running_kernel() -> Linux {
     let version = fs::read_to_string("/proc/sys/kernel/version").unwrap_or_default();
     let exact = version.rsplit("Debian ").next().and_then(|rest| rest.split('-').next());

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
- * The least that reading so many samples can cost: the ioctl and nothing else. With `best` it keeps
- * the shortest delay, as most programs do, and prints what that says: the clock - the system's. */
+ * The lower limit of the cost of reading samples: the ioctl and nothing else. With `best` it keeps
+ * the sample with the shortest delay, as most programs do, and prints its offset: the clock - the
+ * system clock. */
 #include <fcntl.h>
 #include <linux/ptp_clock.h>
 #include <stdio.h>

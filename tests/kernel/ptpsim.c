@@ -2,8 +2,8 @@
 /*
  * ptpsim - simulated PTP hardware clocks with everything, for tests.
  *
- * What gpio-sim is for GPIO: a chip without hardware, whose registers can be
- * looked at and whose misbehaviour can be ordered, in debugfs:
+ * Like gpio-sim for GPIO: a chip without hardware. Files in debugfs show its
+ * registers and make it misbehave (w: can be written):
  *
  *   ptpsim/<clock>/phase            the phase offset written last, in ns
  *   ptpsim/<clock>/phase_writes     how often one was written
@@ -27,14 +27,14 @@
  *   ptpsim/<clock>/pinless          1: from the next insert on there are channels and no
  *                                   pins, and channel 0 is wired to channel 1; w
  *   ptpsim/<clock>/fail_reads       errno that a reading answers; w
- *   ptpsim/<clock>/fail_every       and only so many-th of them; w
- *   ptpsim/<clock>/read_limit       so many readings a second and no more: EBUSY; w
+ *   ptpsim/<clock>/fail_every       N: only every Nth reading fails; w
+ *   ptpsim/<clock>/read_limit       the most readings a second, others get EBUSY; w
  *   ptpsim/<clock>/read_reversed    1: the second of the system's two times comes
  *                                   before the first; w
  *   ptpsim/<clock>/read_delay       ns that each way of a reading takes; w
- *   ptpsim/<clock>/read_jitter      and so many ns more, or less than that; w
- *   ptpsim/<clock>/read_late        of 1000 readings so many are late, each way by
- *                                   20 us or less; w
+ *   ptpsim/<clock>/read_jitter      up to this many ns more for each way; w
+ *   ptpsim/<clock>/read_late        how many of 1000 readings are late, each way by
+ *                                   up to 20 us; w
  *   ptpsim/<clock>/refuse_cross     1: no cross timestamps; w
  *   ptpsim/<clock>/truth            the clock − CLOCK_REALTIME, the clock −
  *                                   CLOCK_MONOTONIC_RAW, and the latter, all of one
@@ -90,7 +90,7 @@ struct sim {
 	u64 fail_changes, perout_wants, both_edges, pinless;
 	u64 pps, refuse_strict, fail_reads, read_delay, read_jitter, read_late;
 	u64 refuse_cross, fail_every, readings, read_limit, read_reversed;
-	u64 allowed_from; /* The raw time from which the limit of readings has room. */
+	u64 allowed_from; /* The raw time from which the next reading is allowed. */
 };
 
 static struct sim *sims[2];
@@ -150,8 +150,9 @@ static u32 one_way(struct sim *sim, bool late)
 /*
  * The raw time at which the clock is read, after the way there and before the way back.
  *
- * On an emulated processor waiting ends a tenth of a microsecond late or so. Half of that is put on
- * each way, or one of them would always be the longer one. More is an interruption, on the way back.
+ * On an emulated processor the wait ends about 100 ns late. Half of that is added to each
+ * way, or one of them would always be longer. A longer delay is an interruption, and counts for
+ * the way back.
  */
 static u64 moment_between(u32 there, u32 back)
 {
@@ -166,8 +167,8 @@ static u64 moment_between(u32 there, u32 back)
 }
 
 /*
- * What a reading answers that is refused, or 0. The limit lets through a second's worth at once, as
- * cards do that count per second, and then one as soon as there is room for it.
+ * The errno of a refused reading, or 0. The limit permits a second's worth of readings at once,
+ * like cards that count per second, and then one whenever the next is due.
  */
 static int refusal(struct sim *sim)
 {
@@ -337,7 +338,7 @@ static u64 ns_of(const struct ptp_clock_time *time)
 	return time->sec * NSEC_PER_SEC + time->nsec;
 }
 
-/* Drivers want of an output what the interface doesn't tell. */
+/* Drivers restrict outputs in ways that the interface doesn't tell. */
 static int unwanted(struct sim *sim, const struct ptp_perout_request *perout)
 {
 	bool phase = perout->flags & PTP_PEROUT_PHASE;
@@ -432,7 +433,7 @@ static int sim_verify(struct ptp_clock_info *info, unsigned int pin,
 	return 0;
 }
 
-/* A channel's edge, if it is wanted; whoever names no edge gets both. */
+/* Sends a channel's edge, if it is wanted. A request that names no edge gets both. */
 static void edge(struct sim *sim, unsigned int channel, unsigned int which, s64 time)
 {
 	struct ptp_clock_event event = { .type = PTP_CLOCK_EXTTS, .index = channel };
@@ -489,7 +490,7 @@ static void emit_loop(struct sim *sim)
 
 /*
  * Events are a period apart from the first one on, however late the timer is.
- * What a stalled machine owes comes in bursts that a queue can take.
+ * After a stall, the missed events come in bursts that fit into a queue.
  */
 static enum hrtimer_restart sim_events(struct hrtimer *timer)
 {

@@ -4,8 +4,8 @@ use super::Change;
 use crate::phc::{Pin, PinFunction};
 use crate::{Frequency, Offset};
 
-/// The change as a journal's line has it: a word, and numbers behind tabs. `None` where a
-/// journal could not tell whether it still is so.
+/// The change as a line of a journal: a word, then fields after tabs. `None` if a journal could not
+/// tell later whether the change is still there.
 pub(super) fn line(change: &Change) -> Option<String> {
     Some(match change {
         Change::Time { was } => format!("time\t{}", (*was)?.nanoseconds()),
@@ -18,7 +18,8 @@ pub(super) fn line(change: &Change) -> Option<String> {
         Change::Pin { was, asked } => {
             let way = |pin: &Pin| format!("{} {}", pin.function.to_kernel(), pin.channel);
             let ways: Vec<_> = std::iter::once(was).chain(asked).map(way).collect();
-            // A name is a driver's: whatever would end its field or its line is left out.
+            // The driver chooses the name. Characters that would end the field or the line are left
+            // out.
             let name = was.name.replace(char::is_control, "");
             format!("pin\t{}\t{name}\t{}", was.index, ways.join("\t"))
         }
@@ -94,7 +95,7 @@ mod tests {
             let line = line(&change).expect("a line");
             assert_eq!(read(&line), Some(change), "{line}");
         }
-        assert_eq!(line(&Change::Time { was: None }), None, "nobody could tell that it is off");
+        assert_eq!(line(&Change::Time { was: None }), None, "it can't be checked later");
     }
 
     #[test]

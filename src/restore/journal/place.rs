@@ -1,8 +1,8 @@
-//! Where the journals of a clock may be, and whose count.
+//! Where the journals of a clock may be, and whose journals count.
 //!
-//! A journal names commands to type. So only those of the same user and of root count, in folders
-//! and files that nobody else may write to. Root is also told what other users' journals say, each
-//! in that user's own place, and whose it is.
+//! A user is told to type the commands that follow from a journal. So only journals of the same
+//! user and of root count, in folders and files that nobody else may write to. Root is also told
+//! what the journals of other users say, each in that user's own folder, and which user it is.
 
 use crate::files;
 #[cfg(feature = "mock")]
@@ -15,14 +15,14 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// What root or this user has written is taken at its word.
+/// Whether what this user has written is believed: that of root and of this program's user is.
 pub(super) fn is_trusted(user: u32) -> bool {
     user == 0 || user == geteuid().as_raw()
 }
 
-/// The permissions of those who could write something else.
+/// The permissions with which others may write to a file.
 const OTHERS_WRITE: u32 = 0o022;
-/// In a folder with this, everybody has only their own files.
+/// In a folder with this permission, users can remove and rename only their own files.
 const STICKY: u32 = 0o1000;
 
 impl Place {
@@ -36,7 +36,8 @@ impl Place {
         })
     }
 
-    /// Whether a file is a journal that counts here. A second name of another's file is none.
+    /// Whether a file is a journal that counts here. A file with a second name doesn't count: that
+    /// may be a hard link to another user's file.
     pub(super) fn counts(&self, found: &fs::Metadata) -> bool {
         let is_closed = found.nlink() == 1 && found.mode() & OTHERS_WRITE == 0;
         found.is_file() && self.is_of(found.uid()) && is_closed
@@ -55,11 +56,11 @@ impl Place {
 /// Where the journals of a clock may be.
 pub(super) struct Place {
     pub(super) folder: PathBuf,
-    /// Their names, before the process's number.
+    /// The beginning of their names, before the process ID.
     pub(super) prefix: String,
     /// Whether the folder is this program's own.
     pub(super) is_ours: bool,
-    /// Whose it is, where it is another user's.
+    /// The owner, where it is another user's.
     pub(super) user: Option<u32>,
     pub(super) clock: Clock,
 }
@@ -67,10 +68,10 @@ pub(super) struct Place {
 /// Which clock a journal is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Clock {
-    /// The one whose state is in the file that the journal's name has.
+    /// A mock. The name of the journal begins with that of the mock's state file.
     Mock,
-    /// A device, by its number, under which boot of the machine, and by its place in sysfs: one that
-    /// comes again there is another. What can't be told is `-`.
+    /// A device: its number, the boot of the machine, and its place in sysfs. A device that comes
+    /// back there is another one. What is unknown is `-`.
     Device { number: String, boot: String, place: String },
 }
 
@@ -95,7 +96,7 @@ impl Clock {
         }
     }
 
-    /// Whether a journal's first line tells this clock.
+    /// Whether a journal's first line names this clock.
     pub(super) fn is(&self, line: &str) -> bool {
         let Self::Device { number, boot, place } = self else { return line == self.line() };
         let mut fields = line.split('\t');
@@ -110,7 +111,7 @@ impl Clock {
 pub(super) fn places(device: &str) -> Vec<Place> {
     #[cfg(feature = "mock")]
     if is_mock(device) {
-        // A mock is forgotten unless it has a file.
+        // Without a state file nothing of a mock outlives the program.
         let state = device.parse::<Config>().ok().and_then(|config| config.state().cloned());
         let place = state.and_then(|state| {
             let state = files::resolved(&state).ok()?;
@@ -148,7 +149,7 @@ fn folders_of_users() -> impl Iterator<Item = (PathBuf, Option<u32>)> {
     users.into_iter().flatten().flatten().filter_map(user)
 }
 
-/// Whether there may be something to tell of a clock.
+/// Whether there may be journals of a clock.
 pub(crate) fn may_have_left(device: &str) -> bool {
     #[cfg(feature = "mock")]
     if is_mock(device) {
@@ -158,15 +159,15 @@ pub(crate) fn may_have_left(device: &str) -> bool {
         && (run_folders().any(|one| one.exists()) || folders_of_users().next().is_some())
 }
 
-/// The folders of this program among those of what runs: for root, and for others.
+/// This program's folders for files at run time: root's, and the user's.
 fn run_folders() -> impl Iterator<Item = PathBuf> {
-    // What another user's environment names is that one's.
+    // A folder that another user's environment names belongs to that user.
     let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !runs_for_another());
     folders_with(own.map(PathBuf::from))
 }
 
 fn folders_with(own: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
-    // Anything else would be a folder of wherever this is called.
+    // A relative path would depend on the working directory.
     let own = own.filter(|folder| folder.is_absolute());
     [Some(PathBuf::from("/run")), own].into_iter().flatten().map(|run| run.join("ptpctl"))
 }

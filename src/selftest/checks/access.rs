@@ -1,4 +1,4 @@
-//! A handle that was opened only for reading may look, and may change nothing.
+//! A handle that was opened only for reading can read the clock, and must not change it.
 
 use super::{Check, Group};
 use crate::kernel::uapi::{self, PeroutTimes, clock_time, pin_desc, ptp_extts_request};
@@ -13,14 +13,14 @@ pub(super) static GROUP: Group =
     Group { name: "access", changes: None, checks: &[&MAY_LOOK, &CLOCK, &REQUESTS] };
 
 pub(super) static MAY_LOOK: Check =
-    Check { group: &GROUP, name: "a read-only handle may look", needs: &[], run: may_look };
+    Check { group: &GROUP, name: "a read-only handle can read", needs: &[], run: may_look };
 
 fn may_look(bench: &mut Bench<'_>) -> Verdict {
     let reader = bench.clock.reopen(Access::ReadOnly)?;
     reader.caps()?;
     when_free(&reader, Phc::time)?;
     match reader.frequency() {
-        // Older kernels don't tell it while the clock runs freely.
+        // Older kernels refuse to read it while the clock runs freely.
         Err(error)
             if error.errno() == Some(Errno::EBUSY) && bench.account.must_not_move.is_some() => {}
         frequency => drop(frequency?),
@@ -39,7 +39,7 @@ pub(super) static CLOCK: Check = Check {
 fn clock(bench: &mut Bench<'_>) -> Verdict {
     let reader = bench.clock.reopen(Access::ReadOnly)?;
     let frequency = bench.frequency_before().scaled_ppm();
-    // Where it isn't refused, this changes nothing: a step by 0, the frequency that there is.
+    // If the kernel accepts these, they change nothing: a step by 0, and the present frequency.
     for (what, modes) in
         [("a step by 0", libc::ADJ_SETOFFSET), ("the same frequency", libc::ADJ_FREQUENCY)]
     {
@@ -53,7 +53,7 @@ fn clock(bench: &mut Bench<'_>) -> Verdict {
 
 type Request = (&'static str, fn(&dyn Calls, u32) -> Result<(), Errno>);
 
-/// Requests for what the clock hasn't got, so that they change nothing wherever they get.
+/// Requests for what the clock doesn't have, so that they change nothing even if they are accepted.
 const BEYOND: [Request; 3] = [
     ("an external timestamp request", |clock, beyond| {
         let request = ptp_extts_request { index: beyond, flags: 0, rsv: [0; 2] };
@@ -82,7 +82,7 @@ fn requests(bench: &mut Bench<'_>) -> Verdict {
     for (what, request) in BEYOND {
         match ask(&reader, |clock| request(clock, u32::MAX)) {
             Err(Errno::EACCES) => {}
-            // What isn't there was looked for: the kernel lets everybody ask.
+            // The kernel looked for the pin or channel, so it let a read-only handle ask.
             Err(Errno::EINVAL) => {
                 return skip("this kernel doesn't check requests of read-only handles");
             }

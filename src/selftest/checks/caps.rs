@@ -36,13 +36,13 @@ fn agree_with_sysfs(bench: &mut Bench<'_>) -> Verdict {
     for (name, of) in FIELDS {
         let Ok(shown) = bench.clock.ask(|clock| clock.attribute(name)) else { continue };
         must(shown == of(&caps).to_string(), || {
-            format!("sysfs has {shown} for {name}, the caps {}", of(&caps))
+            format!("sysfs has {shown} for {name}, the caps have {}", of(&caps))
         })?;
     }
     if let Ok(shown) = bench.clock.ask(|clock| clock.attribute("max_phase_adjustment")) {
         must(caps.adjust_phase != 0 && shown == caps.max_phase_adj.to_string(), || {
             format!(
-                "sysfs has a limit of phase offsets, {shown} ns, the caps adjust_phase {} and \
+                "sysfs has max_phase_adjustment {shown}, the caps have adjust_phase {} and \
                  max_phase_adj {}",
                 caps.adjust_phase, caps.max_phase_adj
             )
@@ -51,7 +51,7 @@ fn agree_with_sysfs(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
-/// What the machine's clock source lacks, no driver can help.
+/// No driver can help it if the machine's clock source can't be cross-stamped.
 pub(super) const CANT_CROSS: &str = "this machine's own clock can't be cross-stamped: ENODEV";
 
 pub(super) static CROSS_TIMESTAMPS: Check = Check {
@@ -67,12 +67,12 @@ fn cross_timestamps(bench: &mut Bench<'_>) -> Verdict {
         return skip("this kernel has no cross timestamps");
     }
     if answer.as_ref().err() == Some(&Errno::ENODEV) {
-        // A clock that has gone is told by whoever reads it next.
+        // If the clock has gone instead, the next reading reports that.
         return skip(CANT_CROSS);
     }
     if bench.caps.cross_timestamping {
         return answer.map(drop).map_err(|errno| {
-            Stop::Wrong(format!("the caps promise them, the call answers {errno:?}"))
+            Stop::Wrong(format!("the caps promise cross timestamps, but the call fails: {errno:?}"))
         });
     }
     must_refuse("a cross timestamp that the caps deny", answer, Errno::EOPNOTSUPP)
@@ -88,7 +88,7 @@ fn pins(bench: &mut Bench<'_>) -> Verdict {
         get(index).map_err(|errno| {
             let last = bench.caps.pins - 1;
             Stop::Wrong(format!(
-                "the caps promise pins 0 to {last}, reading pin {index} answers {errno:?}"
+                "the caps promise pins 0 to {last}, but reading pin {index} fails: {errno:?}"
             ))
         })?;
     }

@@ -13,15 +13,15 @@ use std::time::Duration;
 
 pub(super) static GROUP: Group = Group {
     name: "frequency",
-    changes: Some("dial it"),
+    changes: Some("adjust its frequency"),
     checks: &[&READS_BACK, &DIRECTION, &AMOUNT, &LIMITS, &PAST_LIMITS],
 };
 
-/// How far an effect may be off beside what the measurement leaves open: one part of so many.
+/// How far an effect may be off beyond the uncertainty of its measurement: 1 part in this number.
 const EFFECT_PART: i128 = 100;
-/// An effect must be known within one part of so many.
+/// An effect must be known to 1 part in this number.
 const UNCERTAINTY: i128 = 10;
-/// A clock that has less room than this from what is dialled says nothing: 10 ppm.
+/// A clock that is dialled to within this of its limit isn't judged: 10 ppm.
 const LEAST_ROOM: i64 = 10_000;
 /// What is dialled where there is room: 500 ppm.
 const DIALLED: i64 = 500_000;
@@ -46,18 +46,18 @@ fn first_past(limit: i64) -> [i64; 2] {
 /// The limit of what can be dialled, in ppb.
 fn limit(bench: &Bench<'_>) -> Result<i64, Stop> {
     match i64::from(bench.caps.max_frequency_ppb) {
-        0 => skip("the clock can't be dialled"),
+        0 => skip("the clock's frequency can't be adjusted"),
         limit => Ok(limit),
     }
 }
 
-/// What is dialled, beside what is dialled already, in the kernel's numbers: more where readings
-/// are so coarse that it wouldn't be seen, less where the clock has no more room.
+/// By how much to dial up or down, in the kernel's numbers. It is more where readings are too
+/// coarse to see that, and less where the limit is near.
 fn amount_to_dial(bench: &Bench<'_>) -> Result<i64, Stop> {
     let before = bench.frequency_before().scaled_ppm();
     let room = scaled(limit(bench)?) - before.abs();
     if room < scaled(LEAST_ROOM) {
-        return skip("the clock can be dialled by less than 10 ppm from where it is");
+        return skip("the frequency is less than 10 ppm from its limit");
     }
     let uncertainty = 2 * bench.comparator().compare()?.bound() * 1_000_000_000;
     let longest = i128::try_from(LONGEST_RATE.as_nanos()).unwrap_or(i128::MAX);
@@ -83,14 +83,14 @@ fn reads_back(bench: &mut Bench<'_>) -> Verdict {
 }
 
 impl Effects {
-    /// How far the rate may have wandered in what was measured for so long only.
+    /// How far the rate may have wandered in a measurement of this length.
     fn wander_in(&self, short: Duration) -> i128 {
         let nanoseconds = |time: Duration| i128::try_from(time.as_nanos()).unwrap_or(i128::MAX);
         self.wander.saturating_mul(nanoseconds(self.long)) / nanoseconds(short).max(1)
     }
 }
 
-/// Dials both signs and measures the clock's own rate around them. Done once.
+/// Dials up and down, and measures the clock's own rate before and after each. Done once.
 fn effects(bench: &mut Bench<'_>) -> Result<Effects, Stop> {
     if let Some(effects) = bench.effects {
         return Ok(effects);
@@ -112,7 +112,7 @@ fn effects(bench: &mut Bench<'_>) -> Result<Effects, Stop> {
         let again = bench.comparator().measure_rate(long)?;
         wander = wander.max((again.middle().micro_ppb() - own.middle().micro_ppb()).abs());
         own = own.with(&again);
-        // The clock's own uncertainty counts as wander.
+        // The uncertainty of the clock's own rate counts as wander.
         let middle = again.middle().micro_ppb();
         let effect = rate.minus(&exactly(middle));
         let asked = ppm(Frequency::from_scaled_ppm(by).micro_ppb());
@@ -139,16 +139,16 @@ fn direction(bench: &mut Bench<'_>) -> Verdict {
         return Ok(());
     }
     must(up.highest.micro_ppb() > -wander, || {
-        format!("dialled up it went by {}", ppm(up.middle().micro_ppb()))
+        format!("dialled up, the rate changed by {}", ppm(up.middle().micro_ppb()))
     })?;
     must(down.lowest.micro_ppb() < wander, || {
-        format!("dialled down it went by {}", ppm(down.middle().micro_ppb()))
+        format!("dialled down, the rate changed by {}", ppm(down.middle().micro_ppb()))
     })?;
     Err(too_coarse(up.bound().micro_ppb() + wander))
 }
 
 fn too_coarse(uncertainty: i128) -> Stop {
-    Stop::Unsure(format!("the effect is measured within {} only", within(uncertainty)))
+    Stop::Unsure(format!("the effect is known only within {}", within(uncertainty)))
 }
 
 pub(super) static AMOUNT: Check = Check {
@@ -160,11 +160,11 @@ pub(super) static AMOUNT: Check = Check {
 
 fn amount(bench: &mut Bench<'_>) -> Verdict {
     match amount_once(bench) {
-        // An oscillator that wanders does it twice, but not the same way.
+        // Measure again: an oscillator that wanders is off in another way the second time.
         Err(Stop::Wrong(first)) => {
             bench.effects = None;
             match amount_once(bench) {
-                Ok(()) => Err(Stop::Unsure(format!("{first}, and then as it was dialled"))),
+                Ok(()) => Err(Stop::Unsure(format!("{first}; measured again it was as dialled"))),
                 again => again,
             }
         }
@@ -180,12 +180,12 @@ fn amount_once(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
-/// An effect is what was dialled, or its uncertainty too large to tell.
+/// An effect must be as dialled. If its uncertainty is too large, that can't be judged.
 fn must_be_as_dialled(asked: i128, effect: &RateInterval, wander: i128) -> Verdict {
     let off = (effect.middle().micro_ppb() - asked).abs();
     let uncertainty = effect.bound().micro_ppb() + 3 * wander;
     must(off <= asked.abs() / EFFECT_PART + uncertainty, || {
-        format!("dialled by {} it went by {}", ppm(asked), ppm(effect.middle().micro_ppb()))
+        format!("dialled by {}, rate changed by {}", ppm(asked), ppm(effect.middle().micro_ppb()))
     })?;
     if uncertainty <= asked.abs() / UNCERTAINTY { Ok(()) } else { Err(too_coarse(uncertainty)) }
 }
@@ -213,7 +213,7 @@ fn limits(bench: &mut Bench<'_>) -> Verdict {
             ppm(effect.middle().micro_ppb())
         ));
         match must_be_as_dialled(asked, &effect, wander) {
-            // That it takes its limits is seen all the same.
+            // The clock accepts its limit, though the rate is too uncertain to judge.
             Err(Stop::Unsure(_)) => {}
             verdict => verdict?,
         }
@@ -223,7 +223,7 @@ fn limits(bench: &mut Bench<'_>) -> Verdict {
 
 pub(super) static PAST_LIMITS: Check = Check {
     group: &GROUP,
-    name: "refuses what is past its limits",
+    name: "refuses a frequency beyond its limits",
     needs: &GOES,
     run: past_limits,
 };
@@ -235,7 +235,7 @@ fn past_limits(bench: &mut Bench<'_>) -> Verdict {
         bench.account.disturb(|account| {
             let answer = account.dial(past)?;
             account.put_back_frequency()?;
-            must_refuse(&format!("{past:+}, past ±{limit} ppb,"), answer, Errno::ERANGE)
+            must_refuse(&format!("{past:+}, beyond ±{limit} ppb,"), answer, Errno::ERANGE)
         })?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The ways of reading the clock beside a system clock.
+//! The methods that read the clock together with a system clock.
 
 use super::set::GOES;
 use super::{Check, Group, time};
@@ -17,10 +17,11 @@ pub(super) static GROUP: Group = Group {
     checks: &[&IN_ORDER, &METHODS_AGREE, &PLAIN_READINGS, &TOO_MANY],
 };
 
-/// How far a cross timestamp's conversion, or a busy bus, may be off.
+/// How far two methods may differ by the conversion of a cross timestamp or by a busy bus, in
+/// nanoseconds.
 const METHODS_TOLERANCE: i128 = 100_000;
 const SAMPLES: usize = 25;
-/// What leaves more open than this agrees with anything.
+/// A method that is uncertain by more than this agrees with anything, in nanoseconds.
 const WIDEST: i128 = 5_000_000;
 
 /// The samples of each method that the clock has.
@@ -38,7 +39,7 @@ fn samples(bench: &Bench<'_>, clock: SystemClock) -> Result<Vec<(Method, Vec<Sam
     Ok(all)
 }
 
-/// The clock − the system clock, between two bounds that all samples hold.
+/// The clock − the system clock: the two bounds that hold for all samples.
 fn bounds(samples: &[Sample]) -> Option<(i128, i128)> {
     let nanoseconds = |sample: &Sample| {
         let phc = sample.phc.total_nanoseconds();
@@ -89,7 +90,7 @@ fn methods_agree(bench: &mut Bench<'_>) -> Verdict {
         let Some((low, high)) = bounds(samples) else { continue };
         let (low, high) = (low.min(high), low.max(high));
         let (from, to) = (time(low), time(high));
-        bench.note(format!("{method}: from the system's clock it is {from} to {to}"));
+        bench.note(format!("{method}: the clock is {from} to {to} from the system clock"));
         found.push((*method, low, high));
     }
     let widest = found.iter().map(|(_, low, high)| high - low).max().unwrap_or(0);
@@ -102,7 +103,7 @@ fn methods_agree(bench: &mut Bench<'_>) -> Verdict {
         }
     }
     if widest > WIDEST {
-        return Err(Stop::Unsure(format!("a method leaves {} open", span(widest))));
+        return Err(Stop::Unsure(format!("a method is uncertain by {}", span(widest))));
     }
     Ok(())
 }
@@ -113,7 +114,7 @@ pub(super) static PLAIN_READINGS: Check =
 fn plain_readings(bench: &mut Bench<'_>) -> Verdict {
     let raw = SystemClock::MonotonicRaw;
     let began = bench.clock.monotonic()?;
-    // Before Linux 6.12, and of some clocks, there are samples against the real time only.
+    // Before Linux 6.12, and with some clocks, samples are taken against CLOCK_REALTIME only.
     let (plain, samples) = if bench.clock.phc.takes_clock(raw)? {
         let read = |phc: &Phc| phc.samples(Method::Extended, raw, false, SAMPLES);
         (bench.comparator().compare()?, bench.clock.when_free(read)?)
@@ -127,7 +128,7 @@ fn plain_readings(bench: &mut Bench<'_>) -> Verdict {
     let (low, high) = (low.min(high), low.max(high));
     let apart = (low - plain.high).max(plain.low - high);
     bench
-        .note(format!("they are {} apart at most", span((high - plain.low).max(plain.high - low))));
+        .note(format!("both are {} apart at most", span((high - plain.low).max(plain.high - low))));
     must(apart <= METHODS_TOLERANCE + drifted, || format!("they are {} apart", span(apart)))
 }
 

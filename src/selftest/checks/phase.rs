@@ -1,4 +1,4 @@
-//! Phase control: what it takes, and what it refuses.
+//! Phase control: what it accepts, and what it refuses.
 
 use super::set::GOES;
 use super::{Check, Group};
@@ -38,7 +38,7 @@ fn write(clock: &Clock<'_>, nanoseconds: i64) -> Result<(), Errno> {
     clock.ask(|clock| clock.clock_adjtime(&mut timex))
 }
 
-/// Writes an offset, and 0 right after it: what the clock took out meanwhile is measured.
+/// Writes an offset, and 0 right after it. How far that moved the clock is measured later.
 fn write_and_take_back(
     bench: &mut Bench<'_>,
     nanoseconds: i64,
@@ -85,7 +85,7 @@ fn limits(bench: &mut Bench<'_>) -> Verdict {
 
 pub(super) static PAST_LIMITS: Check = Check {
     group: &GROUP,
-    name: "refuses what is past its limits",
+    name: "refuses an offset beyond its limits",
     needs: &GOES,
     run: past_limits,
 };
@@ -93,7 +93,7 @@ pub(super) static PAST_LIMITS: Check = Check {
 fn past_limits(bench: &mut Bench<'_>) -> Verdict {
     let limit = told_limit(bench)?;
     if limit >= i64::from(i32::MAX) {
-        return skip("the limit is as wide as the kernel's number");
+        return skip("the limit is the largest offset that the kernel can pass on");
     }
     for nanoseconds in [limit + 1, -limit - 1] {
         write_and_take_back(bench, nanoseconds, |answer| {

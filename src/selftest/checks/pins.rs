@@ -1,4 +1,4 @@
-//! Pins: the functions that they offer, and who loses what another takes.
+//! Pins: the functions that they offer, and which pin loses a channel to another.
 
 use super::{Check, Group, caps};
 use crate::kernel::Version;
@@ -25,7 +25,8 @@ fn channels(bench: &Bench<'_>) -> [(PinFunction, u32); 2] {
     ]
 }
 
-/// The pins that do nothing. The others are in use, and the kernel would switch that off.
+/// The pins without a function. The others are in use, and the kernel would switch off what they
+/// do.
 fn unused(bench: &mut Bench<'_>) -> Result<Vec<Pin>, Stop> {
     if bench.caps.pins == 0 {
         return skip("the clock has no pins");
@@ -35,8 +36,8 @@ fn unused(bench: &mut Bench<'_>) -> Result<Vec<Pin>, Stop> {
     if unused.is_empty() { skip("all pins are in use") } else { Ok(unused) }
 }
 
-/// A channel of this function that no pin has. The kernel doesn't tell which run without a pin:
-/// the last is the least likely to.
+/// A channel of this function that no pin has. The kernel doesn't tell which channels run without a
+/// pin. The last channel is the least likely to.
 pub(super) fn free(pins: &[Pin], function: PinFunction, channels: u32) -> Option<u32> {
     let has = |pin: &Pin, channel| pin.function == function && pin.channel == channel;
     (0..channels).rev().find(|channel| !pins.iter().any(|pin| has(pin, *channel)))
@@ -81,7 +82,7 @@ fn functions(bench: &mut Bench<'_>) -> Verdict {
                 Ok(()) => {
                     bench.offered.push((pin.index, function));
                     must(now == (function, channel), || {
-                        format!("{name} took {function} channel {channel} and has {}", now.0)
+                        format!("{name} accepted {function} channel {channel}, but has {}", now.0)
                     })?;
                 }
                 Err(errno) => {
@@ -94,12 +95,12 @@ fn functions(bench: &mut Bench<'_>) -> Verdict {
             }
             bench.account.guard.put_back_pins()?;
             must(found(bench, &pin)?.0 == PinFunction::None, || {
-                format!("{name} can't be given back its function none")
+                format!("the function of {name} can't be set back to none")
             })?;
         }
     }
     for (function, pins) in lacking {
-        bench.note(format!("without {function}: pins {}", pins.join(", ")));
+        bench.note(format!("pins that don't offer {function}: {}", pins.join(", ")));
     }
     Ok(())
 }
@@ -163,7 +164,7 @@ fn stealing(bench: &mut Bench<'_>) -> Verdict {
         bench.account.guard.put_back_pins()?;
         must(left.0 == PinFunction::None, || {
             format!(
-                "pin {} took {function} channel {channel} from pin {}, which has {} all the same",
+                "pin {} took {function} channel {channel} from pin {}, which still has {}",
                 other.index, one.index, left.0
             )
         })?;
@@ -172,7 +173,7 @@ fn stealing(bench: &mut Bench<'_>) -> Verdict {
 }
 
 pub(super) static REFUSALS: Check =
-    Check { group: &GROUP, name: "refuse what isn't there", needs: &READ, run: refusals };
+    Check { group: &GROUP, name: "refuse invalid requests", needs: &READ, run: refusals };
 
 fn refusals(bench: &mut Bench<'_>) -> Verdict {
     let pins = unused(bench)?;
@@ -180,8 +181,8 @@ fn refusals(bench: &mut Bench<'_>) -> Verdict {
     let asked = [
         ("a pin beyond the last", bench.caps.pins, PinFunction::None, 0),
         ("an unknown function", pin.index, PinFunction::Other(99), 0),
-        ("an extts channel beyond", pin.index, PinFunction::Extts, bench.caps.extts_channels),
-        ("a perout channel beyond", pin.index, PinFunction::Perout, bench.caps.perout_channels),
+        ("an extts channel too many", pin.index, PinFunction::Extts, bench.caps.extts_channels),
+        ("a perout channel too many", pin.index, PinFunction::Perout, bench.caps.perout_channels),
     ];
     for (what, index, function, channel) in asked {
         let request = Pin { index, ..pin.clone() };

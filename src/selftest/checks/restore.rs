@@ -25,7 +25,7 @@ fn pins(bench: &mut Bench<'_>) -> Verdict {
     for (was, now) in bench.pins()?.iter().zip(&now) {
         must(was == now, || {
             let has = |pin: &Pin| format!("{} channel {}", pin.function, pin.channel);
-            format!("pin {} ({}) had {}, has {}", was.index, was.name, has(was), has(now))
+            format!("pin {} ({}) had {}, now has {}", was.index, was.name, has(was), has(now))
         })?;
     }
     Ok(())
@@ -54,13 +54,13 @@ fn restored_time(bench: &mut Bench<'_>) -> Verdict {
     }
     let (off, uncertainty) = bench.account.give_back()?;
     bench.note(format!(
-        "off by {} at most, by the account of what moved the clock",
+        "off by {} at most, from the sum of all that moved the clock",
         span(off + uncertainty)
     ));
     must(off <= WORST, || format!("it is off by {}", time(off)))?;
     if uncertainty > WIDEST_UNCERTAINTY {
         return Err(Stop::Unsure(format!(
-            "what moved it is known within {} only",
+            "how far it is off is known only within {}",
             span(uncertainty)
         )));
     }

@@ -16,10 +16,10 @@ pub(super) static GROUP: Group = Group {
     checks: &[&FUTURE, &PAST, &PART, &AFTER_2038, &NO_TIME],
 };
 
-/// Without a clock that goes evenly nothing can be told.
+/// The checks that others need: nothing can be judged on a clock that doesn't run evenly.
 pub(super) static GOES: [&Check; 3] = [&time::ADVANCES, &time::IS_MONOTONIC, &time::KEEPS_RATE];
 
-/// Sets the clock and looks whether it goes on from there.
+/// Sets the clock, and checks that it goes on from there.
 fn must_take(bench: &mut Bench<'_>, to: timespec) -> Verdict {
     let mut call = (0, 0);
     bench.account.disturb(|account| {
@@ -34,7 +34,7 @@ fn must_take(bench: &mut Bench<'_>, to: timespec) -> Verdict {
     })?;
     let after = bench.comparator().compare()?;
     let (began, ended) = call;
-    // Some time during the call the clock was at `to`.
+    // At some time during the call the clock was at `to`.
     let expected = (nanoseconds(to) - ended, nanoseconds(to) - began);
     let off = if after.middle() < expected.0 {
         after.middle() - expected.0
@@ -43,7 +43,7 @@ fn must_take(bench: &mut Bench<'_>, to: timespec) -> Verdict {
     };
     bench.note(format!("the call took {}; off by {}", span(ended - began), time(off)));
     must_be_near(off, after.bound(), || {
-        format!("set to {}.{:09} s it was off by {}", to.tv_sec, to.tv_nsec, time(off))
+        format!("set to {}.{:09} s, the clock was off by {}", to.tv_sec, to.tv_nsec, time(off))
     })
 }
 
@@ -61,7 +61,7 @@ pub(super) static FUTURE: Check =
 fn future(bench: &mut Bench<'_>) -> Verdict {
     let to = from_now(bench, 1_000)?;
     if to.tv_sec >= LAST_SECOND {
-        return skip("the clock is at the end of the kernel's time");
+        return skip("the clock is near the last time that the kernel accepts");
     }
     must_take(bench, to)
 }
@@ -94,7 +94,7 @@ fn after_2038(bench: &mut Bench<'_>) -> Verdict {
 }
 
 pub(super) static NO_TIME: Check =
-    Check { group: &GROUP, name: "refuses what is no time", needs: &GOES, run: no_time };
+    Check { group: &GROUP, name: "refuses an invalid time", needs: &GOES, run: no_time };
 
 fn no_time(bench: &mut Bench<'_>) -> Verdict {
     for (seconds, part) in [(1, 1_000_000_000), (1, -1), (-1, 0)] {

@@ -1,4 +1,4 @@
-//! Stepping the clock: each way, and across the borders where carrying goes wrong.
+//! Stepping the clock: in both directions, and across a second, where drivers get the carry wrong.
 
 use super::set::GOES;
 use super::{Check, Group, time};

@@ -1,4 +1,4 @@
-//! The clock can be read, and goes.
+//! The clock can be read, and runs.
 
 use super::{Check, Group};
 use crate::selftest::bench::Bench;
@@ -12,11 +12,11 @@ pub(super) static GROUP: Group = Group {
     checks: &[&ADVANCES, &IS_MONOTONIC, &IS_MONOTONIC_ACROSS_A_SECOND, &KEEPS_RATE],
 };
 
-/// How far a free-running oscillator may be off, in millionths of a ppb: more than any is.
+/// How far a free-running oscillator may be off, in millionths of a ppb: more than any real one.
 const WORST: i128 = 500_000_000_000;
 
 const SECOND: i128 = 1_000_000_000;
-/// So long after a second the readings across it end.
+/// The readings across a second end this long after it, in nanoseconds.
 const AFTER: i128 = 2_000_000;
 
 /// What the clock shows, in seconds.
@@ -42,7 +42,7 @@ fn is_monotonic(bench: &mut Bench<'_>) -> Verdict {
     let began = bench.clock.monotonic()?;
     for number in 1..=2_000 {
         bench.clock.go_on()?;
-        // A clock on a slow bus isn't read so often.
+        // A clock on a slow bus is read fewer times.
         if number > 10 && bench.clock.monotonic()? - began > 500_000_000 {
             break;
         }
@@ -62,19 +62,19 @@ pub(super) static IS_MONOTONIC_ACROSS_A_SECOND: Check = Check {
     run: is_monotonic_across_a_second,
 };
 
-/// Where a driver reads seconds and their parts apart, they don't always belong together.
+/// If a driver reads the seconds and the nanoseconds separately, they may not belong together.
 fn is_monotonic_across_a_second(bench: &mut Bench<'_>) -> Verdict {
     bench.clock.wait_for(990..998)?;
     let mut last = bench.clock.shows()?;
     let end = last - last.rem_euclid(SECOND) + SECOND + AFTER;
-    // A clock that goes back never gets there; a busy machine gets there late.
+    // The number is limited, because a clock that goes back may never reach the end.
     for number in 1..=1_000_000 {
         bench.clock.go_on()?;
         let next = bench.clock.shows()?;
         must(next >= last, || {
             let border = last - last.rem_euclid(SECOND) - next;
             format!(
-                "reading {number} is {} earlier than the one before it, {} from the second",
+                "reading {number} is {} earlier than the one before it, {} from a whole second",
                 span(last - next),
                 span(border.abs().min(SECOND - border.abs()))
             )
@@ -106,8 +106,8 @@ fn keeps_rate(bench: &mut Bench<'_>) -> Verdict {
         Ok(())
     } else if off - rate.bound().micro_ppb() <= WORST {
         bench.account.comparator.rate = None;
-        Err(Stop::Unsure(format!("the rate is measured within {bound} only")))
+        Err(Stop::Unsure(format!("the rate is known only within {bound}")))
     } else {
-        Err(Stop::Wrong(format!("its rate is off by {middle}, {} is dialled", ppm(dialled))))
+        Err(Stop::Wrong(format!("its rate is off by {middle}, but {} is dialled", ppm(dialled))))
     }
 }

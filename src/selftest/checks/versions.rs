@@ -71,7 +71,8 @@ fn pins(bench: &mut Bench<'_>) -> Verdict {
     Ok(())
 }
 
-/// Asks in both versions; each must give what comes after the one before.
+/// Makes the call in both versions. Both times must be near to each other, and to a reading after
+/// them.
 fn in_order(
     bench: &Bench<'_>,
     what: &str,
@@ -82,7 +83,7 @@ fn in_order(
         Err(Errno::EOPNOTSUPP | Errno::ENOTTY) => {
             return skip(format!("the clock has no {what}"));
         }
-        // A clock that has gone is told by whoever reads it next.
+        // If the clock has gone instead, the next reading reports that.
         Err(Errno::ENODEV) => return skip(super::caps::CANT_CROSS),
         Err(errno) => return Err(Stop::Wrong(format!("version 1 answers {errno:?}"))),
     };
@@ -92,7 +93,7 @@ fn in_order(
     let gone = (second.sec - first.sec).abs();
     must(gone <= 10 && (last.seconds() - second.sec).abs() <= 10, || {
         let (first, second) = (key(first), key(second));
-        format!("version 1 shows {first:?}, version 2 {second:?}, a reading then {last}")
+        format!("version 1 shows {first:?}, version 2 {second:?}, a later reading {last}")
     })
 }
 

@@ -35,7 +35,7 @@ static PERIODIC: [&Check; 3] = [&HAS_EDGES, &ONLY_ASKED, &PERIOD];
 const MILLISECOND: i64 = 1_000_000;
 /// How far an edge may be off: cables, filters, and the resolution of both ends.
 const EDGE_TOLERANCE: i128 = 10_000;
-/// So many periods are watched.
+/// The number of periods that are watched.
 const PERIODS: u32 = 12;
 
 /// The loop, with a channel of each kind.
@@ -59,7 +59,7 @@ impl Loop {
     }
 }
 
-/// Connects both pins. The channel that a pin has already is taken as it is.
+/// Connects both pins. A pin that has a channel already keeps it.
 fn connect(bench: &mut Bench<'_>) -> Result<Wired, Stop> {
     let Some(wire) = bench.wire.clone() else {
         return skip("no loop was given (--loop OUT:IN)");
@@ -95,17 +95,17 @@ fn disconnect(bench: &mut Bench<'_>) -> Verdict {
 /// An output that was started.
 struct Started {
     period: i64,
-    /// When, as the clock shows it: what it was told, or when it was told to.
+    /// When it starts, on the clock: the start that was asked for, or the time of the request.
     at: i128,
-    /// Whether it was told a start in some seconds, which no driver has promised to take.
+    /// Whether it was given a start some seconds ahead, which no driver has promised to accept.
     has_start: bool,
     /// Whether its phase is known.
     is_in_phase: bool,
     loss: PeroutLoss,
 }
 
-/// Starts the output: as often as 10 times a second, or once where the driver has nothing else. A
-/// driver that takes no start in some seconds may take a phase, or a start of 0.
+/// Starts the output, with 10 pulses a second, or with one where the driver accepts nothing else. A
+/// driver that refuses a start some seconds ahead may accept a phase, or a start of 0.
 fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Result<Started, Stop> {
     let mut refused = None;
     for period in [100 * MILLISECOND, 1_000 * MILLISECOND] {
@@ -114,7 +114,7 @@ fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Resu
             let out = || Stop::Wrong("the clock's time is out of range".into());
             crate::Timestamp::new(seconds, 0).ok_or_else(out)
         };
-        // In phase with the clock's seconds, from the next one but one on.
+        // In phase with the clock's seconds, from the second after the next.
         let ahead = time(now.seconds() + 2)?;
         let starts =
             [PeroutStart::At(ahead), PeroutStart::Phase(Offset::ZERO), PeroutStart::At(time(0)?)];
@@ -147,7 +147,7 @@ fn start(bench: &mut Bench<'_>, wired: &Wired, pulse_width: Option<i64>) -> Resu
     }
 }
 
-/// Switches timestamps on; tells whether the driver minds which edges it is asked for.
+/// Switches timestamps on. Returns whether the driver was asked strictly.
 fn enable(bench: &mut Bench<'_>, channel: u32, edges: Edges) -> Result<bool, Stop> {
     bench.clock.phc.drop_stale_events()?;
     let request = ExttsRequest { channel, edges, offset_events: false };
@@ -164,12 +164,12 @@ fn times(events: &[Event], channel: u32) -> impl Iterator<Item = i128> {
     })
 }
 
-/// So many periods of an output are watched: of a slow one no more than need be.
+/// The number of periods of an output that are watched: fewer of a slow one.
 fn periods(period: i64) -> u32 {
     if period >= 1_000 * MILLISECOND { 3 } else { PERIODS }
 }
 
-/// Until the output has started, and for its periods.
+/// How long to watch: until the output has started, and for its periods.
 fn long_enough(period: i64) -> Duration {
     let one = Duration::from_nanos(u64::try_from(period).unwrap_or(0));
     Duration::from_secs(2) + one * periods(period)
@@ -192,7 +192,7 @@ fn capture(bench: &mut Bench<'_>, wired: &Wired) -> Result<Capture, Stop> {
     let is_strict = enable(bench, wired.input, Edges::Rising)?;
     let Started { period, at, has_start, is_in_phase, .. } = start(bench, wired, None)?;
     if !has_start {
-        bench.note("the driver takes no start in some seconds, which none has promised");
+        bench.note("the driver refuses a start some seconds ahead: no driver has to accept one");
     }
     let mut came = Vec::new();
     bench.clock.watch(bench.clock.phc, long_enough(period), |events| {
@@ -200,7 +200,8 @@ fn capture(bench: &mut Bench<'_>, wired: &Wired) -> Result<Capture, Stop> {
     })?;
     let number = came.len();
     bench.note(format!("{number} events with a period of {}", span(period.into())));
-    // The output isn't on yet; an edge of its own may be early, but by far less than a period.
+    // Events before the output is on aren't its own. Its first edge may be early, but by far less
+    // than a period.
     let early = came.iter().filter(|time| **time < at - i128::from(period) / 2).count();
     must(early == 0, || {
         format!("{early} events came before the output began: something else is wired to the input")
@@ -208,8 +209,8 @@ fn capture(bench: &mut Bench<'_>, wired: &Wired) -> Result<Capture, Stop> {
     let least = usize::try_from(periods(period) / 2).unwrap_or(usize::MAX).max(2);
     must(number >= least, || {
         format!(
-            "{number} events came through the loop, {} and more were to come: is it wired, is a \
-             pin an input?",
+            "{number} events came through the loop, at least {} were expected: are the pins \
+             wired, is one of them an input?",
             periods(period)
         )
     })?;
@@ -307,7 +308,8 @@ fn two_readers(bench: &mut Bench<'_>) -> Verdict {
 fn count_at_two(bench: &mut Bench<'_>) -> Result<(usize, usize), Stop> {
     let wired = connect(bench)?;
     let reader = bench.clock.reopen(Access::ReadOnly)?;
-    // Other channels may be on, and its queue is looked at in the end only. Old kernels have no mask.
+    // Receive only this channel: others may be on, and this reader's queue is read only at the end.
+    // Old kernels have no mask.
     let _ = reader.receive_only(&[wired.input]);
     enable(bench, wired.input, Edges::Rising)?;
     let Started { period, .. } = start(bench, &wired, None)?;
@@ -360,7 +362,7 @@ fn events_after(
     let wired = connect(bench)?;
     enable(bench, wired.input, Edges::Rising)?;
     let Started { period, .. } = start(bench, &wired, None)?;
-    // It must have begun, or else nothing would end.
+    // Events must come first, or it would prove nothing that they end.
     let mut before = 0;
     bench.clock.watch(bench.clock.phc, long_enough(period), |events| {
         before += times(events, wired.input).count();
@@ -387,7 +389,7 @@ pub(super) static PERIOD: Check =
 fn period(bench: &mut Bench<'_>) -> Verdict {
     let Capture { period, times, .. } = captured(bench)?;
     for gap in distances(&times) {
-        // An event that was lost is told elsewhere.
+        // Another check reports lost events.
         let periods = ((gap + period / 2) / period).max(1);
         let off = gap - periods * period;
         must(off.abs() <= EDGE_TOLERANCE, || {
@@ -412,7 +414,7 @@ fn phase(bench: &mut Bench<'_>) -> Verdict {
         .unwrap_or(0);
     bench.note(format!("the edges are off by {} at most", time(worst)));
     must(worst.abs() <= EDGE_TOLERANCE, || {
-        format!("started at a whole second, an edge is off by {}", time(worst))
+        format!("the output started at a whole second, an edge is off by {}", time(worst))
     })
 }
 
@@ -433,12 +435,12 @@ fn width(bench: &mut Bench<'_>) -> Verdict {
     let gaps = distances(&came);
     must(gaps.len() >= 2, || format!("{} events came with both edges on", came.len()))?;
     for gap in gaps {
-        // Where an event was lost, which is told elsewhere, whole periods are left.
+        // Lost events, which another check reports, leave whole periods.
         let rest = gap.rem_euclid(period.into());
         let off = [0, high, low, period.into()].map(|edge| (rest - edge).abs());
         must(off.iter().any(|off| *off <= EDGE_TOLERANCE), || {
             let (high, low) = (span(high), span(low));
-            format!("high for {high} and low for {low} were asked, found {}", span(gap))
+            format!("{high} high and {low} low were asked for, found {}", span(gap))
         })?;
     }
     Ok(())
