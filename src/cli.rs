@@ -42,11 +42,11 @@ use std::process::ExitCode;
 struct Context<'a> {
     printer: &'a mut Printer,
     device: Named,
-    /// Whether nothing is changed, only looked at and told.
+    /// Whether this is a dry run: nothing is changed, only checked and reported.
     dry_run: bool,
     /// The clock that the command changes.
     changes: RefCell<Option<String>>,
-    /// What it has done to it by now.
+    /// What the command has done to that clock so far.
     done: Done,
     /// Whether a pin was named.
     has_pin: Cell<bool>,
@@ -54,7 +54,7 @@ struct Context<'a> {
     tried: Cell<&'static str>,
     /// What it could not put back.
     left: RefCell<Vec<Left>>,
-    /// Why a command that wasn't dry couldn't open the clock for writing.
+    /// In a dry run: why the clock couldn't be opened for writing, which the real run needs.
     cant_write: RefCell<Option<Error>>,
 }
 
@@ -74,8 +74,8 @@ impl Named {
     }
 }
 
-/// What every dry run can't tell.
-const NOT_TRIED: &str = "not tried: whether the kernel and the driver take it";
+/// What no dry run can find out.
+const NOT_TRIED: &str = "not tried: whether the kernel and the driver accept it";
 
 /// The clock where none is named.
 const DEFAULT_DEVICE: &str = "/dev/ptp0";
@@ -83,8 +83,8 @@ const DEFAULT_DEVICE: &str = "/dev/ptp0";
 const DEVICE_VARIABLE: &str = "PTPCTL_DEVICE";
 
 impl Context<'_> {
-    /// Opens the clock that the command line names, else the environment, else `/dev/ptp0`, and
-    /// tells what is left on it.
+    /// Opens the clock that the command line names, else the one that the environment names, else
+    /// `/dev/ptp0`. Reports what an earlier program left on it.
     fn open(&self, access: Access) -> Result<Phc, Failure> {
         self.open_named(&self.device()?, access)
     }
@@ -98,12 +98,13 @@ impl Context<'_> {
         Ok(phc)
     }
 
-    /// As [`Context::open`], for a command that changes the clock, unless it only tells what it
-    /// would do. It may put right what was left on: that is told when it has ended.
+    /// As [`Context::open`], for a command that changes the clock; read-only in a dry run. The
+    /// command may put right what was left on the clock, so what is left is reported only after the
+    /// command has ended.
     fn open_to_change(&self) -> Result<Writer, Failure> {
         if self.dry_run {
             let phc = self.open(Access::ReadOnly)?;
-            // Opened for writing nothing changes, but it is seen whether it may be.
+            // To open the clock for writing changes nothing, but shows whether this user may.
             if let Err(error) = phc.reopen(Access::ReadWrite) {
                 self.cant_write.replace(Some(error));
             }
@@ -115,10 +116,10 @@ impl Context<'_> {
         Ok(self.writer(phc))
     }
 
-    /// What a dry run has seen against it, and what it can't see.
+    /// Adds to a dry run's report what would prevent the change, and what a dry run can't find out.
     fn with_doubts(&self, report: Report) -> Report {
         let report = match self.cant_write.take() {
-            Some(error) => report.note(format!("not by this user: {error}")),
+            Some(error) => report.note(format!("this user can't do it: {error}")),
             None => report,
         };
         if self.dry_run { report.note(NOT_TRIED) } else { report }
@@ -130,19 +131,20 @@ impl Context<'_> {
             && !find::is_mock(&phc.name().device)
             && Machine::here().may_set_the_system_clock() == Some(false);
         if is_refused {
-            report.note("not by this user: the capability CAP_SYS_TIME is needed")
+            report.note("this user can't do it: the capability CAP_SYS_TIME is needed")
         } else {
             report
         }
     }
 
-    /// What is changed through this is told where the command fails after that.
+    /// Returns a writer that logs each change, so that a command that fails later can report what
+    /// it changed.
     fn writer(&self, phc: Phc) -> Writer {
         self.done.name.replace(Some(phc.name().clone()));
         Writer::new(phc, self.dry_run, &self.done.log)
     }
 
-    /// Tells what a program that was killed, or couldn't, has not put back.
+    /// Reports what an earlier program has not put back, because it was killed or failed to.
     fn tell_what_is_left(&self, phc: &Phc) {
         for left in left_behind(phc, !self.dry_run) {
             self.tell_left(&left, &phc.name().device);
@@ -153,24 +155,27 @@ impl Context<'_> {
         self.printer.aside(&left::told(left, device));
     }
 
-    /// Begins a journal of what the command switches on for a while; tells where there is none.
+    /// Begins a journal of what the command switches on for a while. Prints a note if there can be
+    /// none.
     fn begin_journal(&self, phc: &Phc) -> Journal {
         let journal = Journal::begin(phc);
         if let Some(why) = journal.is_missing() {
             self.printer.aside(&format!(
-                "no journal can be kept ({why}): if this is killed, nobody is told what it left on"
+                "no journal can be kept ({why}): if this command is killed, no later one can \
+                 report what it left on"
             ));
         }
         journal
     }
 
-    /// What its failure has to know, but for what was done.
+    /// What the message of a failure needs to know, except what was done.
     fn known(&self) -> Known {
         Known { done: None, has_pin: self.has_pin.get(), tried: self.tried.get() }
     }
 
-    /// Puts back what the command has changed for a while, and passes on what came of it. What
-    /// can't be put back is told at the end; the failure to do it comes after the command's own.
+    /// Puts back what the command has changed for a while, and returns the command's outcome. What
+    /// can't be put back is reported at the end. If putting back fails as well as the command, the
+    /// command's own failure is reported first.
     fn end<T>(&mut self, mut guard: Guard<'_>, outcome: Result<T, Failure>) -> Result<T, Failure> {
         let undone = guard.put_back();
         self.left.borrow_mut().extend(guard.finish().into_iter().map(Left::from));
@@ -188,15 +193,16 @@ impl Context<'_> {
         }
     }
 
-    /// Tells what is left on a clock that the command has changed, and who may undo the change.
+    /// Reports what is left on a clock that the command has changed, and which programs may undo
+    /// the change.
     fn tell_afterwards(&self) {
         let Some(device) = self.changes.take() else { return };
         if self.done.has_moved() {
             let path = self.done.name.borrow().as_ref().map(|name| name.device.clone());
             for Holder { process, command } in find::steering(&path.unwrap_or_default()) {
                 self.printer.aside(&format!(
-                    "{command} ({process}) has this clock open: where it steers it, it undoes the \
-                     change soon"
+                    "{command} ({process}) has this clock open: if it steers the clock, it will \
+                     soon undo the change"
                 ));
             }
         }
@@ -205,7 +211,7 @@ impl Context<'_> {
             && let Ok(phc) = find::open(&device, Access::ReadOnly)
         {
             let known = left_behind(&phc, !self.dry_run);
-            // The journal knows more of it, where there is one.
+            // A journal, if there is one, knows more about a change.
             all.retain(|own| known.iter().all(|left| left.change.part() != own.change.part()));
             all.splice(0..0, known);
         }
@@ -222,7 +228,8 @@ impl Context<'_> {
             return Ok(name);
         }
         match std::env::var(DEVICE_VARIABLE) {
-            // Whoever runs it as another must not have that one's files written.
+            // A user who runs this with another user's rights must not make it write that user's
+            // files.
             Ok(name) if runs_for_another() && !find::files_of(&name).is_empty() => {
                 Err(Failure::Usage(format!(
                     "{DEVICE_VARIABLE} names a file, and this runs with another user's rights: \
@@ -245,11 +252,11 @@ impl Context<'_> {
         }
     }
 
-    /// Refuses a clock, for a command that is about none.
+    /// Refuses a clock, for a command that uses none.
     fn without_clock(&self) -> Result<(), Failure> {
         match &self.device.option {
             Some(name) => {
-                Err(Failure::Usage(format!("this is about no clock: leave out '{name}'")))
+                Err(Failure::Usage(format!("this command uses no clock: leave out '{name}'")))
             }
             None => Ok(()),
         }
@@ -284,13 +291,15 @@ fn run(arguments: &[OsString]) -> ExitCode {
     if arguments.get(1).is_some_and(|word| word == complete::WORD) {
         return complete_words(arguments.get(2..).unwrap_or_default());
     }
-    // A limit on the size of files is an error like others; nothing is to be left half-way.
+    // At the file size limit, a write then fails instead of ending the program by SIGXFSZ,
+    // half-way.
     let _ = ignore_file_size_limit();
     // Known before parsing, for the errors of parsing.
     let json = arguments.iter().any(|argument| argument == "--json");
     let arguments = &times::with_tai(arguments);
-    // A script's thousand calls need one command each: build no other. Where that doesn't parse,
-    // or help is asked for, the whole command line decides and speaks.
+    // Builds only the command that is called, for speed: a script may make a thousand calls. If
+    // that doesn't parse, or help is asked for, the whole command line is built, and prints the
+    // error or the help.
     let one = COMMANDS.iter().filter(|command| command.is_among(arguments));
     let parsed = root(one).disable_help_subcommand(true).try_get_matches_from(arguments);
     let all = match parsed.or_else(|_| command().try_get_matches_from(arguments)) {
@@ -323,7 +332,7 @@ fn run(arguments: &[OsString]) -> ExitCode {
             context.tell_afterwards();
             ExitCode::SUCCESS
         }
-        // It ends the process.
+        // To report a signal ends the process, so what is left is reported first.
         Err(failure @ Failure::Signal(_)) => {
             context.tell_afterwards();
             failure.tell(context.printer, &Known::default())
@@ -335,22 +344,22 @@ fn run(arguments: &[OsString]) -> ExitCode {
             status
         }
     };
-    // The process ends: taking the command line apart piece by piece would be for nothing.
+    // The process ends here: freeing the command line would only take time.
     std::mem::forget(all);
     status
 }
 
-/// Prints what the last word can go on to, a candidate a line.
+/// Prints the completions of the last word, one per line.
 fn complete_words(words: &[OsString]) -> ExitCode {
     let words: Option<Vec<String>> =
         words.iter().map(|word| word.to_str().map(str::to_owned)).collect();
     let all = complete::candidates(&words.unwrap_or_default());
-    // A shell that has gone away has nothing to complain of.
+    // An error doesn't matter: then the shell has gone away.
     let _ = Printer::new(false).bytes(all.join("\n").as_bytes());
     ExitCode::SUCCESS
 }
 
-/// Help and version are printed; a mistake is told and ends with 2, of a self-test with 1.
+/// Prints help or the version. Reports any other error, with exit status 2, or 1 for selftest.
 fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> ExitCode {
     let mut printer = Printer::new(json);
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -374,7 +383,8 @@ fn end_of_parsing(error: &clap::Error, arguments: &[OsString], json: bool) -> Ex
     failure.tell(&mut printer, &Known::default())
 }
 
-/// A mistake in words, with the line to type where it is known. Tips on `--` lead to other mistakes.
+/// The text of a usage error, with the line to type instead if it is known. clap's tips on `--` are
+/// left out: they lead to other errors.
 fn told_mistake(text: &str, arguments: &[OsString]) -> String {
     let text = text.trim_start_matches("error: ").split("\n\nFor more").next().unwrap_or_default();
     let words: Option<Vec<String>> =
@@ -382,7 +392,7 @@ fn told_mistake(text: &str, arguments: &[OsString]) -> String {
     let line = words.and_then(|words| habits::line(&words));
     let is_tip = |line: &&str| line.trim_start().starts_with("tip: to pass");
     let mut lines: Vec<_> = text.trim_end().lines().filter(|line| !is_tip(line)).collect();
-    // Where a tip stood, its empty line is left.
+    // Drops the empty line that a removed tip leaves.
     lines.dedup_by(|one, next| one.is_empty() && next.is_empty());
     match line {
         Some(line) => format!("{}\n  ptpctl {line}", lines.first().copied().unwrap_or_default()),

@@ -36,7 +36,7 @@ pub fn open(name: &str, access: Access) -> Result<Phc, FindError> {
     open_device(name, access)
 }
 
-/// As [`open`] to look, and nothing is written on the way: neither is a mock's log.
+/// As [`open`], read-only, and nothing is written, not even a mock's log.
 ///
 /// # Errors
 ///
@@ -50,8 +50,8 @@ pub fn open_untouched(name: &str) -> Result<Phc, FindError> {
     open_device(name, Access::ReadOnly)
 }
 
-/// The files that the clock of a name has besides a device: a mock's state and its log. A pair of
-/// clocks may be named, with a colon in between.
+/// The files that the named clock uses besides a device: a mock's state and its log. The name may
+/// be a pair of clocks, with a colon between them.
 #[cfg(feature = "cli")]
 pub(crate) fn files_of(name: &str) -> Vec<PathBuf> {
     let mocks = name.match_indices("mock").filter_map(|(at, _)| name.get(at..)?.parse().ok());
@@ -84,7 +84,8 @@ pub(crate) fn holders(device: &str) -> Vec<Holder> {
     this.flat_map(|clock| clock.holders).filter(others).collect()
 }
 
-/// Those of them that steer clocks: looked for among programs of such names only.
+/// The other processes that have a clock open and steer it. Only programs with known names are
+/// looked at.
 #[cfg(feature = "cli")]
 pub(crate) fn steering(device: &str) -> Vec<Holder> {
     if is_mock(device) {
@@ -93,12 +94,12 @@ pub(crate) fn steering(device: &str) -> Vec<Holder> {
     Machine::here().steering(device)
 }
 
-/// The program that a mock is told to be open in.
+/// The program that a mock pretends to be open in (`held-by=`).
 #[cfg(feature = "cli")]
 fn of_mock(device: &str) -> Option<Holder> {
     let config: crate::mock::Config = device.parse().ok()?;
     let command = config.held_by()?.to_owned();
-    // As it would be of a program of another system.
+    // There is no such process: 0 stands for its ID.
     Some(Holder { process: 0, command })
 }
 
@@ -155,9 +156,9 @@ fn path_of(name: &str) -> Result<PathBuf, FindError> {
         Ok(PhcOfInterface::None) | Err(Errno::EOPNOTSUPP) => {
             without_phc = Some(without_clock(name, &machine));
         }
-        // No interface of that name, or no name of an interface.
+        // There is no such interface, or the name can't be an interface's.
         Err(Errno::ENODEV | Errno::EINVAL) => {}
-        // A clock's path may be known all the same.
+        // If a clock was found already, this error doesn't matter.
         Err(errno) if found.is_empty() => {
             return Err(FindError::Unasked { name: name.to_owned(), errno });
         }
@@ -173,7 +174,7 @@ fn path_of(name: &str) -> Result<PathBuf, FindError> {
             found.push((format!("the clock that {} calls itself", path.display()), path));
         }
     }
-    // One clock that is found twice is one.
+    // A clock that is found in two ways is one clock.
     found.sort_by(|a, b| a.1.cmp(&b.1));
     found.dedup_by(|a, b| a.1 == b.1);
     let mut found = found.into_iter();
@@ -224,7 +225,7 @@ fn is_down(interface: &str) -> bool {
 pub enum FindError {
     /// The name is empty.
     Empty,
-    /// Nothing is called so.
+    /// Nothing has this name.
     Unknown {
         /// The name.
         name: String,
@@ -235,7 +236,7 @@ pub enum FindError {
         /// Other network namespaces, in which an interface of that name may be.
         namespaces: Vec<String>,
     },
-    /// Several things are called so.
+    /// Several things have this name.
     Ambiguous {
         /// The name.
         name: String,
@@ -256,23 +257,23 @@ pub enum FindError {
         /// Its members, and the clock of each.
         members: Vec<(String, Option<String>)>,
     },
-    /// The kernel doesn't tell which clock an interface of this name has.
+    /// The kernel couldn't be asked which clock an interface of this name has.
     Unasked {
         /// The name.
         name: String,
         /// What `ETHTOOL_GET_TS_INFO` answered.
         errno: Errno,
     },
-    /// A folder of sysfs that would tell can't be read.
+    /// A folder of sysfs that lists clocks can't be read.
     Unreadable {
         /// The folder.
         path: PathBuf,
-        /// What reading it answered.
+        /// The error from reading it.
         errno: Errno,
     },
     /// The clock is there and can't be opened.
     Clock(Error),
-    /// The mock can't be had.
+    /// The mock can't be opened.
     #[cfg(feature = "mock")]
     Mock(MockError),
 }

@@ -1,6 +1,6 @@
 //! What a command found or did, as plain values; [`text`] and [`json`] write it out.
 //!
-//! This room alone writes to standard output and standard error.
+//! Only this module writes to standard output and standard error.
 
 pub(crate) mod chart;
 pub(crate) mod json;
@@ -26,12 +26,13 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Standard error, for what is told as it is. Nothing that ends waits for whoever reads it.
+/// Standard error, unbuffered. After a signal, a reader that has stopped reading doesn't keep the
+/// program from ending.
 pub(crate) fn standard_error() -> impl Write {
     Interruptible(io::stderr())
 }
 
-/// Standard output, to wait for its reader to go away.
+/// Standard output, to be polled for whether its reader has gone away.
 pub(crate) fn standard_output() -> impl AsFd {
     io::stdout()
 }
@@ -41,7 +42,7 @@ pub(crate) fn is_at_a_terminal() -> bool {
     io::stdout().is_terminal() && io::stdin().is_terminal()
 }
 
-/// How many columns a chart of characters has: the terminal's, or what fits anywhere.
+/// How many columns a chart of characters has: the terminal's, but at least 40 and at most 200.
 pub(crate) fn terminal_width() -> usize {
     terminal::Terminal::size().0.clamp(40, 200)
 }
@@ -136,9 +137,9 @@ pub(crate) struct Table {
     key: &'static str,
     columns: Vec<(&'static str, &'static str)>,
     lines: Vec<Vec<Cell>>,
-    /// How many first cells tell a line from the others.
+    /// How many of the first cells identify a line.
     keys: usize,
-    /// Whether it is broken where it is wider than 80 columns, though it goes to no terminal.
+    /// Whether a table wider than 80 columns is split even if it doesn't go to a terminal.
     is_narrow: bool,
 }
 
@@ -151,8 +152,8 @@ impl Table {
         Self { key, columns: columns.to_vec(), lines: Vec::new(), keys: 1, is_narrow: false }
     }
 
-    /// The same with 80 columns at most in a file, too: it has figures, whose lines nobody searches for.
-    /// So many first cells tell a line from the others.
+    /// The same table, with at most 80 columns in a file, too: for tables of figures, whose lines
+    /// nobody greps. The first `keys` cells identify a line.
     #[must_use]
     pub(crate) fn narrow(self, keys: usize) -> Self {
         Self { keys, is_narrow: true, ..self }
@@ -189,7 +190,7 @@ impl Report {
         Self { device: Some(name.clone()), ..Self::default() }
     }
 
-    /// Says in a sentence what was done.
+    /// Sets the sentence that says what was done.
     #[must_use]
     pub(crate) fn headline(mut self, text: String) -> Self {
         self.headline = Some(text);
@@ -232,7 +233,7 @@ impl Report {
         self
     }
 
-    /// Whether there is nothing to print: a stream has said all.
+    /// Whether there is nothing to print, as after a stream.
     fn is_empty(&self) -> bool {
         self.device.is_none()
             && self.headline.is_none()
@@ -253,13 +254,13 @@ impl Report {
 #[derive(Debug)]
 pub(crate) struct Printer {
     json: bool,
-    /// Whether a line of a stream was printed: the first one tells the version of the keys.
+    /// Whether a line of a stream was printed: the first one has the version of the keys.
     has_begun: bool,
     to: BufWriter<StandardOutput>,
     progress: Progress,
 }
 
-/// Standard output, which may not be there.
+/// Standard output, which may be closed.
 #[derive(Debug)]
 struct StandardOutput(Interruptible<Stdout>);
 
@@ -276,7 +277,7 @@ impl Write for StandardOutput {
     }
 }
 
-/// For a writer of a format of its own.
+/// For code that writes a format of its own, such as KTAP.
 impl Write for Printer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.progress.clear();
@@ -341,23 +342,23 @@ impl Printer {
         self.to.flush()
     }
 
-    /// Shows how far something has come that takes long: what `text` says after so long, on a
-    /// terminal, where other text takes its place.
+    /// Shows the progress of a long operation, on a terminal: `text`, which gets the elapsed time.
+    /// Other output replaces it.
     pub(crate) fn progress(&self, text: impl FnOnce(Duration) -> String) {
         self.progress.show(text);
     }
 
-    /// Takes away what shows how far it has come.
+    /// Clears the progress line.
     pub(crate) fn end_progress(&self) {
         self.progress.clear();
     }
 
-    /// Tells something beside a stream, on standard error.
+    /// Prints a note on standard error, beside the output.
     pub(crate) fn aside(&self, text: &str) {
         self.tell(&format!("note: {text}"), &[("note", text.into())]);
     }
 
-    /// Tells that something failed, on standard error. What can't be told there is lost.
+    /// Prints an error on standard error. If that fails, the error is lost.
     pub(crate) fn error(&self, text: &str, object: &[(&'static str, Value)]) {
         self.tell(&format!("ptpctl: {text}"), object);
     }

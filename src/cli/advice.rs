@@ -1,4 +1,4 @@
-//! What to do about a failed call, by what can be looked up on the machine.
+//! What to do about a failed call, judged by what can be looked up on the machine.
 
 use super::left::quoted;
 use crate::find::{self, Machine};
@@ -14,9 +14,9 @@ pub(super) trait Surroundings {
     fn container(&self) -> Option<String>;
     /// The number of a clock's device in sysfs, `249:0`.
     fn number_in_sysfs(&self, device: &str) -> Option<String>;
-    /// How many virtual clocks a clock has, where that is told.
+    /// How many virtual clocks a clock has, where that is known.
     fn virtual_clocks(&self, device: &str) -> Option<u32>;
-    /// How many pins it has, where that is told.
+    /// How many pins it has, where that is known.
     fn pins(&self, device: &str) -> Option<usize>;
     /// Who else has it open: "phc2sys (12)".
     fn holders(&self, device: &str) -> Vec<String>;
@@ -54,7 +54,7 @@ impl Surroundings for Here {
     }
 }
 
-/// What to do about a failure, where there is something. `has_pin` tells whether a pin was named.
+/// What to do about a failure, if anything helps. `has_pin` says whether a pin was named.
 pub(super) fn advice(error: &Error, has_pin: bool, around: &dyn Surroundings) -> Option<String> {
     let Error::Call { name, call, errno, .. } = error else {
         return None;
@@ -74,7 +74,7 @@ pub(super) fn advice(error: &Error, has_pin: bool, around: &dyn Surroundings) ->
     }
 }
 
-/// A clock that is no file of this machine.
+/// Whether a clock is a mock: its name isn't a path.
 fn is_mock(device: &str) -> bool {
     !device.starts_with('/')
 }
@@ -83,7 +83,7 @@ fn about_opening(device: &str, errno: Errno, around: &dyn Surroundings) -> Optio
     let quoted = quoted(device);
     Some(match errno {
         Errno::EACCES if is_mock(device) => {
-            "this clock may be opened for reading only, as by commands that only look".into()
+            "this clock may be opened for reading only: commands that only look work".into()
         }
         Errno::EACCES => format!(
             "give yourself access to {device}: join its group (ls -l {quoted}), or have an \
@@ -97,11 +97,12 @@ fn about_opening(device: &str, errno: Errno, around: &dyn Surroundings) -> Optio
                  devices.allow"
             ),
             (None, true) => "root is denied it, too: by a device cgroup (DeviceAllow=char-ptp rw \
-                in the unit of a service) or a security module"
+                in the unit of a service allows it) or a security module"
                 .into(),
             (None, false) => format!(
-                "more rights don't help where a device cgroup denies it: DeviceAllow=char-ptp rw in \
-                 the unit of a service, --device {quoted} for a container"
+                "more rights don't help where a device cgroup denies it; what allows it is \
+                 DeviceAllow=char-ptp rw in the unit of a service, --device {quoted} for a \
+                 container"
             ),
         },
         Errno::ENOENT => match (around.number_in_sysfs(device), around.container()) {
@@ -166,29 +167,30 @@ fn about_business(device: &str, call: Call, has_pin: bool, around: &dyn Surround
         | Call::AdjtimeFrequency
         | Call::AdjtimePhase => match around.virtual_clocks(device) {
             Some(0) | None => format!(
-                "it has no virtual clocks, under which it would run freely: so its firmware holds \
-                 it, or this kernel answers so for every change, as 6.12.34 and 6.16-rc do{holders}"
+                "the clock has no virtual clocks, so it isn't free-running: either its firmware \
+                 holds it, or this kernel returns EBUSY for every change, as 6.12.34 and 6.16-rc \
+                 do{holders}"
             ),
             Some(number) => format!(
-                "a clock with virtual clocks runs freely, and it has {number}: control those \
-                 instead, or remove them with 'ptpctl vclocks 0 {quoted}'"
+                "a clock with virtual clocks is free-running, and this one has {number}: control \
+                 those instead, or remove them with 'ptpctl vclocks 0 {quoted}'"
             ),
         },
         Call::ExttsRequest | Call::ExttsRequest2 | Call::PeroutRequest | Call::PeroutRequest2 => {
             if has_pin {
                 format!(
-                    "the pin has the channel by now: its firmware or another program uses it, so try \
-                     another with --channel{holders}"
+                    "the pin has the channel, but the firmware or another program uses that \
+                     channel: try another with --channel{holders}"
                 )
             } else if around.pins(device) == Some(0) {
                 format!(
-                    "this clock has no pins, so its firmware or another program uses the channel: try \
-                     another with --channel{holders}"
+                    "this clock has no pins, so its firmware or another program uses the channel: \
+                     try another channel with --channel{holders}"
                 )
             } else {
                 format!(
-                    "this clock wants a pin for the channel first: 'ptpctl pins {quoted}' lists \
-                     them, --pin assigns one"
+                    "this clock needs a pin for the channel first: 'ptpctl pins {quoted}' lists \
+                     the pins, --pin assigns one"
                 )
             }
         }
@@ -198,7 +200,7 @@ fn about_business(device: &str, call: Call, has_pin: bool, around: &dyn Surround
         | Call::SysOffsetPrecise
         | Call::SysOffsetExtendedCycles
         | Call::SysOffsetPreciseCycles => {
-            "the card limits how often it is read, or another program reads it at once: try again"
+            "the card limits how often it can be read, or another program is reading it: try again"
                 .into()
         }
         _ => format!("something else uses it: 'ptpctl list' shows who has the clock open{holders}"),
@@ -209,12 +211,12 @@ fn about_the_call(device: &str, call: Call, errno: Errno) -> Option<String> {
     let quoted = quoted(device);
     Some(match errno {
         Errno::ENODEV if matches!(call, Call::SysOffsetPrecise | Call::SysOffsetPreciseCycles) => {
-            "no cross timestamp can be had here, for want of a partner or of this machine's support: \
-             --method extended or basic reads the clock all the same"
+            "no cross timestamp is available, for want of a partner or of this machine's support: \
+             --method extended or basic still reads the clock"
                 .into()
         }
         Errno::ENODEV => gone(),
-        Errno::ENOTTY => "this kernel is older than the call; 'ptpctl caps' shows what the \
+        Errno::ENOTTY => "this kernel is too old for the call; 'ptpctl caps' shows what the \
             clock offers"
             .into(),
         Errno::EOPNOTSUPP => {
@@ -223,19 +225,19 @@ fn about_the_call(device: &str, call: Call, errno: Errno) -> Option<String> {
         Errno::EINVAL
             if matches!(call, Call::ClockSettime | Call::AdjtimeStep | Call::SystemAdjtime) =>
         {
-            "the kernel takes no time before 1970 and none after the year 2232".into()
+            "the kernel accepts no time before 1970 or after 2232".into()
         }
         Errno::EINVAL | Errno::ERANGE
             if matches!(call, Call::PeroutRequest | Call::PeroutRequest2) =>
         {
-            "drivers make fewer outputs than the interface has: some have one pulse a second only, \
-             one duty cycle, starts on whole seconds or some seconds ahead, or choose the start. Try \
-             --period 1s without --duty and --pulse-width; without --start and --phase, what the \
-             driver takes is looked for"
+            "many drivers support only some of the outputs that the interface allows: one pulse a \
+             second, one duty cycle, a start on a whole second or some seconds ahead, or a start \
+             that the driver chooses. Try --period 1s without --duty and --pulse-width; without \
+             --start and --phase, ptpctl tries which start the driver accepts"
                 .into()
         }
         Errno::ERANGE => format!(
-            "the value is beyond what the driver takes; 'ptpctl caps {quoted}' shows the limits"
+            "the value is beyond what the driver accepts; 'ptpctl caps {quoted}' shows the limits"
         ),
         _ => return None,
     })
@@ -246,7 +248,7 @@ mod tests {
     use super::*;
     use crate::phc::DeviceName;
 
-    /// A machine of which this is known.
+    /// A machine with these properties.
     #[derive(Default)]
     struct Told {
         root: bool,

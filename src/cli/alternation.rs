@@ -1,8 +1,8 @@
-//! Both edges of a signal, by the intervals between its events.
+//! Finds out from the intervals between a signal's events whether both of its edges are stamped.
 
 use crate::Offset;
 
-/// Notices intervals that alternate: those between an edge and the other one.
+/// Notices intervals that alternate: from a rising edge to a falling one, and back.
 #[derive(Debug, Default)]
 pub(super) struct Alternation {
     /// The last ones, the newest first.
@@ -11,8 +11,8 @@ pub(super) struct Alternation {
 }
 
 impl Alternation {
-    /// Takes the next interval of a channel. Answers the short and the long one, once, where four in
-    /// a row alternate.
+    /// Takes the next interval of a channel. Returns the short and the long interval, once, when
+    /// four in a row alternate.
     pub(super) fn next(&mut self, interval: Offset) -> Option<(Offset, Offset)> {
         let newest = interval.nanoseconds();
         let [second, third, fourth] = self.last;
@@ -28,7 +28,7 @@ impl Alternation {
     }
 }
 
-/// Within a tenth: pulses are as regular as that.
+/// Whether two intervals agree to a tenth: a signal's pulses are at least that regular.
 fn is_same(one: i64, other: i64) -> bool {
     let [one, other] = [one, other].map(i128::from);
     (one - other).abs() * 10 <= one.abs().min(other.abs())

@@ -4,8 +4,8 @@ use super::failure::Failure;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
 
-/// A struct with a field for each argument, with the definition behind its type. The field's name
-/// is the argument's; what clap calls `conflicts_with` and `requires` names it by that, too.
+/// Defines a struct with a field for each argument. The argument's definition follows the field's
+/// type. The field's name is the argument's ID, also for clap's `conflicts_with` and `requires`.
 macro_rules! args {
     (@given) => { () };
     (@given $given:ty) => { $given };
@@ -50,7 +50,7 @@ pub(super) use args;
 
 /// What a command line gives for a field.
 pub(super) trait Given: Sized {
-    /// What it takes to define it.
+    /// The type of an argument's definition.
     type Definition;
 
     /// Adds the argument, or the arguments of a struct.
@@ -64,7 +64,7 @@ pub(super) trait Given: Sized {
     fn read(matches: &ArgMatches, id: &'static str) -> Result<Self, Failure>;
 }
 
-/// What an argument's own parser makes of its text.
+/// A value that an argument's parser returns.
 pub(super) trait Value: Clone + Send + Sync + 'static {}
 
 macro_rules! values {
@@ -130,7 +130,7 @@ impl<T: Value> Given for T {
     }
 }
 
-/// What has a default, and whether it was told otherwise.
+/// A value that has a default, and whether the command line gave another one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Defaulted<T> {
     pub(super) value: T,

@@ -29,22 +29,23 @@ Exit status:
   1  failed
   2  wrong usage: no clock could do what was asked
   3  this clock can't do it
-  4  nothing could be shown: every check of selftest was skipped, or there was too little
-     for a mask
-  5  waited in vain
+  4  nothing could be shown: every check of selftest was skipped, or there was
+     too little data for a mask
+  5  waited in vain: no event came
 
-selftest has kselftest's: 1 for all that goes wrong.
+selftest has kselftest's statuses: 1 for everything that goes wrong.
 
-A command that fails after it changed something says first what it changed, and ends with 1. A
-result that can't be printed is a failure. A reader that closes a pipe is none: the status is then
-that of the result.
+A command that fails after it changed something first says what it changed, and exits with 1. A
+result that can't be printed is a failure. A reader that closes a pipe is not a failure: the exit
+status is then that of the result.
 
-Ctrl-C, SIGTERM and every other signal that ends a program end it by the signal, after what was
-switched on is off. A limit on the size of files is an error like a full disk. The next command on
-the clock tells what a killed one left on. It knows from a file in /run/ptpctl, for people who
-aren't root in $XDG_RUNTIME_DIR/ptpctl, and for a mock with state=FILE beside FILE.
+Ctrl-C, SIGTERM and every other signal that ends a program end ptpctl by that signal, after it has
+switched off what it switched on. Reaching the file size limit is an error, like a full disk. If a
+command is killed, the next command on that clock reports what it left on. It reads that from a
+file: in /run/ptpctl; for users other than root, in $XDG_RUNTIME_DIR/ptpctl; for a mock with
+state=FILE, next to FILE.
 
-Only regular files, pipes, terminals and /dev/null are written to.";
+ptpctl writes only to regular files, pipes, terminals and /dev/null.";
 
 /// The options of every command.
 pub(super) fn for_every_command() -> [Arg; 2] {
@@ -65,7 +66,7 @@ pub(super) fn device() -> Arg {
 
 /// `--dry-run`, for every command that changes something.
 pub(super) fn dry_run() -> Arg {
-    flag("dry-run", "Check what can be checked, tell what would be done, change nothing").short('n')
+    flag("dry-run", "Check what can be checked, show what would be done, change nothing").short('n')
 }
 
 pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
@@ -77,7 +78,7 @@ pub(super) fn option(name: &'static str, value: &'static str, help: &'static str
     Arg::new(name).long(name).value_name(value).help(help)
 }
 
-/// What a command is called with, at its place.
+/// A required positional argument.
 pub(super) fn positional(value: &'static str, help: &'static str) -> Arg {
     Arg::new(value).value_name(value).required(true).help(help)
 }
@@ -92,7 +93,7 @@ fn exactly<T: FromStr<Err = ParseQuantityError>>(text: &str) -> Result<T, String
     text.parse().map_err(|error: ParseQuantityError| error.why)
 }
 
-/// How long to go on or to wait: `10s`, `1min 30s`.
+/// A duration: `10s`, `1min 30s`.
 pub(super) fn duration(argument: Arg) -> Arg {
     argument.value_parser(parse_duration)
 }
@@ -104,10 +105,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         ));
     }
     humantime::parse_duration(text)
-        .map_err(|_| "it is no time: write it as 10s, 1m30s or 500ms".to_owned())
+        .map_err(|_| "it is not a duration: write it as 10s, 1m30s or 500ms".to_owned())
 }
 
-/// A whole number of at least, and at most, so much.
+/// A whole number from `least` to `most`.
 pub(super) fn whole<T>(
     least: T,
     most: Option<T>,
@@ -121,8 +122,8 @@ where
         let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|number| is_whole && is_within(number));
         number.ok_or_else(|| match &most {
-            Some(most) => format!("it is no whole number from {least} to {most}"),
-            None => format!("it is no whole number from {least} on, or too large"),
+            Some(most) => format!("it is not a whole number from {least} to {most}"),
+            None => format!("it is not a whole number of at least {least}, or it is too large"),
         })
     }
 }
@@ -140,15 +141,15 @@ pub(super) fn system_clock() -> Arg {
 }
 
 args! {
-    /// How long to measure: so many samples, or so long.
+    /// How much to measure: a number of samples, or a duration.
     pub(super) struct Measuring {
-        samples: Option<u32> = option("samples", "N", "Take so many samples; with --duration, at most so many")
+        samples: Option<u32> = option("samples", "N", "Take N samples; with --duration, at most N")
             .short('s')
             .value_parser(whole(1_u32, Some(10_000_000))),
         duration: Option<Duration> = duration(option(
             "duration",
             "TIME",
-            "Measure for so long: 100ms [default: until it is exact, some 6ms]",
+            "Measure for this long: 100ms [default: until the offset is exact, some 6 ms]",
         )),
         isolating: Isolating = (),
     }
@@ -178,7 +179,7 @@ impl Isolating {
         Isolation { cpu: self.cpu.map(usize::from), real_time: self.realtime }
     }
 
-    /// Treats this thread so; tells what isn't permitted.
+    /// Applies this to the calling thread; prints what isn't permitted.
     pub(super) fn apply(&self, context: &Context<'_>) -> Result<(), Failure> {
         for refusal in self.isolation().apply()? {
             context.printer.aside(&refusal.to_string());
@@ -188,20 +189,20 @@ impl Isolating {
 }
 
 args! {
-    /// How often it is measured, and until when.
+    /// How often to measure, and until when.
     pub(super) struct Watching(usual: &'static str) {
         interval: Defaulted<Duration> =
-            option("interval", "TIME", "Measure every so long, 1ms at least")
+            option("interval", "TIME", "The time from one measurement to the next, 1ms at least")
                 .short('i')
                 .default_value(usual)
                 .value_parser(parse_interval),
-        count: Option<u64> = option("count", "N", "End after so many measurements of each clock")
+        count: Option<u64> = option("count", "N", "End after N measurements of each clock")
             .short('c')
             .value_parser(whole(1_u64, None)),
         duration: Option<Duration> =
-            duration(option("duration", "TIME", "End after so long: 10s, 1h30m")),
+            duration(option("duration", "TIME", "End after this long: 10s, 1h30m")),
         samples: Option<u32> =
-            option("samples", "N", "Take so many samples for each measurement")
+            option("samples", "N", "Take N samples for each measurement")
                 .short('s')
                 .value_parser(whole(1_u32, Some(1_000_000))),
         clock: SystemClock = system_clock(),

@@ -1,8 +1,8 @@
-//! What a word on the command line can go on to, for the shells' completions.
+//! Completions of a word on the command line, for the shells.
 //!
-//! A shell's script calls `ptpctl __complete WORD…` with the words so far, the last of which is being
-//! written, and gets a candidate a line. What a candidate is told by the name of the argument's value
-//! in the help: DEVICE, PIN, GROUP.
+//! A shell's script calls `ptpctl __complete WORD…` with the words so far, the last of which is
+//! being written, and gets one candidate per line. The name of the argument's value in the help
+//! decides what the candidates are: DEVICE, PIN, GROUP.
 
 use super::arguments::{DEVICE_OPTION, POSITIONAL_DEVICE};
 use super::{DEFAULT_DEVICE, DEVICE_VARIABLE, command};
@@ -15,7 +15,7 @@ use clap::Arg;
 /// The word that asks for completions.
 pub(super) const WORD: &str = "__complete";
 
-/// Told instead of candidates where the shell is to offer files.
+/// Printed instead of candidates, for the shell to offer files.
 pub(super) const FILES: &str = "<files>";
 
 /// The candidates for the last of these words, which come after the program's name.
@@ -125,7 +125,7 @@ fn options(command: &clap::Command, before: &[String]) -> Vec<String> {
     longs.filter(|long| !before.contains(long)).collect()
 }
 
-/// What can be a value, where it begins so.
+/// The possible values of an argument that start with `begin`.
 fn values(argument: &Arg, begin: &str, line: &Line<'_>) -> Vec<String> {
     let possible = argument.get_possible_values();
     if !possible.is_empty() {
@@ -190,7 +190,7 @@ fn mocks(begin: &str) -> Vec<String> {
     starting_with(all, begin)
 }
 
-/// A clock to look at, without a trace.
+/// Opens a clock to look at; nothing is written, if possible.
 fn look(device: &str) -> Option<Phc> {
     find::open_untouched(device).or_else(|_| find::open(device, Access::ReadOnly)).ok()
 }
@@ -218,7 +218,7 @@ fn loops(device: &str, begin: &str) -> Vec<String> {
     starting_with(all, begin)
 }
 
-/// Groups of the self-test, several of them behind commas.
+/// Groups of the self-test, several of them separated by commas.
 fn groups(begin: &str) -> Vec<String> {
     let done = begin.rsplit_once(',').map_or(String::new(), |(done, _)| format!("{done},"));
     let is_new = |name: &&str| !done.split(',').any(|one| one == *name);

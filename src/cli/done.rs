@@ -1,4 +1,4 @@
-//! What a command has done by now, in words: where it fails after that, it says so.
+//! What a command has done so far, in words: if it fails later, its error reports this.
 
 use crate::TaiOffset;
 use crate::phc::{DeviceName, Pin};
@@ -15,9 +15,9 @@ pub(super) struct Done {
 
 /// What was done to files.
 pub(super) enum Files {
-    /// So many pages were written to a folder.
+    /// How many pages were written, and to which folder.
     Pages(usize, String),
-    /// So many lines were added to a recording.
+    /// How many lines were added, and to which recording.
     Lines(u64, String),
 }
 
@@ -27,7 +27,7 @@ impl Done {
         self.files.replace(Some(files));
     }
 
-    /// Whether a clock's time or pace was changed.
+    /// Whether a clock's time or frequency was changed.
     pub(super) fn has_moved(&self) -> bool {
         use restore::Done;
         let moves = |done: &Done| {

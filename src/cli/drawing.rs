@@ -6,16 +6,16 @@ use crate::report::plot::Offsets;
 use crate::watch::Measurement;
 use crate::{Offset, Rate, Sample};
 
-/// A picture of samples: the middle of what each leaves open.
+/// A picture of samples: each is drawn at the middle of its bound.
 pub(super) struct SamplesDrawing {
     pub(super) offsets: Offsets,
     of: Option<Method>,
     title: String,
-    /// The delays of the first ones: what takes ten times as long as they mostly do was interrupted.
+    /// The delays of the first samples: one that takes ten times their median was interrupted.
     first: Vec<i64>,
 }
 
-/// So many delays tell what is usual.
+/// How many delays the median is taken of.
 const USUAL_OF: usize = 101;
 
 impl SamplesDrawing {
@@ -25,7 +25,8 @@ impl SamplesDrawing {
         Self { offsets, of: None, title, first: Vec::new() }
     }
 
-    /// Takes samples by a method: those of one that was given up are no part of the picture.
+    /// Takes samples of a method. When the method changes, the samples of the one before are
+    /// dropped.
     pub(super) fn take(&mut self, method: Method, samples: &[Sample]) {
         if self.of.replace(method).is_some_and(|before| before != method) {
             self.offsets = Offsets::default();
@@ -43,8 +44,8 @@ impl SamplesDrawing {
         }
     }
 
-    /// Takes a sample of each of two clocks, and another, neighbours together; the first clock keeps
-    /// within a rate.
+    /// Takes the samples of two clocks, in pairs of neighbours. The first clock's rate is within
+    /// `limit`.
     pub(super) fn take_pairs(&mut self, limit: Rate, ones: &[Sample], others: &[Sample]) {
         for (one, other) in ones.iter().zip(others) {
             let mut both = DifferenceEstimator::new(limit);

@@ -1,4 +1,4 @@
-//! How a command fails: what is told, and the exit status.
+//! How a command fails: what it prints, and its exit status.
 
 use super::advice::{Here, advice};
 use crate::find::FindError;
@@ -9,7 +9,7 @@ use crate::watch::{Cause, SamplerError};
 use std::io;
 use std::process::ExitCode;
 
-/// The status where nothing could be shown, as kselftest has it of a test that was skipped.
+/// The exit status for neither passed nor failed: kselftest's status of a skipped test.
 pub(super) const NOT_SHOWN: u8 = 4;
 
 /// Why a command didn't do what was asked.
@@ -25,25 +25,25 @@ pub(super) enum Failure {
     Failed(String),
     /// It waited for something that didn't come.
     InVain(String),
-    /// There is too little to tell what was asked.
+    /// There is too little data to answer what was asked.
     NotShown(String),
     /// The result can't be written.
     Output(io::Error),
     /// It has a result, which is a verdict, and ends with this status.
     Verdict(Box<Report>, u8),
-    /// It has said all itself, and ends with this status.
+    /// It has printed everything itself, and ends with this status.
     Status(u8),
     /// A signal ended it.
     Signal(Signals),
     /// A self-test didn't get to its end. Its statuses are kselftest's: 2 would be an expected
-    /// failure there, and what nobody reads has not passed.
+    /// failure there. Results that couldn't be written don't count as passed.
     Test(Box<Failure>),
 }
 
-/// What a command knows beside its failure.
+/// What a command knows besides its failure.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// What had been changed by then: who tries again would do it twice.
+    /// What had been changed by then: a user who tries again would do it twice.
     pub(super) done: Option<String>,
     /// Whether a pin was named.
     pub(super) has_pin: bool,
@@ -89,7 +89,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// Tells the failure on standard error and gives the exit status.
+    /// Prints the failure on standard error and returns the exit status.
     pub(super) fn tell(self, printer: &mut Printer, told: &Known) -> ExitCode {
         let status = if told.done.is_some() { 1 } else { self.status() };
         printer.end_progress();
@@ -99,11 +99,11 @@ impl Failure {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                     Self::Output(error).tell(printer, told)
                 }
-                // It holds also where nobody reads it to its end.
+                // The verdict stands even if nobody reads all of it.
                 _ => ExitCode::from(status),
             },
             Self::Test(failure) => failure.tell_with(status, printer, told),
-            // Whoever reads has read enough.
+            // The reader has closed the pipe: it has read enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Signal(signals) => {
                 signals.end_by_it();

@@ -3,7 +3,7 @@
 use crate::Frequency;
 use crate::report::{Report, Value};
 
-/// A frequency in every way that people have it.
+/// A frequency in every unit that people use.
 pub(super) fn rows(report: Report, frequency: Frequency) -> Report {
     let sign = if frequency > Frequency::ZERO { "+" } else { "" };
     report

@@ -1,4 +1,4 @@
-//! What people type who come from testptp, from `phc_ctl` or from elsewhere, and the line for it.
+//! What users of testptp, `phc_ctl` and other tools type, and the line to type instead.
 
 use super::commands::COMMANDS;
 use super::left::quoted;
@@ -16,7 +16,7 @@ fn is_command(word: &str) -> bool {
     COMMANDS.iter().any(|command| command.name == word || command.aliases.contains(&word))
 }
 
-/// Whether it is a number without a unit, as both others take it.
+/// Whether it is a number without a unit, as testptp and `phc_ctl` take it.
 fn is_bare_number(word: &str) -> bool {
     let digits = word.trim_start_matches(['-', '+']);
     !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.')
@@ -26,7 +26,8 @@ fn own(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// `/dev/ptp0 caps`, as `phc_ctl` has it: the command comes first. Its numbers are seconds and ppb.
+/// `/dev/ptp0 caps`, as `phc_ctl` takes it: here the command comes first. The numbers of `phc_ctl`
+/// are seconds and ppb.
 fn clock_first(words: &[String]) -> Option<Vec<String>> {
     let [clock, command, rest @ ..] = words else { return None };
     if clock.starts_with('-') || is_command(clock) || !is_command(command) {
@@ -156,7 +157,7 @@ fn of_times(words: &[String]) -> Option<Vec<String>> {
     Some(line)
 }
 
-/// `diff FIRST:SECOND`, as monitor has it.
+/// `diff FIRST:SECOND`, as monitor takes it.
 fn pair(words: &[String]) -> Option<Vec<String>> {
     let [command, pair] = words else { return None };
     let (first, second) = super::watching::pair(pair).filter(|_| command == "diff")?;

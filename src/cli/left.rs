@@ -4,7 +4,7 @@ use crate::Offset;
 use crate::phc::{Pin, PinFunction};
 use crate::restore::{Change, Left};
 
-/// A word as a shell takes it, where it holds anything that a shell looks at.
+/// A word as it is typed in a shell: quoted if it has characters that the shell interprets.
 pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,+@%-".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -21,7 +21,9 @@ pub(super) fn told(left: &Left, device: &str) -> String {
             let off = left.off.unwrap_or(Offset::ZERO);
             let back = Offset::from_nanoseconds(off.nanoseconds().saturating_neg());
             let what = if left.off.is_some() {
-                format!("the time is off by {off:+}, by what it was beside the system's")
+                format!(
+                    "the time is off by {off:+}, judged by its offset from the system clock before"
+                )
             } else {
                 "the time may be off".into()
             };
@@ -30,7 +32,7 @@ pub(super) fn told(left: &Left, device: &str) -> String {
         Change::Frequency { was, .. } => {
             (format!("the frequency was {was:+}"), format!("adjfreq {}ppb", was.ppb_text()))
         }
-        Change::Phase => ("a phase offset may be being taken out".into(), "adjphase 0ns".into()),
+        Change::Phase => ("a phase correction may be in progress".into(), "adjphase 0ns".into()),
         Change::Pin { was: Pin { index, name, function, channel }, .. } => match function {
             PinFunction::None => {
                 (format!("pin {index} ({name}) had no function"), format!("pin {index} none"))

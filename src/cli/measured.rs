@@ -9,7 +9,7 @@ use crate::rfc3339;
 use crate::watch::{Effort, Measured, PassedOver, Question};
 use crate::{Offset, System, Timestamp, Utc};
 
-/// How a clock is compared with the system clock that one of them is set to.
+/// How a clock is compared with the system clock when one of the two is set to the other.
 pub(super) const MEASURING: Question = Question {
     clock: SystemClock::Realtime,
     cycles: false,
@@ -17,7 +17,7 @@ pub(super) const MEASURING: Question = Question {
     effort: Effort::samples(15),
 };
 
-/// A standard deviation behind what it is of.
+/// A standard deviation, to follow the value that it belongs to.
 pub(super) fn uncertainty_text(uncertainty: Option<Offset>) -> String {
     uncertainty.map_or(String::new(), |uncertainty| format!(" ±{uncertainty}"))
 }
@@ -29,7 +29,7 @@ pub(super) fn moment(clock: SystemClock, at: Timestamp<System>) -> String {
     time.unwrap_or_else(|| format!("{at} s of {clock}"))
 }
 
-/// Says in a report how an offset was had.
+/// Adds to a report how an offset was measured.
 pub(super) trait Rows {
     /// Adds bound, rate, delay and method, and what there is to know about them.
     fn rows(&self, report: Report) -> Report;
@@ -40,7 +40,7 @@ impl Rows for Measured {
         let Estimate { rate, delay, basis, reversed, steps, .. } = self.estimate;
         let delay = self.bound().and(Some(delay));
         let told = |offset: Option<Offset>, sign: &str| {
-            offset.map_or("not told".into(), |offset| format!("{sign}{offset}"))
+            offset.map_or("unknown".into(), |offset| format!("{sign}{offset}"))
         };
         let bound = match (self.bound(), self.claimed) {
             (Some(bound), Some(claimed)) => {
@@ -62,19 +62,20 @@ impl Rows for Measured {
         if steps > 0 {
             let times = if steps == 1 { "once".into() } else { format!("{steps} times") };
             report = report.note(format!(
-                "one of the clocks was stepped meanwhile, {times}: what was before doesn't count"
+                "one of the clocks was stepped meanwhile, {times}: samples before the step are \
+                 ignored"
             ));
         }
         match basis {
             Basis::Piece(samples) if self.estimate.curved => {
                 report = report.note(format!(
-                    "the clocks curve: the offset comes from the {samples} samples around its moment"
+                    "the clocks curve: the offset comes from the {samples} samples around the time shown"
                 ));
             }
             Basis::BestSample if self.method != Method::Precise => {
                 report = report.note(
                     "the clocks curve, or one of them is being slewed: the offset comes from one \
-                     sample, and no rate is told",
+                     sample, and the rate is unknown",
                 );
             }
             _ => {}
@@ -91,7 +92,7 @@ impl Rows for Measured {
     }
 }
 
-/// The methods that didn't do, for programs.
+/// The methods that were passed over, as JSON values.
 fn passed_over(all: &[PassedOver]) -> Vec<Value> {
     let value = |why: &PassedOver| {
         let error = why.error();

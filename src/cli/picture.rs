@@ -21,11 +21,11 @@ pub(super) fn argument() -> Arg {
 }
 
 args! {
-    /// A picture of offsets, with what they leave open or without it.
+    /// A picture of offsets, with or without their bands.
     pub(super) struct Plot {
         plot: Option<String> = argument(),
         no_band: bool =
-            arguments::flag("no-band", "Draw the offsets alone, without what they leave open")
+            arguments::flag("no-band", "Draw the offsets alone, without uncertainty and bound")
                 .requires("plot"),
     }
 }
@@ -40,7 +40,8 @@ impl Plot {
 /// Where a picture goes.
 pub(super) enum Target {
     Terminal,
-    /// Into a file, which is none of those that the command reads or writes besides.
+    /// Into a file, which must not be one of `others`: those that the command reads or writes
+    /// besides.
     File {
         path: PathBuf,
         form: Form,
@@ -48,8 +49,8 @@ pub(super) enum Target {
     },
 }
 
-/// Where the picture goes that was asked for; a file's name tells its form. The command reads or
-/// writes `others` besides.
+/// Where the picture that was asked for goes. The extension of the file's name sets its format.
+/// `others` are the files that the command reads or writes besides.
 pub(super) fn target(
     context: &Context<'_>,
     name: Option<&str>,
@@ -100,14 +101,14 @@ fn cant_draw(path: &Path, why: &dyn std::fmt::Display) -> Failure {
 
 fn would_replace(path: &Path, other: &Path) -> Failure {
     Failure::Usage(format!(
-        "the picture {} would take the place of {}, which is the same file: name another",
+        "the picture {} would overwrite {}, which is the same file: name another",
         path.display(),
         other.display()
     ))
 }
 
-/// A picture that can't be drawn is told before it is measured, not after a night. Answers which
-/// file it will be.
+/// Checks before measuring that the picture can be written, rather than after a night of it.
+/// Returns which file it will be.
 fn check(path: &Path) -> io::Result<Identity> {
     let identity = Identity::of(path)?;
     match &identity {
@@ -171,7 +172,7 @@ fn write(path: &Path, others: &[PathBuf], bytes: &[u8]) -> Result<(), Failure> {
     let options = OpenOptions::new().write(true).create(true).clone();
     let file = files::open(path, &options, 0).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
-    // Since it was looked at, a link may have come there.
+    // A link may have taken the place of the file since it was checked.
     let identity = Identity::of_found(&found);
     if let Some(other) = others.iter().find(|other| identity.is_at(other)) {
         return Err(would_replace(path, other));

@@ -1,9 +1,9 @@
-//! What becomes of pins, in words.
+//! Notes on changes of pins.
 
 use crate::phc::{Pin, PinFunction};
 use crate::report::Report;
 
-/// Tells which pin lost its function, and what a pin did before that is off now.
+/// Adds notes: which pin lost its function, and what the kernel has switched off.
 pub(super) fn note_changes(
     report: Report,
     pin: &Pin,
@@ -23,8 +23,8 @@ pub(super) fn note_changes(
     }
 }
 
-/// What the kernel switches off when a pin gets another function. It can't be switched on again
-/// as it was: the kernel doesn't tell how that was.
+/// What the kernel switches off when a pin gets another function. It can't be switched on again as
+/// it was: the kernel doesn't report how it was set up.
 pub(super) fn switched_off(pin: &Pin) -> Option<String> {
     let Pin { index, name, function, channel } = pin;
     (*function != PinFunction::None).then(|| {

@@ -1,4 +1,4 @@
-//! How far measuring, or reading a file, has come: for how long, how long it takes yet, and the last offset.
+//! The progress of measuring, or of reading a file: elapsed time, time left, and the last offset.
 
 use super::Context;
 use crate::Offset;
@@ -6,7 +6,7 @@ use crate::watch::record::Reader;
 use crate::watch::{Outcome, Reading, Schedule};
 use std::time::{Duration, Instant};
 
-/// Clocks that are measured.
+/// The progress of measuring.
 pub(super) struct Measuring {
     began: Instant,
     schedule: Schedule,
@@ -15,7 +15,7 @@ pub(super) struct Measuring {
 }
 
 impl Measuring {
-    /// Of so many sources, from now on.
+    /// Of this number of sources, from now on.
     pub(super) fn of(sources: usize, schedule: Schedule) -> Self {
         let sources = u64::try_from(sources).unwrap_or(u64::MAX).max(1);
         Self { began: Instant::now(), schedule, sources, readings: 0 }
@@ -36,10 +36,11 @@ impl Measuring {
     }
 }
 
-/// So many lines are read before it is looked how far it is.
+/// After how many lines the progress is updated.
 const LINES: u64 = 1_024;
 
-/// Shows how much of a file was read, after so many lines, now and then; `last` is the last offset.
+/// Shows the progress of reading a file from time to time; `lines` were read, and `last` is the
+/// last offset.
 pub(super) fn of_file(
     context: &Context<'_>,
     reader: &Reader<'_>,
@@ -55,7 +56,7 @@ pub(super) fn of_file(
     });
 }
 
-/// How long a schedule takes yet, after so long and so many readings of each source.
+/// How long a schedule still takes, after `elapsed` and `readings` of each source.
 fn left(schedule: Schedule, elapsed: Duration, readings: u64) -> Option<Duration> {
     let by_count = schedule.count.map(|count| {
         let missing = u32::try_from(count.saturating_sub(readings)).unwrap_or(u32::MAX);
@@ -65,7 +66,7 @@ fn left(schedule: Schedule, elapsed: Duration, readings: u64) -> Option<Duration
     by_count.into_iter().chain(by_duration).min()
 }
 
-/// As what was read took, the rest will.
+/// The time left, if the rest is read as fast as what was read.
 fn left_of_file(elapsed: Duration, read: u64, all: u64) -> Option<Duration> {
     let rest = u128::from(all.saturating_sub(read));
     let left = (elapsed.as_millis() * rest).checked_div(read.into())?;

@@ -51,12 +51,12 @@ pub(super) fn parse(text: &str) -> Result<Time, String> {
     }
 }
 
-/// TAI − UTC, as `--tai` has it.
+/// TAI − UTC, as `--tai` gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tai {
     /// As the kernel or the system's list of leap seconds has it.
     Known,
-    /// By the caller's word.
+    /// As the command line says.
     Told(TaiOffset),
 }
 
@@ -67,9 +67,9 @@ impl Tai {
             Self::Told(offset) => Ok(offset),
             Self::Known => tai_offset(phc).ok_or_else(|| {
                 Failure::Failed(
-                    "TAI - UTC is unknown: neither the kernel (adjtimex, chrony's leapsectz, ptp4l) \
-                     nor a leap-second list in /usr/share/zoneinfo (package tzdata) tells it: say \
-                     it, --tai 37s since 2017"
+                    "TAI - UTC is unknown: neither the kernel (adjtimex, chrony's leapsectz, \
+                     ptp4l) nor a leap-second list in /usr/share/zoneinfo (package tzdata) has it: \
+                     give it, --tai 37s since 2017"
                         .into(),
                 )
             }),
@@ -100,8 +100,8 @@ fn parse_tai(text: &str) -> Result<Tai, String> {
     Ok(Tai::Told(TaiOffset(seconds)))
 }
 
-/// The arguments, with `--tai 37s` as one: clap takes a value that may be left out by `=` only, and
-/// what comes after `--tai` alone is a clock.
+/// The arguments, with `--tai 37s` joined to `--tai=37s`: clap accepts an optional value only after
+/// `=`, and a word after `--tai` alone is a clock.
 pub(super) fn with_tai(arguments: &[OsString]) -> Vec<OsString> {
     let mut all: Vec<OsString> = Vec::with_capacity(arguments.len());
     for argument in arguments {

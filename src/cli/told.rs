@@ -1,4 +1,4 @@
-//! What is told of readings on standard error, beside what they are.
+//! Notes on readings, on standard error, beside the readings themselves.
 
 use super::Context;
 use super::failure::Failure;
@@ -7,20 +7,21 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What was told: each text once, not a thousand times a night.
+/// The notes printed so far: each text is printed once, not a thousand times a night.
 #[derive(Default)]
 pub(super) struct Told {
     texts: HashSet<String>,
-    /// When each source was measured last, and how often in turn that was late.
+    /// When each source was measured last, and how many times in a row it was late.
     paces: HashMap<Arc<Label>, (i128, u32)>,
     was_measured: bool,
     /// Why the last one failed.
     failure: Option<String>,
 }
 
-/// So many texts are remembered.
+/// How many texts are remembered.
 const MOST_TEXTS: usize = 64;
-/// So often in turn a measurement is late before that is told: a busy machine is late now and then.
+/// How many times in a row a measurement is late before that is reported: on a busy machine, one is
+/// late now and then.
 const OFTEN: u32 = 8;
 
 impl Told {
@@ -34,7 +35,7 @@ impl Told {
         }
     }
 
-    /// Notes what becomes of readings, and tells why better methods didn't do and what is late.
+    /// Takes a reading. Prints why better methods were passed over, and that measurements are late.
     pub(super) fn take(
         &mut self,
         context: &Context<'_>,
@@ -80,7 +81,7 @@ impl Told {
         }
     }
 
-    /// Tells why there is no measurement.
+    /// Prints why there is no measurement.
     pub(super) fn cause(&mut self, context: &Context<'_>, reading: &Reading) {
         match &reading.outcome {
             Outcome::Measured(_) => {}

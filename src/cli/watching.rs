@@ -14,7 +14,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The clocks, for monitor and record. The manual's renderer doesn't tell that there can be several.
+/// The clocks, for monitor and record. The manual's renderer doesn't show that there can be
+/// several.
 pub(super) fn sources_argument() -> Arg {
     Arg::new(SOURCES)
         .value_name("DEVICE")
@@ -45,7 +46,7 @@ pub(super) fn follow<T>(
     Ok(())
 }
 
-/// Starts to measure; tells what isn't permitted.
+/// Starts to measure; prints what isn't permitted.
 pub(super) fn start(
     context: &Context<'_>,
     sources: Vec<Source>,
@@ -59,7 +60,7 @@ pub(super) fn start(
     Ok(sampler)
 }
 
-/// Hands measurements on as [`follow`] does, and those on their way when it ends.
+/// Hands measurements on as [`follow`] does, and at the end those that are still on their way.
 pub(super) fn measure(
     sampler: Sampler,
     signals: &Signals,
@@ -100,7 +101,7 @@ pub(super) fn sources(
     Ok(sources)
 }
 
-/// The clock of a name beside a system clock, or the two that it names.
+/// Opens the named clock, to be compared with a system clock, or the two clocks of a pair.
 pub(super) fn source(
     context: &Context<'_>,
     name: &str,
@@ -108,7 +109,7 @@ pub(super) fn source(
     effort: Effort,
 ) -> Result<Source, Failure> {
     let source = match Source::open(name, None, clock, effort) {
-        // What is no clock can be two.
+        // A name that isn't a clock's can be a pair's.
         Err(Cause::Find(error)) => {
             let Some((first, second)) = pair(name) else { return Err(error.into()) };
             Source::open(first, Some(second), clock, effort)?
@@ -124,8 +125,8 @@ pub(super) fn source(
     Ok(source)
 }
 
-/// Two names with a colon between them. A mock's own has colons, too: behind it comes another mock,
-/// or a path.
+/// Splits two names at the colon between them. A mock's name has colons, too: then the second name
+/// has to be a mock or a path.
 pub(super) fn pair(text: &str) -> Option<(&str, &str)> {
     let at = text
         .find(":mock")
@@ -143,7 +144,7 @@ pub(super) fn title(label: &Label) -> String {
     }
 }
 
-/// The sources that readings are of, in the order in which they come first.
+/// The sources of the readings, in the order of their first readings.
 #[derive(Default)]
 pub(super) struct Places(HashMap<Arc<Label>, usize>);
 
@@ -170,7 +171,7 @@ pub(super) fn open(from: &Path) -> Result<Reader<'static>, Failure> {
     })
 }
 
-/// Tells what of a file couldn't be read.
+/// Prints what couldn't be read of a file.
 pub(super) fn tell_damage(context: &Context<'_>, damage: Damage, from: &Path) {
     let from = from.display();
     if damage.lines > 0 {

@@ -1,13 +1,13 @@
-//! Offsets of whole seconds have a reason.
+//! Explains offsets of whole seconds.
 
 use crate::{Offset, TaiOffset};
 
-/// GPS − UTC is so much less than TAI − UTC.
+/// TAI − GPS in seconds: GPS − UTC is less than TAI − UTC by this.
 const TAI_LESS_GPS: i64 = 19;
 const SECOND: i64 = 1_000_000_000;
 
-/// What a clock that is off by a whole number of seconds was mistaken for, and what remains; nothing
-/// where no reason is known. What TAI - UTC itself explains is told elsewhere.
+/// Why a clock is off by whole seconds, and what remains of the offset; `None` if no reason is
+/// known. Offsets of TAI - UTC itself are explained elsewhere.
 pub(super) fn explained(offset: Offset, tai: TaiOffset) -> Option<(String, Offset)> {
     let tai = i64::from(tai.0);
     let gps = tai - TAI_LESS_GPS;
@@ -18,7 +18,7 @@ pub(super) fn explained(offset: Offset, tai: TaiOffset) -> Option<(String, Offse
         (-tai, "TAI - UTC was subtracted, or added with the wrong sign (phc2sys -O)"),
         (2 * tai, "TAI - UTC was added twice"),
         (-2 * tai, "TAI - UTC was subtracted twice"),
-        (gps, "the clock keeps GPS time, GPS - UTC ahead"),
+        (gps, "the clock keeps GPS time, which is ahead by GPS - UTC"),
         (-gps, "GPS - UTC was subtracted"),
         (TAI_LESS_GPS, "that is TAI - GPS: GPS time was taken for UTC"),
         (-TAI_LESS_GPS, "that is GPS - TAI: TAI was taken for GPS time"),

@@ -21,7 +21,7 @@ pub fn tai_offset(phc: &Phc) -> Option<TaiOffset> {
     })
 }
 
-/// Whether the clock's system may have a list: a mock's may be told to have none.
+/// Whether the clock's system may have a list: a mock's may be set to have none.
 fn has_list(device: &str) -> bool {
     #[cfg(feature = "mock")]
     if super::is_mock(device) {
@@ -31,7 +31,8 @@ fn has_list(device: &str) -> bool {
     !device.is_empty()
 }
 
-/// What the list has for a time: lines of seconds since 1900 and TAI − UTC from then on.
+/// The list's TAI − UTC at a time. Each of its lines has seconds since 1900, and TAI − UTC from
+/// then on.
 fn of_list(list: &str, now: Timestamp<Utc>) -> Option<TaiOffset> {
     list.lines()
         .filter(|line| !line.starts_with('#'))

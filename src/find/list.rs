@@ -26,7 +26,7 @@ pub struct Listed {
     pub interfaces: Vec<(String, Option<Source>)>,
     /// Physical, or virtual on a physical one.
     pub kind: Kind,
-    /// How many virtual clocks it has; `None` where it can't have any or the kernel doesn't tell.
+    /// How many virtual clocks it has; `None` if it can't have any or the kernel doesn't report it.
     pub virtual_clocks: Option<u32>,
     /// The processes that have it open, as far as this one may see.
     pub holders: Vec<Holder>,
@@ -42,7 +42,7 @@ pub enum Kind {
         /// `/dev/ptp0`.
         of: String,
     },
-    /// Sysfs doesn't tell, as of a mock.
+    /// Unknown: not in sysfs, such as a mock.
     Unknown,
 }
 
@@ -55,12 +55,13 @@ pub struct Holder {
     pub command: String,
 }
 
-/// The clocks of a machine, and whether all could be looked at that tells of them.
+/// The clocks of a machine, and whether every source of information on them could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// The clocks, in the order of their numbers.
     pub clocks: Vec<Listed>,
-    /// Whether sysfs told them; else they are those in `/dev`, of which little is known.
+    /// Whether the clocks come from sysfs; otherwise they come from `/dev`, and little is known of
+    /// them.
     pub clocks_are_complete: bool,
     /// Whether all interfaces could be asked for their clock.
     pub interfaces_are_complete: bool,
@@ -77,9 +78,9 @@ pub(super) fn names() -> Result<Vec<(String, String)>, FindError> {
     Ok(names.filter_map(|(name, folder)| Some((name, attribute(&folder, "clock_name")?))).collect())
 }
 
-/// Whether sysfs is there, and tells of all clocks: a kernel without any has no such class.
+/// Whether sysfs is there and lists all clocks. A kernel without clocks has no such class.
 fn sysfs_tells() -> bool {
-    // What can't be looked at is there.
+    // A path that can't be checked counts as there.
     let is_there = |path: &Path| path.try_exists().unwrap_or(true);
     let class = Path::new(CLASS);
     is_there(class) || class.parent().is_some_and(is_there) && devices().is_empty()

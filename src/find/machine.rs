@@ -1,4 +1,4 @@
-//! What else of the machine matters to whoever can't have a clock: its container, its network
+//! What else of the machine can explain why a clock can't be used: its container, its network
 //! namespaces, who has a clock open.
 
 #[cfg(feature = "cli")]
@@ -75,7 +75,7 @@ impl Machine {
         Some(format!("{program} ({found})"))
     }
 
-    /// The members of a bridge; none of what is none.
+    /// The members of a bridge; none if the interface isn't a bridge.
     pub(crate) fn members_of_bridge(&self, interface: &str) -> Vec<String> {
         let folder = self.path(&format!("sys/class/net/{interface}/brif"));
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -119,7 +119,7 @@ impl Machine {
         known.iter().find(|(sign, _)| groups.contains(sign)).map(|(_, name)| (*name).to_owned())
     }
 
-    /// Whether this process has `CAP_SYS_TIME`; `None` where nothing tells.
+    /// Whether this process has `CAP_SYS_TIME`; `None` where that is unknown.
     pub(crate) fn may_set_the_system_clock(&self) -> Option<bool> {
         let status = self.text("proc/self/status")?;
         let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?.trim();
@@ -164,7 +164,7 @@ impl Machine {
 mod tests {
     use super::*;
 
-    /// A machine with these files, below a folder that goes with it.
+    /// A machine with these files, below a folder that is deleted with it.
     struct Made(PathBuf);
 
     impl Made {

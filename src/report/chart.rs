@@ -4,18 +4,18 @@
 
 use crate::printable::is_obeyed;
 
-/// How a cell is shown: what comes later is drawn over what comes before.
+/// How a cell is shown. A later style is drawn over an earlier one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Style {
     #[default]
     Plain,
-    /// Where the truth can be, beside what was measured; and what is beside the matter.
+    /// The band in which the true offset lies; and what is of minor importance.
     Faint,
     /// What was measured.
     Line,
     /// A step, a loss, a limit.
     Mark,
-    /// What is said first.
+    /// Titles, and letters at points.
     Strong,
 }
 
@@ -70,12 +70,13 @@ impl Canvas {
         self.cells.get_mut(row * self.width + column)
     }
 
-    /// Sets a dot: two a column, four a row.
+    /// Sets a dot. A cell has two dots across and four down.
     fn dot(&mut self, x: usize, y: usize, style: Style) {
         let bit = DOTS.get(y % 4).and_then(|row| row.get(x % 2)).copied().unwrap_or(0);
         if let Some((c, of)) = self.cell(x / 2, y / 4) {
             let before = u32::from(*c).checked_sub(BRAILLE).filter(|bits| *bits < 256);
-            // What is more important has the cell for itself: legible without colours.
+            // The more important style keeps the cell to itself, so that the chart is legible
+            // without colours.
             let before = before.filter(|_| *of >= style).unwrap_or(0);
             if *of > style && before != 0 {
                 return;
@@ -109,12 +110,12 @@ impl Canvas {
     }
 }
 
-/// From where to where an axis goes.
+/// The range of an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Axis {
     pub(crate) low: f64,
     pub(crate) high: f64,
-    /// Both ends are above 0 then.
+    /// Whether it is logarithmic. Then both ends are above 0.
     pub(crate) logarithmic: bool,
 }
 
@@ -175,7 +176,7 @@ impl Axis {
         }
     }
 
-    /// Multiples of a round number that is so large at least.
+    /// Multiples of a round number that is at least `least`.
     fn steps_of(&self, least: f64) -> Vec<f64> {
         let decade = 10_f64.powf(least.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * decade);
@@ -332,7 +333,7 @@ fn whole(share: f64, places: usize) -> usize {
     ((share * places as f64).floor().max(0.0) as usize).min(places.saturating_sub(1))
 }
 
-/// What offsets are written from: far from 0, a round number near them.
+/// What offsets are written relative to: 0, or a round number near them if they are far from 0.
 pub(super) fn base(low: i64, high: i64) -> i64 {
     let span = i128::from(high) - i128::from(low);
     let middle = i128::midpoint(low.into(), high.into());
@@ -357,7 +358,7 @@ pub(crate) fn float(number: i128) -> f64 {
 /// A unit of time to write with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// The largest that the number reaches.
+    /// The largest unit that the number reaches.
     #[default]
     Fitting,
     Nanoseconds,
@@ -367,7 +368,7 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// The one after it, around.
+    /// The next unit, cyclically.
     pub(crate) fn next(self) -> Self {
         match self {
             Self::Fitting => Self::Nanoseconds,
@@ -412,7 +413,7 @@ impl Unit {
     }
 }
 
-/// A number with four digits or so, without zeros that say nothing.
+/// A number with four digits or so, without trailing zeros.
 pub(crate) fn short(number: f64) -> String {
     let size = number.abs();
     let decimals = match () {
@@ -457,7 +458,7 @@ pub(crate) fn span(seconds: f64) -> String {
     format!("{} {unit}", short(seconds / scale))
 }
 
-/// An averaging time: seconds, or parts of one, as one reads off decades.
+/// An averaging time: in seconds above 1 s, so that decades are easy to read.
 pub(crate) fn averaging(seconds: f64) -> String {
     if seconds < 1.0 { span(seconds) } else { format!("{} s", short(seconds)) }
 }

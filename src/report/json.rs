@@ -10,7 +10,7 @@ impl Serialize for Value {
         match self {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
-            // Numbers that fit 64 bits go the way that every serializer has.
+            // Every serializer supports numbers of 64 bits: those are written that way.
             Self::Int(value) => match i64::try_from(*value) {
                 Ok(value) => serializer.serialize_i64(value),
                 Err(_) => serializer.serialize_i128(*value),

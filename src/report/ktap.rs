@@ -19,7 +19,7 @@ pub(crate) struct Ktap<W> {
     /// The number of the group, and of the test in it.
     group: usize,
     test: usize,
-    /// Whether a test of the group failed, and whether one was not skipped.
+    /// Whether a test of the group failed, and whether all were skipped.
     failed: bool,
     all_skipped: bool,
 }
@@ -44,7 +44,7 @@ impl<W: Write> Ktap<W> {
         self.to.flush()
     }
 
-    /// A test of the group, with what there is to say of it.
+    /// Writes a test of the group, after its diagnostics.
     pub(crate) fn test(
         &mut self,
         name: &str,
@@ -72,7 +72,7 @@ impl<W: Write> Ktap<W> {
         result(&mut self.to, "", self.group, name, outcome)
     }
 
-    /// Ends everything, before its time.
+    /// Ends the document early.
     pub(crate) fn bail_out(&mut self, reason: &str) -> io::Result<()> {
         writeln!(self.to, "Bail out! {}", plain(reason))?;
         self.to.flush()
@@ -92,7 +92,7 @@ fn result(
         write!(to, "{}", format!(" # SKIP {}", plain(reason)).trim_end())?;
     }
     writeln!(to)?;
-    // A line is seen when it is written, also in a pipe.
+    // The reader of a pipe, too, sees each line at once.
     to.flush()
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct View {
     zoom: Option<usize>,
     unit: Unit,
     band: bool,
-    /// Held while it is paused.
+    /// The sources as they were when the view was paused.
     shown: Vec<Shown>,
 }
 
@@ -56,7 +56,7 @@ impl Default for View {
     }
 }
 
-/// A column of dots is this wide at first, or an interval, where that is longer.
+/// The time that a column of dots covers at first, unless the interval is longer.
 const READABLE: Duration = Duration::from_millis(40);
 
 const HELP: &str = "q quit  space pause  + - zoom  0 all  u unit  b band  r restart";
@@ -65,7 +65,7 @@ impl View {
     /// Shows one more source, by this title.
     pub(crate) fn begin(&mut self, title: String, interval: Option<Duration>) {
         match interval {
-            // Some seconds at least: what goes by faster can't be read.
+            // The view covers some seconds at least: a faster one can't be read.
             Some(interval) => {
                 let shows = |level: &u32| interval.saturating_mul(4_u32.pow(*level)) >= READABLE;
                 self.zoom = (0..8).find(shows).and_then(|level| usize::try_from(level).ok());
@@ -94,7 +94,7 @@ impl View {
         self.tracks.iter().map(|shown| self.figures(shown, true)).collect()
     }
 
-    /// Does what a key asks for; answers whether it goes on.
+    /// Does what a key asks for; returns whether to go on.
     pub(crate) fn press(&mut self, key: Key, columns: usize) -> bool {
         let level = || {
             let fitting = |shown: &Shown| shown.track.fitting(columns);
@@ -241,12 +241,12 @@ pub(crate) struct Live {
     drawn: Option<std::time::Instant>,
 }
 
-/// It is drawn, and keys are looked at, so often.
+/// The time between two frames: how often the view is drawn and keys are read.
 pub(crate) const FRAME: Duration = Duration::from_millis(100);
 
 impl Live {
     /// Shows one more source, by this title; takes the terminal the first time. Without an
-    /// interval, what is shown is over: everything of it is seen.
+    /// interval, the source is a recording: all of it is shown.
     pub(crate) fn begin(&mut self, title: String, interval: Option<Duration>) -> io::Result<()> {
         self.view.begin(title, interval);
         if self.terminal.is_none() {
@@ -259,12 +259,12 @@ impl Live {
         self.view.take(source, reading);
     }
 
-    /// Leaves the terminal as it was; answers the figures of each source.
+    /// Leaves the terminal as it was; returns the figures of each source.
     pub(crate) fn end(self) -> Vec<String> {
         self.view.summary()
     }
 
-    /// Does what keys ask for, and draws; answers whether it goes on.
+    /// Does what keys ask for, and draws; returns whether to go on.
     pub(crate) fn show(&mut self) -> io::Result<bool> {
         let Some(terminal) = &mut self.terminal else { return Ok(true) };
         terminal.go_on()?;

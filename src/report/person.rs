@@ -19,12 +19,12 @@ pub(crate) fn agrees(what: &str) -> io::Result<bool> {
     Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
 }
 
-/// What is asked. A clock's name or a pin's is a driver's.
+/// The question. Names of clocks and pins come from drivers, so they are made printable.
 fn question(what: &str) -> String {
     format!("ptpctl: {}. Go on? [y/N] ", printable(what))
 }
 
-/// A line that is written over, where standard error is a terminal. What can't be shown is lost.
+/// A line that is written over, where standard error is a terminal. Errors of writing are ignored.
 pub(crate) struct StatusLine {
     is_on: bool,
 }
@@ -34,19 +34,19 @@ impl StatusLine {
         Self { is_on: io::stderr().is_terminal() }
     }
 
-    /// Shows this in its place.
+    /// Shows this text in place of the one before.
     pub(crate) fn show(&self, text: &str) {
         if self.is_on {
             let _ = write!(standard_error(), "\r\x1b[K{}", printable(text));
         }
     }
 
-    /// Makes room for what is to stay.
+    /// Clears the line, for output that stays.
     pub(crate) fn clear(&self) {
         self.show("");
     }
 
-    /// Leaves these lines.
+    /// Prints lines that stay.
     pub(crate) fn leave(&self, lines: &str) {
         if self.is_on {
             let _ = writeln!(standard_error(), "{lines}");

@@ -1,7 +1,7 @@
 //! Pictures: offsets over time with the distribution of delays, and deviations over averaging
 //! times with masks; as SVG or PNG, or of characters.
 //!
-//! What tells things apart is a shape or a dash, not a colour alone.
+//! Curves differ by shapes or dashes, not by colour alone.
 
 mod deviations;
 mod offsets;
@@ -21,11 +21,11 @@ pub(crate) enum Picture {
     Deviations(Deviations),
 }
 
-/// What a drawing of a backend answers.
+/// The result of drawing on a backend.
 type Drawn = Result<(), Box<dyn Error>>;
 
 const WIDTH: u32 = 1_200;
-/// The name that both backends know letters by.
+/// The name of the font in both backends.
 const FONT: &str = "sans-serif";
 const BLUE: RGBColor = RGBColor(0, 90, 160);
 const GREY: RGBColor = RGBColor(110, 110, 110);
@@ -39,7 +39,7 @@ pub(crate) enum Form {
 }
 
 impl Picture {
-    /// What there is to say of it.
+    /// A note on the picture, if there is one.
     pub(crate) fn note(&self) -> Option<String> {
         match self {
             Self::Offsets(offsets) => offsets.note(),
@@ -67,7 +67,7 @@ impl Picture {
         let area = SVGBackend::with_string(&mut text, (WIDTH, self.height())).into_drawing_area();
         self.draw_on(&area)?;
         drop(area);
-        // Whoever shows it has a font of his own, and can search for words.
+        // A viewer has its own font; with single spaces, words can be searched for.
         Ok(text.replace(WIDE_SPACE, " ").into_bytes())
     }
 
@@ -107,7 +107,7 @@ impl Picture {
         Ok(())
     }
 
-    /// The same of characters, so many columns wide.
+    /// The picture made of characters, `width` columns wide.
     pub(crate) fn text(&self, width: usize) -> String {
         let canvas = match self {
             Self::Offsets(offsets) => offsets.text(width),
@@ -119,7 +119,7 @@ impl Picture {
     }
 }
 
-/// A text for a picture: between the narrow words of this font one space is hardly seen.
+/// A text for a picture, with wide spaces: in this font, a single space is hardly visible.
 fn spaced(text: &str) -> String {
     text.replace(' ', WIDE_SPACE)
 }

@@ -1,4 +1,4 @@
-//! How far something that takes long has come: a line on the terminal that is written over.
+//! The progress of a long operation: a line on the terminal that is overwritten.
 
 use super::standard_error;
 use crate::printable::printable;
@@ -16,7 +16,7 @@ pub(super) struct Progress {
     is_terminal: OnceCell<bool>,
 }
 
-/// What ends before shows nothing.
+/// An operation that ends before this shows no progress.
 const FIRST: Duration = Duration::from_secs(1);
 const EVERY: Duration = Duration::from_millis(200);
 
@@ -30,7 +30,8 @@ impl Progress {
         }
     }
 
-    /// Shows what `text` says after so long, now and then, where standard error is a terminal.
+    /// Shows `text`, which gets the elapsed time, from time to time, if standard error is a
+    /// terminal.
     pub(super) fn show(&self, text: impl FnOnce(Duration) -> String) {
         let elapsed = self.began.elapsed();
         if elapsed < self.next.get() {
@@ -47,7 +48,7 @@ impl Progress {
         let _ = write!(standard_error(), "\r{text:<before$}");
     }
 
-    /// Makes room for what is to stay.
+    /// Clears the line, for output that stays.
     pub(super) fn clear(&self) {
         let width = self.shown.replace(0);
         if width > 0 {

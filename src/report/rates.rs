@@ -4,18 +4,19 @@ use super::Value;
 use crate::Rate;
 use crate::measure::UncertainRate;
 
-/// A rate is left out where its uncertainty is larger than this, unless it is so many times that.
+/// A rate is left out if its uncertainty is larger than this, unless the rate is at least `SURE`
+/// times as large.
 const SAYS_NOTHING: Rate = Rate::from_ppb(1_000);
 const SURE: i128 = 3;
 
-/// A rate, rounded to its uncertainty; `None` where it says nothing.
+/// A rate, rounded to its uncertainty; `None` if it isn't significant.
 pub(crate) fn told_rate(measured: UncertainRate) -> Option<String> {
     let UncertainRate { rate, uncertainty } = measured;
     let is_sure = uncertainty.micro_ppb().saturating_mul(SURE) <= rate.abs().micro_ppb();
     if uncertainty > SAYS_NOTHING && !is_sure {
         return None;
     }
-    // Two digits of the uncertainty: of 12 345 678 millionths of a ppb, 12 ppb.
+    // Two digits of the uncertainty: 12 345 678 millionths of a ppb become 12 ppb.
     let digits = uncertainty.micro_ppb().unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
     let places = usize::try_from(8_u32.saturating_sub(digits)).unwrap_or(0).min(6);
     Some(format!("{rate:+.places$} ±{uncertainty:.places$}").replacen(" ppb ±", " ±", 1))

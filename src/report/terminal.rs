@@ -47,11 +47,12 @@ impl Terminal {
         self.screen.flush()
     }
 
-    /// Gives the terminal back to the shell that Ctrl-Z calls for, until that calls for this again.
+    /// Suspends the program, for Ctrl-Z: gives the terminal to the shell until the program is
+    /// continued.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         self.leave()?;
         self.screen.suspend_raw_mode()?;
-        // All of the job, as the terminal itself does it.
+        // Stops the whole job, as the terminal itself does.
         kill(Pid::from_raw(0), Signal::SIGTSTP)?;
         self.take_again()
     }
@@ -69,7 +70,7 @@ impl Terminal {
 
     /// Columns and rows.
     pub(crate) fn size() -> (usize, usize) {
-        // A serial console may tell 0 and 0.
+        // A serial console may report 0 columns and 0 rows.
         let told =
             termion::terminal_size().ok().filter(|(width, height)| *width > 0 && *height > 0);
         let (width, height) = told.unwrap_or((80, 24));
@@ -81,7 +82,7 @@ impl Terminal {
         if !is_ready(&self.keys, 0) {
             return Ok(None);
         }
-        // Unbuffered: what is buffered, `poll` doesn't see.
+        // Unbuffered: `poll` doesn't see what is buffered.
         let mut first = [0];
         match nix::unistd::read(self.keys.as_fd(), &mut first) {
             // A terminal that is gone has no keys any more.
@@ -94,19 +95,20 @@ impl Terminal {
         Ok(Some(match first {
             0x03 | 0x04 => Key::End,
             0x1a => Key::Suspend,
-            // Escape alone is a key; with more behind it, it begins one.
+            // Escape alone is a key; with more bytes after it, it begins the sequence of another
+            // key.
             0x1b if !is_ready(&self.keys, TOGETHER) => Key::End,
             0x1b => {
                 self.skip_sequence();
                 Key::Other
             }
             first if first.is_ascii() => Key::Character(first.into()),
-            // A part of another letter.
+            // A byte of a character that isn't ASCII.
             _ => Key::Other,
         }))
     }
 
-    /// Reads over what an arrow or another such key has behind its Escape.
+    /// Skips the bytes that follow the Escape of an arrow or a similar key.
     fn skip_sequence(&self) {
         let next = || {
             let mut next = [0];
@@ -123,14 +125,16 @@ impl Terminal {
     }
 
     pub(crate) fn draw(&mut self, canvas: &Canvas) -> io::Result<()> {
-        // As one update, where a terminal knows that; each line replaces the one before.
+        // As one synchronized update, if the terminal supports that; each line overwrites the old
+        // one.
         let mut frame = String::from("\x1b[?2026h\x1b[H");
         let lines = canvas.lines(self.colour);
         for (row, line) in lines.iter().enumerate() {
             if row > 0 {
                 frame.push_str("\r\n");
             }
-            // First: behind a line as long as the terminal is wide it would take its last letter.
+            // Before the text: after a line as wide as the terminal, it would erase the last
+            // character.
             frame.push_str("\x1b[K");
             frame.push_str(line);
         }

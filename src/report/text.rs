@@ -4,8 +4,8 @@ use super::{Report, Table};
 use crate::printable::printable;
 use std::io::{self, Write};
 
-/// Writes a report. Tables are broken where they are wider than the terminal, where it goes to one of so
-/// many columns.
+/// Writes a report. Tables wider than `terminal` are split: the width of the terminal that the
+/// report goes to, if it goes to one.
 pub(super) fn write(
     to: &mut impl Write,
     report: &Report,
@@ -37,11 +37,11 @@ pub(super) fn write(
     Ok(())
 }
 
-/// What fits anywhere.
+/// The width that fits any terminal.
 const NARROW: usize = 80;
 
-/// Writes a table of so many columns of characters at most: what has no room comes below, behind the first
-/// cells again.
+/// Writes a table at most `most` characters wide: columns that don't fit come below, after the
+/// first cells once more.
 fn write_table(to: &mut impl Write, table: &Table, most: usize) -> io::Result<()> {
     if table.lines.is_empty() {
         return Ok(());
@@ -68,7 +68,7 @@ fn write_table(to: &mut impl Write, table: &Table, most: usize) -> io::Result<()
     Ok(())
 }
 
-/// The columns of each part of a table, by their widths. One without anything is for JSON only.
+/// The columns of each part of a table, by their widths. A column without text is for JSON only.
 fn parts(widths: &[usize], keys: usize, most: usize) -> Vec<Vec<usize>> {
     let shown = widths.iter().enumerate().filter(|(_, width)| **width > 0);
     let first: Vec<usize> = shown.clone().take(keys).map(|(column, _)| column).collect();

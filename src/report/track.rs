@@ -34,9 +34,9 @@ pub(super) struct Stretch {
     sum: i128,
     pub(super) low: i64,
     pub(super) high: i64,
-    /// With the standard deviations of the guesses.
+    /// The same range with the standard deviations of the guesses.
     pub(super) likely: (i64, i64),
-    /// With the bounds.
+    /// The same range with the bounds.
     pub(super) widest: (i64, i64),
     pub(super) before: Before,
 }
@@ -82,15 +82,15 @@ struct Marks {
     is_absent: bool,
     /// When the latest offset was.
     latest: Option<i128>,
-    /// All the time from one to the next, without gaps, and how often that was.
+    /// The sum of the intervals between offsets, without gaps, and their number.
     apart: (i128, i128),
     /// How many gaps came one after another.
     gaps: u32,
 }
 
-/// More gaps one after another are none.
+/// After so many gaps in a row, the interval has changed: the next one isn't a gap.
 const LONG_AGO: u32 = 2;
-/// So many times the usual distance is a gap.
+/// An interval that is this many times the usual one is a gap.
 const LONG: i128 = 5;
 
 impl Marks {
@@ -100,7 +100,7 @@ impl Marks {
             return Before::Nothing;
         };
         let (sum, number) = self.apart;
-        // Where a time goes back, something else begins.
+        // A time that goes back begins something new, so that is a gap, too.
         let is_gap = apart < 0 || number >= 3 && apart / LONG > sum / number;
         if !is_gap {
             self.apart = (sum.saturating_add(apart), number + 1);
@@ -108,7 +108,7 @@ impl Marks {
         } else if self.gaps < LONG_AGO {
             self.gaps += 1;
         } else {
-            // It is measured more seldom now.
+            // The interval is longer from now on.
             (self.apart, self.gaps) = ((0, 0), 0);
         }
         match () {
@@ -125,7 +125,8 @@ impl Marks {
 pub(super) struct Track {
     pub(super) title: String,
     marks: Marks,
-    /// In nanoseconds; by the first distance where it isn't known before.
+    /// The width of the narrowest stretches, in nanoseconds; from the first interval if it isn't
+    /// given.
     width: Option<i128>,
     first: Option<Point>,
     levels: Vec<Level>,
@@ -138,13 +139,13 @@ struct Level {
     is_cut: bool,
 }
 
-/// A level keeps so many stretches of time: more than a terminal or a picture has columns.
+/// How many stretches a level keeps: more than a terminal or a picture has columns.
 const KEPT: usize = 4_096;
 /// The widest is 4^15 times as wide as the narrowest: for a millisecond, twelve days.
 pub(super) const LEVELS: usize = 16;
 
 impl Track {
-    /// For readings that are so far apart.
+    /// A track for readings at this interval.
     pub(super) fn new(title: String, interval: Option<Duration>) -> Self {
         let width =
             interval.map(|interval| i128::try_from(interval.as_nanos()).unwrap_or(i128::MAX));
@@ -170,7 +171,7 @@ impl Track {
         let (uncertainty, bound) = (told(one.uncertainty), told(one.bound));
         let point = Point { at, offset: one.offset.nanoseconds(), uncertainty, bound, before };
         if self.width.is_none() {
-            // The distance of the first two tells how narrow the narrowest has to be.
+            // The interval of the first two sets the width of the narrowest stretches.
             let Some(first) = self.first.filter(|first| first.at != at) else {
                 self.first = self.first.or(Some(point));
                 return self.show_alone(point);
@@ -182,7 +183,7 @@ impl Track {
         self.spread(point);
     }
 
-    /// A single offset is seen, too.
+    /// Shows a single offset, too.
     fn show_alone(&mut self, point: Point) {
         for level in &mut self.levels {
             match level.stretches.back_mut() {
@@ -197,7 +198,8 @@ impl Track {
             let width = self.width(number);
             let place = point.at.div_euclid(width).saturating_mul(width);
             let Some(level) = self.levels.get_mut(number) else { continue };
-            // A mark isn't hidden between others.
+            // On the narrowest level, an offset with a mark begins a stretch of its own, so that
+            // the mark shows.
             let is_here = |last: &&mut Stretch| {
                 last.place == place && (point.before == Before::Nothing || number > 0)
             };
@@ -248,7 +250,7 @@ impl Track {
     }
 }
 
-/// From where offsets are written, and what is seen of them.
+/// The base that offsets are written relative to, and the range that is visible.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
     pub(super) base: i64,
@@ -258,20 +260,21 @@ pub(super) struct Scale {
     /// The farthest offset of those that are beyond, and how many stretches have one.
     farthest: i64,
     beyond: usize,
-    /// Of the others, how many have bounds that go beyond.
+    /// How many of the other stretches have bounds that go beyond.
     wide: usize,
 }
 
-/// Of fewer stretches all is seen.
+/// With fewer stretches than this, all of them are visible.
 const MANY: usize = 50;
-/// One in so many stretches, on each side, may be beyond: where the others would be too small otherwise.
+/// On each side, one in this many stretches may be out of view, if the others would be too small
+/// otherwise.
 const RARE: usize = 100;
-/// They are too small where all go farther by so many times.
+/// The others are too small if the range of all is this many times theirs.
 const SMALL: i128 = 4;
 
 impl Scale {
-    /// So that all are seen, with their bounds or without; but for a few that go so far that nothing else
-    /// would be seen.
+    /// A scale that shows all stretches, with or without their bounds, except a few that are so far
+    /// away that nothing else would be visible.
     pub(super) fn of(stretches: &[Stretch], with_bounds: bool) -> Self {
         let range = |one: &Stretch| if with_bounds { one.widest } else { (one.low, one.high) };
         let (mut lows, mut highs): (Vec<i64>, Vec<i64>) = stretches.iter().map(range).unzip();
@@ -315,7 +318,7 @@ impl Scale {
         }
     }
 
-    /// Where an offset is drawn: what is beyond, at the edge.
+    /// Where an offset is drawn; one that is out of view is drawn at the edge.
     pub(super) fn place(&self, offset: i64) -> f64 {
         from_base(offset, self.base).clamp(self.axis.low, self.axis.high)
     }
@@ -328,7 +331,7 @@ impl Scale {
         }
     }
 
-    /// The same in so many columns, with what is said of offsets that are beyond.
+    /// The same in this many columns, with the note on what is out of view.
     pub(super) fn heading_in(&self, title: &str, columns: usize) -> String {
         let heading = self.heading(title);
         let Some(note) = self.note() else { return heading };
@@ -337,7 +340,7 @@ impl Scale {
         format!("{heading}  {note}")
     }
 
-    /// What is said of what is beyond.
+    /// The note on offsets and bounds that are out of view.
     pub(super) fn note(&self) -> Option<String> {
         let offsets = (self.beyond > 0).then(|| {
             let farthest = Unit::Fitting.write(float(self.farthest.into()));
@@ -349,13 +352,13 @@ impl Scale {
     }
 }
 
-/// How far an offset is from where they are written from.
+/// How far an offset is from the base.
 fn from_base(offset: i64, base: i64) -> f64 {
     float(i128::from(offset) - i128::from(base))
 }
 
-/// Draws stretches into a chart of characters: the bounds as a band, what was measured as a line, and
-/// marks. `seconds` tells where a time is.
+/// Draws stretches into a chart of characters: the bounds as a band, what was measured as a line,
+/// and marks. `seconds` returns the place of a time.
 pub(super) fn draw(
     chart: &mut Chart<'_>,
     stretches: &[Stretch],

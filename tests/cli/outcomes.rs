@@ -47,7 +47,7 @@ fn a_dry_run_of_who_may_only_read_says_that_the_call_would_be_refused() {
     ] {
         ptpctl(&format!("{change} mock:readonly")).failed(1, "for reading only");
         let dry = ptpctl(&format!("{change} --dry-run mock:readonly")).done().stdout;
-        assert!(dry.contains("note: not by this user: can't open"), "{change}: {dry}");
+        assert!(dry.contains("note: this user can't do it: can't open"), "{change}: {dry}");
     }
 }
 

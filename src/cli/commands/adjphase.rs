@@ -31,22 +31,22 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Hands a phase offset to a clock's own phase control (ADJ_OFFSET).\n\nA phase offset \
              is an input to a control loop inside the clock, such as the DPLL of a jitter \
-             attenuator. The clock takes it out by itself, smoothly, at the pace of the loop's \
-             bandwidth. It is not a step: the time that the clock shows doesn't jump, and nothing \
-             has moved yet when the command ends. To step use adjtime; to dial a frequency, \
-             adjfreq.\n\nThe sign: a positive offset moves the clock forwards. To correct a clock \
-             that is ahead by 500 ns ('ptpctl offset' shows +500 ns), hand it -500ns. A servo \
-             such as ptp4l does this again and again, with a fresh measurement each time. Each \
-             offset takes the place of the one before; 0 tells the clock that there is nothing to \
-             take out.\n\nThe chip keeps the value in a register of its own unit: a ClockMatrix \
-             counts 50 ps and switches its channel to write-phase mode. The kernel gives no way \
-             to read the register back.\n\nThe offset is written exactly or not at all. A part of \
-             a nanosecond is refused. So is what doesn't fit 32 bits, which the kernel would cut \
-             off without a word; what is beyond the clock's limit; and every offset for a clock \
-             whose caps deny phase control: some kernels crash on it. What is refused has changed \
-             nothing.\n\nOne exception can't be helped: kernels before 6.5 don't tell the limit, \
-             and a driver may then clamp the offset without a word. The report says so wherever \
-             it applies.",
+             attenuator. The clock removes the offset by itself, smoothly, at the pace of the \
+             loop's bandwidth. It is not a step: the time that the clock shows doesn't jump, and \
+             nothing has moved yet when the command ends. To step use adjtime; to dial a \
+             frequency, adjfreq.\n\nThe sign: a positive offset moves the clock forwards. To \
+             correct a clock that is ahead by 500 ns ('ptpctl offset' shows +500 ns), hand it \
+             -500ns. A servo such as ptp4l does this again and again, with a fresh measurement \
+             each time. Each offset takes the place of the one before; 0 tells the clock that no \
+             offset is left to remove.\n\nThe chip keeps the value in a register of its own unit: \
+             a ClockMatrix counts 50 ps and switches its channel to write-phase mode. The kernel \
+             gives no way to read the register back.\n\nThe offset is written exactly or not at \
+             all. ptpctl refuses, and changes nothing: an offset with a part of a nanosecond; one \
+             that doesn't fit 32 bits, which the kernel would silently truncate; one beyond the \
+             clock's limit; and any offset for a clock whose caps say that it has no phase \
+             control, since some kernels crash on it.\n\nThere is one exception: kernels before \
+             6.5 don't report the limit, and a driver may then silently clamp the offset. The \
+             report says so where this applies.",
         )
         .after_help(
             "Examples:\n  \
@@ -71,7 +71,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         report
     } else {
         report.note(
-            "this kernel (before 6.5) doesn't tell the limit: the driver may have clamped the \
+            "this kernel (before 6.5) doesn't report the limit: the driver may have clamped the \
              offset",
         )
     })

@@ -22,8 +22,8 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Shows what a clock says that it can do (PTP_CLOCK_GETCAPS), and what it turns out to \
              offer when it is asked: the ways to measure its offset, the system clocks to measure \
-             it against, its free-running counter, virtual clocks.\n\n\"not told\" is neither 0 \
-             nor no: this kernel is too old to tell.",
+             it against, its free-running counter, virtual clocks.\n\n\"unknown\" means neither 0 \
+             nor no: this kernel doesn't report it.",
         )
         .after_help(
             "Examples:\n  ptpctl caps\n  ptpctl caps eth0\n  ptpctl caps --json mock:clockmatrix",
@@ -92,7 +92,8 @@ fn methods(phc: &Phc, report: Report) -> Report {
         ("counter, precise", "cycles_precise", Method::Precise, true),
         ("counter, extended", "cycles_extended", Method::Extended, true),
     ];
-    // Both ways to read the counter came with one kernel: what doesn't know one knows no other.
+    // Both ways to read the counter came with the same kernel version: a kernel that lacks one
+    // lacks the other, too.
     let mut knows_counters = true;
     WAYS.into_iter().fold(report, |report, (label, key, method, cycles)| {
         let answer = if cycles && !knows_counters {
@@ -107,7 +108,7 @@ fn methods(phc: &Phc, report: Report) -> Report {
             }
             Err(None | Some(Error::Call { errno: Errno::ENOTTY, .. })) => {
                 knows_counters &= !cycles;
-                ("not told: this kernel doesn't know the call".into(), Value::Null)
+                ("unknown: this kernel doesn't know the call".into(), Value::Null)
             }
             Err(Some(error)) => (format!("failed: {error}"), Value::Null),
         };
@@ -128,7 +129,7 @@ fn virtual_clocks(phc: &Phc, report: Report) -> Report {
         Err(error) => report.rows(
             "virtual clocks",
             if error.is_unsupported() {
-                "not told: it is one itself, or the kernel is before 5.14".into()
+                "unknown: this is a virtual clock itself, or the kernel is before 5.14".into()
             } else {
                 format!("failed: {error}")
             },
@@ -137,7 +138,7 @@ fn virtual_clocks(phc: &Phc, report: Report) -> Report {
     }
 }
 
-/// The system clocks that samples can be had against.
+/// The system clocks that samples can be taken against.
 fn system_clocks(phc: &Phc, report: Report) -> Report {
     match taken_clocks(phc) {
         Ok(clocks) => {
@@ -150,7 +151,8 @@ fn system_clocks(phc: &Phc, report: Report) -> Report {
     }
 }
 
-/// The real time, which every method takes, and those that extended samples can be had against.
+/// `CLOCK_REALTIME`, which every method accepts, and the clocks that extended samples can be taken
+/// against.
 fn taken_clocks(phc: &Phc) -> Result<Vec<SystemClock>, Error> {
     let mut clocks = vec![SystemClock::Realtime];
     for clock in [SystemClock::Monotonic, SystemClock::MonotonicRaw] {

@@ -40,11 +40,12 @@ fn arguments(command: clap::Command) -> clap::Command {
     define::<Args>(command)
         .long_about(
             "Measures first clock - second clock, through CLOCK_MONOTONIC_RAW where both clocks \
-             can be read against it, else through CLOCK_REALTIME. Both are read in turns, a few \
-             samples each, and neighbours are compared: what both leave open adds up. In the \
-             microseconds between two neighbours the first clock may gain on the system clock; the \
-             bound holds as long as it does so by no more than 1000 ppm besides what is dialled, \
-             which is said. The offset is the best guess within that, as offset has it.",
+             can be read against it, else through CLOCK_REALTIME. The clocks are read in turns, a \
+             few samples each, and neighbouring samples are compared: the bounds of the two add \
+             up. In the microseconds between two samples the first clock may gain or lose on the \
+             system clock. The bound holds if its rate is within 1000 ppm, plus the dialled \
+             frequency; the report shows this limit. The offset is the best guess within the \
+             bound, as in offset.",
         )
         .after_help(
             "Examples:\n  \
@@ -54,7 +55,7 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
-/// The two clocks that are named, the first of them maybe by the option.
+/// The two clocks that are named; the first may be named by --device.
 fn names<'a>(context: &'a Context<'_>, args: &'a Args) -> Result<(&'a str, &'a str), Failure> {
     match (&context.device.option, &args.second) {
         (None, Some(other)) => Ok((&args.first, other)),
@@ -62,7 +63,7 @@ fn names<'a>(context: &'a Context<'_>, args: &'a Args) -> Result<(&'a str, &'a s
         (Some(_), Some(_)) => Err(Failure::Usage("three clocks are named: name two".into())),
         (None, None) => Err(Failure::Usage(match pair(&args.first) {
             Some((first, second)) => {
-                format!("two clocks are two words here:\n  ptpctl diff {first} {second}")
+                format!("diff takes two clocks as two words:\n  ptpctl diff {first} {second}")
             }
             None => "a second clock is missing".into(),
         })),
@@ -143,7 +144,7 @@ fn rows(
     };
     let method = measured.method.map(|method| method.to_string());
     let methods = format!("{} and {reference_method}", method.as_deref().unwrap_or("?"));
-    let bound = measured.bound.map_or("not told".into(), |bound| {
+    let bound = measured.bound.map_or("unknown".into(), |bound| {
         format!("±{bound}, if the first clock's rate is within {rate_limit:.0}")
     });
     let offset = format!("{:+}{}", measured.offset, uncertainty_text(measured.uncertainty));
@@ -181,10 +182,11 @@ fn rows(
         .row("through", through.to_string(), "through", through.to_string())
         .value("curved", measured.curved);
     if measured.curved {
-        report = report.note("the clocks curve: the offset comes from a piece around its moment");
+        report = report
+            .note("the clocks curve: the offset comes from the samples around the time shown");
     }
     if measured.stepped {
-        report = report.note("a clock was stepped meanwhile: what was before doesn't count");
+        report = report.note("a clock was stepped meanwhile: samples before the step are ignored");
     }
     Ok(report)
 }

@@ -1,4 +1,4 @@
-//! `ptpctl extts`: external timestamps, an event a line.
+//! `ptpctl extts`: external timestamps, one event per line.
 
 use super::Command;
 use crate::cli::alternation::Alternation;
@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(super) const COMMAND: Command = Command {
     name: "extts",
     aliases: &[],
-    about: "Watch external timestamps, an event a line",
+    about: "Watch external timestamps, one event per line",
     arguments,
     run: |context, matches| run(context, &read(matches)?),
 };
@@ -43,18 +43,18 @@ args! {
             arguments::flag("offset-events", "Ask for offsets instead of times (EXT_OFFSET)"),
         only: bool =
             arguments::flag("only", "Receive this channel's events only (the channel mask)"),
-        count: Option<u64> = arguments::option("count", "N", "End after so many events")
+        count: Option<u64> = arguments::option("count", "N", "End after N events")
             .short('c')
             .value_parser(arguments::whole(1_u64, None)),
         duration: Option<Duration> = arguments::duration(arguments::option(
             "duration",
             "TIME",
-            "End after so long: 10s, 1m30s",
+            "End after this long: 10s, 1m30s",
         )),
         timeout: Option<Duration> = arguments::duration(arguments::option(
             "timeout",
             "TIME",
-            "Give up, with status 5, when no event came for so long",
+            "Exit with status 5 if no event came for this long",
         )),
         off: bool =
             arguments::flag("off", "Switch the channel off, whoever switched it on, and end")
@@ -73,7 +73,7 @@ args! {
     }
 }
 
-// Clap hands it over so.
+// Clap passes the value as a String.
 #[expect(clippy::needless_pass_by_value, reason = "a parser's map takes a String")]
 fn edges(name: String) -> Edges {
     match name.as_str() {
@@ -89,20 +89,20 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::device())
         .long_about(
             "Switches external timestamps of a channel on and prints each event on a line, at \
-             once: the clock's time at the edge, the channel, and the interval to the event \
-             before on that channel. Events from before the start are dropped. Where the \
-             intervals show that events are missing in between (a reader that is too slow loses \
-             the oldest without a sign), the line says how many. With --json, the lines are read by \
-             'ptpctl stability --from'.\n\nAt the end, also after \
-             Ctrl-C, SIGTERM or another signal, a closed pipe or an error, what was switched on is \
-             switched off again, and a pin gets its function back. Where several watch one \
-             channel, the last one to end does that. (A periodic output that was on that pin has \
-             been switched off by the kernel and stays off.)\n\nOther programs can have other \
-             channels switched on; --only keeps their events away. Without --count and --duration \
-             it goes on until it is stopped. When nothing came at all in --duration, or for \
-             --timeout, the status is 5.\n\nA program that is killed (SIGKILL) can't switch off \
-             what it switched on. The next call of ptpctl on that clock tells what was left, and \
-             the commands that put it right: --off for a channel, 'ptpctl pin' for a pin.",
+             once: the clock's time at the edge, the channel, and the interval to the event before \
+             on that channel. Events from before the start are dropped. If the intervals show that \
+             events are missing in between (the kernel silently drops the oldest events of a slow \
+             reader), the line says how many. 'ptpctl stability --from' reads the lines that \
+             --json prints.\n\nAt the end, also after Ctrl-C, SIGTERM or another signal, a closed \
+             pipe or an error, what was switched on is switched off again, and a pin gets its \
+             function back. If several ptpctl watch one channel, the last one to end does that. \
+             (If that pin had a periodic output, the kernel has switched it off, and it stays \
+             off.)\n\nOther programs may have switched on other channels; --only leaves their \
+             events out. Without --count and --duration it runs until it is stopped. If no event \
+             came within --duration, or none for --timeout, the exit status is 5.\n\nA program \
+             that is killed (SIGKILL) can't switch off what it switched on. The next call of \
+             ptpctl on that clock reports what was left on, and the commands that put it right: \
+             --off for a channel, 'ptpctl pin' for a pin.",
         )
         .after_help(
             "Examples:\n  \
@@ -136,7 +136,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let mut guard = phc.guard(Some(context.begin_journal(&phc)));
     guard.share(part)?;
     let watched = watch(context, args, &phc, &signals, (request, pin.as_ref()), &mut guard);
-    // There is nothing to leave or to keep of what couldn't be switched on.
+    // A channel that couldn't be switched on isn't left on or kept.
     if guard.change_of(part).is_some() {
         if guard.leave(part) {
             context.printer.aside(&format!(
@@ -149,7 +149,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     } else {
         guard.disown();
     }
-    // A signal makes a blocked writing fail, too.
+    // A signal also makes a blocked write fail: the signal is the cause then.
     let watched = match signals.came() {
         Some(_) => Err(Failure::Signal(signals)),
         None => watched,
@@ -190,10 +190,10 @@ fn switch_off(phc: &Writer, channel: u32) -> Result<Report, Failure> {
         .value("enabled", false)
         .value("dry_run", phc.is_dry());
     let has = |pin: &Pin| pin.function == PinFunction::Extts && pin.channel == channel;
-    // What can't be read is not what was asked for.
+    // A failure to read the pins isn't a failure of the command: it is ignored.
     Ok(match phc.pins().unwrap_or_default().into_iter().find(has) {
         Some(Pin { index, name, .. }) => report.note(format!(
-            "pin {index} ({name}) has that channel still: 'ptpctl pin {index} none' takes it away"
+            "pin {index} ({name}) still has that channel: 'ptpctl pin {index} none' removes it"
         )),
         None => report,
     })
@@ -254,7 +254,8 @@ struct Limits {
     only: Option<u32>,
 }
 
-/// A removal can slip between two polls: none is longer than this.
+/// The longest poll. One may miss that the clock was removed just before it, so it must not be
+/// long.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
 
 fn receive(
@@ -264,14 +265,14 @@ fn receive(
     limits: &Limits,
 ) -> Result<(), Failure> {
     let stdout = standard_output();
-    // Asked for nothing, a pipe still tells that nobody reads it any more.
+    // Even with no events requested, poll reports that a pipe has no reader any more.
     let wake = [
         PollFd::new(signals.fd(), PollFlags::POLLIN),
         PollFd::new(stdout.as_fd(), PollFlags::empty()),
     ];
     let mut lines = Lines { are_both_asked: limits.are_both_asked, ..Lines::default() };
     let mut events = Vec::new();
-    // The clock's own system tells how long it takes: a mock's may be virtual.
+    // Time is measured on the clock's own system, since a mock's time may be virtual.
     let began = phc.monotonic()?;
     let mut quiet_since = began;
     while limits.count.is_none_or(|count| lines.number < count) {
@@ -375,7 +376,7 @@ impl Lines {
                 if let Some((short, long)) = both.filter(|_| !self.are_both_asked) {
                     let note = format!(
                         "the intervals of channel {channel} alternate, {short} and {long}: both \
-                         edges come, though one was asked for"
+                         edges are stamped, though only one was asked for"
                     );
                     context.printer.aside(&note);
                     object.push(("notes", vec![note].into()));

@@ -21,13 +21,13 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::device())
         .long_about(
             "Shows the frequency offset that was dialled last: in ppb, in ppm, in the kernel's \
-             scaled ppm (2^-16 ppm), and the clock's limit. The kernel has 0 until somebody \
-             dials; what the hardware really does is not read back. To dial, use adjfreq.",
+             scaled ppm (2^-16 ppm), and the clock's limit. The kernel reports 0 until a frequency \
+             is dialled; the hardware's real frequency is not read back. To dial, use adjfreq.",
         )
         .after_help("Examples:\n  ptpctl freq\n  ptpctl freq --json mock")
 }
 
-/// Who names a frequency here means to dial it, as with `phc_ctl`.
+/// A user who gives a frequency here, as with `phc_ctl`, wants to dial it: the error says how.
 fn to_dial(context: &Context<'_>, failure: Failure) -> Failure {
     let Some(name) = &context.device.positional else { return failure };
     let asked = if name.bytes().all(|byte| byte.is_ascii_digit()) {

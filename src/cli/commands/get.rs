@@ -22,8 +22,9 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::device())
         .long_about(
             "Shows a clock's time exactly, and what it means if the clock keeps UTC and if it \
-             keeps TAI. Nothing in a PHC tells which: the reading that fits the system clock \
-             within a second is named. A clock before 1980 is called unset: most begin at 1970.",
+             keeps TAI. A PHC doesn't report which of them it keeps: the report says which of the \
+             two readings fits the system clock within a second. A clock that shows a time before \
+             1980 is reported as unset: most clocks start at 1970.",
         )
         .after_help(
             "Examples:\n  \
@@ -69,7 +70,7 @@ fn report(
         }
         None => report.rows(
             "if it keeps TAI",
-            "unknown: neither the kernel nor a leap-second list tells TAI - UTC",
+            "unknown: neither the kernel nor a leap-second list has TAI - UTC",
             vec![("utc_if_tai", Value::Null), ("tai_offset_s", Value::Null)],
         ),
     };

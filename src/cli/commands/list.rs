@@ -22,8 +22,8 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Lists every PTP hardware clock of this machine: its device, what it calls itself, its \
              driver and bus address, the network interfaces that it stamps for (and whether it \
-             sits in their MAC or their PHY, where the kernel tells), whether it is physical or \
-             virtual (and on which clock), how many virtual clocks it has, and which processes \
+             sits in their MAC or their PHY, where the kernel reports it), whether it is physical \
+             or virtual (and on which clock), how many virtual clocks it has, and which processes \
              have it open. With a DEVICE, that clock alone.",
         )
         .after_help("Examples:\n  ptpctl list\n  ptpctl list --json\n  ptpctl list mock")
@@ -93,7 +93,7 @@ fn report(listing: Listing) -> Report {
         report = report.note("not every interface could be asked for its clock");
     }
     if !holders_are_complete {
-        report = report.note("not every process could be looked at, as those of other users");
+        report = report.note("not every process could be looked at, such as those of other users");
     }
     report
         .value("clocks_are_complete", clocks_are_complete)

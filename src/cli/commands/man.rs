@@ -102,9 +102,9 @@ fn render(command: clap::Command, title: &str) -> io::Result<Vec<u8>> {
         _ => (".SH EXAMPLES\n", STATUS),
     };
     let command = command.mut_args(|argument| match argument.get_id().as_str() {
-        // The renderer doesn't tell that there can be several.
+        // The renderer doesn't show that there can be several.
         watching::SOURCES => argument.value_name("DEVICE…"),
-        // A page has no summary.
+        // Clap's text mentions a summary (-h), which a page doesn't have.
         "help" => argument.help("Print help").long_help("Print help"),
         "version" => argument.help("Print the version"),
         _ => argument,
@@ -155,7 +155,7 @@ fn synopsis(command: &clap::Command, title: &str) -> String {
     words.join(" ")
 }
 
-/// Commands that are read about together.
+/// Commands whose pages refer to each other.
 const FAMILIES: [&[&str]; 5] = [
     &["list", "caps", "get", "freq", "vclocks"],
     &["offset", "diff", "monitor", "record", "stability"],
@@ -164,7 +164,7 @@ const FAMILIES: [&[&str]; 5] = [
     &["selftest", "caps", "pins"],
 ];
 
-/// The pages of the commands that a command is read about with.
+/// The pages that a command's page refers to.
 fn siblings(title: &str) -> String {
     let Some(own) = title.strip_prefix("ptpctl-") else { return String::new() };
     let mut names: Vec<_> = FAMILIES
@@ -191,19 +191,19 @@ fn finished(page: &[u8], heading: &str, status: &str, siblings: &str) -> Vec<u8>
 
 const STATUS: &str = "\
 .SH \"EXIT STATUS\"
-0 done, 1 failed, 2 wrong usage, 3 this clock can't do it, 5 waited in vain; see ptpctl(1).
+0 done, 1 failed, 2 wrong usage, 3 this clock can't do it, 5 timed out: no event came; see ptpctl(1).
 ";
 
-/// A mask is a verdict.
+/// The exit status of stability also depends on the masks.
 const STABILITY_STATUS: &str = "\
 .SH \"EXIT STATUS\"
-0 done, and every mask is kept, 1 failed, or a limit isn't kept, 2 wrong usage, 3 this clock can't do it, 4 nothing could be shown: there was too little for a mask; see ptpctl(1).
+0 done, and every mask was passed; 1 failed, or a mask was failed; 2 wrong usage; 3 this clock can't do it; 4 neither passed nor failed: there was too little data for a mask; see ptpctl(1).
 ";
 
 /// The kernel's self-tests have statuses of their own.
 const SELFTEST_STATUS: &str = "\
 .SH \"EXIT STATUS\"
-0 no check failed and some passed, 4 all checks were skipped (those of what is put back don't count), 1 everything else: a check failed, the clock went away, it couldn't begin, it was called wrongly, a person said no, or nobody read the results to their end. These are kselftest's; 2, for which others stand for wrong usage, would be an expected failure there. A signal ends it by that signal.
+0 no check failed and some passed; 4 all checks were skipped (the checks of what was put back don't count); 1 everything else: a check failed, the clock went away, the test couldn't begin, the usage was wrong, the user answered no, or the results couldn't be written to the end. These are kselftest's statuses. 2, which means wrong usage for other commands, would mean an expected failure there. A signal ends selftest by that signal.
 ";
 
 /// A page on something other than a command.
@@ -214,7 +214,7 @@ struct Topic {
     /// What the rest is called, and the rest.
     heading: &'static str,
     rest: &'static str,
-    /// What the program lists by itself.
+    /// A list that the program generates.
     list: fn() -> String,
     /// A section of examples, for the formatter.
     examples: &'static str,
@@ -223,13 +223,13 @@ struct Topic {
 /// The faulty drivers that a mock can be.
 fn faults() -> String {
     let faults = crate::mock::faults().map(|(name, about)| format!("\n\nfault={name}  {about}"));
-    let intro = "\n\nfault=NAME  the driver doesn't keep its word; 'ptpctl selftest' finds each of \
-        these out on mock:full, those of outputs and timestamps with --loop 0:1 and loop=0:1. \
-        Several can be given. The faults:";
+    let intro = "\n\nfault=NAME  the driver has this fault; 'ptpctl selftest' detects each of them \
+        on mock:full, those of outputs and timestamps with --loop 0:1 and loop=0:1. Several can be \
+        given. The faults:";
     std::iter::once(intro.to_owned()).chain(faults).collect()
 }
 
-/// What is done with JSON, and an object of each kind.
+/// Examples of using JSON, and an object of each kind.
 const JSON_EXAMPLES: &str = r#".SH EXAMPLES
 The offset of a clock in nanoseconds, and how far it can be off:
 .PP
@@ -250,7 +250,7 @@ $ ptpctl get \-\-json mock:igb,time=virtual
  "fits":"utc","unset":false,"notes":[]}
 .fi
 .PP
-Readings as a stream, of which those that failed are shown:
+A stream of readings, of which only the failed ones are shown:
 .PP
 .nf
 $ ptpctl monitor \-\-json eth0 | jq \-c 'select(.missed) | {at, missed}'

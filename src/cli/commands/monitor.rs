@@ -53,32 +53,35 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Measures PHC - system clock, or with FIRST:SECOND the first clock less the second, \
              every --interval, as offset and diff do. One measurement takes as many samples as \
-             improve it: 600 or a five-hundredth of the interval at most, and four of a schedule \
-             faster than 10 ms. At 1 s that is up to 600 readings a second of a clock on PCIe; of a \
-             slow one, behind MDIO or SPI, a five-hundredth of the time, and one reading at least. A \
-             slow chip loses or delays events while it is read. A limit of readings is kept, as offset \
-             has it.\n\nA line has the time, the clocks, the offset with its standard deviation, what \
-             the truth is within (the bound), and the rate where it says something. A reading that \
-             fails is tried again; if it stays away, it is a miss: one measurement that is missing. \
-             Only where the clock's own time can't be read for ENODEV, or its device isn't there, the \
-             clock is absent: that is told once, and it is measured again when it is back.\n\nOn a \
-             terminal it draws each offset with the band that its bound leaves, and its present value, \
-             mean, standard deviation, peak to peak and rate; these stay below when it ends. Steps and \
-             absences are marked and begin the statistics anew, since a mean over them means nothing. \
-             Elsewhere, or with --lines or --json, it prints a line for each reading.\n\nA step is told \
-             where an offset has moved by more than the bounds and rates of both measurements explain \
-             (a rate being off by four standard deviations at most), a millionth of the time between \
-             them (ten, of the first eight), and what the clock usually wanders beyond. Where rates \
-             leave more than ten millionths open, after eight, it is told where the offset leaves its \
-             way by more than twice the bounds, ten millionths of the time and eight times what it \
-             usually wanders. A servo that changes the rate by as much is told so, too. Of a clock that \
-             tells no bound (method precise), a thousandth of the time is no step before its rate is \
-             known.\n\nKeys of the terminal: q ends, space pauses, + and - zoom in time, 0 \
-             shows everything, u changes the unit, b leaves out the band, r begins the statistics \
-             anew, Ctrl-Z suspends.\n\nIt needs the same memory however long it runs. A measurement \
-             that is late isn't made up for; that they come late is told once. --count counts misses, \
-             too; while a clock is absent nothing is counted. Where nothing at all was measured, it ends \
-             with status 1.",
+             improve it: at most 600, for at most a five-hundredth of the interval; four if the \
+             interval is shorter than 10 ms. At 1 s that is up to 600 readings a second for a \
+             clock on PCIe. A slow clock, behind MDIO or SPI, is read for a five-hundredth of the \
+             time, but at least once. A slow chip loses or delays events while it is read. A \
+             card's limit of readings is respected, as in offset.\n\nA line has the time, the \
+             clocks, the offset with its standard deviation, the bound that the true offset is \
+             within, and the rate where it is significant. A reading that fails is tried again. If \
+             it keeps failing, it is a miss: one measurement is missing. The clock is absent only \
+             if reading its time fails with ENODEV, or its device doesn't exist. That is reported \
+             once, and the clock is measured again when it is back.\n\nOn a terminal it draws each \
+             offset with the band of its bound, and shows the current value, mean, standard \
+             deviation, peak to peak and rate; these figures stay on the screen when it ends. \
+             Steps and absences are marked and restart the statistics, since a mean across them \
+             means nothing. Elsewhere, or with --lines or --json, it prints a line for each \
+             reading.\n\nA step is reported if the offset has moved farther than all of these \
+             explain together: the bounds and rates of both measurements (a rate is off by at most \
+             four standard deviations), a millionth of the time between them (ten millionths for \
+             the first eight measurements), and the clock's usual wander. If the rates are \
+             uncertain by more than ten millionths, a step is reported, after eight measurements, \
+             if the offset departs from its course by more than twice the bounds, ten millionths \
+             of the time, and eight times its usual wander. If a servo changes the rate by as \
+             much, that is reported as a step, too. If a clock has no bound (method precise), a \
+             move by up to a thousandth of the time isn't a step until its rate is known.\n\nKeys \
+             of the terminal: q ends, space pauses, + and - zoom in time, 0 shows everything, u \
+             changes the unit, b hides or shows the band, r restarts the statistics, Ctrl-Z \
+             suspends.\n\nIts use of memory is constant, however long it runs. A measurement that \
+             is late isn't made up for; if measurements keep coming late, that is reported once. \
+             --count counts misses, too, but nothing while a clock is absent. If nothing at all \
+             was measured, the exit status is 1.",
         )
         .after_help(
             "Examples:\n  \
@@ -97,7 +100,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let mut output = Output::new(&args.plot, picture, is_live);
     if let Some(from) = &args.from {
         if context.device.option.is_some() || !args.sources.is_empty() {
-            return Err(Failure::Usage("--from has its clocks in the file: name none".into()));
+            return Err(Failure::Usage("--from takes the clocks from the file: name none".into()));
         }
         return replay(context, from, output);
     }
@@ -142,7 +145,7 @@ impl<'a> Output<'a> {
         Self { plot, live, picture, places, told, has_printed: false }
     }
 
-    /// Makes room for a source, where it is new; answers its place.
+    /// Adds a source, if it is new; returns its place.
     fn begin(&mut self, label: &Arc<Label>, interval: Option<Duration>) -> Result<usize, Failure> {
         let (place, is_new) = self.places.of(label);
         if is_new {
@@ -178,7 +181,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Has what was taken seen, and answers whether whoever looks has had enough.
+    /// Shows what was taken. Returns whether to go on: the user may have ended a live view.
     fn show(&mut self, context: &mut Context<'_>) -> Result<Goes, Failure> {
         if let Some(live) = &mut self.live {
             return Ok(if live.show()? { Goes::On } else { Goes::End });
@@ -242,7 +245,8 @@ fn replay(
         Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
     };
     let mut replay = Replay::start(watching::open(from)?).map_err(failed)?;
-    // A pipe that nobody opens is waited for before: a signal ends that.
+    // Signals are caught only now: opening a pipe waits for its other end, and a signal has to end
+    // that wait.
     let signals = watching::catch()?;
     let mut had_enough = false;
     let take = |readings: Vec<Reading>| {
@@ -254,7 +258,7 @@ fn replay(
         Ok(goes)
     };
     watching::follow(|within| replay.next(within), &signals, take)?;
-    // A live view stays until whoever looks has had enough.
+    // A live view stays until the user ends it.
     let is_empty = output.places.is_empty();
     while output.live.is_some() && !is_empty && !had_enough && signals.came().is_none() {
         std::thread::sleep(FRAME);
@@ -265,8 +269,8 @@ fn replay(
         watching::tell_damage(context, damage, from);
         if is_empty && signals.came().is_none() {
             return Err(Failure::Failed(format!(
-                "{} has no measurement; of another program's file, ptpctl stability --from FILE --to jsonl \
-                 makes a recording",
+                "{} has no measurement; to make a recording of another program's file: ptpctl \
+                 stability --from FILE --to jsonl",
                 from.display()
             )));
         }

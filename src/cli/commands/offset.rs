@@ -42,7 +42,7 @@ args! {
     }
 }
 
-/// A method; `None` is the best there is.
+/// A method; `None` chooses the best one.
 #[derive(Clone, Copy, Debug)]
 struct Way(Option<Method>);
 
@@ -57,35 +57,36 @@ fn arguments(command: clap::Command) -> clap::Command {
     define::<Args>(command)
         .arg(arguments::device())
         .long_about(
-            "Measures PHC - system clock: positive means that the PHC is ahead.\n\nA sample is the \
-             PHC's time between two system times; it was read somewhere between them. Two answers \
-             come of that. The bound is proven, whatever the clocks do: half of the delay of the best \
-             sample, for the moment of that sample, which is shown (of the four shortest delays it \
-             is the one in the middle of the time), and what the offset lies off its middle. \
-             Where the clock's times are multiples of something, as a counter's that goes on by 10 us \
-             are, that is added, and what the \
-             driver claims that its clock is off by (phc_error_bound, as the ENA driver tells \
-             it) is added. The offset itself is the best guess within that, by all samples that lie \
-             on a straight line with it, and ± is its standard deviation; it supposes that readings \
-             take equally long on the way there and back at their quickest. Where the clocks curve \
-             meanwhile, as while one is slewed, that is said, and the guess comes from the piece \
-             around the moment that is straight. A rate is rounded to its standard deviation, and \
-             left out where it says nothing: where it is a ppm or more, and three times it would be more \
-             than the rate. A step of either clock is said; what was before it \
-             doesn't count.\n\nIt reads until the offset is exact to the nanosecond, 4000 samples or \
-             some 6 ms at most, and at least 25 samples where they take less than 30 ms. A reading \
-             that fails is tried again. A card that limits readings is read seldom: at most 31 times \
-             a second where its driver is ena or tells phc_error_bound, and half as often as before \
-             each time that it answers EBUSY. With --samples it waits until they are allowed.\n\n\
-             auto takes the best method that the clock turns \
-             out to have: precise (hardware reads both clocks at one instant; the kernel tells no \
-             delay and no bound), extended (the driver reads the \
-             system clock right around the register), basic (the kernel does so around the \
-             driver). One that fails again and again, or has the system times the wrong way round, is \
-             passed over, and that is said. A precise offset is checked against a few samples of \
-             another method, and said to be contradicted where it lies beyond their bound.\n\nIf TAI - \
-             UTC explains the whole seconds of the offset, that is said and the rest is shown. With \
-             --raw samples are printed as they come.",
+            "Measures PHC - system clock: positive means that the PHC is ahead.\n\nA sample is a \
+             time of the PHC between two times of the system clock: the PHC was read somewhere \
+             between them. Samples give two results, a bound and a guess. The bound is proven, \
+             whatever the clocks do. It holds for the moment of the best sample, which is shown; \
+             of the four samples with the shortest delays, the best is the one in the middle of \
+             the time. The bound is half of that sample's delay, plus how far the offset lies from \
+             the sample's middle. If the clock's times are multiples of a step, as of a counter \
+             that advances by 10 us, the step is added. So is the error that the driver claims for \
+             its clock (phc_error_bound, which the ENA driver reports). The offset is the best \
+             guess within the bound, from all samples that lie on a straight line with the best \
+             one; ± is its standard deviation. The guess assumes that the quickest readings take \
+             equally long both ways. If the rate changes meanwhile, as while a clock is slewed, \
+             the report says so, and the guess comes only from the samples around that moment. A \
+             rate is rounded to its standard deviation. It is left out if the standard deviation \
+             is more than 1 ppm and more than a third of the rate. A step of either clock is \
+             reported, and samples before it are ignored.\n\nIt reads until the offset is exact to \
+             the nanosecond: at most 4000 samples or some 6 ms, but at least 25 samples unless \
+             they take more than 30 ms. A reading that fails is tried again. A card that limits \
+             readings is read less often: at most 31 times a second if its driver is ena or \
+             reports phc_error_bound, and half as often as before each time that it returns EBUSY. \
+             With --samples it waits until the readings are allowed.\n\nauto takes the best method \
+             that works for the clock: precise (hardware reads both clocks at one instant; the \
+             kernel reports no delay, so there is no bound), extended (the driver reads the system \
+             clock right before and after the PHC's register), basic (the kernel reads it before \
+             and after calling the driver). A method that keeps failing, or has the system times \
+             the wrong way round, is passed over, and the report says so. A precise offset is \
+             checked against a few samples of another method; if it lies beyond their bound, the \
+             report says that they contradict it.\n\nIf TAI - UTC explains the whole seconds of \
+             the offset, the report says so and shows the rest. With --raw samples are printed as \
+             they come.",
         )
         .after_help(
             "Examples:\n  \
@@ -208,7 +209,7 @@ impl Raw {
         Ok(())
     }
 
-    /// What printing answered.
+    /// Flushes the output; returns the first error of printing.
     fn end(self, context: &mut Context<'_>) -> Result<(), Failure> {
         self.answer.and_then(|()| context.printer.flush()).map_err(Failure::Output)
     }

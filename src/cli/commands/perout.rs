@@ -52,7 +52,7 @@ args! {
         phase: Option<Offset> = arguments::offset(arguments::option(
             "phase",
             "TIME",
-            "Start each pulse so long after a multiple of the period",
+            "Start each pulse this long after a multiple of the period",
         ))
         .conflicts_with_all(["start", "off"]),
         start: Option<Start> = arguments::option(
@@ -64,7 +64,7 @@ args! {
         .allow_hyphen_values(true)
         .value_parser(parse_start)
         .conflicts_with("off"),
-        far: bool = arguments::flag("far", "Take a start that is more than a year ahead, too")
+        far: bool = arguments::flag("far", "Accept a start that is more than a year ahead, too")
             .requires("start")
             .conflicts_with("off"),
         one_shot: bool = arguments::flag("one-shot", "A single pulse").conflicts_with("off"),
@@ -89,14 +89,15 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::device())
         .long_about(
             "Switches a periodic output of a clock on: pulses at each period of the clock's own \
-             time. The output goes on after the command has ended; --off ends it. On most clocks \
-             a pin must be connected to the channel, before or with --pin.\n\nPulse width, phase \
-             and single pulses are up to the driver; what it can't do is refused. A phase that \
-             the driver doesn't take is turned into a start time, and the report says so. Where neither \
-             --start nor --phase is given, an absolute start is asked for, and of a driver that takes \
-             none phase 0, then start 0; --start @0 asks for that alone.\n\nA \
-             calendar time for --start is read as the clock's own: nothing is added for TAI. A \
-             start more than a year ahead is mostly a slip, as milliseconds are, and needs --far.",
+             time. The output stays on after the command has ended; --off switches it off. On most \
+             clocks a pin must be connected to the channel, before or with --pin.\n\nWhether pulse \
+             width, phase and single pulses work depends on the driver; what it can't do is \
+             refused. A phase that the driver doesn't accept is turned into a start time, and the \
+             report says so. If neither --start nor --phase is given, ptpctl requests an absolute \
+             start. If the driver refuses that, it requests phase 0, then start 0. --start @0 \
+             requests only start 0.\n\nA calendar time for --start is on the clock's own scale: \
+             nothing is added for TAI. A start more than a year ahead is usually a mistake, such \
+             as milliseconds for seconds, and needs --far.",
         )
         .after_help(
             "Examples:\n  \
@@ -126,7 +127,7 @@ fn parse_start(text: &str) -> Result<Start, String> {
         };
     }
     if text.parse::<Offset>().is_ok_and(|delay| delay > Offset::ZERO) {
-        return Err(format!("write +{text} to start so long from now"));
+        return Err(format!("write +{text} to start that long from now"));
     }
     match times::parse(text)? {
         Time::Now => Err("the start must be in the future: +2s".into()),
@@ -135,7 +136,7 @@ fn parse_start(text: &str) -> Result<Start, String> {
     }
 }
 
-/// The period of a frequency: whole nanoseconds or nothing.
+/// The period of a frequency; an error if it isn't a whole number of nanoseconds.
 fn parse_frequency(text: &str) -> Result<Offset, String> {
     let (number, unit) = Decimal::split(text).map_err(|why| why.to_string())?;
     let hertz = match unit {
@@ -204,20 +205,21 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         let start =
             if matches!(on.perout.start, PeroutStart::Phase(_)) { "phase" } else { "start" };
         report = report.note(format!(
-            "this driver takes no start in some seconds: {start} 0 was asked for instead"
+            "this driver accepts no start that is some seconds ahead: {start} 0 was asked for \
+             instead"
         ));
     }
     Ok(match on.loss {
         PeroutLoss::Nothing => report,
         PeroutLoss::PhaseAsStart(_) => report.note(
-            "this driver takes no phase: it was told the start time that has it, and a step of the \
-             clock will shift the phase",
+            "this driver takes no phase: a start time with that phase was asked for instead, and \
+             a step of the clock will shift the phase",
         ),
     })
 }
 
-/// Switches the output on. Where nothing was said of its start, what the driver takes is found: each
-/// request is whole, and one that is refused changes nothing.
+/// Switches the output on. If neither a start nor a phase was given, tries which start the driver
+/// accepts: each request is complete, and a refused one changes nothing.
 fn enable(context: &Context<'_>, guard: &mut Guard<'_>, asked: Asked) -> Result<On, Failure> {
     let first = match guard.enable_perout(asked.perout) {
         Ok(loss) => return Ok(On { loser: None, perout: asked.perout, loss }),
@@ -235,11 +237,11 @@ fn enable(context: &Context<'_>, guard: &mut Guard<'_>, asked: Asked) -> Result<
             Err(error) => return Err(error.into()),
         }
     }
-    context.tried.set("tried were a start in some seconds, phase 0 and start 0");
+    context.tried.set("these were tried: a start some seconds ahead, phase 0 and start 0");
     Err(first.into())
 }
 
-/// Whether another start may do: drivers say no more than this.
+/// Whether another start may work: a driver's error says no more than this.
 fn is_about_the_start(error: &Error) -> bool {
     let is_request = matches!(error.call(), Some(Call::PeroutRequest | Call::PeroutRequest2));
     match error {
@@ -254,11 +256,12 @@ struct On {
     loser: Option<Pin>,
     /// The output as it was taken.
     perout: Perout,
-    /// What the driver couldn't.
+    /// What the driver couldn't do.
     loss: PeroutLoss,
 }
 
-/// Connects the pin and switches the output on. A signal in between leaves all of it or nothing.
+/// Connects the pin and switches the output on. If a signal comes in between, either both are done
+/// or neither is.
 fn switch_on(
     context: &mut Context<'_>,
     phc: &Writer,
@@ -280,7 +283,8 @@ fn switch_on(
     match on {
         Ok(on) if signals.came().is_none() => {
             phc.keep(&mut guard);
-            // It is done: a signal from now on finds the output on, and the report being told.
+            // The output is on and stays on. The signals stay caught, so that none interrupts the
+            // report.
             std::mem::forget(signals);
             context.end(guard, Ok(on))
         }
@@ -328,11 +332,11 @@ fn switch_off(phc: &Writer, channel: u32) -> Result<Report, Failure> {
 #[derive(Clone, Copy)]
 struct Asked {
     perout: Perout,
-    /// Whether nothing was said of its start.
+    /// Whether neither a start nor a phase was given.
     any_start: bool,
 }
 
-/// In nanoseconds: nobody waits for an output for longer without saying so.
+/// In nanoseconds. A start farther ahead is taken for a mistake, unless --far is given.
 const A_YEAR: i128 = 366 * 86_400 * 1_000_000_000;
 
 fn asked_for(args: &Args, phc: &Phc) -> Result<Asked, Failure> {
@@ -360,18 +364,18 @@ fn asked_for(args: &Args, phc: &Phc) -> Result<Asked, Failure> {
                 Start::In(delay) => now.plus(delay).ok_or_else(beyond)?,
             };
             let ahead = start.total_nanoseconds() - now.total_nanoseconds();
-            // Beyond that nobody can take it, whatever is said.
+            // A start beyond 64 bits of nanoseconds is refused in any case.
             let is_possible = start.total_nanoseconds() <= i64::MAX.into();
             if ahead > A_YEAR && is_possible && !args.far {
                 if now.is_unset() {
                     return Err(Failure::Usage(format!(
-                        "the start {start} is more than a year ahead: the clock is unset, at {now}; \
-                         'ptpctl set now' sets it, --far takes the start all the same"
+                        "the start {start} is more than a year ahead: the clock is unset, at \
+                         {now}; 'ptpctl set now' sets it, --far accepts the start anyway"
                     )));
                 }
                 return Err(Failure::Usage(format!(
                     "the start {start} is more than a year ahead, the clock is at {now}: is it in \
-                     seconds? --far takes it all the same"
+                     seconds? --far accepts it anyway"
                 )));
             }
             PeroutStart::At(start)

@@ -40,8 +40,8 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Gives a pin a function: extts (input of external timestamps), perout (periodic \
              output), physync (synchronisation of the PHY) or none, and the channel of that \
              function that it is connected to. A channel has one pin: if another pin had it, that \
-             pin loses its function, and the report says which. Whatever a pin did before it \
-             changes, the kernel switches off.",
+             pin loses its function, and the report says which. The kernel switches off whatever \
+             the pin did before.",
         )
         .after_help(
             "Examples:\n  \

@@ -35,7 +35,7 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let is_empty = pins.is_empty();
     for pin in pins {
         let function = pin.function.to_string();
-        // What channel an unused pin has means nothing.
+        // The channel of an unused pin means nothing.
         let channel = (pin.function != PinFunction::None).then_some(pin.channel);
         table.line(vec![
             (pin.index.to_string(), pin.index.into()),

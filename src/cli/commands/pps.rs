@@ -10,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 pub(super) const COMMAND: Command = Command {
     name: "pps",
     aliases: &[],
-    about: "Have a clock give the kernel a pulse per second, or not",
+    about: "Switch a clock's pulse per second to the kernel on or off",
     arguments,
     run: |context, matches| run(context, &read(matches)?),
 };
@@ -27,8 +27,9 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
-            "Has a clock give the kernel's PPS subsystem a pulse per second (/dev/ppsN), or not. \
-             This is no signal on a pin: for that use perout. Needs the capability CAP_SYS_TIME.",
+            "Switches a clock's pulse per second to the kernel's PPS subsystem (/dev/ppsN) on or \
+             off. This is not a signal on a pin: for that use perout. Needs the capability \
+             CAP_SYS_TIME.",
         )
         .after_help("Examples:\n  ptpctl pps on\n  ptpctl pps off eth0\n  ptpctl pps on mock")
 }

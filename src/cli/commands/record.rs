@@ -50,14 +50,14 @@ args! {
 fn arguments(command: clap::Command) -> clap::Command {
     define::<Args>(command)
         .long_about(
-            "Measures clocks as monitor does, and adds a line to FILE for each reading: the \
-             JSON objects of monitor --json, which ptpctl-json(7) describes. Those of ptpctl 0.1 are \
-             read, too. What is in FILE \
-             stays, so that a recording can be gone on with, by one record at a time; two files \
-             can be put together with cat, compressed ones as well.\n\nWhat was measured is in the \
-             file within a second (compressed as .zst within ten), and on the disk when the system \
-             writes it there. Where the end of a file was cut off, as by a loss of power, or a part \
-             of it is damaged, what can be read is kept and read. It ends with --count, --duration, Ctrl-C or SIGTERM.",
+            "Measures clocks as monitor does, and adds a line to FILE for each reading: the JSON \
+             objects of monitor --json, which ptpctl-json(7) describes. Recordings of ptpctl 0.1 \
+             can be read, too. record keeps what is in FILE, so that a recording can be continued, \
+             by one record at a time; cat joins two files, compressed ones as well.\n\nA \
+             measurement is in the file within a second (within ten in a .zst file), and on the \
+             disk when the system writes it there. If the end of a file was cut off, as by a loss \
+             of power, or a part of it is damaged, the rest is kept and can be read. It ends with \
+             --count, --duration, Ctrl-C or SIGTERM.",
         )
         .after_help(
             "Examples:\n  \
@@ -67,7 +67,7 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
-/// The end of a name that says that a file is something else.
+/// The extension of a file name that belongs to another format.
 fn other_form(path: &Path) -> Option<String> {
     const OTHERS: [&str; 10] =
         ["csv", "tsv", "xlsx", "xz", "bz2", "lz4", "zip", "tim", "dat", "parquet"];
@@ -75,7 +75,7 @@ fn other_form(path: &Path) -> Option<String> {
     OTHERS.contains(&end.as_str()).then_some(end)
 }
 
-/// Refuses what is no file that lines can be added to.
+/// Refuses a path that isn't a file to add lines to.
 fn check(path: &Path) -> Result<(), Failure> {
     let name = path.display();
     if path == Path::new("-") {
@@ -87,8 +87,8 @@ fn check(path: &Path) -> Result<(), Failure> {
     }
     match other_form(path) {
         Some(other) => Err(Failure::Usage(format!(
-            "record writes JSON lines, plain or compressed as .gz or .zst, and '{name}' would be no \
-             {other}: name it .jsonl"
+            "record writes JSON lines, plain or compressed as .gz or .zst, so '{name}' wouldn't be \
+             a {other} file: name it .jsonl"
         ))),
         None => Ok(()),
     }
@@ -105,13 +105,14 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let schedule = args.watching.schedule();
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
     let failed = |error: io::Error| match error.kind() {
-        // Who reads a pipe had stopped reading when a signal came.
+        // The reader of a pipe had stopped reading when a signal came.
         io::ErrorKind::Other if Signals::any_came() => Failure::Output(error),
         _ => Failure::Failed(format!("can't write {}: {}", path.display(), in_words(&error))),
     };
     let sampler = watching::start(context, sources, schedule, &args.watching.isolating)?;
     let (recorder, found) = Recorder::append(path).map_err(failed)?;
-    // A pipe that nobody reads is waited for before: a signal ends that.
+    // Signals are caught only now: opening a pipe waits for its reader, and a signal has to end
+    // that wait.
     let signals = watching::catch()?;
     tell_found(context, found, path);
     let mut recording = Recording::new(recorder, &labels, schedule.interval);
@@ -126,7 +127,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     };
     let answer = watching::measure(sampler, &signals, take);
     let mut report = recording.report(path);
-    // Also after a signal: a compressed file has an end.
+    // Also after a signal: a compressed file needs its trailer.
     let ended = recording.recorder.finish().map_err(failed);
     match answer.and(ended) {
         Err(Failure::Output(_)) if signals.came().is_some() => {
@@ -157,13 +158,13 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// Tells how the file was found that lines are added to.
+/// Prints notes on the state in which the file was found.
 fn tell_found(context: &Context<'_>, found: record::Found, path: &Path) {
     let name = path.display();
     if found.was_damaged {
         context
             .printer
-            .aside(&format!("{name}: it was cut off or damaged: what can be read of it stays"));
+            .aside(&format!("{name}: it was cut off or damaged: what can be read of it is kept"));
     }
     if found.is_unlocked {
         context.printer.aside(&format!(
@@ -191,7 +192,7 @@ fn is_clock(path: &Path) -> bool {
     may_be_one && find::open(&name, Access::ReadOnly).is_ok()
 }
 
-/// Readings on their way into a file, and what is told of them at the end.
+/// Readings on their way into a file, and what is reported on them at the end.
 struct Recording {
     recorder: Recorder,
     places: Places,
@@ -283,11 +284,14 @@ impl Recording {
         if self.sources.iter().all(|(_, one)| one.count == one.all) {
             return report;
         }
-        report.note("a step or an absence begins the figures anew: COUNTED came after it")
+        report.note(
+            "a step or an absence restarts the statistics: only the COUNTED measurements after it \
+             are in them",
+        )
     }
 }
 
-/// What is told of a source.
+/// A source's line in the table.
 fn cells(label: &Label, statistics: &Statistics) -> Vec<Cell> {
     let told = |value: Option<f64>| {
         let text = value.map_or("-".into(), |value| Unit::Fitting.write(value));

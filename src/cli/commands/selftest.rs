@@ -35,8 +35,8 @@ args! {
         wire: Option<String> = arguments::option(
             "loop",
             "OUT:IN",
-            "Two pins (index or name) that are wired together, of a clock without pins two channels: \
-             test outputs and timestamps",
+            "Two pins (index or name) that are wired together, or two channels of a clock without \
+             pins: test outputs and timestamps",
         ),
     }
 }
@@ -48,34 +48,33 @@ fn arguments(command: clap::Command) -> clap::Command {
         .long_about(
             "Checks a clock through its public interface, for whoever writes its driver or brings \
              up its board, and prints the kernel's test format, KTAP version 1: a group for each \
-             capability, a line for each check, what was measured as diagnostics before it.\n\n\
-             The checks change a live clock: they set, step and dial it, try its phase control \
-             and its unused pins. So they ask first, unless --yes is given. At the end, also \
-             after Ctrl-C, SIGTERM, SIGHUP or a failure, the frequency, the pins and the time are \
-             as before: every displacement of the time is entered in an account and taken back, \
-             and the last group says how well. If the program is killed, the next call of ptpctl \
-             on that clock tells what is left, and the commands that put it right. Pins that are \
-             in use are left alone. (A channel that runs without a pin can't be seen: the last \
-             that no pin has is used, and switched off.) A phase offset that is still being \
-             taken out is ended. Whoever follows the clock meanwhile (ptp4l, phc2sys) sees it \
-             jump, and spoils the measurements: stop it first. A clock whose time couldn't be set \
-             again, as one before 1970, isn't moved.\n\n\
-             What a clock hasn't got is skipped. So is a check that can't be judged because \
-             'this machine is too busy to tell' or, of a clock that is slow to read, because 'a \
-             reading takes' too long. What else is wrong is judged beside the uncertainty of its \
-             measurement: a rate by more than 500 ppm, the effect of dialling by more than 1 %, a \
-             setting or a step by more than 1 ms, two methods by more than 100 us, an edge by \
-             more than 10 us.\n\n\
-             Periodic outputs and external timestamps are checked where two pins are wired \
-             together and --loop names them, the output first. What these pins did before is \
-             switched off.\n\n\
-             --dry-run shows which checks would be made, and what they would do. With --only, what the chosen checks need of other groups is looked at, too, and \
-             told where it is wrong.\n\n\
-             All checks together take less than 40 s, with a loop less than 100 s, unless one \
-             reading alone takes more than 100 ms; what there is no time left for is skipped. It runs under the kernel's kselftest runner as it is: a \
-             copy of ptpctl as the test, and 'selftest --yes DEVICE' in the variable \
-             KSELFTEST_PTPCTL_ARGS. Where the clock goes away, and after a signal, it ends with \
-             'Bail out!'.",
+             capability, a line for each check, what was measured as diagnostics before it.\n\nThe \
+             checks change a live clock: they set and step it, dial its frequency, and try its \
+             phase control and its unused pins. So ptpctl asks first, unless --yes is given. At \
+             the end, also after Ctrl-C, SIGTERM, SIGHUP or a failure, the frequency, the pins and \
+             the time are as before: every change of the time is recorded and undone, and the last \
+             group checks how exactly. If the program is killed, the next call of ptpctl on that \
+             clock reports what is left, and the commands that put it right. Pins that are in use \
+             are left alone. (ptpctl can't detect a channel that is in use without a pin: it uses \
+             the last channel that no pin has, and switches it off.) A phase correction that is \
+             still in progress is stopped. A program that follows the clock meanwhile (ptp4l, \
+             phc2sys) sees it jump, and disturbs the measurements: stop it first. A clock whose \
+             time couldn't be set back, such as one before 1970, isn't moved.\n\nChecks of what a \
+             clock doesn't have are skipped. So is a check that can't be judged, because 'this \
+             machine is too busy to tell', or because the clock is slow and 'a reading takes' too \
+             long. Otherwise a check fails if the error, beyond the uncertainty of its \
+             measurement, is more than 500 ppm for a rate, 1 % for the effect of dialling, 1 ms \
+             for a setting or a step, 100 us between two methods, or 10 us for an \
+             edge.\n\nPeriodic outputs and external timestamps are checked where two pins are \
+             wired together and --loop names them, the output first. What these pins did before is \
+             switched off.\n\n--dry-run shows which checks would be made, and what they would do. \
+             With --only, what the chosen checks need from other groups is checked, too, and \
+             reported if it is wrong.\n\nAll checks together take less than 40 s, with a loop less \
+             than 100 s, unless one reading alone takes more than 100 ms; checks for which no time \
+             is left are skipped. It runs under the kernel's kselftest runner unchanged: install a \
+             copy of ptpctl as the test, and set the variable KSELFTEST_PTPCTL_ARGS to 'selftest \
+             --yes DEVICE'. If the clock goes away, and after a signal, the output ends with 'Bail \
+             out!'.",
         )
         .after_help(
             "Examples:\n  \
@@ -129,7 +128,7 @@ fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     tell_end(writer, &screen, end, &left, signals)
 }
 
-/// Tells how a run ended, and what couldn't be put back.
+/// Reports how a run ended, and what couldn't be put back.
 fn tell_end(
     mut writer: Writer<'_>,
     screen: &Screen,
@@ -145,7 +144,7 @@ fn tell_end(
             screen.sum_up(passed, skipped);
             match failed {
                 0 if !is_as_before => {
-                    Err(Failure::Failed(format!("{put_back}: the next call tells what is left")))
+                    Err(Failure::Failed(format!("{put_back}: the next call reports what is left")))
                 }
                 0 if all_skipped => Err(Failure::Status(NOT_SHOWN)),
                 0 => Ok(Report::new()),
@@ -162,7 +161,7 @@ fn tell_end(
             writer.bail_out(&error.to_string())?;
             Err(error.into())
         }
-        // What nobody has read has not passed.
+        // Results that couldn't be written don't count as passed.
         Err(error) => Err(Failure::Failed(format!("can't write the results: {error}; {put_back}"))),
     }
 }
@@ -178,9 +177,9 @@ fn groups(args: &Args) -> Result<Vec<String>, Failure> {
     Err(Failure::Usage(format!("there is no group '{unknown}': the groups are {names}")))
 }
 
-/// Two self-tests on one clock would each find the other's doing. The lock goes with the file.
+/// Two self-tests on one clock would disturb each other. Closing the file releases the lock.
 fn alone_on(phc: &Phc) -> Result<Option<File>, Failure> {
-    // A mock that lasts has a lock of its own.
+    // A mock with a state file has a lock of its own.
     let Ok(file) = File::open(&phc.name().device) else { return Ok(None) };
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
@@ -190,12 +189,12 @@ fn alone_on(phc: &Phc) -> Result<Option<File>, Failure> {
     }
 }
 
-/// Whoever follows the clock, or steers it, sees it jump and spoils what is measured.
+/// A program that follows or steers the clock sees it jump, and disturbs the measurements.
 fn tell_who_else_has_it(context: &Context<'_>, phc: &Phc) {
     for holder in find::holders(&phc.name().device) {
         context.printer.aside(&format!(
-            "{} ({}) has this clock open: it sees what the checks do, and may spoil what they \
-             measure",
+            "{} ({}) has this clock open: it sees what the checks do, and may disturb their \
+             measurements",
             holder.command, holder.process
         ));
     }
@@ -258,14 +257,14 @@ fn wire(context: &Context<'_>, phc: &Phc, text: &str) -> Result<Option<Loop>, Fa
         (Err(error @ Error::Unable { .. }), _) | (_, Err(error @ Error::Unable { .. })) => {
             return Err(wrong(&error.to_string()));
         }
-        // Pins that can't be read are what a check finds.
+        // A check reports pins that can't be read.
         (Err(error), _) | (_, Err(error)) => {
             context.printer.aside(&format!("without the loop: {error}"));
             return Ok(None);
         }
     };
     if from.index == to.index {
-        return Err(wrong("these are one pin"));
+        return Err(wrong("these are the same pin"));
     }
     Ok(Some(Loop { from, to }))
 }
@@ -292,7 +291,7 @@ fn list(options: &Options) -> Table {
     table
 }
 
-/// Has a person agree. Where nobody can be asked, it must have been said before.
+/// Asks the user to agree. Without a terminal to ask at, --yes must have been given.
 fn ask(what: &str) -> Result<(), Failure> {
     if !person::can_be_asked() {
         return Err(Failure::Usage(format!("{what}: there is no terminal to ask at, say --yes")));
@@ -346,7 +345,7 @@ impl Writer<'_> {
         }
     }
 
-    /// KTAP has no line for it: whoever reads that counts.
+    /// Prints the totals in JSON. KTAP has no line for them: its readers count themselves.
     fn summary(&mut self, passed: usize, failed: usize, skipped: usize) -> io::Result<()> {
         let Self::Json(printer) = self else { return Ok(()) };
         let counts = [("passed", passed), ("failed", failed), ("skipped", skipped)];
@@ -390,7 +389,7 @@ impl Screen {
         }
     }
 
-    /// What is lost in a hundred lines.
+    /// Prints the totals and the failed checks, which are easily overlooked among a hundred lines.
     fn sum_up(&self, passed: usize, skipped: usize) {
         let (number, failed) = (self.failed.len(), self.failed.concat());
         self.line.leave(&format!("{passed} passed, {skipped} skipped, {number} failed{failed}"));

@@ -28,8 +28,8 @@ args! {
         .allow_hyphen_values(true)
         .value_parser(times::parse),
         tai: Option<Tai> = times::tai(
-            "Keep TAI: add TAI - UTC, as it is known or as it is said (37s), to now or to the \
-             calendar time",
+            "Keep TAI: add TAI - UTC, which is OFFSET (37s) or what the system knows, to now or to \
+             the calendar time",
         ),
     }
 }
@@ -39,11 +39,12 @@ fn arguments(command: clap::Command) -> clap::Command {
         .arg(arguments::dry_run())
         .arg(arguments::device())
         .long_about(
-            "Sets a clock's time.\n\nnow copies the system clock. A writing comes late by what it \
-             takes; that is measured, and the clock is set again, so much ahead, until less than \
-             500 ns remain or it has been set eight times, by 15 readings each time. What remains is shown.\n\n@SECONDS is \
-             written to the clock as it is, to the nanosecond. A calendar time is UTC, less its \
-             offset; with --tai the clock gets TAI, by the TAI - UTC of today.",
+            "Sets a clock's time.\n\nnow copies the system clock. To set a clock takes time, which \
+             makes it late. 15 readings measure by how much, and the clock is set again, that much \
+             ahead, until less than 500 ns remain or it has been set eight times. The remaining \
+             offset is shown.\n\n@SECONDS is written to the clock unchanged, to the nanosecond. A \
+             calendar time is converted to UTC by its offset; with --tai the clock gets TAI, by \
+             today's TAI - UTC.",
         )
         .after_help(
             "Examples:\n  \
@@ -54,9 +55,9 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
-/// What may remain when a clock is set to the system clock, …
+/// The offset that may remain when a clock is set to the system clock.
 const GOOD_ENOUGH: Offset = Offset::from_nanoseconds(500);
-/// … or else it is set again, so often at most.
+/// How often the clock is set at most to get there.
 const MOST_WRITINGS: u32 = 8;
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
@@ -83,7 +84,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     Ok(tai_row(report, shift).value("time", time).value("dry_run", phc.is_dry()))
 }
 
-/// Which TAI - UTC was added, where it was.
+/// The TAI - UTC that was added, if one was.
 fn tai_row(report: Report, tai: TaiOffset) -> Report {
     let text = if tai == TaiOffset(0) { String::new() } else { format!("{} s", tai.0) };
     report.row("TAI - UTC", text, "tai_offset_s", tai.0)
@@ -107,8 +108,8 @@ fn set_to_system(phc: &Writer, tai: TaiOffset) -> Result<Report, Failure> {
             .value("time", time)
             .value("dry_run", true));
     }
-    // A writing comes late by what it takes. The next one sets out ahead by the least lateness so
-    // far: more than that was an interruption, which doesn't come again.
+    // To set a clock takes time, which makes it late. The next write is ahead by the smallest
+    // lateness so far: a larger one came from an interruption, which won't recur.
     let mut least: Option<Offset> = None;
     let mut writings = 0;
     let mut meter = Meter::of(phc);

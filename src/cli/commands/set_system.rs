@@ -24,13 +24,14 @@ pub(super) const COMMAND: Command = Command {
 args! {
     struct Args {
         tai: Option<Tai> = times::tai(
-            "The clock keeps TAI: subtract TAI - UTC, as it is known or as it is said (37s)",
+            "The clock keeps TAI: subtract TAI - UTC, which is OFFSET (37s) or what the system \
+             knows",
         ),
         utc: bool = arguments::flag("utc", "The clock keeps UTC, even if it looks like TAI")
             .conflicts_with("tai"),
         force: bool = arguments::flag(
             "force",
-            "Set it even from a clock that is unset, or with --tai looks like UTC",
+            "Set it even from a clock that is unset, or that looks like UTC in spite of --tai",
         ),
     }
 }
@@ -43,8 +44,9 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Sets the system clock (CLOCK_REALTIME) from a PHC: the offset between them is \
              measured, and the system clock is moved by it. This is a step; daemons that keep the \
              system clock should be stopped first.\n\nA clock that is unset (before 1980) is \
-             refused without --force. Unless its UTC is within a second of the system clock, say \
-             --tai or --utc for what the clock keeps. Needs the capability CAP_SYS_TIME.",
+             refused without --force. Unless the clock, read as UTC, is within a second of the \
+             system clock, --tai or --utc must say what it keeps. Needs the capability \
+             CAP_SYS_TIME.",
         )
         .after_help(
             "Examples:\n  \
@@ -99,7 +101,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         return Ok(context
             .with_privilege(report, &phc)
             .headline(format!("the system clock would be moved by {step:+}"))
-            .row("bound", bound.map_or("not told".into(), |it| format!("±{it}")), "bound_ns", bound)
+            .row("bound", bound.map_or("unknown".into(), |it| format!("±{it}")), "bound_ns", bound)
             .value("step_ns", step)
             .value("dry_run", true));
     }

@@ -29,7 +29,7 @@ use taken::Taken;
 pub(super) const COMMAND: Command = Command {
     name: "stability",
     aliases: &[],
-    about: "Tell how steady a clock is, by deviations and masks",
+    about: "Measure the stability of a clock: deviations and masks",
     arguments,
     run: |context, matches| run(context, &read(matches)?),
 };
@@ -48,54 +48,62 @@ fn arguments(command: clap::Command) -> clap::Command {
 
 fn long_about() -> String {
     format!(
-        "Tells the frequency offset and the drift of a clock, and its deviations over \
-             averaging times τ: Allan (ADEV), modified Allan (MDEV), Hadamard (HDEV), time \
-             deviation (TDEV) and MTIE, all of them overlapping, from offsets at even distances. \
-             It measures for --duration (30s where nothing else is said; at 100 ms some 80 readings \
-             of a clock on PCIe each time), with DEVICE as \
-             FIRST:SECOND the first clock less the second, or takes what record has written. \
-             There DEVICE picks one of several, by its clock or as CLOCK:REFERENCE.\n\n--from also \
-             takes other programs' files, which it knows by their content: logs of phc2sys, ptp4l and \
-             ts2phc (from a terminal, syslog or the journal), refclocks.log, tracking.log and \
-             statistics.log of chronyd, tables with named columns, columns of numbers (Stable32, \
-             allantools), TimeLab's .tim, and events of ptpctl extts --json, compressed or not. Offsets become clock - reference: phc2sys \
-             prints the system clock less the PHC, which is turned and said. Summaries (rms) are no \
-             offsets. Times and units are the file's; where it has none, offsets are 1 s apart \
-             (--interval), in ns, or in s where they have an exponent (--unit). Frequencies (--unit ppb) \
-             are summed up. A table's column 'bound' says how far each offset can be off. Of events the \
-             offset is the clock less the signal, whose edges of one kind are 1 s apart (--interval). Parts of a nanosecond are kept.\n\n--to writes the offsets in another form: csv has \
-             times, offsets, bounds and steps, jsonl is what record writes; stable32 and timelab have one value \
-             for each place, clock - reference. In stable32 a gap is a 0, as that program has it; timelab \
-             has none, and where an offset is missing nothing is written.\n\nThe \
-             intervals hold the true deviation with a probability of 68.3 %: by the noise that \
-             the offsets turn out to have (their lag 1 autocorrelation) and its degrees of \
-             freedom. Where it can be one noise as well as another, or too few offsets tell it, \
-             that is the widest of their intervals, with a * behind it. MTIE is no mean and has \
-             none.\n\nOffsets that are missing are missing: they are neither filled in, nor do \
-             others count less for them. Each difference counts that was measured; means of \
-             several (MDEV, TDEV) count where half of their offsets were, and what the others \
-             would have done to their scatter is taken off. MTIE is the range of what was \
-             measured: what happened in a gap, it can't show. Of two offsets at one place the first \
-             counts.\n\nA step is a part of what the clock does (--steps keep): no other choice shows \
-             a clock as bad as it was. --steps remove takes it out, as if what follows had gone on \
-             at the rate before it; with --steps split nothing before it is compared with what \
-             follows. How many there are is said. Recordings tell steps, and so do the logs of a servo that jumps, and tables with a column 'stepped'; others don't.\n\nWith --mask it judges the clock by limits of ITU-T \
-             Recommendations, at ten averaging times a decade and at the mask's corners, and MTIE between them where it could be beyond the limit. A limit is \
-             passed, failed, or not shown: then it says what is missing. It exits with 0 where all \
-             are passed, with 1 where one is failed, and else with 4.\n\nThe reference counts as \
-             true. Limits on max|TE| and cTE are passed where each offset with all of its bound keeps \
-             them, beyond steps and gaps, too, and failed where one is beyond them by more than its \
-             bound. --assume-symmetric takes the guess for the truth; offsets without bounds are taken \
-             to be as accurate as their source says. Both are said. In MTIE, TDEV and dTE a bias that \
-             stays the same cancels: they are judged by the offsets, but not failed by what \
-             may be the measurement's own noise. They are passed where they were judged \
-             over the limit's whole range: with an offset at its shortest time at least, measured for \
-             its longest time, and TDEV for twelve times that, without a gap of more than ten. \
-             --partial judges what there is. dTE_L and max|TE_L| are behind a low-pass filter of 0.1 Hz, \
-             dTE_H is what that takes away. Where TAI - UTC explains the whole seconds, they are left \
-             out.\n\nThere is no --until-fail: a verdict on a clock that is still measured would \
-             change with each offset, and monitor shows it as it goes.\n\nMasks (--masks prints them, \
-             --mask-file takes others in the same form):\n{}",
+        "Reports the frequency offset and the drift of a clock, and its deviations over averaging \
+             times τ: Allan (ADEV), modified Allan (MDEV), Hadamard (HDEV), time deviation (TDEV) \
+             and MTIE, all of them overlapping, from evenly spaced offsets. It measures for \
+             --duration, 30s by default (at an interval of 100 ms, each measurement takes some 80 \
+             readings of a clock on PCIe); with DEVICE as FIRST:SECOND, it measures the first \
+             clock less the second. With --from it takes the offsets from a recording instead. If \
+             that has several clocks, DEVICE picks one, as CLOCK or as CLOCK:REFERENCE.\n\n--from \
+             also takes other programs' files, which it recognizes by their content: logs of \
+             phc2sys, ptp4l and ts2phc (from a terminal, syslog or the journal), refclocks.log, \
+             tracking.log and statistics.log of chronyd, tables with named columns, columns of \
+             numbers (Stable32, allantools), TimeLab's .tim, and events of ptpctl extts --json, \
+             compressed or not. Offsets become clock - reference: phc2sys prints the system clock \
+             less the PHC, so the sign is changed, and a note says so. Summaries (rms) aren't \
+             offsets, and are left out. Times and units are the file's. If it has none, offsets \
+             are taken to be 1 s apart (--interval), and in ns, or in s if they have an exponent \
+             (--unit). Frequencies (--unit ppb) are summed up. A table's column 'bound' says how \
+             far each offset can be off. For events, the offset is the clock less the signal, \
+             whose edges of one kind are taken to be 1 s apart (--interval). Parts of a nanosecond \
+             are kept.\n\n--to writes the offsets in another format: csv has times, offsets, \
+             bounds and steps; jsonl is what record writes; stable32 and timelab have one value \
+             for each interval, clock - reference. In stable32 a gap is a 0, as that program \
+             expects. timelab has no gaps: if an offset is missing, nothing is written.\n\nThe \
+             intervals hold the true deviation with a probability of 68.3 %. They come from the \
+             kind of noise that the offsets turn out to have (by their lag 1 autocorrelation), and \
+             its degrees of freedom. If the kind of noise is ambiguous, or there are too few \
+             offsets to find it, the interval is the widest of those that are possible, with a * \
+             behind it. MTIE is not a mean and has no interval.\n\nMissing offsets are not filled \
+             in, and they don't make others count less. A difference counts if all of its offsets \
+             were measured. A mean of several offsets (MDEV, TDEV) counts if at least half of them \
+             were measured, and is corrected for the scatter that the missing ones add. MTIE is \
+             the range of what was measured: it can't show what happened in a gap. Of two offsets \
+             in one interval the first counts.\n\nA step counts as a part of what the clock does \
+             (--steps keep): no other choice shows a clock as bad as it was. --steps remove takes \
+             steps out, as if the clock had gone on at the rate before. With --steps split, \
+             offsets before a step aren't compared with those after it. The number of steps is \
+             reported. Recordings mark steps, and so do the logs of a servo that jumps, and tables \
+             with a column 'stepped'; other files don't.\n\nWith --mask it judges the clock by \
+             limits of ITU-T Recommendations, at ten averaging times a decade and at the mask's \
+             corners; MTIE also between them, if it could be beyond the limit there. The result \
+             for a limit is pass, fail, or not shown. Not shown means that the data prove neither; \
+             a note says what is missing. The exit status is 0 if all limits are passed, 1 if one \
+             is failed, and else 4.\n\nThe reference is taken to be exact. Limits on max|TE| and \
+             cTE are passed if each offset is within them with its whole bound, across steps and \
+             gaps, too. They are failed if an offset is beyond them by more than its bound. \
+             --assume-symmetric takes the guess for the true offset; offsets without bounds are \
+             taken to be as accurate as their source says. The result names both assumptions. In \
+             MTIE, TDEV and dTE a constant bias cancels: they are judged by the offsets, but not \
+             failed by what may be the measurement's own noise. They are passed only if they were \
+             judged over the limit's whole range: with offsets no farther apart than its shortest \
+             time, measured for its longest time (TDEV for twelve times that), without a gap of \
+             more than ten offsets. --partial judges what there is. dTE_L and max|TE_L| are taken \
+             behind a low-pass filter of 0.1 Hz; dTE_H is what the filter removes. If TAI - UTC \
+             explains the whole seconds, they are left out.\n\nThere is no option to stop at the \
+             first failure: a verdict on a clock that is still being measured would change with \
+             each offset. monitor shows the offsets as they come.\n\nMasks (--masks prints them, \
+             --mask-file takes others in the same format):\n{}",
         masks_text()
     )
 }
@@ -128,7 +136,7 @@ args! {
         unit: Option<Unit> = arguments::option(
             "unit",
             "UNIT",
-            "What the offsets of the file are in, or its frequencies",
+            "The unit of the file's offsets or frequencies",
         )
         .requires("from")
         .value_parser(
@@ -139,7 +147,7 @@ args! {
         steps: Steps = arguments::option(
             "steps",
             "WHAT",
-            "What a step counts as: a part of what the clock does, nothing, or an end",
+            "Keep steps as a part of what the clock does, remove them, or split the offsets there",
         )
         .value_parser(PossibleValuesParser::new(["keep", "remove", "split"]).map(steps))
         .default_value("keep"),
@@ -169,7 +177,7 @@ args! {
         mask_file: Vec<PathBuf> = arguments::option(
             "mask-file",
             "FILE",
-            "Judge by the masks in this file, which is one's own",
+            "Judge by your own masks, in this file",
         )
         .value_parser(value_parser!(PathBuf))
         .action(ArgAction::Append),
@@ -184,11 +192,13 @@ args! {
                 ]),
         assume_symmetric: bool = arguments::flag(
             "assume-symmetric",
-            "Take both ways of a reading to be equally long: the guess for the truth",
+            "Assume that both ways of a reading take equally long: take the guess for the true \
+             offset",
         ),
         partial: bool = arguments::flag(
             "partial",
-            "Judge what there is, though a limit goes over more or takes longer",
+            "Judge what was measured, even if a limit covers more averaging times or takes a \
+             longer measurement",
         ),
     }
 }
@@ -200,7 +210,7 @@ fn masks_text() -> String {
     stability::masks().iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// How long it is measured where nothing else is said.
+/// How long to measure by default.
 const USUAL: Duration = Duration::from_secs(30);
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
@@ -215,7 +225,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let picture = picture::target(context, args.plot.as_deref(), others)?;
     let (masks, terms) = (limits::asked(&args.judging)?, limits::terms(&args.judging));
     let mut taken = take(context, args, &masks, terms)?;
-    // What was measured until a signal came is told; then it ends the program.
+    // What was measured before a signal came is reported; then the signal ends the program.
     let ended = taken.signals.take().filter(|signals| signals.came().is_some());
     let judged = match judge(taken, args, masks, terms) {
         Err(failure) => return Err(ended.map_or(failure, Failure::Signal)),
@@ -226,7 +236,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let picture = picture.map(|target| (Picture::Deviations(judged.drawn()), target));
     let report = match picture {
         Some((picture, target)) => match picture::finish(context, report, &picture, &target) {
-            // A verdict holds also where nobody reads it to its end.
+            // The verdict stands even if nobody reads all of it.
             Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
                 Report::new()
             }
@@ -235,7 +245,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         None => report,
     };
     match ended {
-        // It says it all, before the signal does.
+        // The report is printed before the signal ends the program.
         Some(signals) => {
             context.printer.report(&report)?;
             Err(Failure::Signal(signals))
@@ -245,7 +255,8 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     }
 }
 
-/// Takes the offsets, from a file or by measuring; tells what can't come of them.
+/// Takes the offsets, from a file or by measuring. Prints notes on what can't be judged or was left
+/// out.
 fn take(
     context: &mut Context<'_>,
     args: &Args,
@@ -267,7 +278,7 @@ fn take(
     Ok(taken)
 }
 
-/// Tells what there is to know of the offsets, and whether they keep the masks.
+/// Analyses the offsets, and judges them by the masks.
 fn judge(
     taken: Taken,
     args: &Args,
@@ -283,7 +294,7 @@ fn judge(
     drop(points);
     let Some(series) = found else {
         let too_few = if number < 2 {
-            format!("{number} offsets of {label} are too few: it takes two at least")
+            format!("{number} offsets of {label} are too few: at least two are needed")
         } else {
             format!("the times of the {number} offsets of {label} don't go on: no two are in order")
         };
@@ -302,11 +313,11 @@ fn judge(
     Ok(judged)
 }
 
-/// What to measure: half a minute where nothing else is said.
+/// What to measure: for half a minute by default.
 fn schedule(args: &Args) -> Result<Schedule, Failure> {
     let mut schedule = args.watching.schedule();
     if schedule.count == Some(1) {
-        return Err(Failure::Usage("--count 1 is too few: it takes two offsets at least".into()));
+        return Err(Failure::Usage("--count 1 is too few: at least two offsets are needed".into()));
     }
     if schedule.count.is_none() && schedule.duration.is_none() {
         schedule.duration = Some(USUAL);
@@ -329,7 +340,7 @@ enum Taus {
     All,
 }
 
-/// All averaging times of more offsets than these take for ever.
+/// With more offsets than this, to compute all averaging times would take too long.
 const MOST_FOR_ALL: usize = 30_000;
 
 impl Taus {
@@ -341,13 +352,13 @@ impl Taus {
             Self::Decade => spread(most, 10),
             Self::All if places > MOST_FOR_ALL => {
                 return Err(Failure::Usage(format!(
-                    "--taus all of {places} offsets are too many: up to {MOST_FOR_ALL} it can be; \
-                     --taus decade does for more"
+                    "--taus all is possible for up to {MOST_FOR_ALL} offsets, and there are \
+                     {places}: use --taus decade"
                 )));
             }
             Self::All => (1..=most).collect(),
         };
-        // Two or three offsets have one.
+        // Two or three offsets have one averaging time.
         Ok(if factors.is_empty() { vec![1] } else { factors })
     }
 }

@@ -20,7 +20,7 @@ args! {
     struct Args {
         number: Option<String> = Arg::new("N")
             .value_name("N")
-            .help("How many there shall be; shows them where it is left out"),
+            .help("How many there should be; without N, they are shown"),
     }
 }
 
@@ -32,9 +32,9 @@ fn arguments(command: clap::Command) -> clap::Command {
             "Shows the virtual clocks on a physical clock, or sets their number (n_vclocks in \
              sysfs) and names the new ones. A virtual clock is a clock of its own on the physical \
              clock's counter, begins at 1970, and can be set and dialled by itself.\n\nAs long as \
-             there are any, the physical clock runs freely and can't be set or adjusted, unless \
-             it has a counter apart. Writing the number needs root. A lone word that isn't a \
-             number is a DEVICE; for the clock called 0 use --device 0.",
+             there are any, the physical clock is free-running and can't be set or adjusted, \
+             unless it has a separate counter for them. Writing the number needs root. A lone word \
+             that isn't a number is a DEVICE; for the clock called 0 use --device 0.",
         )
         .after_help(
             "Examples:\n  \

@@ -95,7 +95,8 @@ impl Deviations {
             .collect()
     }
 
-    /// The axes of one half: what is measured is in the middle of it, limits where they meet it.
+    /// The axes of one half: they cover the curves, and the limits at the averaging times of the
+    /// curves.
     fn axes(&self, is_time: bool) -> Option<(Axis, Axis)> {
         let curves = self.curves(is_time);
         let points = || curves.iter().flat_map(|curve| drawable(curve));
@@ -111,7 +112,7 @@ impl Deviations {
                 (low, high) = (low.min(*limit), high.max(*limit));
             }
         }
-        // Of a perfect clock there is nothing to see below a picosecond.
+        // At most nine decades are shown: a perfect clock's deviations go towards 0.
         let low = low.max(high * 1e-9);
         Some((Axis::decades(x.0, x.1.max(x.0 * 2.0)), Axis::decades(low, high)))
     }
@@ -178,7 +179,7 @@ impl Deviations {
             let line = || points.iter().map(|(tau, value, _)| (*tau, *value));
             let style = colour(place).stroke_width(2);
             let name = spaced(&curve.name);
-            // Every other one of those that lie upon each other is broken.
+            // Curves may lie on top of each other: those after the second are dashed.
             if place < 2 {
                 let series = chart.draw_series(LineSeries::new(line(), style))?;
                 series.label(name).legend(move |(x, y)| shape((x + 10, y), place));
@@ -282,12 +283,12 @@ fn written(value: f64, is_time: bool) -> String {
     if is_time { Unit::Fitting.write(value) } else { format!("{value:.0e}") }
 }
 
-/// The points that axes of decades have a place for.
+/// The points that logarithmic axes can show.
 fn drawable(curve: &Curve) -> Vec<Point> {
     curve.points.iter().copied().filter(|point| point.1 > 0.0).collect()
 }
 
-/// A shape that tells a curve from the others, at a place of a chart or of its legend.
+/// A shape that distinguishes a curve from the others, at a place of a chart or of its legend.
 fn shape<DB: DrawingBackend, C>(at: C, place: usize) -> DynElement<'static, DB, C>
 where
     C: Clone + 'static,

@@ -14,13 +14,13 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use std::collections::BTreeMap;
 
-/// Offsets of sources, as many as there may be, in little memory.
+/// Offsets of sources, in little memory, however many there are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Offsets {
     tracks: Vec<Drawing>,
-    /// What offsets leave open isn't drawn.
+    /// Whether the bands of uncertainty and bound are left out.
     without_band: bool,
-    /// How many sources it draws, and of how many nothing is kept.
+    /// How many sources are drawn, and how many are left out.
     drawn: usize,
     left_out: usize,
 }
@@ -29,33 +29,33 @@ pub(crate) struct Offsets {
 #[derive(Clone, Debug)]
 struct Drawing {
     track: Track,
-    /// How many delays there are of a size.
+    /// How many delays there are of each size.
     delays: BTreeMap<i64, u64>,
     is_left_out: bool,
 }
 
 const HEIGHT: u32 = 420;
-/// More sources are left out.
+/// The most sources that are drawn: more are left out.
 const MOST_TRACKS: usize = 20;
 /// When this century began, on UTC.
 const CENTURY: i64 = 946_684_800;
-/// A distribution has so many bins or fewer.
+/// About how many bins a distribution has at most.
 const BINS: i128 = 30;
 /// How many lines a chart of characters has.
 const ROWS: usize = 18;
-/// What a guess leaves open, within the band of its bound.
+/// The colour of the band of the uncertainty, within the band of the bound.
 const LIKELY: RGBColor = RGBColor(130, 172, 210);
 
 impl Offsets {
     /// Makes room for one more source, and answers its place.
     pub(crate) fn begin(&mut self, title: &str) -> usize {
-        // A picture is a text, too, that not every character may be in.
+        // An SVG picture is text, in which not every character is allowed.
         let track = Track::new(printable(title).into_owned(), None);
         self.tracks.push(Drawing { track, delays: BTreeMap::new(), is_left_out: false });
         self.tracks.len() - 1
     }
 
-    /// The same, with what offsets leave open or without it.
+    /// The same, with or without the bands.
     pub(crate) fn with_band(self, band: bool) -> Self {
         Self { without_band: !band, ..self }
     }
@@ -64,7 +64,7 @@ impl Offsets {
     pub(crate) fn take(&mut self, source: usize, reading: &Reading) {
         let measured = reading.outcome.measured();
         let is_first = self.tracks.get(source).is_some_and(|one| one.track.is_empty());
-        // What fails before anything is measured takes no room.
+        // A source that has only failed so far takes no room.
         if is_first && measured.is_none() {
             return;
         }
@@ -75,7 +75,7 @@ impl Offsets {
         }
     }
 
-    /// Takes what a sample says, by its moment in nanoseconds, of the source at a place.
+    /// Takes a sample of the source at a place, with its time in nanoseconds.
     pub(crate) fn take_sample(&mut self, source: usize, at: i128, sample: &Measurement) {
         let Some(drawing) = self.room(source) else { return };
         drawing.track.add(at, sample);
@@ -157,7 +157,7 @@ impl Drawing {
         let title = scale.heading(&self.track.title);
         let span_of_time = Span::of(&all);
         let beyond = scale.note().map_or(String::new(), |note| format!("; {note}"));
-        // The letters of a picture have no triangle.
+        // The font of a picture has no triangle.
         let beyond = beyond.replace('▲', "triangle,");
         let mut chart = ChartBuilder::on(area)
             .caption(spaced(&title), letters(fitting(&title)))
@@ -198,7 +198,7 @@ impl Drawing {
         let end = bins.last().map_or(start, |last| last.0 + width);
         let most = bins.iter().map(|bin| bin.1).max().unwrap_or(1);
         let mut chart = ChartBuilder::on(area)
-            .caption(spaced("delays of the samples that counted"), letters(17))
+            .caption(spaced("delays of the samples that were used"), letters(17))
             .margin(14)
             .x_label_area_size(44)
             .y_label_area_size(62)
@@ -232,8 +232,8 @@ impl Drawing {
         Ok(())
     }
 
-    /// The delays in stretches of a width, without the longest two in a hundred where those are
-    /// far away, whose number comes with them.
+    /// The delays in bins, the width of a bin, and the number of delays that are left out: the
+    /// longest, at most two in a hundred.
     fn bins(&self) -> (Vec<(i128, u64)>, i128, u64) {
         let all: u64 = self.delays.values().sum();
         let Some((least, _)) = self.delays.first_key_value() else { return (Vec::new(), 1, 0) };
@@ -246,7 +246,8 @@ impl Drawing {
             seen += number;
             most = *delay;
         }
-        // No narrower than delays are kept apart, or there would be bins that can have none.
+        // A bin is at least as wide as the resolution of the delays: a narrower one could never
+        // have any.
         let kept = i128::from(kept_apart(most));
         let least = i128::from(*least).div_euclid(kept) * kept;
         let width = ((i128::from(most) - least) / BINS).max(1);
@@ -275,16 +276,16 @@ impl Drawing {
 /// A picture of offsets over time.
 type OverTime<'a, B> = ChartContext<'a, B, Cartesian2d<Times, RangedCoordf64>>;
 
-/// Where stretches are in it.
+/// Where stretches are in a picture.
 struct View {
     span: Span,
     scale: Scale,
 }
 
-/// From where to where something of a stretch goes.
+/// The lowest and the highest value of something in a stretch.
 type Range = fn(&Stretch) -> (i64, i64);
 
-/// Pieces between which nothing comes.
+/// Stretches in a row, without a gap, a step or an absence in between.
 fn pieces(all: &[Stretch]) -> impl Iterator<Item = &[Stretch]> {
     all.chunk_by(|_, next| next.before == Before::Nothing)
 }
@@ -294,14 +295,14 @@ impl View {
         (self.span.seconds(one.at), self.scale.place(value))
     }
 
-    /// What lies between the ends of a range in a piece.
+    /// The area between the lowest and the highest values of a piece.
     fn area(&self, piece: &[Stretch], range: Range, style: ShapeStyle) -> Polygon<(f64, f64)> {
         let there = piece.iter().map(|one| self.place(one, range(one).1));
         let back = piece.iter().rev().map(|one| self.place(one, range(one).0));
         Polygon::new(there.chain(back).collect::<Vec<_>>(), style)
     }
 
-    /// What the offsets leave open, and the range of those that are drawn as one.
+    /// Draws the bands of bound and uncertainty, and the range of offsets that are drawn as one.
     fn draw_bands<B: DrawingBackend>(
         &self,
         chart: &mut OverTime<'_, B>,
@@ -331,7 +332,7 @@ impl View {
         Ok(())
     }
 
-    /// Steps, absences, and what is beyond.
+    /// Draws steps, absences, and marks for offsets beyond the axis.
     fn draw_marks<B: DrawingBackend>(&self, chart: &mut OverTime<'_, B>, all: &[Stretch]) -> Drawn
     where
         B::ErrorType: 'static,
@@ -398,7 +399,7 @@ impl Span {
         float(at.saturating_sub(self.start)) * 1e-9
     }
 
-    /// From when the time counts. What is no time of this century is one since the machine's start.
+    /// When the time axis begins. A time before this century is one since the machine's start.
     fn beginning(&self) -> String {
         let first = Timestamp::<Utc>::from_total_nanoseconds(self.start);
         let first = first.filter(|first| first.seconds() >= CENTURY);
@@ -412,7 +413,7 @@ impl Span {
 /// An axis of time, in seconds, with round times on it.
 struct Times(Axis);
 
-/// So many times are written at most.
+/// How many times are written at most.
 const MOST_TIMES: usize = 7;
 
 impl Ranged for Times {
@@ -434,7 +435,7 @@ impl Ranged for Times {
     }
 }
 
-/// What the marks mean that are there.
+/// A legend for the marks that are there.
 fn marks(all: &[Stretch]) -> &'static str {
     let has = |mark| all.iter().any(|one| one.before == mark);
     match (has(Before::Step), has(Before::Absence)) {
@@ -460,7 +461,7 @@ fn coarse(delay: i64) -> i64 {
     delay / kept_apart(delay) * kept_apart(delay)
 }
 
-/// How far apart delays of a size are that are kept apart.
+/// The resolution of delays of a size.
 fn kept_apart(delay: i64) -> i64 {
     let bits = 64 - delay.max(0).leading_zeros();
     1 << bits.saturating_sub(9)

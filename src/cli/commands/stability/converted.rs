@@ -1,4 +1,4 @@
-//! `ptpctl stability --to`: offsets in the form of other programs.
+//! `ptpctl stability --to`: offsets in the formats of other programs.
 
 use super::Args;
 use super::taken::{self, Taken};
@@ -47,8 +47,8 @@ values!(Form);
 pub(super) fn argument() -> Arg {
     arguments::option(
         "to",
-        "FORM",
-        "Write the offsets to standard output in this form, and no deviations",
+        "FORMAT",
+        "Write the offsets to standard output in this format, and no deviations",
     )
     .value_parser(
         PossibleValuesParser::new(Form::ALL.map(|(name, _)| name))
@@ -71,7 +71,7 @@ pub(super) fn argument() -> Arg {
 pub(super) fn write(context: &mut Context<'_>, args: &Args, form: Form) -> Result<Report, Failure> {
     let mut rows = 0_u64;
     let from = &args.taking.from;
-    // What has all of a reading is written as it comes.
+    // Formats that hold a whole reading are written as the readings come.
     let mut see = |context: &mut Context<'_>, reading: &Reading| {
         let is_first = rows == 0;
         rows += 1;
@@ -80,7 +80,7 @@ pub(super) fn write(context: &mut Context<'_>, args: &Args, form: Form) -> Resul
             Form::JsonLines => record::write(context.printer, reading, is_first)?,
             Form::Stable32 | Form::TimeLab => return Ok(()),
         }
-        // Whoever follows it sees each offset at once.
+        // A reader of the output gets each offset at once.
         if from.is_none() { Ok(context.printer.flush()?) } else { Ok(()) }
     };
     let taken = if let Some(from) = from {
@@ -105,7 +105,7 @@ pub(super) fn write(context: &mut Context<'_>, args: &Args, form: Form) -> Resul
     }
 }
 
-/// Offsets of a file that has nothing else but maybe bounds.
+/// Writes the offsets of a file that has nothing else, except perhaps bounds.
 fn points_alone(
     context: &mut Context<'_>,
     form: Form,
@@ -128,7 +128,7 @@ fn points_alone(
     }
     if without_time > 0 {
         context.printer.aside(&format!(
-            "offsets left out, whose times are beyond 64 bits of seconds: {without_time}"
+            "offsets left out because their times exceed 64 bits of seconds: {without_time}"
         ));
     }
     if is_rounded {
@@ -142,7 +142,7 @@ fn points_alone(
 /// A point as a recording has it.
 fn reading(label: &Arc<Label>, point: Point, bound: Option<Offset>) -> Option<Reading> {
     let offset = nearest(point.offset);
-    // What was rounded is off by that, too.
+    // Rounding adds to the bound.
     let is_rounded = point.offset != FineOffset::from(offset);
     let rounding = Offset::from_nanoseconds(is_rounded.into());
     let bound = bound.map(|bound| bound.saturating_add(rounding));
@@ -177,16 +177,19 @@ fn row(to: &mut impl Write, point: Point, bound: Option<Offset>) -> io::Result<(
     writeln!(to, "{time},{offset},{bound},{}", u8::from(point.stepped))
 }
 
-/// Offsets that have no times of their own: one for each place.
+/// Writes a format without times: one value for each interval.
 fn even(
     context: &mut Context<'_>,
     form: Form,
     label: &Label,
     points: &Points,
 ) -> Result<(), Failure> {
-    let times = "--to csv has times";
+    let times = "--to csv keeps the times";
     let series = series(points, Steps::Keep).ok_or_else(|| {
-        Failure::Failed(format!("{} offsets of {label} have no distance: {times}", points.len()))
+        Failure::Failed(format!(
+            "the times of the {} offsets of {label} give no interval: {times}",
+            points.len()
+        ))
     })?;
     let measured = series.measured();
     let places = usize::try_from(series.span()).unwrap_or(usize::MAX);
@@ -228,7 +231,7 @@ fn stable32(to: &mut impl Write, series: &Series) -> io::Result<()> {
     for offset in series.at_places() {
         match offset.map(FineOffset::attoseconds) {
             None => writeln!(to, "0")?,
-            // So small that it is nothing, and no gap.
+            // A plain 0 would be a gap: writes a value that is too small to matter.
             Some(0) => writeln!(to, "1e-99")?,
             Some(offset) => writeln!(to, "{}e-9", decimal(offset, 9))?,
         }
@@ -236,7 +239,7 @@ fn stable32(to: &mut impl Write, series: &Series) -> io::Result<()> {
     Ok(())
 }
 
-/// A whole number of units with so many decimal places, without zeros behind.
+/// `value` units of 10^-`places` as a decimal number, without trailing zeros.
 fn decimal(value: i128, places: u32) -> String {
     let unit = 10_u128.pow(places);
     let (whole, part) = (value.unsigned_abs() / unit, value.unsigned_abs() % unit);

@@ -1,4 +1,4 @@
-//! What there is to tell of a clock, as a report.
+//! The report on a clock's stability.
 
 #![expect(clippy::float_arithmetic, reason = "τ in seconds, and intervals in per cent")]
 
@@ -61,7 +61,7 @@ fn trend_rows(report: Report, series: &Series) -> Report {
     };
     let ppb = |value: Option<f64>, uncertainty: Option<f64>, unit: &str| {
         let told = value.zip(uncertainty).map(|(value, by)| rounded(value, by));
-        told.map_or("not told".into(), |told| format!("{told} {unit}"))
+        told.map_or("unknown".into(), |told| format!("{told} {unit}"))
     };
     let frequency = trend.map(|trend: Trend| trend.frequency_ppb);
     let frequency_doubt = trend.and_then(|trend| trend.frequency_uncertainty_ppb);
@@ -86,12 +86,12 @@ fn trend_rows(report: Report, series: &Series) -> Report {
         )
 }
 
-/// What there is to say of how the offsets came.
+/// Notes on how the offsets came.
 fn notes(series: &Series, steps: Steps) -> Vec<String> {
     let mut notes = Vec::new();
     if series.missing() > 0 {
         notes.push(format!(
-            "{} of {} places have no offset",
+            "{} of {} offsets are missing",
             series.missing(),
             series.missing() + series.measured()
         ));
@@ -100,12 +100,12 @@ fn notes(series: &Series, steps: Steps) -> Vec<String> {
         let number = series.steps;
         notes.push(match steps {
             Steps::Keep => format!(
-                "steps: {number}; they count as what the clock did (--steps remove or split to see \
-                 it without them)"
+                "steps: {number}; they count as a part of what the clock did (--steps remove or \
+                 split leaves them out)"
             ),
             Steps::Remove => format!("steps: {number}; they are taken out"),
             Steps::Split => {
-                format!("steps: {number}; nothing before one is compared with what follows")
+                format!("steps: {number}; offsets before one aren't compared with those after it")
             }
         });
     }
@@ -117,14 +117,14 @@ fn notes(series: &Series, steps: Steps) -> Vec<String> {
     }
     if series.breaks > 0 {
         notes.push(format!(
-            "times that go back, or offsets that move by 36 years: {}; what follows is compared with \
-             nothing before",
+            "times that go back, or offsets that move by 36 years: {}; offsets before one aren't \
+             compared with those after it",
             series.breaks
         ));
     }
     match series.pattern {
         Pattern::Even if series.crowded > 0 => notes.push(format!(
-            "{} offsets are left out that come too soon after another",
+            "{} offsets are left out because they come too soon after another",
             series.crowded
         )),
         Pattern::Even => {}
@@ -164,7 +164,7 @@ fn noises(allan: &[Deviation], distance: f64, is_constant: bool) -> String {
         let (Some(first), Some(last)) = (same.first(), same.last()) else { continue };
         let name = match first.noise {
             Some(noise) => noise.name(),
-            None => "not told",
+            None => "unknown",
         };
         parts.push(format!("{name} to {}", shown(float(last.factor) * distance)));
     }
@@ -173,8 +173,8 @@ fn noises(allan: &[Deviation], distance: f64, is_constant: bool) -> String {
 
 /// A time in the unit that people read it in, to four digits.
 pub(super) fn shown(seconds: f64) -> String {
-    // From where on, the unit's size, and whether only a whole number of it is written so: a mask's
-    // 1000 s aren't 16.67 min.
+    // The smallest value that is written in the unit, the unit's size, whether only whole multiples
+    // of it are, and its name: a mask's 1000 s aren't written as 16.67 min.
     const UNITS: [(f64, f64, bool, &str); 6] = [
         (2.0 * 86_400.0, 86_400.0, false, "d"),
         (7_200.0, 3_600.0, false, "h"),
@@ -216,7 +216,7 @@ fn at(deviations: &[Deviation], factor: usize) -> Option<&Deviation> {
     deviations.get(place)
 }
 
-/// A line for each averaging time: each deviation with how far its interval goes.
+/// A line for each averaging time: each deviation with its interval.
 fn table(all: &Deviations, distance: f64) -> Table {
     let mut columns = vec![("tau_s", "TAU")];
     for (kind, _) in all {

@@ -1,4 +1,4 @@
-//! What there is to know of offsets, and what masks find of them.
+//! The analysis of offsets, and the verdicts of the masks on them.
 
 #![expect(clippy::float_arithmetic, reason = "τ in seconds")]
 
@@ -15,12 +15,12 @@ use crate::watch::Label;
 use crate::{Offset, TaiOffset};
 use std::sync::Arc;
 
-/// What there is to know of offsets.
+/// The analysis of offsets.
 pub(super) struct Judged {
     pub(super) label: Arc<Label>,
     pub(super) series: Series,
     pub(super) steps: Steps,
-    /// What TAI - UTC explains of them.
+    /// The whole seconds of the offsets that TAI - UTC explains.
     pub(super) whole_seconds: Offset,
     pub(super) deviations: Deviations,
     pub(super) findings: Vec<Found>,
@@ -56,14 +56,14 @@ impl Judged {
         self.findings = masks.into_iter().map(judged).collect();
     }
 
-    /// Has nothing passed, for this reason.
+    /// Turns each pass into "not shown", for this reason.
     pub(super) fn unless(&mut self, lack: Lack) {
         for finding in self.findings.iter_mut().flat_map(|(_, findings)| findings) {
             finding.verdict = finding.verdict.clone().unless(lack);
         }
     }
 
-    /// The exit status: 0 where every limit is kept, 1 where one isn't, else 4.
+    /// The exit status: 0 if every limit is passed, 1 if one is failed, else 4.
     pub(super) fn status(&self) -> u8 {
         match overall(self.findings.iter().flat_map(|(_, findings)| findings)) {
             Outcome::Passed => 0,

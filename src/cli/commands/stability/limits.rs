@@ -44,10 +44,10 @@ fn from_file(path: &Path) -> Result<Vec<Mask>, Failure> {
         return Err(Failure::Usage(format!("{path} is no file of masks: it is longer than 1 MiB")));
     }
     let own = parse(&text).map_err(|error| {
-        let form = "--masks prints masks in this form";
+        let form = "--masks prints masks in the right format";
         Failure::Usage(format!("{path} is no file of masks: {error}; {form}"))
     })?;
-    // Whoever reads the verdict takes the name for the Recommendation's.
+    // A reader of the verdict would take the name for the Recommendation's mask.
     let is_other = |mask: &&Mask| {
         masks().iter().any(|known| {
             known.name.eq_ignore_ascii_case(&mask.name) && known.requirements != mask.requirements
@@ -55,18 +55,19 @@ fn from_file(path: &Path) -> Result<Vec<Mask>, Failure> {
     };
     match own.iter().find(is_other) {
         Some(Mask { name, .. }) => Err(Failure::Usage(format!(
-            "{path}: {name} is a mask of a Recommendation with other limits: name this one otherwise"
+            "{path}: {name} is a mask of a Recommendation with other limits: give this one another \
+             name"
         ))),
         None => Ok(own),
     }
 }
 
-/// What whoever judges takes upon himself.
+/// What the user accepts as assumptions.
 pub(super) fn terms(judging: &Judging) -> Terms {
     Terms { symmetric: judging.assume_symmetric, partial: judging.partial }
 }
 
-/// The masks that there are: for people in the form of a file.
+/// Lists the masks; as text, in the format of a mask file.
 pub(super) fn list(context: &mut Context<'_>) -> Result<Report, Failure> {
     if !context.printer.is_json() {
         context.printer.bytes(crate::measure::stability::ITU.as_bytes())?;
@@ -113,7 +114,7 @@ fn pieces(requirement: &Requirement) -> Vec<(Option<[f64; 2]>, String)> {
     }
 }
 
-/// What can't come of a schedule is told before it begins.
+/// Notes on masks that the schedule is too short for, printed before it begins.
 pub(super) fn known_before(masks: &[Mask], schedule: &Schedule, terms: Terms) -> Vec<String> {
     let by_count = schedule.count.map(|count| schedule.interval.as_secs_f64() * f64_of(count));
     let lasts = [by_count, schedule.duration.map(|time| time.as_secs_f64())];
@@ -207,7 +208,7 @@ fn assumed(verdict: &Verdict) -> Vec<&'static str> {
     verdict.assumes.iter().map(|one| one.name()).collect()
 }
 
-/// The result, and what it takes for true.
+/// The result, and what it assumes.
 fn with_assumptions(verdict: &Verdict) -> String {
     let result = result(verdict.outcome);
     let assumed = assumed(verdict);
@@ -245,16 +246,16 @@ pub(super) fn in_a_line(findings: &[Found]) -> Vec<String> {
     lines
 }
 
-/// As many letters fit into a line of a picture.
+/// How many letters fit into a line of a picture.
 const LONGEST_LINE: usize = 110;
 
-/// To a thousandth, without what says nothing.
+/// Rounded to a thousandth, without trailing zeros.
 fn rounded(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What is missing, and what a verdict takes for true.
+/// What is missing, and what a verdict assumes.
 pub(super) fn notes(findings: &[Found]) -> Vec<String> {
     let mut notes = Vec::new();
     let mut assumed = Vec::new();
@@ -281,7 +282,8 @@ pub(super) fn notes(findings: &[Found]) -> Vec<String> {
                 "partial: what was measured is taken to stand for what wasn't, by your word"
             }
             Assumption::Accuracy => {
-                "accurate: offsets have no bounds, and are taken to be as accurate as their source says"
+                "accurate: offsets have no bounds, and are assumed to be as accurate as their \
+                 source says"
             }
         };
         text.to_owned()
@@ -296,7 +298,7 @@ fn told(lack: Lack) -> String {
             format!("it takes {} of measuring; --partial judges what there is", shown(needs))
         }
         Lack::TooFarApart { needs } => {
-            format!("it takes an offset every {}; --partial judges what there is", shown(needs))
+            format!("it needs an offset every {}; --partial judges what there is", shown(needs))
         }
         Lack::Gap | Lack::Parts => format!("{lack}; --partial judges what there is"),
         Lack::Bound(_) => {

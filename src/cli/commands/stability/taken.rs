@@ -29,13 +29,13 @@ pub(super) struct Taken {
     pub(super) bounds: Vec<Option<Offset>>,
     /// How far the time errors go.
     pub(super) errors: TimeErrors,
-    /// The standard deviation of a measurement's own noise, in nanoseconds, where it is told.
+    /// The standard deviation of a measurement's own noise, in nanoseconds, where it is known.
     pub(super) noise: Option<f64>,
     /// Whether all of a file could be read.
     pub(super) is_whole: bool,
     /// TAI - UTC, where it is known.
     pub(super) tai: Option<TaiOffset>,
-    /// What can have ended the measuring.
+    /// The signals that may have ended the measurement.
     pub(super) signals: Option<Signals>,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn measure(
 struct Measured {
     points: Points,
     errors: TimeErrors,
-    /// Of the squares of the uncertainties, and how many there are.
+    /// The sum of the squares of the uncertainties, and their number.
     squares: f64,
     certain: usize,
     is_lost: bool,
@@ -86,7 +86,8 @@ impl Measured {
     fn take(&mut self, reading: &Reading) {
         match &reading.outcome {
             Outcome::Measured(one) => {
-                // What it was before it went away has nothing to do with what comes after.
+                // Offsets before an absence have nothing to do with those after it: an absence
+                // counts as a step.
                 let stepped = one.stepped || self.is_lost;
                 self.is_lost = false;
                 let at = reading.at.total_nanoseconds();
@@ -144,7 +145,7 @@ pub(super) fn read(
         }
         measured.take(&reading);
         last = reading.outcome.measured().map(|one| one.offset).or(last);
-        // Of several none is taken: that is told at the end, with all of their names.
+        // If there are several clocks, none is taken: the error at the end names them.
         if found.len() == 1 {
             see(context, &reading)?;
         }
@@ -155,20 +156,20 @@ pub(super) fn read(
     Ok(Taken { is_whole, ..measured.taken(label) })
 }
 
-/// What of offsets can't be kept.
+/// Notes on offsets that couldn't be kept exactly.
 pub(super) fn left_out(points: &Points) -> Vec<String> {
     let far = points.far();
     let far =
         (far > 0).then(|| format!("offsets left out, 292 years or more from the first: {far}"));
     let rounded = points
         .is_rounded()
-        .then(|| "the offsets go so far that parts of a nanosecond are rounded".to_owned());
+        .then(|| "the offsets are so large that fractions of a nanosecond are rounded".to_owned());
     far.into_iter().chain(rounded).collect()
 }
 
-/// A file with more clocks is read no further: one has to be named.
+/// The most clocks that are looked for in a file: if it has more, reading stops with an error.
 const MOST_CLOCKS: usize = 64;
-/// So many of several are named.
+/// How many of several clocks the error names.
 const NAMED: usize = 8;
 
 /// The one source that a file has, or that was named of several.

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Whether a file is another program's; an error of one that is nobody's.
+/// Whether a file is another program's; an error if its format is unknown.
 pub(super) fn is_foreign(reader: &mut Reader<'_>, from: &Path) -> Result<bool, Failure> {
     let failed = |error: io::Error| {
         Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
@@ -35,21 +35,22 @@ pub(super) fn is_foreign(reader: &mut Reader<'_>, from: &Path) -> Result<bool, F
     first.map_or(Ok(false), |first| {
         let first: String = first.chars().take(60).collect();
         Err(Failure::Failed(format!(
-            "{} has no form that is known: it is no recording or events of ptpctl, no log of phc2sys, ptp4l or ts2phc, \
-             no refclocks.log, tracking.log or statistics.log of chronyd, no table with named columns, no \
-             columns of numbers and no TimeLab .tim; it begins with '{first}'",
+            "{} has an unknown format: it is not a recording or events of ptpctl, a log of \
+             phc2sys, ptp4l or ts2phc, refclocks.log, tracking.log or statistics.log of chronyd, a \
+             table with named columns, columns of numbers or TimeLab's .tim; it begins with \
+             '{first}'",
             from.display()
         )))
     })
 }
 
-/// How columns are read belongs to files that have them.
+/// Refuses the options for columns, for a file that has none.
 pub(super) fn refuse_columns(args: &Args) -> Result<(), Failure> {
     refuse_form(args)?;
     refuse(args.watching.interval.is_told, "interval")
 }
 
-/// The same, but for the distance of what has no times.
+/// The same, but allows --interval.
 fn refuse_form(args: &Args) -> Result<(), Failure> {
     refuse(args.taking.column.is_some(), "column")?;
     refuse(args.taking.unit.is_some(), "unit")
@@ -57,7 +58,7 @@ fn refuse_form(args: &Args) -> Result<(), Failure> {
 
 fn refuse(is_told: bool, name: &str) -> Result<(), Failure> {
     if is_told {
-        let why = format!("--{name} is for files of columns: this has its own");
+        let why = format!("--{name} is for files of columns only");
         return Err(Failure::Usage(why));
     }
     Ok(())
@@ -92,7 +93,7 @@ pub(super) fn read(
     for note in &gathered.notes(&label, &lines, interval, from) {
         context.printer.aside(note);
     }
-    // Of events it is the signal's.
+    // For events, the interval is the signal's.
     let distance = interval.filter(|_| lines.form() != Some(Form::Events));
     let points = gathered.points(lines.distance(), distance)?;
     let mut errors = TimeErrors::default();
@@ -102,7 +103,7 @@ pub(super) fn read(
     }
     let is_whole = reader.damage() == Damage::default() && gathered.others == 0;
     let points: Points = points.into_iter().collect();
-    // Where one of the points is left out, they no longer belong together.
+    // If a point was left out, the bounds no longer belong to the points in order.
     let bounds = if points.far() == 0 { bounds } else { Vec::new() };
     Ok(Taken { label, points, errors, bounds, noise: None, is_whole, tai: None, signals: None })
 }
@@ -162,14 +163,14 @@ struct Gathered {
     /// The places of offsets without times.
     places: Vec<i128>,
     summaries: u64,
-    /// The largest offset that summaries tell.
+    /// The largest offset that the summaries report.
     largest: Option<i64>,
     /// How many lines don't fit the form, and the first of them.
     others: u64,
     first_other: u64,
 }
 
-/// Where a file doesn't say how far apart its offsets are.
+/// How far apart offsets are assumed to be if a file doesn't say.
 const USUAL: Duration = Duration::from_secs(1);
 
 impl Gathered {
@@ -200,7 +201,7 @@ impl Gathered {
         }
         // An empty line between values is a value that is missing.
         self.place += std::mem::take(&mut self.empty);
-        // Of several nothing is judged.
+        // With several clocks nothing is judged, so nothing more is kept.
         if self.found.len() == 1 {
             self.entries.push(entry);
             self.places.push(self.place);
@@ -208,7 +209,7 @@ impl Gathered {
         self.place += 1;
     }
 
-    /// A frequency holds from one offset to the next.
+    /// Takes a frequency, which holds from one offset to the next.
     fn sum(&mut self, entry: Entry, wanted: Option<&str>) {
         self.summed = true;
         self.take(entry, wanted);
@@ -223,7 +224,7 @@ impl Gathered {
         self.place += 1;
     }
 
-    /// How far the offsets can be off; nothing where the file doesn't say it.
+    /// How far the offsets can be off; empty if the file doesn't say.
     fn bounds(&self) -> Vec<Option<Offset>> {
         if self.summed || self.entries.iter().all(|entry| entry.bound.is_none()) {
             return Vec::new();
@@ -245,14 +246,14 @@ impl Gathered {
         let largest = self.largest.map(Offset::from_nanoseconds);
         let largest = largest.map_or(String::new(), |one| format!(", the largest offset {one}"));
         format!(
-            "{} has {} summaries{largest}, and no offsets: a line each second is what it takes (-u 0 of \
-             phc2sys, summary_interval 0 of ptp4l and ts2phc)",
+            "{} has {} summaries{largest}, and no offsets: it needs a line each second (-u 0 for \
+             phc2sys, summary_interval 0 for ptp4l and ts2phc)",
             from.display(),
             self.summaries
         )
     }
 
-    /// What there is to say of how the file was read.
+    /// Notes on how the file was read.
     fn notes(
         &self,
         label: &Label,
@@ -310,7 +311,7 @@ impl Gathered {
         let without_times = self.are_without_times();
         if interval.is_some() && !without_times {
             return Err(Failure::Usage(
-                "--interval is for files without times: this has its own".into(),
+                "--interval is for files without times: this one has times".into(),
             ));
         }
         let distance = interval
@@ -343,7 +344,7 @@ impl Gathered {
             ));
         }
         if self.summed {
-            // Phases are one more than frequencies.
+            // There is one more phase than frequencies.
             let first = points.first().map_or(0, |first| first.at) - distance;
             points.insert(0, Point { at: first, offset: FineOffset::default(), stepped: false });
         }
