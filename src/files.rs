@@ -1,7 +1,7 @@
-//! Files that are written: regular files, pipes, terminals and `/dev/null`, and nothing else.
+//! Opens files to write to: regular files, pipes, terminals and `/dev/null`, and nothing else.
 //!
-//! Whoever mistypes a name must not lose a disk, and a name from somewhere else must not start a
-//! watchdog. So a path is looked at before it is opened, and what was opened is looked at again.
+//! A mistyped name must not overwrite a disk, and a name that the user didn't type must not start
+//! a watchdog. So the path is checked before it is opened, and the opened file is checked again.
 
 use nix::sys::statfs::{Statfs, fstatfs, statfs};
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 ///
-/// What the file's calls answer; `InvalidInput` for what isn't written to: a folder, a device
-/// other than a terminal and `/dev/null`, a socket other than standard output, an attribute of
-/// the kernel, a file that isn't there in `/dev`.
+/// The errors of the file's calls; `InvalidInput` for what must not be written to: a folder, a
+/// device other than a terminal and `/dev/null`, a socket other than standard output, an attribute
+/// of the kernel, a missing file in `/dev`.
 pub(crate) fn open(path: &Path, options: &OpenOptions, flags: i32) -> io::Result<File> {
     match fs::metadata(path) {
         Ok(found) if found.file_type().is_socket() => return standard_output(&found),
@@ -25,7 +25,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions, flags: i32) -> io::Result
         Err(error) => return Err(error),
     }
     let file = options.clone().custom_flags(flags | libc::O_NOCTTY).open(path)?;
-    // Another may have come to its place meanwhile.
+    // Another file may have taken its place meanwhile.
     check_kind(&file.metadata()?)?;
     if fstatfs(&file).is_ok_and(|found| is_of_the_kernel(&found)) {
         return Err(refused("it is an attribute of the kernel"));
@@ -33,11 +33,11 @@ pub(crate) fn open(path: &Path, options: &OpenOptions, flags: i32) -> io::Result
     Ok(file)
 }
 
-/// Refuses what [`open`] would refuse of something that is there, without opening it.
+/// Refuses an existing file that [`open`] would refuse, without opening it.
 ///
 /// # Errors
 ///
-/// `InvalidInput` for that; what looking at it answers.
+/// `InvalidInput` for such a file; the errors of `stat`.
 #[cfg(feature = "cli")]
 pub(crate) fn check(path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
@@ -47,12 +47,12 @@ pub(crate) fn check(path: &Path) -> io::Result<()> {
     check_kind(&found)
 }
 
-/// Refuses a path to a new file where none is made: in `/dev`, where a missing device would turn
-/// into a file that fills the memory.
+/// Refuses a path where no new file may be made: in the kernel's file systems, and in `/dev`, where
+/// a missing device would become a file that fills the memory.
 ///
 /// # Errors
 ///
-/// `InvalidInput` there; what following the path answers.
+/// `InvalidInput` for such a path; the errors of following it.
 pub(crate) fn check_place(path: &Path) -> io::Result<()> {
     let to = resolved(path)?;
     let folder = to.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(&to);
@@ -74,14 +74,14 @@ fn is_on_dev(folder: &Path) -> bool {
     dev.is_some() && dev != device(Path::new("/")) && dev == device(folder)
 }
 
-/// Where a path leads, behind all links, whether or not something is there.
+/// Where a path leads after all links are followed, whether or not a file exists there.
 ///
 /// # Errors
 ///
-/// What following it answers; `InvalidInput` where it has no last name.
+/// The errors of following it; `InvalidInput` where it has no last component.
 pub(crate) fn resolved(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
-    // The kernel follows no more links either.
+    // The kernel follows at most 40 links, too.
     for _ in 0..40 {
         match fs::canonicalize(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -108,16 +108,16 @@ fn folder_of(path: &Path) -> &Path {
 /// Which file a path leads to: the same for each of its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// By its file system and its number there.
+    /// An existing file, by the numbers of its device and its inode.
     There(u64, u64),
-    /// It isn't there yet.
+    /// A file that doesn't exist yet, by its path.
     Missing(PathBuf),
 }
 
 impl Identity {
     /// # Errors
     ///
-    /// What following the path answers.
+    /// The errors of following the path.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         match fs::metadata(path) {
             Ok(found) => Ok(Self::of_found(&found)),
@@ -128,7 +128,7 @@ impl Identity {
         }
     }
 
-    /// Whether a path leads to it; one that can't be followed doesn't.
+    /// Whether a path leads to this file; `false` where the path can't be followed.
     #[cfg(feature = "mock")]
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         Self::of(path).is_ok_and(|other| other == *self)
@@ -139,7 +139,7 @@ impl Identity {
     }
 }
 
-/// File systems whose files are the kernel's switches, by their numbers in `linux/magic.h`.
+/// File systems whose files are interfaces of the kernel, by their numbers in `linux/magic.h`.
 const OF_THE_KERNEL: [i128; 18] = [
     0x9fa0,      // proc
     0x6265_6572, // sysfs
@@ -161,9 +161,9 @@ const OF_THE_KERNEL: [i128; 18] = [
     0xabba_1974, // xenfs
 ];
 
-/// Whether a file is a switch of the kernel, which only looks like a file.
+/// Whether a file is an interface of the kernel and not a stored file.
 fn is_of_the_kernel(found: &Statfs) -> bool {
-    // Its width differs from machine to machine.
+    // The width of this type differs between architectures.
     let number = i128::from(found.filesystem_type().0) & 0xffff_ffff;
     OF_THE_KERNEL.contains(&number)
 }
@@ -175,7 +175,7 @@ fn check_kind(found: &Metadata) -> io::Result<()> {
     } else if kind.is_dir() {
         Err(refused("it is a folder"))
     } else if kind.is_block_device() {
-        Err(refused("it is a block device, as a disk is"))
+        Err(refused("it is a block device, such as a disk"))
     } else if kind.is_char_device() && (is_null(found) || is_terminal(found)) {
         Ok(())
     } else {
@@ -184,7 +184,7 @@ fn check_kind(found: &Metadata) -> io::Result<()> {
 }
 
 fn refused(what: &str) -> io::Error {
-    let why = format!("{what}: only files, pipes, terminals and /dev/null are written to");
+    let why = format!("{what}: ptpctl writes only to files, pipes, terminals and /dev/null");
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
@@ -206,7 +206,7 @@ fn is_terminal(found: &Metadata) -> bool {
     }
 }
 
-/// Standard output once more, where that is a socket: `/dev/stdout` can't be opened then.
+/// Duplicates standard output where it is a socket: `/dev/stdout` can't be opened then.
 fn standard_output(found: &Metadata) -> io::Result<File> {
     let stdout = io::stdout();
     let again = File::from(stdout.as_fd().try_clone_to_owned()?);
@@ -217,10 +217,10 @@ fn standard_output(found: &Metadata) -> io::Result<File> {
     Err(refused("it is a socket"))
 }
 
-/// A new file beside another, which takes its place whole or not at all.
+/// A new file beside an existing one, which it replaces as a whole or not at all.
 ///
-/// Whoever makes one must hold a lock of the other file: what a killed program left under the
-/// name is removed.
+/// The caller must hold a lock on the existing file: a new file that a killed program left under
+/// the same name is removed.
 #[derive(Debug)]
 pub(crate) struct Replacement {
     file: File,
@@ -229,11 +229,12 @@ pub(crate) struct Replacement {
 }
 
 impl Replacement {
-    /// Makes a file that only its owner can read, beside the one at `path`, which is no link.
+    /// Makes a file that only its owner can read, beside the one at `path`, which must not be a
+    /// link.
     ///
     /// # Errors
     ///
-    /// What making it answers.
+    /// The errors of making it.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         check_place(&beside(path, 0))?;
         let mut options = OpenOptions::new();
@@ -244,7 +245,7 @@ impl Replacement {
             let _ = fs::remove_file(&beside);
             match options.open(&beside) {
                 Ok(file) => return Ok(Self { file, beside, path: path.to_owned() }),
-                // Somebody else's, in a folder where everybody may make files.
+                // It belongs to another user, in a folder where everybody may make files.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 8 => {
                     number += 1;
                 }
@@ -261,7 +262,7 @@ impl Replacement {
     ///
     /// # Errors
     ///
-    /// What `rename` answers; the other file is as it was then.
+    /// The errors of `rename`; the other file is unchanged then.
     pub(crate) fn take_its_place(self) -> io::Result<File> {
         fs::rename(&self.beside, &self.path)?;
         self.file.try_clone()

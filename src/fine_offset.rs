@@ -2,8 +2,8 @@
 
 use crate::Offset;
 
-/// A signed difference between two times, in attoseconds: what files have of offsets, exactly. What the
-/// kernel tells are whole nanoseconds, an [`Offset`].
+/// A signed difference between two times, in attoseconds: an offset from a file, kept exactly.
+/// Offsets that the kernel gives are whole nanoseconds, an [`Offset`].
 ///
 /// # Examples
 ///
@@ -21,13 +21,13 @@ pub struct FineOffset(i128);
 
 /// Attoseconds in a nanosecond.
 const NANOSECOND: i128 = 1_000_000_000;
-/// A second is so many decimal places before them.
+/// The decimal places from a second to an attosecond.
 const PLACES: i32 = 18;
-/// Farther offsets than these, 36 years, aren't offsets of clocks.
+/// The largest offset that is accepted, 36 years: no clock is off by more.
 const FARTHEST: i128 = (1 << 60) * NANOSECOND;
 
 impl FineOffset {
-    /// So many attoseconds.
+    /// From attoseconds.
     pub const fn from_attoseconds(attoseconds: i128) -> Self {
         Self(attoseconds)
     }
@@ -37,10 +37,10 @@ impl FineOffset {
         self.0
     }
 
-    /// Reads a decimal number, with an exponent or without, of units of a power of ten of seconds: 0 for
-    /// seconds, -9 for nanoseconds. What is finer than attoseconds is rounded.
+    /// Reads a decimal number, with or without an exponent. `unit` is the power of ten of a second
+    /// that it counts: 0 for seconds, -9 for nanoseconds. Parts of an attosecond are rounded.
     ///
-    /// `None` of what is no number, or beyond 36 years.
+    /// `None` where the text is no number, or beyond 36 years.
     pub fn parse(text: &str, unit: i32) -> Option<Self> {
         let (negative, unsigned) = match text.as_bytes().first()? {
             b'-' => (true, text.get(1..)?),
@@ -61,7 +61,7 @@ impl FineOffset {
             if !digit.is_ascii_digit() {
                 return None;
             }
-            // More digits than these say nothing of attoseconds.
+            // Further digits are below an attosecond in every offset that is accepted.
             match value.checked_mul(10).filter(|value| *value < i128::MAX / 100) {
                 Some(shifted) if dropped == 0 => value = shifted + i128::from(digit - b'0'),
                 _ => dropped += 1,
@@ -73,7 +73,7 @@ impl FineOffset {
         (value <= FARTHEST).then_some(Self(if negative { -value } else { value }))
     }
 
-    /// The whole nanoseconds that it isn't beyond, either way.
+    /// This offset in whole nanoseconds, rounded away from zero.
     pub fn outwards(self) -> Offset {
         let whole = if self.0 < 0 {
             self.0.div_euclid(NANOSECOND)
@@ -87,7 +87,7 @@ impl FineOffset {
         }))
     }
 
-    /// The same the other way round; the least one saturates.
+    /// This offset with the opposite sign; the most negative one saturates.
     #[must_use]
     pub const fn turned(self) -> Self {
         Self(self.0.saturating_neg())

@@ -68,7 +68,7 @@ impl Frequency {
     ///
     /// # Errors
     ///
-    /// As its [`FromStr`].
+    /// As for its [`FromStr`].
     #[cfg(any(feature = "cli", test))]
     pub(crate) fn read(text: &str) -> Result<(Self, bool), ParseQuantityError> {
         let frequency: Self = text.parse()?;

@@ -1,4 +1,4 @@
-//! What the fuzz targets reach into. Compiled with `--cfg fuzzing` only.
+//! The functions that the fuzz targets call. Compiled with `--cfg fuzzing` only.
 
 use crate::kernel::uapi::{self, *};
 use crate::kernel::{Calls, Result, Version, Wait};
@@ -21,7 +21,7 @@ use std::time::Duration;
 /// Reads a text in every way in which the command reads what people write.
 pub fn people(text: &str) {
     if let Ok(offset) = text.parse::<Offset>() {
-        // Printed with a blank before the unit, written without.
+        // It is printed with a blank before the unit, and read only without.
         let printed = offset.to_string().replace(' ', "");
         assert_eq!(printed.parse(), Ok(offset), "what is printed is read again");
     }
@@ -43,7 +43,7 @@ pub fn sysfs(text: &str) {
     crate::find::read_leap_seconds(text);
 }
 
-/// Reads bytes as a file of measurements, and does with them all that can be done.
+/// Reads bytes as a file of measurements, and does everything with them that the command can do.
 pub fn record(bytes: &[u8]) {
     let Ok(mut reader) = Reader::of(std::io::Cursor::new(bytes)) else { return };
     let (mut view, mut picture) = (View::default(), plot::Offsets::default());

@@ -5,19 +5,19 @@ use serde::ser::Serialize;
 use serde_json::ser::Formatter;
 use std::io::{self, Write};
 
-/// The version of all keys: in every single object, and in the first line of a stream. Those of
-/// ptpctl 0.1 had none.
+/// The version of the keys: in every single object, and in the first line of a stream. ptpctl 0.1
+/// wrote no version.
 pub(crate) const SCHEMA: u32 = 2;
 
 /// Writes a value on one line.
 pub(crate) fn write_line(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(&mut *to, Plain);
-    // An error of `to` comes back as what it was.
+    // An error of `to` comes back unchanged.
     value.serialize(&mut serializer).map_err(io::Error::from)?;
     writeln!(to)
 }
 
-/// JSON on one line, in which no character stands that a terminal would obey: it is escaped.
+/// JSON on one line. Characters that a terminal would obey are escaped.
 struct Plain;
 
 impl Formatter for Plain {

@@ -1,11 +1,11 @@
 //! The seam: the calls that a PTP hardware clock answers, in the kernel's own structs.
 //!
-//! Everything above this room talks to a clock through [`Calls`]. [`Device`] is the clock behind
+//! Everything above this module talks to a clock through [`Calls`]. [`Device`] is the clock behind
 //! `/dev/ptpN`; the mock is another; your own simulator can be a third. The errors are the
 //! kernel's errno values, uninterpreted.
 //!
-//! This is the only room with `unsafe` and with an ioctl number, and the only one that opens a
-//! device.
+//! This is the only module with `unsafe` code and ioctl numbers, and the only one that opens
+//! devices.
 
 mod answer;
 mod call;
@@ -79,9 +79,10 @@ pub enum Wait {
 /// Each method is one kernel call and has its name. Methods take `&self`: a clock has one state,
 /// however many handles share it.
 ///
-/// What a clock doesn't answer is answered as the kernel does where it doesn't know a call, a driver
-/// doesn't offer it, or sysfs has no such file; the system's clocks are the machine's own. So a
-/// simulator has what it simulates, and goes on compiling when Linux gets another call.
+/// All methods but `clock_gettime` have a default. Most of them answer as the kernel does where it
+/// doesn't know a call, where a driver doesn't offer it, or where sysfs has no such file; those for
+/// the system's clocks use the clocks of the machine. So a simulator implements only what it
+/// simulates, and still compiles when Linux gets another call.
 ///
 /// # Examples
 ///
@@ -108,14 +109,14 @@ pub trait Calls: Send {
     /// `clock_gettime` on the clock's dynamic clock id.
     fn clock_gettime(&self) -> Result<timespec>;
 
-    /// `open`: another handle of the same clock, for reading or for writing, too.
+    /// `open`: another handle of the same clock, for reading, and with `write` also for writing.
     fn reopen(&self, write: bool) -> Result<Box<dyn Calls>> {
         let _ = write;
         Err(NOT_OFFERED)
     }
 
-    /// The file descriptor of the handle, to wait for events beside other files; `None` where there is
-    /// none, as of a mock.
+    /// The file descriptor of the handle, to wait for its events together with other files; `None`
+    /// where there is none, as for a mock.
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
@@ -132,7 +133,7 @@ pub trait Calls: Send {
         Err(NOT_OFFERED)
     }
 
-    /// `clock_getres`: a nanosecond of every PHC.
+    /// `clock_getres`: one nanosecond for every PHC.
     fn clock_getres(&self) -> Result<timespec> {
         Ok(timespec { tv_sec: 0, tv_nsec: 1 })
     }
@@ -223,25 +224,25 @@ pub trait Calls: Send {
         Err(NOT_OFFERED)
     }
 
-    /// `poll` for events, for what `wake` asks of other file descriptors, and for `timeout`. Of a
-    /// clock that has no events, for the other two.
+    /// `poll` for events, for the other file descriptors in `wake`, and for `timeout`. The default,
+    /// for a clock that has no events, waits for the other two.
     fn wait(&self, wake: &[PollFd<'_>], timeout: Duration) -> Result<Wait> {
         poll_for(&mut wake.to_vec(), timeout)
     }
 
-    /// Reads one of the clock's sysfs attributes, without its line end: `clock_name`.
+    /// Reads one of the clock's sysfs attributes, such as `clock_name`, without its line end.
     fn attribute(&self, name: &str) -> Result<String> {
         let _ = name;
         Err(NO_SUCH_FILE)
     }
 
-    /// Writes one of the clock's sysfs attributes: `n_vclocks`.
+    /// Writes one of the clock's sysfs attributes, such as `n_vclocks`.
     fn set_attribute(&self, name: &str, value: &str) -> Result<()> {
         let _ = (name, value);
         Err(NO_SUCH_FILE)
     }
 
-    /// The names of the virtual clocks on this one, in sysfs below it: `ptp3`.
+    /// The names of the virtual clocks on this one, such as `ptp3`: those below it in sysfs.
     fn virtual_clocks(&self) -> Result<Vec<String>> {
         Err(NO_SUCH_FILE)
     }
@@ -269,7 +270,7 @@ const NOT_OFFERED: Errno = Errno::EOPNOTSUPP;
 /// The answer of sysfs where a clock has no such attribute.
 const NO_SUCH_FILE: Errno = Errno::ENOENT;
 
-/// Polls for so long; what came is in `polled`.
+/// Polls for `timeout` at most; what came is in `polled`.
 fn poll_for(polled: &mut [PollFd<'_>], timeout: Duration) -> Result<Wait> {
     let milliseconds = timeout.as_nanos().div_ceil(1_000_000);
     let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);

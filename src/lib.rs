@@ -3,8 +3,8 @@
 //!
 //! [`Phc`] is one open clock. It speaks in exact quantities: [`Timestamp`], [`Offset`],
 //! [`Frequency`], [`Rate`]. [`watch`] measures clocks, once or on a schedule: the offset is the best
-//! guess, with a bound that holds whatever the clock does. Below is the seam, [`kernel::Calls`], on
-//! which your own simulator can stand.
+//! guess, with a bound that holds whatever the clock does. Below is the seam, the trait
+//! [`kernel::Calls`], which your own simulator can implement.
 //!
 //! # Examples
 //!
@@ -22,7 +22,7 @@
 //! ```
 //!
 //! The folder `examples` has programs: one reads a clock, one watches two clocks and stops at a step,
-//! one is the loop of an exporter, and one tests a program of one's own on the mock.
+//! one is the loop of an exporter, and one tests your own program on the mock.
 //!
 //! # Features
 //!
@@ -33,7 +33,7 @@
 //! | `mock` | the mock clock, [`mock::Mock`](mock) |
 //! | `recordings` | readings in files, [`watch::record`] |
 //! | `stability` | deviations and masks, [`measure::stability`] |
-//! | `cli` (default) | the command `ptpctl`; nothing that a program needs |
+//! | `cli` (default) | the command `ptpctl`; other programs don't need it |
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -48,7 +48,7 @@ pub struct Mock {
     write: bool,
 }
 
-/// A failure that was ordered.
+/// A failure that the user asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Failure {
     call: Call,
@@ -59,15 +59,15 @@ struct Failure {
 /// Which calls fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
-    /// The one after so many that go well; then it is over.
+    /// One call, after this many that succeed; then no more.
     Once(u32),
-    /// Every so many, the last of them; so many went well since.
+    /// Every n-th call; and how many have succeeded since the last that failed.
     Every(u32, u32),
-    /// So many of a million, at random.
+    /// This many of a million calls, at random.
     Random(u32),
 }
 
-/// A mock clock and all around it.
+/// A mock clock and everything around it.
 struct World {
     config: Config,
     time: Time,
@@ -75,17 +75,17 @@ struct World {
     chip: Chip,
     pins: Vec<ptp_pin_desc>,
     virtual_clocks: u32,
-    /// One queue a handle; or, before Linux 6.7, one for all of them, of handle 0.
+    /// One queue for each handle; before Linux 6.7 one for all of them, under handle 0.
     queues: BTreeMap<u64, Queue>,
     handles: u64,
     /// Up to when events have been made: true time, and what the clock showed.
     emitted: (i128, i128),
-    /// How many readings there were, and events: some faults come now and then.
+    /// How many readings and events there were: some faults act only now and then.
     readings: u32,
     events: u32,
     /// How often the clock may be read.
     limit: Option<Limit>,
-    /// An event that comes after the next.
+    /// An event that is delivered after the next one.
     held: Option<kernel::uapi::ExttsEvent>,
     failures: Vec<Failure>,
     removal: Option<i128>,
@@ -98,17 +98,17 @@ impl Mock {
     ///
     /// # Errors
     ///
-    /// [`MockError`] where the state file can't be used or the profile may not be written.
+    /// [`MockError`] where the state file can't be used or the profile is read-only.
     pub fn new(config: &Config) -> Result<Self, MockError> {
         Self::open(config, true)
     }
 
-    /// Opens a new mock clock; without `write` nothing can be changed, and the state file isn't
-    /// either.
+    /// Opens a new mock clock; without `write` nothing can be changed, and the state file stays as
+    /// it is.
     ///
     /// # Errors
     ///
-    /// [`MockError`] where the state file can't be used or the profile may not be written.
+    /// [`MockError`] where the state file can't be used or the profile is read-only.
     pub fn open(config: &Config, write: bool) -> Result<Self, MockError> {
         let fails =
             |failure: &&Failure| failure.call == Call::Open && failure.when == When::Once(0);
@@ -127,7 +127,7 @@ impl Mock {
     #[must_use]
     pub fn again(&self, write: bool) -> Self {
         let mut world = self.lock();
-        // What came before is none of its events.
+        // Events from before it was opened aren't for the new handle.
         world.emit();
         world.handles += 1;
         let handle = world.handles;
@@ -137,7 +137,7 @@ impl Mock {
         Self { world: Arc::clone(&self.world), handle, write }
     }
 
-    /// Has the next call of this method fail.
+    /// Makes the next call of this method fail.
     pub fn fail_next(&self, call: Call, errno: Errno) {
         let number = errno as i32;
         self.lock().failures.push(Failure { call, number, when: When::Once(0) });
@@ -149,15 +149,15 @@ impl Mock {
         world.removal = Some(world.time.now());
     }
 
-    /// Takes the clock away so long from now: a call that waits meanwhile answers `ENODEV`, too.
+    /// Takes the clock away after `duration`: a call that is waiting then answers `ENODEV`, too.
     pub fn remove_after(&self, duration: std::time::Duration) {
         let mut world = self.lock();
         let nanoseconds = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
         world.removal = Some(world.time.now().saturating_add(nanoseconds));
     }
 
-    /// Lets time pass. A virtual one ends in the year 2262, where 64 bits of nanoseconds end: it
-    /// stands still there. The machine's own time is waited for.
+    /// Lets time pass. Virtual time is advanced, and stands still in the year 2262, where 64 bits
+    /// of nanoseconds end. With the machine's own time, this waits.
     pub fn pass(&self, duration: std::time::Duration) {
         let nanoseconds = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
         self.lock().time.pass(nanoseconds);
@@ -204,7 +204,7 @@ impl Drop for Mock {
             world.queues.remove(&handle);
         }
         if handle > 0 && world.time.is_virtual() {
-            // Virtual time goes on from here the next time. There is nobody left to tell.
+            // Virtual time continues from here the next time. An error can't be reported in `drop`.
             let _ = world.save_if_locked();
         }
     }
@@ -330,8 +330,8 @@ impl World {
         Ok(world)
     }
 
-    /// Takes over what another process has made of the clock meanwhile. A virtual time is each one's
-    /// own, and so is the clock in it.
+    /// Takes over the changes that another process has made to the clock meanwhile. With virtual
+    /// time, each process has a time and a clock of its own.
     fn catch_up(&mut self) {
         if self.time.is_virtual() {
             return;
@@ -339,15 +339,15 @@ impl World {
         let Some(kept) = self.file.as_mut().and_then(StateFile::changed) else { return };
         self.emit();
         let random = self.random;
-        // What doesn't fit leaves the clock as it is; whoever opens it next is told.
+        // A state that doesn't fit leaves the clock as it is; the next open reports it.
         let _ = state::restore(self, &kept);
         self.random = random;
     }
 
-    /// Notes a call, which may have been ordered to fail.
+    /// Logs a call, and fails it where that was asked for.
     fn failure(&mut self, call: Call) -> kernel::Result<()> {
         if let Some(log) = &mut self.log {
-            // Like a disk that is full: the clock goes on.
+            // Where the log can't be written, as on a full disk, the clock goes on.
             let _ = writeln!(log, "{}", call.method());
         }
         let mut failed = None;
@@ -388,7 +388,7 @@ impl World {
         self.limit.as_mut().map_or(Ok(()), |limit| limit.take(now))
     }
 
-    /// What the clock shows, as finely as it does.
+    /// What the clock shows, cut to its resolution.
     fn resolved(&self, shown: i128) -> i128 {
         let step = i128::from(self.config.resolution.nanoseconds().max(1));
         shown.div_euclid(step) * step
@@ -480,7 +480,7 @@ impl World {
         }
     }
 
-    /// Saves for a writer's sake only: a reader leaves the file as it is.
+    /// Saves only where this handle may write: a reader leaves the file as it is.
     fn save_if_locked(&mut self) -> kernel::Result<()> {
         if self.file.as_ref().is_some_and(StateFile::is_locked) { self.save() } else { Ok(()) }
     }
@@ -492,7 +492,7 @@ impl Output {
     }
 }
 
-/// Why a mock clock can't be had.
+/// Why a mock clock can't be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MockError {
     /// The text doesn't describe one.

@@ -36,7 +36,7 @@ impl Offset {
     /// No offset.
     pub const ZERO: Self = Self(0);
 
-    /// An offset of so many nanoseconds.
+    /// An offset of this many nanoseconds.
     pub const fn from_nanoseconds(nanoseconds: i64) -> Self {
         Self(nanoseconds)
     }
@@ -80,7 +80,7 @@ impl Offset {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// Half of it, rounded away from zero: what a delay leaves open.
+    /// Half of it, rounded away from zero: the bound that a delay gives.
     #[must_use]
     pub const fn half(self) -> Self {
         Self(self.0 / 2 + self.0 % 2)

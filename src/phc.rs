@@ -1,7 +1,7 @@
 //! [`Phc`]: one open PTP hardware clock and all that it can do, in exact quantities.
 //!
-//! Each method makes the kernel's call that it names, refuses first what the kernel would wrap,
-//! clamp or reject, and answers an [`Error`] that says what was asked, of which device, and what
+//! Each method makes the kernel's call that its documentation names. It first refuses what the
+//! kernel would wrap, clamp or reject. Its [`Error`] says what was asked, of which device, and what
 //! the kernel answered.
 
 mod caps;
@@ -55,7 +55,7 @@ pub struct Phc {
     caps: OnceCell<Caps>,
 }
 
-/// So often a call is made in all that fails in a way that may pass.
+/// How often a call is made in all where it fails in a way that may pass.
 pub(crate) const TRIES: u32 = 5;
 
 /// What a clock is opened for.
@@ -78,7 +78,7 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// What `open` answers; `ENOTTY` where `path` is no PHC.
+    /// The errors of `open`; `ENOTTY` where `path` is no PHC.
     pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
         let device = Device::open(path, access == Access::ReadWrite).map_err(|errno| {
             let name = DeviceName { device: path.display().to_string(), clock_name: None };
@@ -95,7 +95,7 @@ impl Phc {
         Self { calls, name, access: None, caps: OnceCell::new() }
     }
 
-    /// The same clock, which was opened for this.
+    /// Notes what the clock was opened for.
     pub(crate) fn opened_for(self, access: Access) -> Self {
         Self { access: Some(access), ..self }
     }
@@ -104,26 +104,26 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// What `open` answers; `ENODEV` where the clock has gone.
+    /// The errors of `open`; `ENODEV` where the clock has gone.
     pub fn reopen(&self, access: Access) -> Result<Self, Error> {
         let write = access == Access::ReadWrite;
         let calls = self.call(&Task::Open, Call::Open, || self.calls.reopen(write))?;
         Ok(Self { calls, name: self.name.clone(), access: Some(access), caps: OnceCell::new() })
     }
 
-    /// The file descriptor of the open clock: it is readable where an event waits, for programs that
-    /// wait for other files, too. `None` of what has none, as a mock.
+    /// The file descriptor of the open clock, for programs that wait for other files, too. It is
+    /// readable while an event waits. `None` where there is none, as for a mock.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.calls.fd()
     }
 
-    /// How the clock is called.
+    /// The clock's names.
     pub fn name(&self) -> &DeviceName {
         &self.name
     }
 
-    /// Reads something, and tries it again where that fails in a way that may pass, five times in some
-    /// milliseconds: a bus that was busy, a card that is read too often.
+    /// Reads something, and tries again where that fails in a way that may pass, such as a busy bus
+    /// or a card that is read too often: five times in all, within some milliseconds.
     ///
     /// # Errors
     ///
@@ -138,8 +138,8 @@ impl Phc {
         read(self)
     }
 
-    /// Pauses before a call is made again that failed so: longer each time, and where the clock is read
-    /// too often.
+    /// Pauses before a call that failed in such a way is made again: longer each time, and longer
+    /// where the clock is read too often.
     pub(crate) fn pause_after(&self, error: &Error, attempt: u32) -> Result<(), Error> {
         let is_busy = error.errno() == Some(Errno::EBUSY);
         let pause = Duration::from_millis(if is_busy { 10 } else { 1 }) * 2_u32.pow(attempt);
@@ -155,7 +155,7 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// `ENODEV` where the clock has gone; the driver's own.
+    /// `ENODEV` where the clock has gone; the driver's own errors.
     #[doc(alias = "clock_gettime")]
     pub fn time(&self) -> Result<Timestamp<Unknown>, Error> {
         let asked = &Task::ReadTime;
@@ -168,9 +168,9 @@ impl Phc {
     /// # Errors
     ///
     /// [`Error::Invalid`] for a time before 1970 or beyond 64 bits of nanoseconds, in the year 2262:
-    /// a driver would make another of it. `EACCES` on a read-only handle, `EBUSY` while the clock
-    /// runs freely under virtual clocks, `EINVAL` for a time that the kernel refuses, `ENODEV` where
-    /// the clock has gone.
+    /// a driver would make another time of it. `EACCES` on a read-only handle, `EBUSY` while the
+    /// clock runs freely under virtual clocks, `EINVAL` for a time that the kernel refuses,
+    /// `ENODEV` where the clock has gone.
     #[doc(alias = "clock_settime")]
     pub fn set_time(&self, time: Timestamp<Unknown>) -> Result<(), Error> {
         self.check_time(time)?;
@@ -183,7 +183,7 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// The first of [`Phc::set_time`].
+    /// The first error of [`Phc::set_time`].
     pub fn check_time(&self, time: Timestamp<Unknown>) -> Result<(), Error> {
         self.in_range(&Task::SetTime(time), time.total_nanoseconds())
     }
@@ -192,14 +192,15 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// The first of [`Phc::step`]; as [`Phc::time`].
+    /// The first error of [`Phc::step`]; the errors of [`Phc::time`].
     pub fn check_step(&self, offset: Offset) -> Result<(), Error> {
         let shown = self.patiently(Self::time)?;
         let to = shown.total_nanoseconds() + i128::from(offset.nanoseconds());
         self.in_range(&Task::Step(offset), to)
     }
 
-    /// Refuses what a driver can't keep: times are unsigned there and have 64 bits, signed in some.
+    /// Refuses a time that a driver can't hold: drivers have 64 bits of nanoseconds, unsigned in
+    /// most, signed in some.
     fn in_range(&self, asked: &Task, nanoseconds: i128) -> Result<(), Error> {
         if nanoseconds < 0 {
             Err(self.invalid(asked, Reason::BeforeEpoch))
@@ -224,19 +225,18 @@ impl Phc {
 
     /// The frequency offset dialled last, 0 at first. Wraps `clock_adjtime` without modes.
     ///
-    /// Kernels before 6.15 (5.10.249, 6.1.162, 6.12.68) answer that to a handle that may write only:
-    /// then another handle is opened for it, where that is permitted.
+    /// Kernels before 6.15 (5.10.249, 6.1.162, 6.12.68) answer this only to a handle that may
+    /// write. Where this handle may not, another one that may is opened for the call.
     ///
     /// # Errors
     ///
-    /// `EACCES` where it isn't;
-    /// `ENODEV` where the clock has gone.
+    /// `EACCES` where opening that handle isn't permitted; `ENODEV` where the clock has gone.
     #[doc(alias = "clock_adjtime")]
     pub fn frequency(&self) -> Result<Frequency, Error> {
         let (asked, call) = (&Task::ReadFrequency, Call::ClockAdjtime);
         let mut timex = uapi::timex();
         match self.adjtime(asked, call, &mut timex) {
-            // Older kernels want a handle that may write, for reading, too.
+            // Older kernels want a handle that may write, even for reading.
             Err(error)
                 if error.errno() == Some(Errno::EACCES)
                     && self.access == Some(Access::ReadOnly) =>
@@ -253,7 +253,7 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// [`Error::Unable`] beyond the clock's limit, which stays untouched then; `EACCES` on a
+    /// [`Error::Unable`] beyond the clock's limit, and the clock stays untouched; `EACCES` on a
     /// read-only handle, `EBUSY` while the clock runs freely, `ENODEV` where it has gone.
     #[doc(alias = "ADJ_FREQUENCY")]
     pub fn set_frequency(&self, frequency: Frequency) -> Result<(), Error> {
@@ -303,12 +303,12 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// The first two of [`Phc::adjust_phase`].
+    /// The first two errors of [`Phc::adjust_phase`].
     pub fn check_phase(&self, offset: Offset) -> Result<Option<Offset>, Error> {
         let asked = &Task::AdjustPhase(offset);
         let control = self.caps().map(|caps| caps.phase_control);
         if i32::try_from(offset.nanoseconds().unsigned_abs()).is_err() {
-            // Whatever the clock, no kernel hands it on.
+            // No kernel hands such an offset on, whatever the clock.
             let limit = match control {
                 Ok(PhaseControl::Offered { limit }) => limit,
                 _ => None,
@@ -349,7 +349,7 @@ impl Phc {
         self.timestamp(asked, call, time)
     }
 
-    /// How long the system of this clock is up, for measuring how long something takes.
+    /// How long the system of this clock has been up, for measuring how long something takes.
     ///
     /// # Errors
     ///
@@ -361,7 +361,7 @@ impl Phc {
         Ok(Duration::new(u64::try_from(time.seconds()).unwrap_or(0), time.nanoseconds()))
     }
 
-    /// Waits until the system of this clock is up for so long.
+    /// Waits until the system of this clock has been up for `uptime`.
     ///
     /// # Errors
     ///
@@ -389,7 +389,8 @@ impl Phc {
         self.call(asked, call, || self.calls.system_adjtime(&mut timex))
     }
 
-    /// How far off the clock is at most by what its driver claims; `None` where it claims nothing.
+    /// The most that the clock is off, as its driver claims; `None` where the driver claims
+    /// nothing.
     ///
     /// The ENA driver tells it beside the card's other files in sysfs, in nanoseconds.
     #[doc(alias = "phc_error_bound")]
@@ -433,7 +434,7 @@ impl Phc {
         self.call(asked, call, || self.calls.clock_adjtime(timex))
     }
 
-    /// The error of the call before.
+    /// The error of the last call.
     fn failed(&self, asked: &Task, call: Call, errno: Errno) -> Error {
         let number = kernel::number_of(errno);
         Error::Call { asked: asked.clone(), name: self.name.clone(), call, errno, number }
@@ -443,7 +444,7 @@ impl Phc {
         Error::Unable { asked: asked.clone(), name: self.name.clone(), why: Box::new(why) }
     }
 
-    /// The refusal to move a clock that runs freely under so many virtual clocks.
+    /// The refusal to move a clock that runs freely under this many virtual clocks.
     #[cfg(feature = "cli")]
     pub(crate) fn runs_freely(&self, virtual_clocks: u32) -> Error {
         self.unable(&Task::Change, Reason::RunsFreely { virtual_clocks })
@@ -462,7 +463,8 @@ impl Phc {
         u32::try_from(time.tv_nsec)
             .ok()
             .and_then(|nanoseconds| Timestamp::new(time.tv_sec, nanoseconds))
-            // A driver that answers no valid time is broken; nothing is made up of it.
+            // A driver that answers an invalid time is broken: the call fails instead of guessing a
+            // time.
             .ok_or_else(|| self.failed(asked, call, Errno::EPROTO))
     }
 }

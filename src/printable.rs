@@ -1,11 +1,11 @@
-//! Texts that a terminal shows as they are: a driver's, a process's or a file's name can hold
-//! anything, and a terminal obeys some of it.
+//! Makes texts that are safe to show on a terminal. The name of a driver, a process or a file can
+//! contain anything, and a terminal obeys some characters instead of showing them.
 
 #[cfg(feature = "cli")]
 use std::borrow::Cow;
 
 /// Whether a terminal or a reader may do something else with a character than show it: control
-/// characters, and Unicode's categories Cf (as what turns the direction of writing), Zl and Zp.
+/// characters, and Unicode's categories Cf (such as the marks of a writing direction), Zl and Zp.
 pub(crate) fn is_obeyed(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -44,7 +44,7 @@ pub(crate) fn printable_lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// As [`printable_lines`], for what is one line.
+/// As [`printable_lines`], for a single line.
 #[cfg(feature = "cli")]
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if text.contains(is_obeyed) { text.replace(is_obeyed, "\u{fffd}").into() } else { text.into() }

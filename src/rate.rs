@@ -21,19 +21,19 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate(i128);
 
-/// One nanosecond in each, in millionths of a ppb.
+/// A rate of one nanosecond per nanosecond, in millionths of a ppb.
 const WHOLE: i128 = 1_000_000_000_000_000;
 
 impl Rate {
     /// Neither clock gains on the other.
     pub const ZERO: Self = Self(0);
 
-    /// A rate of so many millionths of a ppb.
+    /// A rate of this many millionths of a ppb.
     pub const fn from_micro_ppb(micro_ppb: i128) -> Self {
         Self(micro_ppb)
     }
 
-    /// A rate of so many ppb.
+    /// A rate of this many ppb.
     pub const fn from_ppb(ppb: i64) -> Self {
         Self(ppb as i128 * 1_000_000)
     }
@@ -49,14 +49,14 @@ impl Rate {
         self.0 as f64 / 1e6
     }
 
-    /// The rate at which an offset moved so far in so long, rounded to the nearest; `None` where no
-    /// time has passed.
+    /// The rate at which an offset moved by `moved` in `span`, rounded to the nearest; `None` where
+    /// no time has passed.
     pub fn of(moved: Offset, span: Offset) -> Option<Self> {
         let (moved, span) = (i128::from(moved.nanoseconds()), i128::from(span.nanoseconds()));
         (span > 0).then(|| Self(divide_to_nearest(moved * WHOLE, span)))
     }
 
-    /// How far an offset moves in so long, rounded to the nearest nanosecond; `None` where that
+    /// How far an offset moves in `span`, rounded to the nearest nanosecond; `None` where that
     /// doesn't fit an [`Offset`].
     pub fn over(self, span: Offset) -> Option<Offset> {
         let moved = self.0.checked_mul(span.nanoseconds().into())?;
@@ -69,13 +69,13 @@ impl Rate {
         Self(self.0.saturating_abs())
     }
 
-    /// Both rates one after the other; the largest or smallest there is where they don't fit.
+    /// The sum; the largest or smallest rate where it doesn't fit.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// How much larger this rate is; the largest or smallest there is where that doesn't fit.
+    /// The difference; the largest or smallest rate where it doesn't fit.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
@@ -84,7 +84,7 @@ impl Rate {
 
 impl fmt::Display for Rate {
     /// Writes parts per billion with six decimals at most. With `+`, positive ones carry a sign;
-    /// with a precision, so many decimals, rounded to the nearest.
+    /// with a precision, that many decimals, rounded to the nearest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let places = u32::try_from(f.precision().unwrap_or(6)).unwrap_or(6).min(6);
         let rounded = divide_to_nearest(self.0, 10_i128.pow(6 - places));
@@ -103,7 +103,7 @@ pub struct RateInterval {
 }
 
 impl RateInterval {
-    /// All rates that are so near to one.
+    /// All rates within `distance` of `middle`.
     pub const fn around(middle: Rate, distance: Rate) -> Self {
         Self { lowest: middle.saturating_sub(distance), highest: middle.saturating_add(distance) }
     }
@@ -118,7 +118,7 @@ impl RateInterval {
         Rate(self.highest.0.saturating_sub(self.lowest.0).saturating_add(1) / 2)
     }
 
-    /// How much higher rates of this interval can be than those of another.
+    /// The interval of the differences between a rate of this interval and a rate of another.
     #[must_use]
     pub const fn minus(&self, other: &Self) -> Self {
         Self {

@@ -17,7 +17,7 @@ pub(crate) fn format_millis<S: Scale>(time: Timestamp<S>) -> Option<String> {
 }
 
 fn calendar<S: Scale>(time: Timestamp<S>) -> Option<DateTime<chrono::Utc>> {
-    // It has other limits of its own.
+    // `chrono` has other limits.
     let is_written = (0..YEAR_10000).contains(&time.seconds());
     DateTime::from_timestamp(time.seconds(), time.nanoseconds()).filter(|_| is_written)
 }
@@ -41,8 +41,8 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp<Utc>, String> {
         .ok_or_else(|| "it is out of range".into())
 }
 
-/// Refuses what isn't a date, a time and decimals to its last character: who parses it may take
-/// something else for them.
+/// Refuses text that isn't a date, a time and decimals, up to its last character: the parser may
+/// accept other forms.
 fn check_form(local: &str) -> Result<(), String> {
     const FORM: &[u8] = b"0000-00-00T00:00:00";
     let wrong = || Err("it is no calendar time; write it as 2026-01-31T12:00:00Z".to_owned());
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(at(i64::MAX), None);
     }
 
-    /// What another crate makes of a text, as seconds and nanoseconds.
+    /// A text as another crate reads it, in seconds and nanoseconds.
     fn by_another_crate(text: &str) -> Option<(i64, u32)> {
         let form = &time::format_description::well_known::Rfc3339;
         let time = time::OffsetDateTime::parse(text, form).ok()?;
@@ -195,7 +195,7 @@ mod tests {
             if ours.is_some() {
                 proptest::prop_assert_eq!(ours, others, "{}", text);
             }
-            // It takes more: small letters, a blank, leap seconds, more decimals.
+            // The other crate takes more: lower-case letters, a blank, leap seconds, more decimals.
             let is_strict = check_form(text.trim_end_matches(['Z', 'z'])).is_ok()
                 || split_offset(&text).is_ok_and(|(local, _)| check_form(local).is_ok());
             let is_leap = text.get(17..19) == Some("60");

@@ -14,7 +14,7 @@ pub enum Utc {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tai {}
 
-/// A scale that nobody has told: what a PHC shows.
+/// An unknown scale: that of a PHC's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unknown {}
 
@@ -40,11 +40,11 @@ mod private {
 pub struct TaiOffset(pub i32);
 
 impl TaiOffset {
-    /// What it is since 2017.
+    /// Its value since 2017.
     pub const SINCE_2017: Self = Self(37);
 
     /// What remains of a clock's offset from UTC if it keeps TAI; `None` where TAI − UTC doesn't
-    /// explain it to half a second.
+    /// explain it to within half a second.
     ///
     /// # Examples
     ///
@@ -65,8 +65,8 @@ impl TaiOffset {
         Offset::from_nanoseconds(self.0 as i64 * 1_000_000_000)
     }
 
-    /// The scale that a clock keeps by what it shows: UTC or TAI where that is within a second of
-    /// the system's UTC clock, else `None`.
+    /// The scale that a clock keeps, judging by what it shows: UTC or TAI where that is within a
+    /// second of the system's UTC clock, else `None`.
     pub fn fitting(
         shown: Timestamp<Unknown>,
         system: Timestamp<Utc>,
@@ -175,7 +175,7 @@ impl<S: Scale> Timestamp<S> {
             .checked_sub(earlier.seconds)
             .and_then(|seconds| seconds.checked_mul(1_000_000_000))
             .and_then(|nanoseconds| nanoseconds.checked_add(parts));
-        // Only at the very ends of the range do 64 bits not do on the way.
+        // 64 bits overflow on the way only at the very ends of the range.
         let far = || i64::try_from(self.total_nanoseconds() - earlier.total_nanoseconds()).ok();
         near.or_else(far).map(Offset::from_nanoseconds)
     }
@@ -187,8 +187,8 @@ impl<S: Scale> Timestamp<S> {
 }
 
 impl Timestamp<Unknown> {
-    /// Whether a clock that shows this was never set: before the GPS epoch, 1980-01-06, no PHC shows a
-    /// time that somebody set.
+    /// Whether a clock that shows this was never set: nobody sets a PHC to a time before the GPS
+    /// epoch, 1980-01-06.
     pub const fn is_unset(self) -> bool {
         self.seconds < 315_964_800
     }

@@ -1,8 +1,8 @@
-//! Clocks measured: once, or again and again on a schedule; readings in files.
+//! Measures clocks, once or on a schedule, and keeps readings in files.
 //!
-//! A [`Source`] is a clock beside a system clock, or beside another clock. Each [`Reading`] of it is a
-//! measurement, a miss (a reading that failed; the next one may work) or the clock's absence. A
-//! [`Sampler`] reads sources on a [`Schedule`], in a thread of its own.
+//! A [`Source`] is a clock and what it is measured against: a system clock or another clock. Each
+//! [`Reading`] of it is a measurement, a miss (a reading that failed; the next one may work) or the
+//! clock's absence. A [`Sampler`] reads sources on a [`Schedule`], in a thread of its own.
 
 mod allowance;
 #[cfg(feature = "cli")]

@@ -1,16 +1,16 @@
-//! What calls answer, also where the C library has no name for it.
+//! The errno values that calls answer, including those that the C library has no name for.
 //!
-//! Drivers answer with a number. The kernel has more of them than it means programs to see:
-//! `ENOTSUPP` (524) comes from drivers that mean `EOPNOTSUPP`, and is taken for that here. The
+//! Drivers answer with a number. Some of the kernel's numbers are not meant for programs:
+//! `ENOTSUPP` (524) comes from drivers that mean `EOPNOTSUPP`, and is treated as that here. The
 //! number itself stays in the thread's `errno` until the next call.
 
 use super::{Errno, Result};
 use nix::errno::ErrnoSentinel;
 
-/// What drivers answer that mean `EOPNOTSUPP` (the kernel's `include/linux/errno.h`).
+/// What some drivers answer where they mean `EOPNOTSUPP` (`include/linux/errno.h`).
 pub(crate) const ENOTSUPP: i32 = 524;
 
-/// What a system call has answered.
+/// Turns the return value of a system call into a `Result`.
 pub(super) fn answer<T: ErrnoSentinel + PartialEq<T>>(value: T) -> Result<T> {
     Errno::result(value).map_err(|errno| meant(errno, Errno::last_raw()))
 }
@@ -26,12 +26,12 @@ pub(crate) fn answer_with(number: i32) -> Errno {
     meant(Errno::from_raw(number), number)
 }
 
-/// Before a call whose number is asked for: a simulator answers without one.
+/// Clears `errno` before a call whose [`number_of`] is asked for: a simulator doesn't set it.
 pub(crate) fn forget_number() {
     Errno::clear();
 }
 
-/// The number behind the answer of the call before, as its driver gave it.
+/// The number behind `errno`, the answer of the last call, as the driver gave it.
 pub(crate) fn number_of(errno: Errno) -> i32 {
     match (errno, Errno::last_raw()) {
         (Errno::EOPNOTSUPP, ENOTSUPP) => ENOTSUPP,
@@ -40,7 +40,7 @@ pub(crate) fn number_of(errno: Errno) -> i32 {
     }
 }
 
-/// An error of a file in the style of the others: "No such file or directory (ENOENT)".
+/// An I/O error in the style of the other errors: "No such file or directory (ENOENT)".
 #[cfg(any(feature = "cli", feature = "mock"))]
 pub(crate) fn in_words(error: &std::io::Error) -> String {
     let text = error.to_string();

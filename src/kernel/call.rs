@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A call that a clock answers, or doesn't.
+/// A call to a clock.
 ///
 /// # Examples
 ///
@@ -114,14 +114,14 @@ impl Call {
 
     /// The names of all methods, for a mock's failures.
     pub fn methods() -> impl Iterator<Item = &'static str> {
-        // Those that share a method come one after the other.
+        // Calls that share a method are next to each other in the table.
         let mut last = "";
         Self::NAMES.into_iter().filter_map(move |(_, _, method)| {
             (std::mem::replace(&mut last, method) != method).then_some(method)
         })
     }
 
-    /// The call of a kernel's name, as [`Call::name`] has it.
+    /// The call with this name in the kernel, as [`Call::name`] gives it.
     pub fn named(name: &str) -> Option<Self> {
         Self::NAMES.into_iter().find(|(_, known, _)| *known == name).map(|(call, ..)| call)
     }
@@ -138,7 +138,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// A text is no method of [`Calls`](super::Calls).
+/// A text isn't the name of a method of [`Calls`](super::Calls).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoSuchCall;
 

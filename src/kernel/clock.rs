@@ -93,8 +93,8 @@ mod calls {
     use super::{Errno, Result, timespec, timex};
     use libc::c_long;
 
-    /// Where an architecture's numbers begin. From 403 on all have the same ones behind that
-    /// (the kernel's `arch/*/kernel/syscalls/*.tbl`).
+    /// The architecture's first system call number. Counted from it, the numbers from 403 on are
+    /// the same on all architectures (the kernel's `arch/*/kernel/syscalls/*.tbl`).
     const FIRST: c_long =
         if cfg!(any(target_arch = "mips", target_arch = "mips32r6")) { 4_000 } else { 0 };
     const CLOCK_GETTIME64: c_long = FIRST + 403;
@@ -170,7 +170,7 @@ mod tests {
         adjtime(libc::CLOCK_REALTIME, &mut timex).expect("read");
         let now = gettime(libc::CLOCK_REALTIME).expect("a time");
         assert!((0..=10).contains(&(now.tv_sec - timex.time.tv_sec)), "{}", timex.time.tv_sec);
-        // The length of a tick is 10 ms ± 10 %; behind it and before it everything lies right.
+        // A tick is 10 ms ± 10 %. Where this field is right, the fields around it are in place.
         assert!((9_000..=11_000).contains(&timex.tick), "{}", timex.tick);
     }
 

@@ -23,20 +23,20 @@ pub struct Device {
     file: File,
     path: PathBuf,
     sysfs: PathBuf,
-    /// What the clock calls itself, read on the way in.
+    /// The clock's name, read before the device was opened.
     clock_name: Result<String>,
 }
 
 impl Device {
     /// Opens the character device at `path`.
     ///
-    /// The kernel's PTP interface is not called: what is no PHC answers `ENOTTY` later.
+    /// This makes no PTP call: a device that is no PHC answers `ENOTTY` later.
     ///
     /// # Errors
     ///
-    /// What `open` answers; `ENOTTY` where `path` is no character device, or sysfs or, where that
-    /// isn't there, `/proc/devices` says that the device is no PHC; `ENODATA` where neither is
-    /// there to tell.
+    /// The errors of `open`. `ENOTTY` where `path` is no character device, or where the device is
+    /// no PHC: sysfs tells, or `/proc/devices` where there is no sysfs. `ENODATA` where neither is
+    /// there.
     pub fn open(path: &Path, write: bool) -> Result<Self> {
         // Opening a device of another kind can do harm (a watchdog starts), so look first.
         let found = fs::metadata(path).map_err(|error| errno(&error))?;
@@ -264,7 +264,7 @@ impl Calls for Device {
     }
 
     fn set_attribute(&self, name: &str, value: &str) -> Result<()> {
-        // One write of the whole value: sysfs takes each write for a new one.
+        // One write of the whole value: sysfs takes each write as a new value.
         let attribute = OpenOptions::new().write(true).open(self.sysfs.join(name));
         attribute
             .and_then(|mut file| io::Write::write_all(&mut file, value.as_bytes()))

@@ -22,7 +22,7 @@ struct TimestampingInfo {
 const ETHTOOL_GET_TS_INFO: u32 = 0x41;
 const SIOCETHTOOL: super::uapi::Request = 0x8946;
 
-/// What an interface says of its PHC.
+/// What an interface says about its PHC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PhcOfInterface {
     /// It is `/dev/ptpN`.
@@ -41,7 +41,7 @@ pub enum PhcOfInterface {
 pub fn phc_of_interface(interface: &str) -> Result<PhcOfInterface> {
     // SAFETY: `ifreq` is integers and pointers that may all be 0.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    // The last byte stays 0: a longer name would be cut to another interface's.
+    // The last byte stays 0: a longer name would be cut to the name of another interface.
     if interface.len() >= request.ifr_name.len() || interface.contains('\0') {
         return Err(Errno::EINVAL);
     }

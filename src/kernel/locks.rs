@@ -1,7 +1,7 @@
-//! Locks of files that tell whether whoever wrote a file still lives.
+//! File locks that tell whether the process that wrote a file is still alive.
 //!
-//! Open file description locks, unlike `flock`: who may only read a file can't lock it against its
-//! owner.
+//! They are open file description locks, not those of `flock`: a process that may only read a file
+//! can't lock it against its owner.
 
 #![expect(unsafe_code, reason = "makes a struct that differs between machines")]
 
@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use std::fs::File;
 
-/// Locks a file that is open for writing, as long as it is open; answers whether nobody else has.
+/// Locks a file that is open for writing until it is closed; `false` where another has locked it.
 ///
 /// # Errors
 ///
@@ -23,7 +23,7 @@ pub(crate) fn lock_as_writer(file: &File) -> Result<bool> {
     }
 }
 
-/// Whether another has locked a file so.
+/// Whether another has locked a file with [`lock_as_writer`].
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub(crate) fn has_writer(file: &File) -> Result<bool> {
     Ok(i32::from(lock.l_type) != libc::F_UNLCK)
 }
 
-/// A lock of a kind on all of a file.
+/// A lock of this kind on the whole file.
 fn whole(kind: libc::c_int) -> libc::flock {
     // SAFETY: `flock` is integers only; all of them may be 0.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(has_writer(&reader), Ok(false));
         assert_eq!(lock_as_writer(&writer), Ok(true));
         assert_eq!(has_writer(&reader), Ok(true));
-        assert_eq!(has_writer(&writer), Ok(false), "one's own is no other's");
+        assert_eq!(has_writer(&writer), Ok(false), "a file's own lock isn't reported");
         assert_eq!(lock_as_writer(&other), Ok(false));
         drop(writer);
         assert_eq!(has_writer(&reader), Ok(false));

@@ -1,6 +1,6 @@
 //! Which PHCs stamp the packets of which interfaces: `ETHTOOL_MSG_TSINFO_GET` over generic netlink.
 //!
-//! One request tells of all interfaces, and from Linux 6.14 on of every timestamp provider that an
+//! One request covers all interfaces, and from Linux 6.14 on every timestamp provider that an
 //! interface has, in its MAC and in its PHY. The sources are the kernel's
 //! `include/uapi/linux/netlink.h`, `genetlink.h` and `ethtool_netlink.h`.
 
@@ -58,7 +58,7 @@ pub struct Provider {
 pub enum Source {
     /// In the MAC, or in a device that has both.
     Mac,
-    /// In the PHY of this index, where it is told.
+    /// In the PHY, with its index where the kernel tells it.
     Phy(Option<u32>),
 }
 
@@ -175,7 +175,7 @@ fn number(value: &[u8]) -> Option<u32> {
     Some(u32::from_ne_bytes(value.get(..4)?.try_into().ok()?))
 }
 
-/// The provider that one answer tells of; `None` where the interface has no PHC.
+/// The provider that one answer describes; `None` where the interface has no PHC.
 fn provider(attributes: &[u8]) -> Option<Provider> {
     let get = |kind| find(attributes, kind).and_then(number);
     let header = find(attributes, ETHTOOL_A_TSINFO_HEADER)?;

@@ -1,4 +1,4 @@
-//! How the kernel treats a thread that measures: on which processor it runs, and before whom.
+//! How the kernel schedules a thread that measures: its processor, its priority and its memory.
 
 #![expect(unsafe_code, reason = "sched_setscheduler takes a raw pointer")]
 
@@ -20,8 +20,8 @@ pub fn pin_to_cpu(cpu: usize) -> Result<()> {
     sched_setaffinity(Pid::from_raw(0), &set)
 }
 
-/// Has the calling thread run before all that isn't real-time: `SCHED_FIFO` at its lowest
-/// priority.
+/// Makes the calling thread run before all threads that aren't real-time: `SCHED_FIFO` at its
+/// lowest priority.
 ///
 /// # Errors
 ///
@@ -37,8 +37,8 @@ pub fn run_in_real_time() -> Result<()> {
     Errno::result(answer).map(drop)
 }
 
-/// Keeps the process's memory from being paged out: what it has and what it will have, or only
-/// what it has where a limit would let later allocations fail.
+/// Keeps the process's memory from being paged out: present and future pages, or only the present
+/// ones where a limit would make later allocations fail.
 ///
 /// # Errors
 ///

@@ -12,8 +12,8 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-/// The signals that end a process which does nothing about them, but for SIGKILL, for those that
-/// a fault of the processor raises, and for the real-time ones.
+/// The signals that end a process by default, except SIGKILL, those that a processor fault raises,
+/// and the real-time signals.
 const ENDING: [libc::c_int; 13] = [
     libc::SIGINT,
     libc::SIGTERM,
@@ -31,7 +31,7 @@ const ENDING: [libc::c_int; 13] = [
 ];
 
 fn caught() -> impl Iterator<Item = libc::c_int> {
-    // A number that some processors don't have; nothing in the kernel sends it.
+    // Some architectures don't have this signal; nothing in the kernel sends it.
     #[cfg(not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64")))]
     let more = [libc::SIGSTKFLT];
     #[cfg(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64"))]
@@ -48,7 +48,7 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _context: 
     // SAFETY: the kernel hands a valid struct to a handler with SA_SIGINFO.
     let is_from_the_kernel = unsafe { info.as_ref() }.is_some_and(|info| info.si_code > 0);
     if signal == libc::SIGALRM && is_from_the_kernel {
-        return; // The timer's: it has interrupted what waited; that is all.
+        return; // From our timer, whose only purpose is to interrupt a blocked call.
     }
     let errno = Errno::last_raw();
     CAME.store(signal, Ordering::SeqCst);
@@ -57,8 +57,8 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _context: 
     Errno::set_raw(errno);
 }
 
-/// Has a file that grows beyond a limit (`ulimit -f`) answer `EFBIG` from now on, as a full disk
-/// answers an errno, instead of ending the process by SIGXFSZ.
+/// From now on, writing beyond the limit of a file's size (`ulimit -f`) fails with `EFBIG`, as
+/// writing to a full disk does, instead of ending the process by SIGXFSZ.
 ///
 /// # Errors
 ///
@@ -69,18 +69,18 @@ pub fn ignore_file_size_limit() -> Result<()> {
     unsafe { sigaction(Signal::SIGXFSZ, &ignored) }.map(drop)
 }
 
-/// Whether this process was stopped and goes on.
+/// Whether this process was stopped and continued.
 static WENT_ON: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn note_going_on(_: libc::c_int) {
     WENT_ON.store(true, Ordering::SeqCst);
 }
 
-/// Has it noticed from now on when the process was stopped and goes on.
+/// From now on, notes when the process is continued after a stop (SIGCONT).
 ///
 /// # Errors
 ///
-/// What `sigaction` answers.
+/// The errors of `sigaction`.
 pub fn notice_going_on() -> Result<()> {
     let handler = SigHandler::Handler(note_going_on);
     let noted = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
@@ -88,12 +88,12 @@ pub fn notice_going_on() -> Result<()> {
     unsafe { sigaction(Signal::SIGCONT, &noted) }.map(drop)
 }
 
-/// Whether the process was stopped and goes on since this was asked last.
+/// Whether the process was stopped and continued since the last call of this.
 pub fn went_on() -> bool {
     WENT_ON.swap(false, Ordering::SeqCst)
 }
 
-/// Has SIGALRM come every second, or no more.
+/// Makes SIGALRM come every second, or stops it.
 fn tick(on: bool) {
     let every = libc::timeval { tv_sec: on.into(), tv_usec: 0 };
     let timer = libc::itimerval { it_interval: every, it_value: every };
@@ -106,7 +106,7 @@ fn tick(on: bool) {
 /// A blocked call is interrupted by them, and [`Signals::fd`] becomes readable for `poll`. As long
 /// as this lives, a timer interrupts blocked calls every second as well: a signal may come just
 /// before a call blocks, and before Linux 6.7 another reader can take the events that a `read`
-/// goes for. There can be one of these at a time.
+/// waits for. There can be one of these at a time.
 #[derive(Debug)]
 pub struct Signals {
     before: Vec<(libc::c_int, libc::sigaction)>,
@@ -176,7 +176,7 @@ impl Drop for Signals {
     }
 }
 
-/// What is done about the signals. Without `SA_RESTART`: a `read` that waits must end.
+/// Our action for the signals. It is without `SA_RESTART`, so that a blocked `read` ends.
 fn ours() -> libc::sigaction {
     // SAFETY: `sigaction` is integers and a pointer that may all be 0.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -186,7 +186,7 @@ fn ours() -> libc::sigaction {
     action
 }
 
-/// Answers what is done about a signal, and has something else done where that is given.
+/// Returns the action for a signal, and replaces it where `action` is given.
 fn replace_action(
     signal: libc::c_int,
     action: Option<&libc::sigaction>,
@@ -200,14 +200,14 @@ fn replace_action(
     Ok(before)
 }
 
-/// A file whose writing a signal that was caught interrupts: a reader that has stopped reading must
-/// not keep a program from ending, before the signal and after it.
+/// A file to which a caught signal interrupts writing. A reader that has stopped reading must not
+/// keep the program from ending, whether it writes before the signal or after it.
 #[derive(Debug)]
 pub struct Interruptible<T>(pub T);
 
-/// What a pipe takes at once where `poll` says that it takes anything (`PIPE_BUF`).
+/// How much a pipe takes at once where `poll` says that it is writable (`PIPE_BUF`).
 const AT_ONCE: usize = 4_096;
-/// A reader that is slow has so long when a signal has come, in milliseconds.
+/// How long a slow reader has after a signal, in milliseconds.
 const GRACE: u16 = 1_000;
 
 impl<T: AsFd> Write for Interruptible<T> {

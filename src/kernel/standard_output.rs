@@ -1,7 +1,7 @@
 //! Whether the program was started with a standard output.
 //!
-//! Rust's runtime opens `/dev/null` in the place of one that is closed, before `main`: what is
-//! written then is lost, and no call says so. This looks before the runtime does.
+//! Before `main`, Rust's runtime opens `/dev/null` in place of a closed standard output. What is
+//! written to it is lost, and no call fails. So this module looks before the runtime does.
 
 #![expect(unsafe_code, reason = "runs before main")]
 

@@ -21,7 +21,7 @@ pub(super) fn nanosleep(until: &timespec) -> Result<()> {
 ///
 /// # Errors
 ///
-/// With modes, `EPERM` without `CAP_SYS_TIME` and `EINVAL` for what the kernel refuses.
+/// Where `modes` isn't 0: `EPERM` without `CAP_SYS_TIME`, `EINVAL` for what the kernel refuses.
 pub fn system_adjtime(timex: &mut timex) -> Result<()> {
     clock::adjtime(libc::CLOCK_REALTIME, timex)
 }

@@ -37,7 +37,7 @@ pub const PTP_EXTTS_EVENT_VALID: u32 = 1 << 0;
 pub const PTP_PEROUT_ONE_SHOT: u32 = 1 << 0;
 /// `PTP_PEROUT_DUTY_CYCLE`: the pulse width is in `on`.
 pub const PTP_PEROUT_DUTY_CYCLE: u32 = 1 << 1;
-/// `PTP_PEROUT_PHASE`: the request has a phase where it else has a start time.
+/// `PTP_PEROUT_PHASE`: the request has a phase instead of a start time.
 pub const PTP_PEROUT_PHASE: u32 = 1 << 2;
 
 /// `PTP_MAX_CHANNELS`: the number of channels in an event mask.

@@ -1,7 +1,7 @@
-//! Whether clocks went straight, and the straight piece that a guess is made from.
+//! Whether clocks ran at a steady rate (straight), and the piece that a guess is made from.
 //!
-//! A straight line through a piece in which the clocks curve is wrong, and nothing in its own scatter
-//! says so. So each piece is cut into blocks of time, whose offsets are compared with a line by
+//! A straight line through a piece in which the clocks curve is wrong, and its own scatter doesn't
+//! show it. So each piece is cut into blocks of time, whose offsets are compared with a line by
 //! orthogonal polynomials of the second to the fourth degree: a drift, a servo's steps and a change
 //! of the frequency each show in one of them.
 //!
@@ -21,32 +21,33 @@ use super::straight::{Guess, Opening, USUAL, count, straight};
 pub enum Basis {
     /// All samples: one straight line passes through them.
     All,
-    /// So many samples around the moment: beyond them the clocks curve.
+    /// This many samples around the moment: beyond them the clocks curve.
     Piece(usize),
-    /// The best sample alone: the clocks curve between it and the next ones already.
+    /// The best sample alone: the clocks curve even between it and its neighbours.
     BestSample,
 }
 
 /// A piece of fewer samples can't be told from a straight one.
 const FEWEST: usize = 32;
-/// Blocks have so many samples, at least and where there are more.
+/// A piece has one block for each of this many samples, but at least 4 and at most 8 blocks.
 const BLOCK: usize = 16;
-/// Contrasts of samples that are straight are seldom beyond so many standard deviations.
+/// The contrasts of straight samples seldom exceed this many standard deviations.
 const BENT: f64 = 2.6;
-/// Small blocks vary more than their spread tells.
+/// Blocks of fewer samples vary more than their spread tells: the limit is raised by
+/// [`SMALL_VARY`].
 const SMALL: usize = 64;
 const SMALL_VARY: f64 = 0.3;
-/// Nor is the guess of half of them so many away from that of all.
+/// The guess from half of the samples is seldom this many standard deviations from that of all.
 const MOVED: f64 = 3.0;
-/// Fewer samples don't tell whether it moved.
+/// Fewer samples don't tell whether the guess moved.
 const MANY: usize = 512;
-/// Where the whole is bent, less is enough for a piece of it.
+/// Where the whole is bent, the limit for a piece of it is lower.
 const PIECE_BENT: f64 = 2.5;
-/// What is beyond so many is said to curve.
+/// Beyond this many standard deviations, the clocks are said to curve.
 const CURVED: f64 = 3.5;
 
-/// Small blocks of fewer samples can all have the same late way, which looks like a curve; no line at
-/// all through them doesn't.
+/// With fewer samples, all readings of a small block can be slow in the same direction, which looks
+/// like a curve. Then the clocks are said to curve only where no line at all fits the samples.
 const MANY_TO_CURVE: usize = 128;
 
 /// A guess at the moment of a sample.
@@ -55,7 +56,8 @@ pub(super) struct Found {
     /// `None` where no piece is straight.
     pub(super) guess: Option<Guess>,
     pub(super) basis: Basis,
-    /// Whether the samples tell for sure that the clocks curve. A piece is taken on suspicion already.
+    /// Whether the samples tell for sure that the clocks curve. A suspicion is enough to take a
+    /// piece.
     pub(super) curved: bool,
 }
 
@@ -77,20 +79,20 @@ pub(super) fn guess(samples: &[Opening], place: usize) -> Found {
     Found { guess, basis, curved }
 }
 
-/// How far the contrasts of samples may go that are straight.
+/// The limit for the contrasts of straight samples.
 fn most(samples: &[Opening]) -> f64 {
     let is_small = samples.len() / blocks(samples.len()) < SMALL;
     if is_small { BENT + SMALL_VARY } else { BENT }
 }
 
-/// Whether half of the samples, around the moment, say something else than all.
+/// Whether the half of the samples around the moment gives another guess than all of them.
 fn moves(samples: &[Opening], place: usize, whole: &Guess, at: f64) -> bool {
     let half = around(samples, place, samples.len() / 2);
     let is_far = |half: Guess| (half.offset - whole.offset).abs() > MOVED * half.uncertainty;
     samples.len() >= MANY && straight(half, at).is_none_or(is_far)
 }
 
-/// The guess from a straight piece around one of the samples, and how many it has.
+/// The guess from a straight piece around one of the samples, and how many samples that has.
 fn straight_piece(samples: &[Opening], place: usize, at: f64) -> Option<(Guess, usize)> {
     let mut size = shorter(samples.len());
     while size >= FEWEST {
@@ -110,19 +112,19 @@ fn straight_piece(samples: &[Opening], place: usize, at: f64) -> Option<(Guess, 
     None
 }
 
-/// The next size that is tried: by the root of two.
+/// The next size that is tried: shorter by the root of two.
 fn shorter(size: usize) -> usize {
     size * 12 / 17
 }
 
-/// So many samples around one of them.
+/// The `size` samples around the one at `place`.
 fn around(samples: &[Opening], place: usize, size: usize) -> &[Opening] {
     let size = size.min(samples.len());
     let from = place.saturating_sub(size / 2).min(samples.len() - size);
     samples.get(from..from + size).unwrap_or(samples)
 }
 
-/// How far off the middle of the best sample is by itself: by what the shortest delays are apart.
+/// How far off the middle of the best sample may be: half of the spread of the shortest delays.
 fn own(samples: &[Opening]) -> f64 {
     let mut delays: Vec<i64> = samples.iter().map(|one| one.high - one.low).collect();
     let Some(third) = delays.len().checked_sub(1).map(|last| last.min(3)) else { return 0.0 };
@@ -131,12 +133,12 @@ fn own(samples: &[Opening]) -> f64 {
     float((*fourth - shortest).max(1)) / 2.0
 }
 
-/// How many blocks so many samples are cut into.
+/// How many blocks this number of samples is cut into.
 fn blocks(samples: usize) -> usize {
     (samples / BLOCK).clamp(4, 8)
 }
 
-/// How far the clocks curve in a piece, seen from the line that was guessed for it: by so many standard
+/// How far the clocks curve in a piece, seen from the line that was guessed for it, in standard
 /// deviations.
 fn bend(samples: &[Opening], line: &Guess) -> f64 {
     if samples.len() < FEWEST {
@@ -151,7 +153,7 @@ fn bend(samples: &[Opening], line: &Guess) -> f64 {
     contrasts(&blocks).iter().fold(0.0, |most, contrast| most.max(contrast.abs()))
 }
 
-/// The offset of a block of samples, without the rate of the whole.
+/// The offset of a block of samples, after the rate of the whole piece is removed.
 struct Block {
     time: f64,
     offset: f64,
@@ -175,10 +177,10 @@ impl Block {
     }
 }
 
-/// A time that was cut to whole nanoseconds varies by this at least.
+/// The least variance of a time that was cut to whole nanoseconds.
 const CUT_VARIANCE: f64 = 0.02;
 
-/// The mean of the lowest so many values, and its variance (see [`super::straight`]).
+/// The mean of the lowest values, `lowest` of them, and its variance (see [`super::straight`]).
 fn lowest_mean(mut values: Vec<f64>, lowest: usize) -> (f64, f64) {
     let number = count(values.len());
     let Some(last) = values.len().checked_sub(1) else { return (0.0, CUT_VARIANCE) };
@@ -193,8 +195,8 @@ fn lowest_mean(mut values: Vec<f64>, lowest: usize) -> (f64, f64) {
     (limit - mean / share, variance.max(CUT_VARIANCE))
 }
 
-/// By how many standard deviations blocks leave a line, in the way of each polynomial of the second
-/// to the fourth degree.
+/// By how many standard deviations blocks depart from a line in the shape of each polynomial of the
+/// second to the fourth degree.
 fn contrasts(blocks: &[Block]) -> Vec<f64> {
     let number = count(blocks.len());
     let variance = blocks.iter().map(|block| block.variance).sum::<f64>() / number;
@@ -202,7 +204,7 @@ fn contrasts(blocks: &[Block]) -> Vec<f64> {
     let reach = blocks.iter().map(|block| (block.time - middle).abs()).fold(1.0, f64::max);
     let mut found: Vec<Vec<f64>> = Vec::new();
     let mut contrasts = Vec::new();
-    // Orthogonal to all before it, by Gram and Schmidt.
+    // Each polynomial is made orthogonal to all before it (Gram-Schmidt).
     for degree in 0..i32::try_from(blocks.len()).unwrap_or(0).min(5) {
         let power = |block: &Block| ((block.time - middle) / reach).powi(degree);
         let mut polynomial: Vec<f64> = blocks.iter().map(power).collect();
@@ -211,7 +213,7 @@ fn contrasts(blocks: &[Block]) -> Vec<f64> {
             polynomial.iter_mut().zip(other).for_each(|(value, other)| *value -= common * other);
         }
         let length = product(&polynomial, &polynomial).sqrt();
-        // What is left of it is nothing but rounding.
+        // Only rounding errors are left of it.
         if length < 1e-6 {
             break;
         }

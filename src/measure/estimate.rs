@@ -6,27 +6,28 @@ use super::line::FARTHEST_POINT;
 use super::straight::{CUT, Guess, Opening};
 use crate::{Offset, Rate, Sample, Scale, System, Timestamp};
 
-/// What samples say of a clock's offset, at the moment of the best of them.
+/// What samples say about a clock's offset, at the moment of the best sample.
 ///
-/// Two questions, two answers. The *bound* is proven, whatever the clocks do: the clock was read
+/// It answers two questions. The *bound* is proven, whatever the clocks do: the clock was read
 /// somewhere between the two system times of its best sample. The *offset* is the best guess within
-/// that, by all samples that lie on a straight line with it; how sure it is, is statistics, and
-/// supposes that readings take equally long on the way there and back at their quickest.
+/// the bound, from all samples that lie on a straight line with it. Its uncertainty is statistical,
+/// and assumes that the quickest readings take equally long on the way there and on the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Estimate {
     /// Clock − system clock.
     pub offset: Offset,
-    /// The offset is off by this at most: half of the best sample's delay, how far the guess lies from
-    /// its middle, how far the clock goes astray within that at its rate, and how coarse it is.
+    /// The offset is off by at most this much. It is the sum of half of the best sample's delay,
+    /// the distance of the guess from its middle, how far the offset moves within it at the clock's
+    /// rate, and how coarse the clock is.
     pub bound: Offset,
-    /// The standard deviation of the guess; `None` of too few samples.
+    /// The standard deviation of the guess; `None` where there are too few samples.
     pub uncertainty: Option<Offset>,
     /// From the system time before the reading to the one after it, in the best sample.
     pub delay: Offset,
-    /// When, on the system clock: in the middle of the best sample.
+    /// The moment of the offset, on the system clock: the middle of the best sample.
     pub at: Timestamp<System>,
-    /// How fast the clock goes beside the system clock; `None` of too few samples.
+    /// The clock's rate against the system clock; `None` where there are too few samples.
     pub rate: Option<UncertainRate>,
     /// What the guess was made from.
     pub basis: Basis,
@@ -37,7 +38,7 @@ pub struct Estimate {
     /// How many of them were the wrong way round: the system clock went backwards in between, or
     /// the driver has its times the wrong way round. They don't count.
     pub reversed: usize,
-    /// How often one of the clocks was stepped in between: what was before a step doesn't count.
+    /// How often one of the clocks was stepped: samples from before a step don't count.
     pub steps: usize,
 }
 
@@ -89,9 +90,9 @@ impl<'a> Extend<&'a Sample> for Estimator {
 
 /// Finds the offset of one clock from another, by samples of both against the same system clock.
 ///
-/// No two clocks are read at one moment. A sample of the first and one of the second leave open what
-/// each of them leaves open, and how far the first clock can have gone in between: that takes a limit
-/// on its rate.
+/// Two clocks can't be read at the same moment. So a difference leaves open what both samples leave
+/// open, and also how far the first clock can have moved between the two. That takes a limit on its
+/// rate.
 #[derive(Clone, Debug)]
 pub struct DifferenceEstimator {
     limit: Rate,
@@ -99,7 +100,7 @@ pub struct DifferenceEstimator {
 }
 
 impl DifferenceEstimator {
-    /// For a first clock that goes no more than so much faster or slower than the system clock.
+    /// For a first clock that is faster or slower than the system clock by `limit` at most.
     pub fn new(limit: Rate) -> Self {
         Self { limit: limit.abs(), gathered: Gathered::default() }
     }
@@ -109,7 +110,7 @@ impl DifferenceEstimator {
         self.gathered.add(&[one, other], opening_of_two(self.limit));
     }
 
-    /// First clock − second clock, at a moment of the second; the delay is that of both together.
+    /// First clock − second clock, when the second was read; the delay is that of both together.
     ///
     /// `None` as for [`Estimator::estimate`].
     pub fn estimate(&self) -> Option<Estimate> {
@@ -122,12 +123,12 @@ impl DifferenceEstimator {
 /// What samples of one clock, or of two at a time, have left open since the last step.
 #[derive(Clone, Debug)]
 struct Gathered<const CLOCKS: usize> {
-    /// The first samples since the last step, from which all others count.
+    /// The first samples since the last step, to which all others are relative.
     first: Option<[Sample; CLOCKS]>,
-    /// The last ones of all, as long as they may tell how coarse the clocks are.
+    /// The newest samples, as long as they may still tell how coarse the clocks are.
     newest: Option<[Sample; CLOCKS]>,
     grains: [Grain; CLOCKS],
-    /// The first ones of all wait until they tell how coarse the clocks are.
+    /// The first samples, which wait until they tell how coarse the clocks are.
     waiting: Vec<[Sample; CLOCKS]>,
     last: Option<Opening>,
     kept: Kept,
@@ -152,12 +153,12 @@ impl<const CLOCKS: usize> Default for Gathered<CLOCKS> {
     }
 }
 
-/// So many samples tell how coarse a clock is; steps are looked for then.
+/// This many samples tell how coarse a clock is; only then are steps looked for.
 const GRAIN_SHOWS: usize = 16;
-/// A clock that goes by another hundredth than the system's from one sample to the next was
-/// stepped.
+/// A clock whose offset changes by more than this fraction, a hundredth, of the time between two
+/// samples was stepped.
 const FASTEST: i64 = 100;
-/// Fewer samples tell nothing of how sure a guess is.
+/// Fewer samples give no uncertainty and no rate.
 const FEWEST_FOR_UNCERTAINTY: usize = 8;
 
 impl<const CLOCKS: usize> Gathered<CLOCKS> {
@@ -204,7 +205,7 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
         read: &[Sample; CLOCKS],
         opening: &impl Fn(&[Sample; CLOCKS], &[Sample; CLOCKS]) -> Option<Opening>,
     ) {
-        // What is too far away for a line was stepped, too.
+        // A sample that is too far away for a line counts as a step, too.
         let next = self.first.as_ref().and_then(|first| opening(read, first));
         if self.goes_on(next) {
             return;
@@ -230,7 +231,7 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
         goes_on
     }
 
-    /// Begins anew with what comes after a step, or first.
+    /// Starts over with the first opening, or with the first one after a step.
     fn begin(&mut self, first: Option<Opening>) {
         self.steps += usize::from(self.last.is_some());
         (self.last, self.kept) = (first, Kept::default());
@@ -240,7 +241,7 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
         }
     }
 
-    /// What it says; `origin` tells from which offset and which moment openings count.
+    /// The estimate; `origin` gives the offset and the moment to which openings are relative.
     fn estimate(
         &self,
         opening: impl Fn(&[Sample; CLOCKS], &[Sample; CLOCKS]) -> Option<Opening>,
@@ -263,7 +264,7 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
         let Found { guess, basis, curved } = curve::guess(&samples, place);
         let (low, high) = (best.low - CUT, best.high + CUT);
         let offset = match guess {
-            // What is read at one instant leaves nothing open, as far as anybody tells.
+            // A clock that is read at one instant leaves no range to keep the guess in.
             Some(guess) if best.low == best.high => whole(guess.offset),
             Some(guess) => whole(guess.offset).clamp(low, high),
             None => i64::midpoint(best.low, best.high),
@@ -288,7 +289,7 @@ impl<const CLOCKS: usize> Gathered<CLOCKS> {
     }
 }
 
-/// The guess at one of a few samples, as if the clock went straight: for the benchmark that compares
+/// The guess at one of a few samples, as if the rate were steady: for the benchmark that compares
 /// pieces of fixed lengths.
 #[doc(hidden)]
 #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "simulated, and small")]
@@ -313,8 +314,8 @@ fn is_step(last: &Opening, next: &Opening, grain: i64) -> bool {
     apart > cut && apart > (next.moment - last.moment + delays) / FASTEST + cut
 }
 
-/// What a sample leaves open beside the first one: from the first clock's time and the first system
-/// time. `None` where it is farther away than a line can be.
+/// What a sample leaves open, relative to the clock's time and the system time of the first sample.
+/// `None` where it is too far away for a line.
 fn opening([sample]: &[Sample; 1], [first]: &[Sample; 1]) -> Option<Opening> {
     let clock = from(sample.phc, first.phc)?;
     let (before, after) = (from(sample.before, first.before)?, from(sample.after, first.before)?);
@@ -322,8 +323,8 @@ fn opening([sample]: &[Sample; 1], [first]: &[Sample; 1]) -> Option<Opening> {
     Some(Opening { clock, low: clock - after, high: clock - before, moment })
 }
 
-/// What two samples leave open of the difference of their clocks, seen from the second clock, where the
-/// first keeps within a rate.
+/// What two samples leave open of the difference of their clocks, in the time of the second clock,
+/// if the first clock's rate is within `limit`.
 fn opening_of_two(limit: Rate) -> impl Fn(&[Sample; 2], &[Sample; 2]) -> Option<Opening> {
     move |[one, other], [first, second]| {
         let clock = from(other.phc, second.phc)?;
@@ -331,7 +332,7 @@ fn opening_of_two(limit: Rate) -> impl Fn(&[Sample; 2], &[Sample; 2]) -> Option<
         let [before, after] = [one.before, one.after].map(|time| from(time, second.before));
         let [other_before, other_after] =
             [other.before, other.after].map(|time| from(time, second.before));
-        // The first clock was read between so long after the second.
+        // How long after the second clock the first was read, at least and at most.
         let (least, most) = (before? - other_after?, after? - other_before?);
         let farthest = Offset::from_nanoseconds(least.abs().max(most.abs()));
         // Rounded up.
@@ -341,10 +342,10 @@ fn opening_of_two(limit: Rate) -> impl Fn(&[Sample; 2], &[Sample; 2]) -> Option<
     }
 }
 
-/// Of so many of the shortest delays, the one in the middle of the time counts as the best sample:
-/// its bound is hardly wider, and the guess is surest there.
+/// Of this many samples with the shortest delays, the one nearest to the middle of the time counts
+/// as the best: its bound is hardly wider, and the guess is surest there.
 const SHORTEST: usize = 4;
-/// With fewer samples than this for each of them, the shortest alone does.
+/// There is one candidate for each of this many samples, and at least one.
 const SAMPLES_A_CANDIDATE: usize = 16;
 
 /// The place of the best sample.
@@ -367,25 +368,25 @@ fn best_of(samples: &[Opening]) -> Option<usize> {
 }
 
 /// The nearest whole nanosecond.
-#[expect(clippy::cast_possible_truncation, reason = "what is beyond 64 bits becomes their end")]
+#[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
 fn whole(nanoseconds: f64) -> i64 {
     nanoseconds.round() as i64
 }
 
-/// A guess is no surer than the nanosecond that it is rounded to, or than half of what the clock goes on
-/// by: whether its time is cut or rounded, nobody tells.
-#[expect(clippy::cast_possible_truncation, reason = "what is beyond 64 bits becomes their end")]
+/// A guess is no surer than the nanosecond that it is rounded to, or than half of the clock's
+/// grain: it is unknown whether the clock cuts its time or rounds it.
+#[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
 fn uncertainty(guess: &Guess, grain: i64) -> Offset {
     Offset::from_nanoseconds((guess.uncertainty.ceil() as i64).max(1).max(grain / 2))
 }
 
-/// How far the offset goes within half of a sample, in whose middle it is told.
-#[expect(clippy::float_arithmetic, reason = "of a guess, which is one")]
+/// How far the offset moves within half of a sample: the offset is given for its middle.
+#[expect(clippy::float_arithmetic, reason = "a guess has a float for its rate")]
 fn gone_within(best: &Opening, guess: &Guess) -> i64 {
     whole(guess.rate.abs() * super::line::float(best.high - best.low) / 2.0)
 }
 
-/// Notes how far both clocks of a sample went on from the last one.
+/// Notes how far both clocks of a sample advanced since the last sample.
 fn add_grain(grain: &mut Grain, sample: &Sample, last: &Sample) {
     if let (Some(clock), Some(system)) =
         (from(sample.phc, last.phc), from(sample.before, last.before))
@@ -395,9 +396,9 @@ fn add_grain(grain: &mut Grain, sample: &Sample, last: &Sample) {
 }
 
 #[expect(clippy::float_arithmetic, reason = "from the clock's own time to the system clock's")]
-#[expect(clippy::cast_possible_truncation, reason = "what is beyond 128 bits becomes their end")]
+#[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
 fn rate(guess: &Guess, is_beside: bool) -> UncertainRate {
-    // A clock that goes on goes slower than time without end.
+    // System time per time of the clock: above 0, as both clocks run forwards.
     let slower = if is_beside { 1.0 } else { (1.0 - guess.rate).max(1e-9) };
     let of = |rate: f64| Rate::from_micro_ppb((rate * 1e15).round() as i128);
     UncertainRate {
@@ -411,14 +412,14 @@ fn rate(guess: &Guess, is_beside: bool) -> UncertainRate {
 #[derive(Clone, Debug)]
 struct Kept {
     openings: Vec<Opening>,
-    /// Each stands for so many samples.
+    /// How many samples each opening stands for.
     thinned: usize,
-    /// The best of those that come next, and how many they are.
+    /// The best of the samples since the last kept opening, and how many there are.
     next: Opening,
     number: usize,
 }
 
-/// So many are kept, and half of them when they become more.
+/// The most openings that are kept; when there are more, each pair of them becomes one.
 const MOST_KEPT: usize = 8_192;
 
 impl Default for Kept {
@@ -463,7 +464,7 @@ fn shorter(one: Opening, other: Opening) -> Opening {
     if is_shorter(&other, &one) { other } else { one }
 }
 
-/// A time in nanoseconds from another; `None` where it is farther than a line can be.
+/// A time in nanoseconds since another; `None` where that is too far for a line.
 fn from<S: Scale>(time: Timestamp<S>, first: Timestamp<S>) -> Option<i64> {
     let seconds = time.seconds().checked_sub(first.seconds())?;
     let part = i64::from(time.nanoseconds()) - i64::from(first.nanoseconds());
@@ -576,7 +577,7 @@ mod tests {
 
     #[test]
     fn where_no_line_fits_the_best_sample_counts() {
-        // A clock that goes to and fro by less than looks like a step.
+        // A clock that goes back and forth by less than what counts as a step.
         let samples = [
             sample(0, 50, 100),
             sample(100_000, 100_550, 100_200),

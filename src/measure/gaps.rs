@@ -10,13 +10,13 @@ pub struct Gaps {
     last: Option<i128>,
     distance: Option<i128>,
     period: Option<i128>,
-    /// How many periods the distance before was, where it was more than one.
+    /// How many periods the last distance was, where it was more than one.
     multiple: Option<i128>,
-    /// How often it was that again.
+    /// How often that multiple was repeated.
     again: u8,
 }
 
-/// Ten times a distance below this has room in 128 bits.
+/// Ten times a distance below this fits 128 bits.
 const FARTHEST_EVENT: i128 = 1 << 120;
 
 impl Gaps {

@@ -1,7 +1,7 @@
-//! How coarse a clock's times are, by the times themselves.
+//! How coarse a clock's times are, found from the times themselves.
 //!
-//! A counter that goes on by 10 µs at a time shows only multiples of that, while the system clock
-//! shows all there are. Nothing else tells.
+//! A counter that advances by 10 µs at a time shows only multiples of that, while the system clock
+//! shows every nanosecond. Nothing else tells how coarse a clock is.
 
 /// What the times of both clocks have in common, from sample to sample.
 #[derive(Clone, Copy, Debug, Default)]
@@ -9,23 +9,24 @@ pub(super) struct Grain {
     /// The greatest common divisors of the steps, in ns.
     clock: u64,
     system: u64,
-    /// So many steps there were, and so many of them weren't as the one before.
+    /// How many steps there were, and how many of them differed from the step before.
     steps: u32,
     uneven: u32,
     last: i64,
 }
 
-/// Steps that are no multiples by nature are so by chance less often than once in so many times.
+/// The odds against chance that are required: steps of a clock that isn't coarse are all multiples
+/// of a number less often than once in this many times.
 const SURE: f64 = 10_000.0;
 
 impl Grain {
-    /// Whether the clock shows all times there are: more steps don't change that, as one divides
-    /// everything.
+    /// Whether the clock shows every nanosecond: further steps don't change that, as 1 divides
+    /// every number.
     pub(super) fn is_finest(&self) -> bool {
         self.clock == 1
     }
 
-    /// Takes how far both clocks went on from one sample to the next.
+    /// Takes how far both clocks advanced from one sample to the next.
     pub(super) fn add(&mut self, clock: i64, system: i64) {
         if self.is_finest() {
             return;
@@ -41,11 +42,11 @@ impl Grain {
         self.clock == 0 && self.system > 0 && self.steps >= MANY
     }
 
-    /// What the clock's times are multiples of, in ns; 0 where that isn't more than one, or where it is
-    /// no more than chance, or the pace of the reader, would have.
+    /// The number that the clock's times are multiples of, in ns; 0 where that is 1, or where
+    /// chance or the pace of the reader can explain it.
     #[expect(clippy::cast_precision_loss, reason = "a probability")]
     pub(super) fn size(&self) -> i64 {
-        // Asked for each sample, and hardly ever more than this.
+        // This is called for each sample, and almost always ends here.
         if self.clock <= 1 || self.system.is_multiple_of(self.clock) {
             return 0;
         }
@@ -55,7 +56,7 @@ impl Grain {
     }
 }
 
-/// A clock that shows the same time so often isn't only coarse.
+/// A clock that shows the same time in this many steps isn't only coarse: it stands still.
 const MANY: u32 = 15;
 
 /// The greatest common divisor, by Euclid's algorithm.

@@ -1,11 +1,11 @@
 //! The feasible lines: all straight lines that pass through every sample.
 //!
-//! A sample says that when the clock showed a time its offset was between two values. Two clocks of
-//! steady rates lie on a line, *offset = α + β · time*, that passes between the two of every sample.
-//! What all such lines have in common is what the samples prove of clocks that go straight: a range
-//! of rates, and at each moment a range of offsets. It is far narrower than the best sample's own, as
-//! the upper end comes from whichever samples were quick on the way there, and the lower end from
-//! those that were quick on the way back.
+//! A sample says that the clock's offset was between two values when the clock showed a time. With
+//! steady rates, the offset is a line, *offset = α + β · time*, that passes between the two values
+//! of every sample. All such lines together are what the samples prove of clocks with steady rates:
+//! a range of rates, and at each moment a range of offsets. This range is far narrower than that of
+//! the best sample, as its upper end comes from the samples that were quick on the way there, and
+//! its lower end from those that were quick on the way back.
 //!
 //! Only the corners of two convex hulls matter: the lower hull of all upper ends, and the upper hull
 //! of all lower ends. They grow sample by sample (Andrew's monotone chain, 1979). The method is that
@@ -24,12 +24,12 @@ struct Point {
     offset: i64,
 }
 
-/// Points may be so far away, 30 years: their distances fit 64 bits, and products of those 128.
+/// The farthest that a point may be, 30 years: distances fit 64 bits, and their products 128 bits.
 pub(super) const FARTHEST_POINT: i64 = 1_000_000_000_000_000_000;
-/// Hulls of more corners are of no line, and every loop below ends soon.
+/// With more corners, a hull is taken to allow no line, so that every loop below ends soon.
 const MOST_CORNERS: usize = 2_000;
 
-/// Twice the area that three points go around: above 0 where they turn to the left.
+/// Twice the signed area of the triangle of three points: positive where they turn to the left.
 fn turn(a: Point, b: Point, c: Point) -> i128 {
     let product = |one: i64, other: i64| i128::from(one) * i128::from(other);
     product(b.clock - a.clock, c.offset - a.offset)
@@ -41,7 +41,7 @@ fn turn(a: Point, b: Point, c: Point) -> i128 {
 #[derive(Clone, Debug, Default)]
 struct Hull<const UPPER: bool> {
     corners: Vec<Point>,
-    /// The last point. Most are no corner any more when the next one has come, and never get there.
+    /// The last point. Most points are no corner any more once the next has come, and aren't added.
     last: Option<Point>,
 }
 
@@ -50,7 +50,7 @@ impl<const UPPER: bool> Hull<UPPER> {
     fn push(&mut self, point: Point) {
         let Some(last) = self.last.replace(point) else { return };
         if last.clock == point.clock {
-            // Of two at one moment the tighter one counts.
+            // Of two points at one moment, the tighter one counts.
             if (point.offset > last.offset) != UPPER {
                 self.last = Some(last);
             }
@@ -67,7 +67,7 @@ impl<const UPPER: bool> Hull<UPPER> {
         if UPPER { turn < 0 } else { turn > 0 }
     }
 
-    /// Makes a point the last corner, which leaves out those that are none beside it.
+    /// Makes a point the last corner, and removes those that are no corners any more.
     fn join(corners: &mut Vec<Point>, point: Point) {
         while let [.., a, b] = corners.as_slice()
             && !Self::is_corner(*a, *b, point)
@@ -140,7 +140,7 @@ impl Range {
         f64::midpoint(self.low, self.high)
     }
 
-    /// What both have in common; this one where that is nothing.
+    /// The intersection of both ranges; this range where that is empty.
     pub(super) fn within(self, other: Self) -> Self {
         let common = Self { low: self.low.max(other.low), high: self.high.min(other.high) };
         if common.low <= common.high { common } else { self }
@@ -163,8 +163,8 @@ impl Hulls {
             return None;
         }
         let (mut lowest, mut highest): (Option<Slope>, Option<Slope>) = (None, None);
-        // A line is above each lower end and below each upper one: for every two of them that limits
-        // how steeply it may rise, or must.
+        // A line is above each lower end and below each upper end. Each pair of ends limits its
+        // slope, from above or from below.
         for low in &lows {
             for high in &highs {
                 if low.clock == high.clock {
@@ -188,7 +188,7 @@ impl Hulls {
             (Some(lowest), Some(highest)) => {
                 Some(Range { low: lowest.float(), high: highest.float() })
             }
-            // All are of one moment.
+            // All samples are of one moment.
             _ => None,
         };
         Some(Lines { lows, highs, rates })
@@ -201,10 +201,12 @@ impl Lines {
         self.rates
     }
 
-    /// The offsets at a moment of all lines whose rate is in this range, which has one of a line.
+    /// The offsets at a moment of all lines whose rates are in this range, which must have at least
+    /// one.
     pub(super) fn offsets(&self, at: f64, rates: Range) -> Range {
-        // How high the line of a rate may be at this moment is concave in the rate, and how low,
-        // convex: each is farthest at the hull's own slope there, or at the nearest rate to it.
+        // The highest offset of a line at this moment is a concave function of its rate, and the
+        // lowest is a convex one: each has its extreme at the hull's own slope there, or at the
+        // rate nearest to it.
         let slope_in = |hull: &[Point]| slope_at(hull, at).clamp(rates.low, rates.high);
         let (low_rate, high_rate) = (slope_in(&self.lows), slope_in(&self.highs));
         let shifted =

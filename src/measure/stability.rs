@@ -1,9 +1,9 @@
 //! How steady a clock is: deviations over averaging times, from offsets at even distances.
 //!
 //! Offsets are whole nanoseconds, so all differences of offsets are exact; only their squares are
-//! summed as floating-point numbers. Every estimator overlaps: it uses each of the differences
-//! that the offsets have at a distance, and where an offset is missing those that it is part of are
-//! missing, and no others. One averaging time takes time proportional to the number of offsets, all
+//! summed as floating-point numbers. Every estimator overlaps: it uses all differences of offsets
+//! at a distance. Where an offset is missing, only the differences that need it are missing. One
+//! averaging time takes time proportional to the number of offsets, all
 //! octaves of it O(n log n).
 //!
 //! With `x` the offsets, `N` of them at a distance `τ0`, and `τ = m τ0`:
@@ -89,17 +89,17 @@ impl Kind {
 /// A deviation at one averaging time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Deviation {
-    /// How many distances of offsets the averaging time has.
+    /// The averaging time, in distances between two offsets.
     pub factor: usize,
     /// How many differences it is the mean of.
     pub terms: usize,
     /// Its value, in [`Kind`]'s unit.
     pub value: f64,
-    /// From where to where it lies with a probability of 68.3 %, had the clock been measured
-    /// again and again; `None` for MTIE, which is no mean, and where all differences are 0.
+    /// Its confidence interval of 68.3 %; `None` for MTIE, which is no mean, and where all
+    /// differences are 0.
     pub interval: Option<(f64, f64)>,
-    /// The noise that the interval supposes; `None` where it can't be told: then the interval is the
-    /// widest of any noise's.
+    /// The noise that the interval assumes; `None` where it can't be identified: then the interval
+    /// is the widest of all types of noise.
     pub noise: Option<Noise>,
 }
 
@@ -117,8 +117,8 @@ pub fn octaves(offsets: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Averaging factors that are about as far apart as `a_decade` in each decade, whole numbers, up
-/// to `most`.
+/// Averaging factors up to `most`, about `a_decade` of them in each decade. They are whole
+/// numbers.
 pub fn spread(most: usize, a_decade: u32) -> Vec<usize> {
     let step = 10_f64.powf(f64::from(a_decade).recip());
     let mut factors = Vec::new();
@@ -139,7 +139,7 @@ fn rounded(from: f64, step: f64) -> usize {
     (from * step).round() as usize
 }
 
-/// So many places are worth threads.
+/// With more places than this, threads are worth their cost.
 const MANY: usize = 100_000;
 
 #[expect(clippy::float_arithmetic, reason = "from units to nanoseconds")]
@@ -158,7 +158,7 @@ impl Series {
     pub fn all_deviations(&self, factors: &[usize]) -> [(Kind, Vec<Deviation>); 5] {
         let noises = &Noises::of(self, factors);
         let of = |kind| self.deviations_with(kind, factors, noises);
-        // Many offsets take a while: nearly half of it where there are two processors.
+        // Many offsets take a while; two processors take little more than half of that.
         let kinds = [Kind::Allan, Kind::ModifiedAllan, Kind::Hadamard, Kind::Mtie];
         let [allan, modified, hadamard, mtie] = std::thread::scope(|scope| {
             kinds
@@ -183,7 +183,7 @@ impl Series {
         ]
     }
 
-    /// TDEV is MDEV times its averaging time, but for a factor.
+    /// TDEV is MDEV times its averaging time, divided by √3.
     fn time_deviation(&self, modified: Deviation) -> Deviation {
         let factor = float(modified.factor) * float_of(self.distance) / 3_f64.sqrt();
         Deviation {
@@ -225,7 +225,7 @@ impl Series {
         factors.iter().filter_map(of).collect()
     }
 
-    /// Over all stretches.
+    /// The sum over all stretches.
     fn sum(&self, kind: Kind, factor: usize) -> Sum {
         let of = |stretch: &Stretch| match kind {
             Kind::Allan => differences::second(stretch.slots(), factor),
@@ -257,7 +257,7 @@ impl Series {
         factors.iter().zip(largest).map(of).collect()
     }
 
-    /// The frequency offset and the drift; `None` of fewer than two offsets.
+    /// The frequency offset and the drift; `None` where there are fewer than two offsets.
     ///
     /// # Examples
     ///

@@ -5,9 +5,9 @@
 use super::UncertainRate;
 use crate::{Offset, Rate, Timestamp, Utc};
 
-/// What offsets have in common, kept in little memory: exact but for the squares.
+/// Statistics of offsets, in little memory: exact except for the squares.
 ///
-/// A step and an absence begin it anew: a mean over them says nothing. A miss is one offset that is
+/// A step or an absence restarts them: a mean across it says nothing. A miss is one offset that is
 /// missing.
 ///
 /// # Examples
@@ -30,7 +30,7 @@ pub struct Statistics {
     pub all: u64,
     /// How many there were since the last step or absence.
     pub count: u64,
-    /// Of the first one; all others count from it.
+    /// The time and the offset of the first; all others are relative to it.
     first: Option<(Timestamp<Utc>, i64)>,
     mean: f64,
     /// The mean of the times.
@@ -110,10 +110,7 @@ impl Statistics {
 
     /// The slope of the line of least squares, and its standard deviation, as if offsets varied
     /// independently of each other.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "what is beyond 128 bits becomes their end"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
     pub fn rate(&self) -> Option<UncertainRate> {
         if self.count < 3 || self.time_squares <= 0.0 {
             return None;
@@ -160,7 +157,8 @@ mod tests {
         assert_eq!(statistics.peak_to_peak(), Some(4));
         let rate = statistics.rate().expect("a rate");
         assert_eq!(rate.rate, Rate::from_micro_ppb(1_200_000));
-        // Rests of -0.2, 0.6, -0.6 and 0.2 over two degrees of freedom, times of a sum of squares of 5.
+        // Residuals of -0.2, 0.6, -0.6 and 0.2 over two degrees of freedom; the squares of the
+        // times sum to 5.
         assert_eq!(rate.uncertainty, Rate::from_micro_ppb(282_843));
     }
 

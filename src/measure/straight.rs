@@ -1,8 +1,8 @@
-//! The best guess of an offset from samples of clocks that go straight.
+//! The best guess of an offset from samples of clocks that run at a steady rate.
 //!
 //! A sample shows the way there and the way back: its upper end lies above the offset by what the
-//! way there took, its lower end below it by what the way back took. Both ways are taken to be
-//! equally long at their quickest, as nobody can tell; what comes on top is jitter. So the offset is
+//! way there took, its lower end below it by what the way back took. Both ways are assumed to be
+//! equally long at their quickest, as no program can see; the rest is jitter. So the offset is
 //! the middle between the lower edge of the upper ends and the upper edge of the lower ends, and the
 //! question is how to find an edge.
 //!
@@ -10,17 +10,17 @@
 //!   tell it best: their error falls with 1/N. They are the [feasible lines](super::line).
 //! - Where the edge is soft (jitter like a bell), extremes are what varies most, and the mean of many
 //!   samples is best: its error falls with 1/√N.
-//! - In between, the mean of the lowest *k* of N is.
+//! - In between, the mean of the lowest *k* of N is best.
 //!
 //! Such a trimmed mean has a simple influence function (Huber, "Robust Statistics", 1981, section
 //! 3.3): with ξ the (*k*+1)-th value, each value *x* stands for ξ + (min(*x*, ξ) − ξ) · N/*k*. The mean
 //! of these is the mean of the lowest *k*, and their scatter tells its variance; a line of least
-//! squares through them tells a rate as well. So every *k* of 4, 16, 64, … N gives an offset and how
-//! sure it is, and no shape of jitter is supposed.
+//! squares through them tells a rate as well. So every *k* of 4, 16, 64, … N gives an offset and
+//! its uncertainty, and no shape of jitter is assumed.
 //!
-//! More samples also let more in of what is not alike on both ways. From the extremes on, a larger *k*
-//! is taken as long as it agrees with all smaller ones, and the surest of these counts (Lepskii, "On
-//! a problem of adaptive estimation in Gaussian white noise", 1990).
+//! A larger *k* also lets in more of what differs between the two ways. So larger *k* are tried,
+//! from the extremes on, as long as they agree with all smaller ones, and the surest of these
+//! counts (Lepskii, "On a problem of adaptive estimation in Gaussian white noise", 1990).
 
 #![expect(clippy::float_arithmetic, reason = "statistics, in nanoseconds from the first sample")]
 
@@ -45,28 +45,29 @@ pub(super) struct Opening {
 /// Times are cut to whole nanoseconds: a moment is up to this later than its time.
 pub(super) const CUT: i64 = 1;
 
-/// What is guessed of a straight piece, at one moment. Uncertainties are standard deviations.
+/// The guess from a straight piece, at one moment. Uncertainties are standard deviations.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Guess {
     /// In nanoseconds, as the openings are.
     pub(super) offset: f64,
     pub(super) uncertainty: f64,
-    /// By the clock's own time.
+    /// Per time of the clock itself.
     pub(super) rate: f64,
     pub(super) rate_uncertainty: f64,
-    /// Of so many samples the guess takes one at each edge.
+    /// The guess takes one of this many samples at each edge.
     pub(super) trimming: usize,
 }
 
 /// Fewer samples don't tell how soft an edge is.
 const ENOUGH: usize = 64;
-/// Nearly all clocks keep a rate between these, where the samples don't tell.
+/// Nearly all clocks have a rate between these. They are used where the samples don't tell.
 pub(super) const USUAL: Range = Range { low: -1e-3, high: 1e-3 };
-/// Where the middle of the rates is off by less than this part of those, it is believed.
+/// The middle of the rates is trusted where it is off by less than this part of [`USUAL`].
 const UNSURE: f64 = 0.25;
-/// Estimates disagree where they are apart by more than so many standard deviations.
+/// Estimates disagree where they are more than this many standard deviations apart.
 const APART: f64 = 3.0;
-/// Another *k* has to be so much surer: how sure each is is an estimate, too.
+/// The uncertainty of another *k* has to be below this part of the best one so far: uncertainties
+/// are estimates, too.
 const SURER: f64 = 0.75;
 /// What times are rounded to, in ns. No processor keeps the two ways of a reading more equal than that
 /// from one moment to the next, so a rate is no surer than this over the time of its samples.
@@ -84,7 +85,7 @@ pub(super) fn straight(samples: &[Opening], at: f64) -> Option<Guess> {
     let lines = hulls.lines()?;
     let told = lines.rates().unwrap_or(USUAL);
     let ways = Ways::of(samples);
-    // What the middles scatter by, over the time, is what the middle of the rates is off at most.
+    // The middle of the rates is off by at most the scatter of the samples' middles over the time.
     let scatter = ways.scatter() / span(samples).max(1.0);
     let rates = if scatter < UNSURE * USUAL.high { told } else { told.within(USUAL) };
     let edges = Edges::of(samples, at, rates.middle());
@@ -133,7 +134,7 @@ fn surest(
         // the middle between both is surer than either.
         let by_lines = lines.offsets(at, rates).middle() + edges.middle - edges.extremes;
         let by_edges = Edges::of(samples, at, first.rate).middle;
-        // As it goes from k = 16 to 4, it goes on to 1.
+        // The uncertainty changes from k = 4 to 1 as it does from 16 to 4.
         let ratio = (first.uncertainty / second.uncertainty).clamp(0.4, 3.0);
         let uncertainty = TAIL * first.uncertainty * ratio;
         guesses.insert(
@@ -141,7 +142,7 @@ fn surest(
             Guess {
                 offset: f64::midpoint(by_lines, by_edges),
                 uncertainty,
-                // Four samples at each edge know little of it.
+                // Four samples at each edge tell little about the rate.
                 rate: second.rate,
                 rate_uncertainty: TAIL * second.rate_uncertainty,
                 trimming: samples.len(),
@@ -151,7 +152,8 @@ fn surest(
     let agree = |place: usize| {
         let (before, from) = guesses.split_at(place);
         let Some(now) = from.first() else { return false };
-        // How sure few samples are is told by fewer: the next k's is taken, where that is less sure.
+        // The uncertainty from few samples is unsure itself: that of the next k is taken where it
+        // is larger.
         let next = guesses.iter().skip(1).map(|next| next.uncertainty);
         before.iter().zip(next).all(|(one, next)| {
             let both = one.uncertainty.max(next).hypot(now.uncertainty);

@@ -7,7 +7,7 @@ use super::time::SECOND;
 use nix::errno::Errno;
 use std::str::FromStr;
 
-/// How the time is spread that a way takes beyond its least.
+/// How the time that a way takes beyond its minimum is distributed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Shape {
     /// Evenly, up to the jitter.
@@ -15,11 +15,13 @@ pub(super) enum Shape {
     Uniform,
     /// With the jitter as its mean.
     Exponential,
-    /// As Lomax has it, with an exponent of 1.5 and the jitter as its scale: now and then very long.
+    /// A Lomax distribution, with an exponent of 1.5 and the jitter as its scale: sometimes very
+    /// long.
     Pareto,
     /// Half of the ways take the whole jitter more, the others none of it.
     Bimodal,
-    /// Like a bell around the least, with the jitter as its standard deviation: without an edge.
+    /// A normal distribution around the minimum, with the jitter as its standard deviation: no
+    /// edge.
     Bell,
 }
 
@@ -51,9 +53,9 @@ pub(super) struct Way {
     pub(super) least: i64,
     pub(super) jitter: i64,
     pub(super) shape: Shape,
-    /// The standard deviation of what is added to all: a soft edge.
+    /// The standard deviation of a normal time that is added to every way: a soft edge.
     pub(super) edge: i64,
-    /// Three of ten ways take up to so much longer.
+    /// Three of ten ways take up to this much longer.
     pub(super) late: i64,
 }
 
@@ -82,7 +84,7 @@ fn scaled(nanoseconds: i64, by: f64) -> i128 {
     (nanoseconds as f64 * by).round() as i128
 }
 
-/// A card that allows so many readings a second; past that it answers nobody for a millisecond.
+/// A card that limits the readings a second; beyond the limit it answers `EBUSY` for a millisecond.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limit {
     /// Readings a second.
@@ -95,7 +97,7 @@ pub(super) struct Limit {
     blocked_until: i128,
 }
 
-/// For so long nobody is answered.
+/// How long the card then answers `EBUSY`, in nanoseconds.
 const BLOCKED: i128 = 1_000_000;
 
 impl Limit {

@@ -64,7 +64,7 @@ pub(super) enum Source {
     Nowhere,
 }
 
-/// A counter goes no farther, in nanoseconds: far beyond 64 bits, where a driver's own ends.
+/// The largest count, in nanoseconds: far beyond 64 bits, where a driver's own counter ends.
 const FARTHEST_COUNT: i128 = 1 << 90;
 
 impl PhaseControl {

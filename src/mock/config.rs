@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// What a mock clock is like. Read from a text as people give it for a device.
+/// What a mock clock is like, read from the text that users give as the device.
 ///
 /// `mock` alone is `mock:full`. After the profile come settings, with commas between them:
 ///
@@ -22,40 +22,40 @@ use std::str::FromStr;
 /// | `kernel=6.1` | answer as this Linux does | the newest |
 /// | `state=FILE` | keep the clock in this file across calls | forget it |
 /// | `time=virtual` | time passes only when it is waited for | the machine's time |
-/// | `seed=N` | what noise and delays are made of | 1 |
+/// | `seed=N` | the seed of random noise and delays | 1 |
 /// | `offset=37s` | the clock − UTC at first | 0 |
 /// | `unset` | the clock begins at 1970 | |
 /// | `freq=12ppb` | the oscillator's frequency offset | 0 |
 /// | `drift=1ppb` | its change in a second | 0 |
-/// | `noise=20ns` | its phase wanders so far at most | 0 |
+/// | `noise=20ns` | its phase wanders by this at most | 0 |
 /// | `walk=10ppb` | its frequency walks at random; this is its ADEV at 1 s | 0 |
 /// | `steered=100ppb` | a servo dials another frequency each second, of this standard deviation | 0 |
-/// | `freq-step=10ppm@5s` | its frequency changes so much, so long after the start | none |
-/// | `step=1ms@5s` | the clock is stepped so far, so long after the start | none |
-/// | `read=600ns`, `jitter=400ns` | each way of a reading takes so long, and up to so much more | 600 ns, 400 ns |
+/// | `freq-step=10ppm@5s` | its frequency changes by this much, this long after the start | none |
+/// | `step=1ms@5s` | the clock is stepped by this much, this long after the start | none |
+/// | `read=600ns`, `jitter=400ns` | each way of a reading takes this long, and up to this much more | 600 ns, 400 ns |
 /// | `shape=uniform` | how the jitter is spread: `uniform`, `exponential` (of this mean), `pareto`, `bimodal` (all of it or nothing), `bell` (of this standard deviation) | `uniform` |
-/// | `edge=20ns` | the standard deviation of what every way takes more or less: a soft edge | 0 |
-/// | `late=20us` | three of ten ways take up to so much longer | 0 |
+/// | `edge=20ns` | the standard deviation of a normal time that is added to every way: a soft edge | 0 |
+/// | `late=20us` | three of ten ways take up to this much longer | 0 |
 /// | `resolution=8ns` | the clock shows multiples of this | 1 ns |
-/// | `limit=125`, `others=50` | the card allows so many readings a second, of which other programs take so many; past that it answers EBUSY for 1 ms | no limit, 0 |
+/// | `limit=125`, `others=50` | the card allows this many readings a second, of which other programs take `others`; beyond the limit it answers EBUSY for 1 ms | no limit, 0 |
 /// | `driver=ena` | the driver's name in sysfs | none |
 /// | `reversed` | the system times of extended samples are the wrong way round | |
 /// | `signal=1s`, `off` | the period of the signal at every timestamp input | 1 s |
-/// | `signal-phase=5ns` | its edges come so long after each multiple of it | 0 |
-/// | `signal-width=1ms` | and fall so much later | a tenth of the period |
+/// | `signal-phase=5ns` | its rising edges come this long after each multiple of the period | 0 |
+/// | `signal-width=1ms` | its falling edges come this long after the rising ones | a tenth of the period |
 /// | `loop=OUT:IN` | pin OUT is wired to pin IN | no wire |
 /// | `servo=100ms` | phase control halves what is left in this time | 100 ms |
-/// | `claimed-error=300ns` | the driver claims that the clock is off by so much at most | none |
-/// | `tai=37s` | what the system's kernel has for TAI − UTC; 0: not set; unknown: it has no list of leap seconds either | 37 s |
+/// | `claimed-error=300ns` | the driver claims that the clock is off by this at most | none |
+/// | `tai=37s` | TAI − UTC in the system's kernel; 0: not set; unknown: not set, and there is no list of leap seconds | 37 s |
 /// | `aux=0` | this auxiliary system clock is switched on | none |
-/// | `outputs=phase` | what the driver wants of an output: `phase`, `zero`, `32bit` or `second` of its start, `ahead`, `1hz`, `half` | nothing |
+/// | `outputs=phase` | what the driver requires of an output: a `phase`, a start that is `zero`, has `32bit`, is on a `second` or is `ahead`, a period of `1hz`, a duty cycle of `half` | nothing |
 /// | `held-by=phc2sys` | a program of this name has it open | none |
 /// | `unprivileged` | the caller has no `CAP_SYS_TIME` | it has |
 /// | `lax` | the driver refuses every strict request, as old ones do | |
 /// | `fault=stuck-time` | the driver doesn't keep its word: one of [`faults`](super::faults) | it does |
-/// | `fail=CALL:ERRNO` | the next call of this name fails; `CALL#2`: the one after that; `CALL/20`: every 20th; `CALL~2.5%`: so many, at random | |
+/// | `fail=CALL:ERRNO` | the next call of this name fails; `CALL#2`: the one after that; `CALL/20`: every 20th; `CALL~2.5%`: this share of the calls, at random | |
 /// | `log=FILE` | append the name of each call that is made, a line each | |
-/// | `remove=2s` | the clock goes away so long after it was opened | it stays |
+/// | `remove=2s` | the clock goes away this long after it was opened | it stays |
 ///
 /// # Examples
 ///
@@ -114,7 +114,7 @@ pub struct Config {
 /// The widest that the mock's oscillator and its delays may be set to.
 const MOST_NOISE: i64 = 1_000_000;
 const MOST_DELAY: i64 = 1_000_000_000;
-/// The shortest signal: a machine can be kept busy by no faster one.
+/// The shortest period of a signal: a faster signal would keep the machine too busy.
 const SHORTEST_SIGNAL: i64 = 1_000;
 
 impl FromStr for Config {
@@ -339,7 +339,7 @@ impl Config {
                 self.tai = i32::try_from(seconds)
                     .ok()
                     .filter(|_| rest == 0)
-                    .ok_or("use whole seconds, as 37s")?;
+                    .ok_or("use whole seconds, such as 37s")?;
             }
             "aux" => {
                 let clock = value.parse().ok().filter(|clock| *clock < 8);
@@ -360,7 +360,7 @@ impl Config {
                 let (call, when) = when(call)?;
                 let call = call.parse().map_err(|error: NoSuchCall| error.to_string())?;
                 let number = number_of_errno(errno)
-                    .ok_or("use the name of an errno, as EIO, or its number")?;
+                    .ok_or("use the name of an errno, such as EIO, or its number")?;
                 self.fail.push(Failure { call, number, when });
             }
             "remove" => self.remove = Some(within(value, 0, i64::MAX)?),
@@ -370,7 +370,7 @@ impl Config {
     }
 }
 
-/// A frequency that no oscillator exceeds: the clock must go forwards.
+/// Reads a frequency within a limit: the clock must run forwards.
 fn slow(value: &str, limit_ppb: i32) -> Result<Frequency, String> {
     let frequency: Frequency = quantity(value)?;
     if frequency.scaled_ppm().abs() <= Frequency::from_ppb(limit_ppb).scaled_ppm() {
@@ -387,9 +387,9 @@ where
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-/// What happens so long after the start: `WHAT@TIME`.
+/// Splits what happens from how long after the start it happens: `WHAT@TIME`.
 fn then(text: &str) -> Result<(&str, Offset), String> {
-    let (what, after) = text.split_once('@').ok_or("use WHAT@TIME, as 1ms@5s")?;
+    let (what, after) = text.split_once('@').ok_or("use WHAT@TIME, such as 1ms@5s")?;
     Ok((what, within(after, 0, i64::MAX)?))
 }
 
@@ -407,7 +407,8 @@ fn within(text: &str, least: i64, most: i64) -> Result<Offset, String> {
     }
 }
 
-/// Splits a call from which of them fail: `CALL`, `CALL#N`, `CALL/N`, `CALL~P%`.
+/// Splits the name of a call from the part that tells which of its calls fail: `CALL`, `CALL#N`,
+/// `CALL/N`, `CALL~P%`.
 fn when(text: &str) -> Result<(&str, When), String> {
     let number = |text: &str| text.parse().ok().filter(|number: &u32| *number > 0);
     if let Some((call, place)) = text.split_once('#') {
@@ -417,7 +418,7 @@ fn when(text: &str) -> Result<(&str, When), String> {
     if let Some((call, every)) = text.split_once('/') {
         return Ok((
             call,
-            When::Every(number(every).ok_or("use CALL/N:ERRNO, as read/20:EIO")?, 0),
+            When::Every(number(every).ok_or("use CALL/N:ERRNO, such as read/20:EIO")?, 0),
         ));
     }
     if let Some((call, share)) = text.split_once('~') {
@@ -425,17 +426,17 @@ fn when(text: &str) -> Result<(&str, When), String> {
         let millionths = share.scaled_exactly(10_000).and_then(|share| u32::try_from(share).ok());
         return match millionths.filter(|share| unit == "%" && *share <= 1_000_000) {
             Some(share) => Ok((call, When::Random(share))),
-            None => Err("use CALL~P%:ERRNO, as read~2.5%:EIO".into()),
+            None => Err("use CALL~P%:ERRNO, such as read~2.5%:EIO".into()),
         };
     }
     Ok((text, When::Once(0)))
 }
 
-/// The number of an errno's name, or of a number.
+/// The number of an errno, from its name, such as `EIO`, or from its number.
 fn number_of_errno(name: &str) -> Option<i32> {
     match name {
         "ENOTSUPP" => Some(ENOTSUPP),
-        // More are none of the kernel's.
+        // The kernel has no larger errno.
         number if number.starts_with(|c: char| c.is_ascii_digit()) => {
             number.parse().ok().filter(|number| (1..4_096).contains(number))
         }

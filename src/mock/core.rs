@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// `KTIME_SEC_MAX`: the kernel has no time from this second on.
 const KTIME_SECONDS: i128 = i64::MAX as i128 / SECOND;
-/// `TIME_SETTOD_SEC_MAX`: what a clock may be set to ends 30 years before that.
+/// `TIME_SETTOD_SEC_MAX`: a clock can be set only to times up to 30 years before that.
 const LAST_SECOND: i128 = KTIME_SECONDS - 30 * 365 * 24 * 3_600;
 /// `PTP_DEFAULT_MAX_VCLOCKS`.
 pub(super) const MOST_VIRTUAL_CLOCKS: u32 = 20;
@@ -42,7 +42,7 @@ pub(super) fn pins_at_first(profile: &Profile) -> Vec<ptp_pin_desc> {
 }
 
 impl Mock {
-    /// Makes one call: it may fail by order, finds the clock gone, or is made.
+    /// Makes one call, unless it was asked to fail or the clock is gone.
     fn call<T>(&self, name: Call, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let mut world = self.lock();
         world.catch_up();
@@ -56,7 +56,7 @@ impl Mock {
     /// As [`Mock::call`], for calls that change the clock.
     fn change<T>(&self, name: Call, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         self.call(name, |world| {
-            // What came before the change came to the clock as it was.
+            // Events from before the change have the time of the clock as it was then.
             world.emit();
             let answer = make(world)?;
             let now = world.time.now();
@@ -115,7 +115,7 @@ impl World {
         Ok(())
     }
 
-    /// The number of pins that the driver tells.
+    /// The number of pins that the driver reports.
     fn promised_pins(&self) -> u32 {
         self.config.profile.n_pins + u32::from(self.config.faults.has(Fault::CapsPins))
     }
@@ -129,7 +129,7 @@ impl World {
         Ok(self.read_for_itself())
     }
 
-    /// A reading of the driver's own.
+    /// A reading that the driver makes for itself; the card's limit doesn't count it.
     fn read_for_itself(&mut self) -> i128 {
         let now = self.pass_a_reading();
         self.readings += 1;
@@ -397,7 +397,7 @@ impl Calls for Mock {
                     return Err(Errno::EINTR);
                 }
             }
-            // Nothing is polled here: what wakes is a signal.
+            // No other file is polled here, so only a signal can wake it.
             if self.sleep(&[], Duration::from_secs(1))? {
                 return Err(Errno::EINTR);
             }

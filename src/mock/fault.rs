@@ -1,4 +1,4 @@
-//! Faulty drivers: what each does wrong. For whoever tests what finds it.
+//! Faulty drivers and what each does wrong, to test the checks that find it.
 
 use std::{fmt, str::FromStr};
 
@@ -45,7 +45,7 @@ impl Fault {
     pub(super) const ALL: [(Self, &'static str, &'static str); 32] = [
         (Self::StuckTime, "stuck-time", "the time stands still"),
         (Self::Backwards, "backwards", "now and then a reading is 1 ms early"),
-        (Self::Torn, "torn", "for 20 us the second shown is the one before"),
+        (Self::Torn, "torn", "for the first 20 us of a second, the old second is shown"),
         (Self::Fast, "fast", "the clock is fast by 1 %"),
         (Self::SetPart, "set-part", "setting forgets the part of a second"),
         (Self::Set31Bits, "set-31-bits", "setting keeps 31 bits of the seconds"),
@@ -54,8 +54,8 @@ impl Fault {
         (Self::StepCarry, "step-carry", "a step forwards across a second goes a second too far"),
         (Self::FreqSign, "freq-sign", "a frequency has the wrong sign"),
         (Self::FreqDouble, "freq-double", "a frequency has twice its effect"),
-        (Self::FreqLimit, "freq-limit", "half of the largest frequency is refused already"),
-        (Self::PhaseLimit, "phase-limit", "half of the largest phase offset is refused already"),
+        (Self::FreqLimit, "freq-limit", "more than half of the largest frequency is refused"),
+        (Self::PhaseLimit, "phase-limit", "more than half of the largest phase offset is refused"),
         (Self::BasicLate, "basic-late", "basic samples show the clock 10 ms late"),
         (Self::PreciseLate, "precise-late", "precise samples show the clock 10 ms late"),
         (Self::CapsSysfs, "caps-sysfs", "the caps promise an alarm that sysfs doesn't know"),
@@ -63,7 +63,7 @@ impl Fault {
         (Self::CapsPins, "caps-pins", "the caps promise a pin too many"),
         (Self::Version2, "version-2", "version 2 of the caps has a channel less"),
         (Self::ReadOnly, "read-only", "a handle that may only read can step and dial"),
-        (Self::PinLies, "pin-lies", "pin 2 takes a function and doesn't have it"),
+        (Self::PinLies, "pin-lies", "pin 2 accepts a function, but doesn't have it then"),
         (Self::PinKeeps, "pin-keeps", "a pin keeps the function that another has taken"),
         (Self::PinSysfs, "pin-sysfs", "sysfs shows every pin without a function"),
         (Self::EdgesBoth, "edges-both", "both edges are stamped, whichever was asked for"),

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 /// A kernel's version.
 ///
 /// Two numbers, `6.1`, mean the latest of that series, as distributions have it; three, `6.1.20`,
-/// exactly that one. It matters where a repair went into stable series.
+/// exactly that one. It matters where a fix was backported to stable series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Linux {
     major: u16,
@@ -40,7 +40,7 @@ pub enum Feature {
     ExtOffset,
     /// The `clockid` of `PTP_SYS_OFFSET_EXTENDED`.
     ClockId,
-    /// What is no time is refused before the driver sees it.
+    /// An invalid time is refused before the driver sees it.
     TimeChecks,
     /// Times that the machine's own clock couldn't be set to are refused.
     TimeLimit,

@@ -1,4 +1,4 @@
-//! The mock's oscillator: how far a free-running clock has gone astray, as a pure function of
+//! The mock's oscillator: how far a free-running clock has drifted off, as a pure function of
 //! time, so that a seed gives the same clock again.
 
 use std::cell::RefCell;
@@ -6,45 +6,46 @@ use std::cell::RefCell;
 /// Parts of a nanosecond that phases are kept in: 2^20 to the nanosecond.
 pub(super) const PARTS: i128 = 1 << 20;
 
-/// The noise has a value of its own every so many nanoseconds and a straight line in between.
+/// The noise has a value of its own each time this many nanoseconds have passed, and follows a
+/// straight line in between.
 const NOISE_STEP: i128 = 10_000_000;
 
-/// An oscillator's faults.
+/// The errors of an oscillator.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Oscillator {
     /// Frequency offset at the start, in scaled ppm.
     pub(super) frequency: i64,
     /// Its change in a second, in scaled ppm.
     pub(super) drift: i64,
-    /// The phase wanders by so many nanoseconds at most.
+    /// The most that the phase wanders, in nanoseconds.
     pub(super) noise: i64,
     /// The frequency walks at random: its ADEV at 1 s, in scaled ppm.
     pub(super) walk: i64,
     /// A servo dials another frequency each second, of this standard deviation, in scaled ppm.
     pub(super) steered: i64,
-    /// A change of the frequency, in scaled ppm, after so many nanoseconds.
+    /// A change of the frequency, in scaled ppm, and after how many nanoseconds it comes.
     pub(super) frequency_step: Option<(i64, i128)>,
-    /// A step of the clock, in nanoseconds, after so many nanoseconds.
+    /// A step of the clock, in nanoseconds, and after how many nanoseconds it comes.
     pub(super) step: Option<(i64, i128)>,
-    /// What the noise is made of.
+    /// The seed of the noise.
     pub(super) seed: u64,
     pub(super) wandered: Wandered,
 }
 
-/// A frequency that wanders has another value every so many nanoseconds, …
+/// How long a frequency that wanders keeps a value, in nanoseconds.
 const WANDER_STEP: i128 = 100_000_000;
-/// … and a servo's another every so many of these.
+/// How many such steps a servo keeps a frequency.
 const STEERED_EVERY: usize = 10;
-/// After so many, a year, it wanders no more.
+/// The most such steps, a year: after them a frequency wanders no more.
 const MOST_WANDERED: usize = 316_000_000;
 
-/// How far a frequency has wandered, as far as anybody has looked: the frequency in scaled ppm and
-/// the phase in [`PARTS`] at each step.
+/// How far a frequency has wandered, up to the latest time that was asked for: the frequency in
+/// scaled ppm and the phase in [`PARTS`] at each step.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wandered(RefCell<Vec<(i64, i128)>>);
 
 impl Oscillator {
-    /// The phase error in [`PARTS`] after so many nanoseconds.
+    /// The phase error in [`PARTS`] after `elapsed` nanoseconds.
     pub(super) fn phase_error(&self, elapsed: i128) -> i128 {
         // Microseconds keep the square within 128 bits for a century.
         let micros = elapsed / 1_000;
@@ -61,7 +62,8 @@ impl Oscillator {
             + self.wandered(elapsed)
     }
 
-    /// What a frequency that walks or is steered has made of so many nanoseconds.
+    /// The phase error that a frequency which walks or is steered has made after `elapsed`
+    /// nanoseconds.
     fn wandered(&self, elapsed: i128) -> i128 {
         if self.walk == 0 && self.steered == 0 || elapsed < 0 {
             return 0;
@@ -84,7 +86,7 @@ impl Oscillator {
         phase + slewed(within, frequency)
     }
 
-    /// The frequency of a step after that of the one before.
+    /// The frequency of a step, from the frequency of the step before.
     #[expect(clippy::float_arithmetic, reason = "a random walk")]
     fn wandering(&self, number: usize, before: i64) -> i64 {
         let random = |number: usize, of: u64| {
@@ -125,7 +127,7 @@ fn scaled(scaled_ppm: i64, by: f64) -> i64 {
     (scaled_ppm as f64 * by).round() as i64
 }
 
-/// What a frequency offset in scaled ppm makes of so many nanoseconds, in [`PARTS`].
+/// The phase that a frequency offset in scaled ppm makes in `elapsed` nanoseconds, in [`PARTS`].
 pub(super) fn slewed(elapsed: i128, scaled_ppm: i64) -> i128 {
     // 2^20 parts / (2^16 × 10^6) = 16 / 10^6.
     elapsed * i128::from(scaled_ppm) * 16 / 1_000_000
@@ -142,7 +144,7 @@ impl Random {
         i128::from(mix(self.0)) % (i128::from(most.max(0)) + 1)
     }
 
-    /// A number between 0 and 1, without either.
+    /// A number between 0 and 1, both excluded.
     #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "53 bits of one")]
     pub(super) fn between(&mut self) -> f64 {
         (self.up_to((1 << 53) - 1) as f64 + 0.5) / (1_u64 << 53) as f64

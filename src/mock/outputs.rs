@@ -1,4 +1,4 @@
-//! What a driver wants of a periodic output beyond what the interface says.
+//! What a driver requires of a periodic output beyond what the interface says.
 
 use super::time::SECOND;
 use crate::kernel::Result;
@@ -6,7 +6,7 @@ use crate::kernel::uapi::{PTP_PEROUT_DUTY_CYCLE, PTP_PEROUT_PHASE};
 use nix::errno::Errno;
 use std::str::FromStr;
 
-/// One thing that a driver wants, and refuses everything else.
+/// One thing that a driver requires: it refuses everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wants {
     /// A phase: no absolute start. (`drivers/net/ethernet/mscc/ocelot_ptp.c`)

@@ -42,7 +42,7 @@ pub(super) struct Profile {
     pub(super) perout_flags: u32,
     /// Periodic outputs are one pulse a second, on the second.
     pub(super) perout_is_pps: bool,
-    /// So many pins, the first ones, can be outputs; the rest are inputs only.
+    /// How many pins, from the first on, can be outputs; the rest are inputs only.
     pub(super) output_pins: u32,
     /// The device may not be opened for writing.
     pub(super) read_only: bool,
@@ -159,7 +159,7 @@ pub(super) const PROFILES: [Profile; 7] = [
 ];
 
 impl Profile {
-    /// The driver's limit of frequency offsets, in the kernel that has it.
+    /// The driver's limit of frequency offsets, in this kernel.
     pub(super) fn max_adj(&self, kernel: Linux) -> i32 {
         match self.older_max_adj {
             Some((since, older)) if kernel < since => older,

@@ -12,7 +12,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Adds an event if its channel is wanted; a full queue drops its oldest without a sign.
+    /// Adds an event if its channel is wanted; a full queue drops its oldest event silently.
     pub(super) fn push(&mut self, event: ExttsEvent) {
         if self.wanted.as_ref().is_none_or(|wanted| wanted.contains(&event.index)) {
             if self.events.len() == PTP_MAX_TIMESTAMPS - 1 {
@@ -39,7 +39,7 @@ impl Queue {
         self.wanted = Some(HashSet::new());
     }
 
-    /// Wants a channel; `false` where there can be no such.
+    /// Adds a channel to those wanted; `false` where no such channel can exist.
     pub(super) fn want(&mut self, channel: u32) -> bool {
         if let Some(wanted) = &mut self.wanted {
             wanted.insert(channel);

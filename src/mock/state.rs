@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 
 /// The version of the file's form.
 const FORM: u64 = 1;
-/// The longest that a sound file can be.
+/// The longest that a valid file can be.
 const LONGEST: u64 = 1 << 20;
 
-/// A file in the place of the state, by its inode and the time of its last change: each writer puts a
-/// new one there.
+/// Identifies what is in the state file, by its inode and the time of its last change: each writer
+/// replaces the file.
 type Seen = (u64, i64, i64);
 
 fn seen(found: &Metadata) -> Seen {
@@ -32,21 +32,21 @@ fn seen(found: &Metadata) -> Seen {
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
-    /// What it had when it was read last, until it is locked.
+    /// What the file contained when it was last read, until it is locked.
     found: Option<Value>,
-    /// By which file that was.
+    /// Which file that was.
     seen: Option<Seen>,
     /// Keeps other writers away.
     lock: Option<File>,
 }
 
 impl StateFile {
-    /// Opens the file and answers what it has. With `write` it is made where there is none, and
-    /// locked against other writers; else that waits until something has to be written.
+    /// Opens the file and returns its content. With `write` the file is made where there is none,
+    /// and locked against other writers; otherwise this happens when something has to be written.
     pub(super) fn open(path: &Path, write: bool) -> Result<(Self, Option<Value>), MockError> {
         let refuse = |why: Unusable| MockError::State { path: path.to_owned(), why: why.text };
-        // A link is followed now, also to where nothing is yet: the file behind it is the one that
-        // is written.
+        // A link is followed now, even where it leads to no file yet: the file that it leads to is
+        // the one that is written.
         let path = files::resolved(path).map_err(|error| refuse(error.into()))?;
         let (lock, seen, found) = if write {
             let (file, found) = lock(&path).map_err(refuse)?;
@@ -58,29 +58,30 @@ impl StateFile {
         Ok((Self { path, found: found.clone(), seen, lock }, found))
     }
 
-    /// What it has where another process has written it since it was read; never where it is locked.
+    /// Its content, where another process has written it since it was read; `None` while it is
+    /// locked.
     pub(super) fn changed(&mut self) -> Option<Value> {
         let now = fs::metadata(&self.path).ok().map(|found| seen(&found));
         if self.lock.is_some() || now.is_none() || now == self.seen {
             return None;
         }
-        // One that can't be read leaves the clock as it is; whoever opens it next is told.
+        // A file that can't be read leaves the clock as it is; the next open reports it.
         let (seen, found) = look(&self.path).ok()?;
         (self.seen, self.found) = (seen, found);
         self.found.clone()
     }
 
-    /// Whether this process may write it without further ado.
+    /// Whether this process has locked it, and may write it at once.
     pub(super) fn is_locked(&self) -> bool {
         self.lock.is_some()
     }
 
-    /// Puts a new file in the place of the old one, whole or not at all.
+    /// Replaces the file with a new one, as a whole or not at all.
     pub(super) fn write(&mut self, state: &Value) -> kernel::Result<()> {
         let lock = if let Some(file) = self.lock.take() {
             file
         } else {
-            // What was read may be another's past by now.
+            // Another process may have written the file since it was read.
             let (file, found) = lock(&self.path).map_err(|why| why.errno)?;
             if found != self.found {
                 return Err(Errno::EBUSY);
@@ -120,7 +121,7 @@ impl From<io::Error> for Unusable {
     }
 }
 
-/// Opens a regular file; anything else could block, or be put out of its place by a new file.
+/// Opens a regular file; anything else could block, or would be replaced by a regular file.
 fn open_regular(path: &Path, options: &OpenOptions) -> Result<File, Unusable> {
     let file = files::open(path, options, libc::O_NONBLOCK)?;
     if file.metadata()?.is_file() {
@@ -139,7 +140,7 @@ fn look(path: &Path) -> Result<(Option<Seen>, Option<Value>), Unusable> {
     }
 }
 
-/// Locks the file, which is made where there is none, and reads it.
+/// Makes the file where there is none, locks it and reads it.
 fn lock(path: &Path) -> Result<(File, Option<Value>), Unusable> {
     loop {
         let file = open_regular(
@@ -162,7 +163,7 @@ fn lock(path: &Path) -> Result<(File, Option<Value>), Unusable> {
     }
 }
 
-/// What the file has; nothing where it is empty.
+/// The content of the file; `None` where it is empty.
 fn parse(file: &File) -> Result<Option<Value>, Unusable> {
     let damaged = |why: String| {
         let text = format!("it is damaged and was left alone: {why}");

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 pub(super) const VIRTUAL_START: i128 = 1_700_000_000 * SECOND;
 /// Where virtual time ends, in the year 2262: the kernel's times have 64 bits of nanoseconds.
 pub(super) const LAST: i128 = i64::MAX as i128;
-/// What is too short to sleep for.
+/// The longest time that is too short to sleep for.
 const SHORT: Duration = Duration::from_micros(100);
-/// How long the virtual machine is up by then.
+/// How long the virtual machine has been up when virtual time starts.
 const VIRTUAL_UPTIME: i128 = 1_000 * SECOND;
 pub(super) const SECOND: i128 = 1_000_000_000;
 
@@ -59,8 +59,8 @@ impl Time {
         self.latest
     }
 
-    /// Lets time pass; the machine's own has to be waited for. A virtual one stands still at
-    /// [`LAST`].
+    /// Lets time pass: waits for the machine's own time, or advances virtual time, which stands
+    /// still at [`LAST`].
     pub(super) fn pass(&mut self, duration: i128) -> i128 {
         if self.is_virtual {
             self.latest = self.latest.saturating_add(duration).min(LAST);
@@ -71,7 +71,7 @@ impl Time {
         if span > SHORT {
             std::thread::sleep(span);
         }
-        // Not for ever: the machine's clock may be stepped back meanwhile.
+        // This doesn't wait for ever: the machine's clock may be stepped back meanwhile.
         let began = Instant::now();
         while self.now() < until && began.elapsed() < SHORT {
             std::hint::spin_loop();

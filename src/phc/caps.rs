@@ -31,7 +31,7 @@ pub struct Caps {
     pub phase_control: PhaseControl,
 }
 
-/// What the caps say of phase control.
+/// What the caps say about phase control.
 #[doc(alias = "adjust_phase")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PhaseControl {
@@ -73,7 +73,7 @@ impl Phc {
         let count = |number: libc::c_int| u32::try_from(number).unwrap_or(0);
         let phase_control = match (caps.adjust_phase, caps.max_phase_adj) {
             (0, _) => PhaseControl::NotOffered,
-            // 0 is what kernels leave that don't know of the limit; those that do show it in sysfs.
+            // Kernels that don't know the limit leave it 0; those that know it show it in sysfs.
             (_, 0) if self.calls.attribute("max_phase_adjustment").is_err() => {
                 PhaseControl::Offered { limit: None }
             }

@@ -4,7 +4,7 @@ use super::{Reason, Task};
 use crate::kernel::{Call, ENOTSUPP, Errno};
 use std::fmt;
 
-/// How a clock is called: as people named it, and as it calls itself.
+/// The names of a clock: the one that the user gave, and its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceName {
     /// The device: `/dev/ptp0`, `mock:full`.
@@ -36,8 +36,8 @@ pub enum Error {
         call: Call,
         /// Its answer.
         errno: Errno,
-        /// The number of that, which is another where the C library has no name for it: `ENOTSUPP`
-        /// (524), which drivers answer that mean `EOPNOTSUPP`.
+        /// The number that the driver answered. It differs from `errno` where the C library has no
+        /// name for it: `ENOTSUPP` (524), which some drivers answer where they mean `EOPNOTSUPP`.
         number: i32,
     },
     /// This clock can't do it; no call was made and nothing has changed.
@@ -136,7 +136,7 @@ impl Error {
 
     /// Whether this says that the clock has gone: `ENODEV` from reading its time, or `ENOENT`,
     /// `ENODEV` or `ENXIO` from opening it. Other calls may answer these for other reasons: a cross
-    /// timestamp for want of a partner.
+    /// timestamp where its partner is missing.
     pub fn is_absence(&self) -> bool {
         match self {
             Self::Call { errno, call: Call::ClockGettime, .. } => *errno == Errno::ENODEV,
@@ -182,7 +182,7 @@ impl fmt::Display for Error {
             Self::Call { asked, name, call, errno, number } => {
                 let (words, errno_name) = (words(*errno), self.errno_name().unwrap_or_default());
                 write!(f, "can't {asked} on {name}: {call}: {words} ({errno_name}")?;
-                // Nobody else knows this name.
+                // The C library doesn't know this name, so the number is shown, too.
                 if *number == ENOTSUPP {
                     write!(f, ", {number}")?;
                 }

@@ -82,7 +82,7 @@ impl Phc {
             Ok(strictly) => return Ok(strictly),
             Err(errno) => errno,
         };
-        // Version 1 has no offset events; edges it has, but no driver needs to mind them.
+        // Version 1 has no offset events. It has edges, but a driver may ignore them.
         match refused {
             Errno::ENOTTY | Errno::EOPNOTSUPP if !request.offset_events => {}
             Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOTTY if request.offset_events => {
@@ -104,7 +104,7 @@ impl Phc {
     /// As [`Phc::enable_extts`].
     #[doc(alias = "PTP_EXTTS_REQUEST")]
     pub fn disable_extts(&self, channel: u32) -> Result<(), Error> {
-        // Version 1 says all that there is to say, to every kernel and every driver.
+        // Version 1 is enough to switch off, and every kernel and every driver takes it.
         self.request_extts(Version::V1, channel, 0)
             .map(drop)
             .map_err(|errno| self.failed(&Task::DisableExtts(channel), Call::ExttsRequest, errno))
@@ -121,11 +121,11 @@ impl Phc {
             return Ok(());
         }
         let why = Reason::NoChannel { function: PinFunction::Extts, channel, channels };
-        // To switch off what isn't there is asked for, too.
+        // This text has to fit a request to switch off, too.
         Err(self.unable(&Task::UseExtts(channel), why))
     }
 
-    /// Makes a request, again as long as signals interrupt it; tells whether it was strict.
+    /// Makes a request, again and again while signals interrupt it; returns whether it was strict.
     fn request_extts(&self, version: Version, channel: u32, flags: u32) -> Result<bool, Errno> {
         let mut strict = version == Version::V2;
         loop {
@@ -141,7 +141,7 @@ impl Phc {
         }
     }
 
-    /// Has this handle receive events of these channels only. Wraps `PTP_MASK_CLEAR_ALL` and
+    /// Makes this handle receive events of these channels only. Wraps `PTP_MASK_CLEAR_ALL` and
     /// `PTP_MASK_EN_SINGLE`.
     ///
     /// # Errors
@@ -198,7 +198,7 @@ impl Phc {
         Ok(())
     }
 
-    /// Drops the events that wait to be read. Before Linux 6.7 all readers have one queue, and it
+    /// Drops the events that wait to be read. Before Linux 6.7 all readers share one queue, and it
     /// may hold events from long ago.
     ///
     /// Returns how many there were.
@@ -209,7 +209,7 @@ impl Phc {
     pub fn drop_stale_events(&self) -> Result<usize, Error> {
         let mut dropped = 0;
         let mut events = Vec::new();
-        // A queue holds no more; what comes faster than it is read isn't stale.
+        // A queue holds no more: events that come while this reads aren't stale.
         while dropped < PTP_MAX_TIMESTAMPS && self.wait(&[], Duration::ZERO)? == Wait::Events {
             self.read_events(&mut events)?;
             dropped += events.len();

@@ -30,22 +30,22 @@ pub struct Perout {
 pub enum PeroutStart {
     /// At this time of the clock, which must be in the future.
     At(Timestamp<Unknown>),
-    /// So far behind each multiple of the period: 0 up to less than a period.
+    /// This long after each multiple of the period: from 0 to less than a period.
     Phase(Offset),
 }
 
-/// What of a request the driver couldn't be told in the way that was asked for.
+/// Which part of a request couldn't be made in the way that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeroutLoss {
     /// Nothing.
     Nothing,
-    /// The phase was told as a start time: a later step of the clock doesn't move the output.
+    /// The phase was requested as a start time: a later step of the clock doesn't move the output.
     PhaseAsStart(Timestamp<Unknown>),
 }
 
 impl Phc {
     /// Switches a periodic output on. Wraps `PTP_PEROUT_REQUEST2`, or `PTP_PEROUT_REQUEST` where
-    /// the kernel has no other and it can say the same.
+    /// the kernel has no other and that one can express the same.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl Phc {
         self.call(&Task::DisablePerout(channel), Call::PeroutRequest, call)
     }
 
-    /// Refuses an output that no clock, or not this one, can make.
+    /// Refuses an output that no clock can make, or that this one can't.
     ///
     /// # Errors
     ///
@@ -112,7 +112,7 @@ impl Phc {
             }
             PeroutStart::At(start) => {
                 let now = self.time()?;
-                // A start of 0 is what some drivers want, and no other can be in the past.
+                // Some drivers want a start of 0. Any other start must not be in the past.
                 if start <= now && start.total_nanoseconds() != 0 {
                     return invalid(Reason::StartInThePast { start, now });
                 }
@@ -190,7 +190,7 @@ impl Phc {
     }
 }
 
-/// A duration that isn't negative, as the interface has it.
+/// A non-negative duration in the form of the interface.
 fn split(duration: Offset) -> ptp_clock_time {
     let (seconds, nanoseconds) = duration.seconds_and_nanoseconds();
     clock_time(seconds, nanoseconds)

@@ -68,7 +68,7 @@ impl fmt::Display for PinFunction {
 pub struct Pin {
     /// The pin's number.
     pub index: u32,
-    /// The driver's name of it.
+    /// The driver's name for it.
     pub name: String,
     /// What it is used for.
     pub function: PinFunction,
@@ -113,7 +113,7 @@ impl Phc {
         (0..number).map(pin).collect()
     }
 
-    /// The pin that people call `name`: its index, or else the driver's name of it.
+    /// The pin that people call `name`: its index, or else the driver's name for it.
     ///
     /// # Errors
     ///
@@ -140,8 +140,8 @@ impl Phc {
     /// # Errors
     ///
     /// [`Error::Unable`] for a channel that the clock doesn't have; `EACCES` on a read-only
-    /// handle, `EOPNOTSUPP` where the driver can't use the pin so, `ENODEV` where the clock has
-    /// gone.
+    /// handle, `EOPNOTSUPP` where the driver can't use the pin like this, `ENODEV` where the clock
+    /// has gone.
     #[doc(alias = "PTP_PIN_SETFUNC")]
     pub fn set_pin(
         &self,
@@ -173,7 +173,7 @@ impl Phc {
             PinFunction::Extts => self.caps()?.extts_channels,
             PinFunction::Perout => self.caps()?.perout_channels,
             PinFunction::Physync => 1,
-            // The channel of no function means nothing; some drivers begin with one all the same.
+            // Without a function, the channel means nothing; some drivers still begin with one.
             PinFunction::None | PinFunction::Other(_) => u32::MAX,
         };
         if channel >= channels {

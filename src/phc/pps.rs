@@ -4,7 +4,8 @@ use super::{Error, Phc, Reason, Task};
 use crate::kernel::{Call, Version};
 
 impl Phc {
-    /// Has the clock give the kernel a pulse per second, or not. Wraps `PTP_ENABLE_PPS`.
+    /// Makes the clock give the kernel a pulse per second, or stop doing so. Wraps
+    /// `PTP_ENABLE_PPS`.
     ///
     /// # Errors
     ///

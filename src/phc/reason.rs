@@ -5,24 +5,24 @@ use crate::kernel::Errno;
 use crate::{Offset, Timestamp, Unknown};
 use std::fmt;
 
-/// Why a clock, or any clock, can't do what was asked, with what can be known of that.
+/// Why this clock, or any clock, can't do what was asked, with the limits that are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// A time before 1970, which drivers keep as another.
+    /// A time before 1970, of which drivers make another time.
     BeforeEpoch,
-    /// A time beyond 64 bits of nanoseconds, which drivers keep as another.
+    /// A time beyond 64 bits of nanoseconds, of which drivers make another time.
     BeyondNanoseconds,
     /// The frequency is beyond the clock's limit.
     Frequency {
-        /// In ppb, to both sides.
+        /// In ppb, either way.
         limit_ppb: i128,
     },
     /// The clock has no phase control.
     NoPhaseControl,
     /// The phase offset is beyond the clock's limit.
     Phase {
-        /// To both sides.
+        /// Either way.
         limit: Offset,
     },
     /// The phase offset is beyond the 32 bits that the kernel hands on.
@@ -34,12 +34,12 @@ pub enum Reason {
     NoPps,
     /// The clock has no programmable pins.
     NoPins,
-    /// No pin is called so.
+    /// No pin has that name.
     NoSuchPin {
         /// The pins that there are.
         pins: Vec<Pin>,
     },
-    /// Several pins are called so.
+    /// Several pins have that name.
     SeveralPins,
     /// The clock hasn't got this channel.
     NoChannel {
@@ -68,7 +68,7 @@ pub enum Reason {
         /// The period.
         period: Offset,
     },
-    /// A phase that is no part of its period.
+    /// A phase outside of its period.
     PhaseOfPeriod {
         /// The period.
         period: Offset,
@@ -87,7 +87,7 @@ pub enum Reason {
     },
     /// Kernel or driver refuse a part of an output's request.
     PartOfOutput {
-        /// How.
+        /// The answer.
         errno: Errno,
         /// Whether a phase was asked for.
         phase: bool,
@@ -156,7 +156,7 @@ impl fmt::Display for Reason {
                     pins.iter().map(|pin| format!("{} ({})", pin.index, pin.name)).collect();
                 return write!(f, "its pins are {}", all.join(", "));
             }
-            Self::SeveralPins => "several pins are called so: use the index",
+            Self::SeveralPins => "several pins have that name: use the index",
             Self::NoChannel { function, channel, channels } => {
                 return no_channel(f, *function, *channel, *channels);
             }
@@ -195,7 +195,7 @@ impl fmt::Display for Reason {
             }
             Self::PartOfOutput { errno, phase, pulse_width, one_shot } => {
                 let parts = [
-                    (phase, "a phase (a start is another way)"),
+                    (phase, "a phase (give a start instead)"),
                     (pulse_width, "a pulse width"),
                     (one_shot, "a single pulse"),
                 ];
@@ -208,10 +208,11 @@ impl fmt::Display for Reason {
                 );
             }
             Self::RunsFreely { virtual_clocks } => {
+                let clocks = if *virtual_clocks == 1 { "clock" } else { "clocks" };
                 return write!(
                     f,
-                    "it has {virtual_clocks} virtual clocks and no counter apart, so that it runs \
-                     freely: control those, or remove them"
+                    "it has {virtual_clocks} virtual {clocks} and no cycle counter, so that it runs \
+                     freely: control the virtual {clocks}, or remove them"
                 );
             }
             Self::VirtualClocks { most } => {
@@ -220,8 +221,8 @@ impl fmt::Display for Reason {
             Self::NoVirtualClocks => {
                 "neither a virtual clock nor a kernel before 5.14 can have them"
             }
-            Self::NotPrecise => "the precise method has realtime and monotonic-raw only",
-            Self::NotBasic => "the basic method has the clock itself against realtime only",
+            Self::NotPrecise => "the precise method reads only against realtime and monotonic-raw",
+            Self::NotBasic => "the basic method reads the clock itself, and against realtime only",
             Self::NoAuxiliaryClock => {
                 "the auxiliary clock is switched off, or this kernel (before 6.17) has none"
             }

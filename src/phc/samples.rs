@@ -12,7 +12,8 @@ use std::{fmt, str::FromStr};
 pub enum Method {
     /// `PTP_SYS_OFFSET_PRECISE`: hardware reads both at one instant.
     Precise,
-    /// `PTP_SYS_OFFSET_EXTENDED`: the driver reads the system clock right around the register.
+    /// `PTP_SYS_OFFSET_EXTENDED`: the driver reads the system clock right before and after reading
+    /// the register.
     Extended,
     /// `PTP_SYS_OFFSET`: the kernel reads the system clock before and after asking the driver.
     Basic,
@@ -95,15 +96,16 @@ impl FromStr for SystemClock {
     }
 }
 
-/// A sample from the kernel's times; `None` where one of them is no time.
+/// A sample from the kernel's times; `None` where one of them is invalid.
 fn sample(before: &ptp_clock_time, phc: &ptp_clock_time, after: &ptp_clock_time) -> Option<Sample> {
     let [before, after] = [before, after].map(|time| Timestamp::new(time.sec, time.nsec));
     Some(Sample { before: before?, phc: Timestamp::new(phc.sec, phc.nsec)?, after: after? })
 }
 
 impl Phc {
-    /// Reads up to 25 samples with one method in one call, of a precise one a single one, and appends
-    /// them: against `clock`, of the clock itself or of its free-running counter (`cycles`).
+    /// Reads samples with one method in one call, and appends them: up to 25, or a single precise
+    /// one. They are of the clock itself, or with `cycles` of its free-running counter, against
+    /// `clock`.
     ///
     /// # Errors
     ///
@@ -111,8 +113,8 @@ impl Phc {
     /// for a system clock that the kernel doesn't take here; [`Error::Unable`] for a system clock
     /// that the method never has: only `extended` has all of them, `precise` has realtime and
     /// monotonic-raw, `basic` has realtime. `ENODEV` where the clock has gone, but precise samples
-    /// may answer that for want of a partner, too. Any other may pass: `EBUSY` of a card that is
-    /// read too often, `ETIMEDOUT`, `EIO`.
+    /// may also answer that where their partner is missing. Any other error may pass: `EBUSY` from
+    /// a card that is read too often, `ETIMEDOUT`, `EIO`.
     #[doc(alias = "PTP_SYS_OFFSET")]
     #[doc(alias = "PTP_SYS_OFFSET_EXTENDED")]
     #[doc(alias = "PTP_SYS_OFFSET_PRECISE")]
@@ -135,7 +137,7 @@ impl Phc {
         Ok(())
     }
 
-    /// Reads so many samples, in as many calls as that takes.
+    /// Reads `number` samples, in as many calls as that takes.
     ///
     /// # Errors
     ///
@@ -155,15 +157,15 @@ impl Phc {
         Ok(samples)
     }
 
-    /// Whether extended samples can be had against `clock` on this kernel.
+    /// Whether this kernel reads extended samples against `clock`.
     ///
     /// # Errors
     ///
-    /// What else the call answers: `ENODEV` where the clock has gone, the driver's own.
+    /// Other errors of the call: `ENODEV` where the clock has gone, the driver's own errors.
     #[doc(alias = "PTP_SYS_OFFSET_EXTENDED")]
     pub fn takes_clock(&self, clock: SystemClock) -> Result<bool, Error> {
         let ask = || {
-            // No sample at all is checked like any number of them.
+            // The kernel checks a request for no samples like any other.
             let mut none = uapi::sys_offset_extended(0, clock.id());
             match self.calls.sys_offset_extended(Version::V1, &mut none) {
                 Err(Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTTY) => Ok(false),
@@ -174,17 +176,17 @@ impl Phc {
         self.call(asked, Call::SysOffsetExtended, ask)
     }
 
-    /// The auxiliary clocks that are switched on and that extended samples can be had against.
+    /// The auxiliary clocks that are switched on and that extended samples can be read against.
     ///
     /// # Errors
     ///
-    /// As [`Phc::takes_clock`]; what reading an auxiliary clock answers.
+    /// As [`Phc::takes_clock`]; the errors of reading an auxiliary clock.
     #[doc(alias = "CLOCK_AUX")]
     pub fn auxiliary_clocks(&self) -> Result<Vec<SystemClock>, Error> {
         let mut clocks = Vec::new();
         for clock in (0..8).map(SystemClock::Aux) {
             let read = || match self.calls.system_gettime(clock.id()) {
-                // One that is switched off, and a kernel that has none.
+                // The clock is switched off, or the kernel has none.
                 Err(errno @ (Errno::ENODEV | Errno::EINVAL)) => Ok(Err(errno)),
                 answer => answer.map(Ok),
             };

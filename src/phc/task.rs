@@ -4,7 +4,7 @@ use super::{PinFunction, SystemClock};
 use crate::{Frequency, Offset, Timestamp, Unknown};
 use std::fmt;
 
-/// What a clock was asked to do. It reads on after "can't".
+/// What a clock was asked to do. As text, it follows "can't" in a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Task {
@@ -32,13 +32,13 @@ pub enum Task {
     ReadExtendedSamples(SystemClock),
     /// Read basic samples.
     ReadBasicSamples,
-    /// Find out whether extended samples can be had against a system clock.
+    /// Find out whether extended samples can be read against a system clock.
     ProbeExtendedSamples(SystemClock),
     /// Find a pin by its name or index.
     FindPin(String),
     /// Read a pin's function.
     ReadPin(u32),
-    /// Give a pin a function, or take it.
+    /// Give a pin a function, or take its function away.
     SetPin {
         /// The pin's index.
         index: u32,
@@ -100,7 +100,7 @@ impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open => f.write_str("open the clock"),
-            Self::ReadCaps => f.write_str("ask for its caps"),
+            Self::ReadCaps => f.write_str("read its caps"),
             Self::ReadTime => f.write_str("read the time"),
             Self::SetTime(time) => write!(f, "set the time to {time}"),
             Self::Step(offset) => write!(f, "step by {offset:+}"),
@@ -109,7 +109,7 @@ impl fmt::Display for Task {
             Self::AdjustPhase(offset) => {
                 write!(f, "write a phase offset of {} ns", offset.nanoseconds())
             }
-            Self::Change => f.write_str("set or adjust it"),
+            Self::Change => f.write_str("set or adjust the clock"),
             Self::ReadPreciseSamples(clock) => write!(f, "read a precise sample against {clock}"),
             Self::ReadExtendedSamples(clock) => write!(f, "read extended samples against {clock}"),
             Self::ReadBasicSamples => f.write_str("read basic samples"),
@@ -141,7 +141,7 @@ impl fmt::Display for Task {
                 write!(f, "disable the periodic output of channel {channel}")
             }
             Self::UsePerout(channel) => {
-                write!(f, "switch the periodic output of channel {channel}")
+                write!(f, "use the periodic output of channel {channel}")
             }
             Self::EnablePps => f.write_str("enable the PPS"),
             Self::DisablePps => f.write_str("disable the PPS"),

@@ -18,17 +18,17 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// `ENOENT` where the kernel (before 5.14) or the clock (itself virtual) has none to tell of.
+    /// `ENOENT` where the kernel (before 5.14) or the clock (itself virtual) can't have any.
     #[doc(alias = "n_vclocks")]
     pub fn virtual_clocks(&self) -> Result<VirtualClocks, Error> {
         Ok(VirtualClocks { number: self.number("n_vclocks")?, most: self.number("max_vclocks")? })
     }
 
-    /// The devices of the virtual clocks on this one, `ptp3`, as sysfs shows them.
+    /// The devices of the virtual clocks on this one, such as `ptp3`, as sysfs shows them.
     ///
     /// # Errors
     ///
-    /// What reading the clock's folder in sysfs answers.
+    /// The errors of reading the clock's folder in sysfs.
     pub fn virtual_clock_names(&self) -> Result<Vec<String>, Error> {
         let call = || self.calls.virtual_clocks();
         self.call(&Task::ListVirtualClocks, Call::VirtualClocks, call)
@@ -52,7 +52,7 @@ impl Phc {
     ///
     /// # Errors
     ///
-    /// The first of [`Phc::set_virtual_clocks`].
+    /// The first error of [`Phc::set_virtual_clocks`].
     pub fn check_virtual_clocks(&self, number: u32) -> Result<(), Error> {
         let most = self.number("max_vclocks")?;
         if number <= most {

@@ -1,4 +1,4 @@
-//! How often a clock may be read: some cards answer nobody any more when that is too often.
+//! How often a clock may be read: some cards stop answering anybody when they are read too often.
 
 use crate::phc::Phc;
 use std::time::Duration;
@@ -6,26 +6,26 @@ use std::time::Duration;
 /// How many readings a clock is asked for in a second, where that is limited.
 #[derive(Clone, Debug)]
 pub(super) struct Allowance {
-    /// Readings a second; `None` as long as no limit shows.
+    /// Readings a second; `None` as long as no limit is known.
     limit: Option<u32>,
     /// What is left of it, in billionths of a reading, and when that was.
     left: u128,
     at: Duration,
-    /// What was read lately, and since when.
+    /// How many readings there were lately, and since when.
     lately: u32,
     since: Duration,
 }
 
 /// What Amazon's cards allow in a second, to all programs together.
 const ENA: u32 = 125;
-/// Of a limit that is known, this part is used: others read the clock, too.
+/// A known limit is divided by this: others read the clock, too.
 const SHARE: u32 = 4;
 const SECOND: Duration = Duration::from_secs(1);
 const WHOLE: u128 = 1_000_000_000;
 
 impl Allowance {
-    /// What is known of a clock before it is read: by its driver, or by the bound that Amazon's own
-    /// driver tells beside it.
+    /// What is known about a clock before it is read: from the name of its driver, or from the
+    /// bound that Amazon's own driver shows in sysfs.
     pub(super) fn of(phc: &Phc) -> Self {
         let is_ena = phc.driver().is_some_and(|driver| driver == "ena");
         let is_limited = is_ena || phc.claimed_error().is_some();
@@ -50,7 +50,7 @@ impl Allowance {
         Duration::from_nanos(u64::try_from(missing).unwrap_or(u64::MAX))
     }
 
-    /// So many were taken.
+    /// Notes that this many readings were taken.
     pub(super) fn took(&mut self, readings: u32, now: Duration) {
         if now.saturating_sub(self.since) > SECOND {
             (self.lately, self.since) = (0, now);
@@ -59,7 +59,7 @@ impl Allowance {
         self.left = self.left.saturating_sub(u128::from(readings) * WHOLE);
     }
 
-    /// The clock said that it was too many: half as many from now on.
+    /// Halves the limit, after the clock answered that it was read too often.
     pub(super) fn refused(&mut self, now: Duration) {
         let limit = self.limit.map_or(self.lately, |limit| limit.min(self.lately.max(1)));
         self.limit = Some((limit / 2).max(1));

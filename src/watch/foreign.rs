@@ -1,7 +1,7 @@
 //! Other programs' recordings: offsets from their logs and files, a line at a time.
 //!
-//! A file is known by its content. What each form's offset is, and its sign, is that program's;
-//! here it becomes clock − reference, like all offsets.
+//! The form of a file is recognised by its content. Each program has its own meaning and sign of an
+//! offset; here each becomes clock − reference, like all offsets.
 
 mod chrony;
 mod columns;
@@ -14,14 +14,15 @@ pub(crate) use columns::{Columns, GAPS_ARE_ZERO, RATE_TIMES_DISTANCE, Unit};
 use crate::{FineOffset, Offset};
 use std::fmt;
 
-/// An offset of another program's.
+/// An offset from another program's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The clock, as the file names it.
     pub(crate) device: String,
     /// What it is measured against.
     pub(crate) reference: String,
-    /// When, in nanoseconds; `None` where the file has no times: the next one at an even distance.
+    /// When, in nanoseconds; `None` where the file has no times: then offsets
+    /// come at even distances.
     pub(crate) at: Option<i128>,
     /// Clock − reference.
     pub(crate) offset: FineOffset,
@@ -38,19 +39,20 @@ pub(crate) struct Entry {
 pub(crate) enum Told {
     /// An offset.
     Offset(Entry),
-    /// A summary of several offsets, which is none: the largest of them, in nanoseconds, where it tells.
+    /// A summary of several offsets, which isn't an offset itself: the largest of them, in
+    /// nanoseconds, where the line has it.
     Summary(Option<i64>),
-    /// A frequency: it is summed up.
+    /// A frequency; the caller sums them up to offsets.
     Frequency(Entry),
-    /// A headline, a comment, or what a program says besides.
+    /// A headline, a comment, or another message of the program.
     Nothing,
-    /// What doesn't fit the form of the lines before, or any.
+    /// A line that fits neither the form of the lines before nor any other.
     Other,
     /// An empty line among values, one of which may be missing.
     Empty,
 }
 
-/// Whose form a file has.
+/// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Lines of phc2sys, ptp4l or ts2phc: from a terminal, syslog or the journal.
@@ -97,7 +99,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Reads columns as they are told; other forms need nothing.
+    /// Reads columns as `columns` says; other forms don't need it.
     pub(crate) fn new(columns: Columns) -> Self {
         Self { columns, ..Self::default() }
     }
@@ -117,12 +119,13 @@ impl Lines {
         self.table.trouble.or_else(|| self.events.trouble())
     }
 
-    /// Whether times without a unit are taken to be in seconds, or what they look like.
+    /// Whether times without a unit are assumed to be in seconds, or in the unit that they look
+    /// like.
     pub(crate) const fn supposes_times(&self) -> bool {
         self.table.supposes_times
     }
 
-    /// The unit that is supposed, where the file has none and nothing was said.
+    /// The unit that is assumed, where neither the file nor the user gives one.
     pub(crate) const fn supposed(&self) -> Option<Unit> {
         self.table.supposed
     }
@@ -130,7 +133,7 @@ impl Lines {
     /// Takes the next line.
     pub(crate) fn take(&mut self, line: &str) -> Told {
         let line = line.trim_end();
-        // Windows begins texts with a mark.
+        // Programs on Windows begin a text with a byte order mark.
         let line = if self.form.is_none() { line.trim_start_matches('\u{feff}') } else { line };
         if line.trim_start().is_empty() {
             let is_value = matches!(self.form, Some(Form::Numbers | Form::TimeLab | Form::Table));
@@ -162,7 +165,7 @@ impl Lines {
     }
 }
 
-/// The form that a line tells; `None` of a comment, and of what is none.
+/// The form that a line shows; `None` for a comment, and for a line of no known form.
 fn form_of(line: &str) -> Option<Form> {
     let text = line.trim_start();
     if linuxptp::is_line(line) {

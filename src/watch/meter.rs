@@ -1,7 +1,8 @@
-//! One offset of a clock: samples, as many as are worth it, and what they say.
+//! Measures one offset of a clock: takes as many samples as are worth it, and estimates from them.
 //!
 //! Reading a clock is neither free nor certain. A call that fails is made again within the
-//! measurement; a limit of readings is kept; and it ends where more samples don't improve the answer.
+//! measurement; a limit of readings is kept; and the measurement ends where more samples don't
+//! improve the answer.
 
 use super::allowance::Allowance;
 use super::reading::{Cause, Comparison, Measurement, PassedOver};
@@ -14,15 +15,15 @@ use std::time::Duration;
 /// How much is read for one measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
-    /// So many samples at most.
+    /// The most samples.
     most: usize,
-    /// For so long, …
+    /// How long samples are taken.
     duration: Option<Duration>,
-    /// … but so many samples at least, …
+    /// The fewest samples, even where they take longer than `duration`.
     least: usize,
-    /// … unless that takes longer than this.
+    /// The longest time that the fewest samples may take.
     longest: Duration,
-    /// Whether it ends earlier where the answer is to the nanosecond.
+    /// Whether it ends earlier where the answer is exact to the nanosecond.
     is_spare: bool,
     /// Whether it waits where a limit of readings is reached, instead of ending there.
     waits: bool,
@@ -42,8 +43,8 @@ impl Effort {
         }
     }
 
-    /// As much as improves the answer, for one of many measurements that are so far apart: 600 samples
-    /// or a five-hundredth of the time at most, and four of a fast schedule.
+    /// As much as improves the answer, for one of many measurements that are `interval` apart: 600
+    /// samples or a five-hundredth of the interval at most, or four samples on a fast schedule.
     pub fn every(interval: Duration) -> Self {
         if interval < Duration::from_millis(10) {
             return Self { waits: false, ..Self::samples(4) };
@@ -59,7 +60,7 @@ impl Effort {
         }
     }
 
-    /// So many samples, however long that takes.
+    /// `number` samples, however long that takes.
     pub const fn samples(number: usize) -> Self {
         Self {
             most: number,
@@ -71,7 +72,7 @@ impl Effort {
         }
     }
 
-    /// As long as that, however many samples that gives; so many at most where a number is given.
+    /// As many samples as `duration` gives, or `most` where that is given and fewer.
     pub fn duration(duration: Duration, most: Option<usize>) -> Self {
         let most = most.unwrap_or(usize::MAX);
         Self {
@@ -84,7 +85,7 @@ impl Effort {
         }
     }
 
-    /// Whether this is enough, after so many samples in so long.
+    /// Whether this is enough, after `samples` samples in the time `gone`.
     fn is_reached(&self, samples: usize, gone: Duration) -> bool {
         let is_long = |most: Duration| gone >= most;
         samples >= self.most
@@ -104,7 +105,7 @@ pub(crate) struct Question {
     pub(crate) effort: Effort,
 }
 
-/// An offset from a system clock, and how it was had.
+/// An offset from a system clock, and how it was measured.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Measured {
@@ -112,22 +113,22 @@ pub struct Measured {
     pub method: Method,
     /// What the samples say.
     pub estimate: Estimate,
-    /// How far off the clock is at most by what its driver claims.
+    /// The most that the clock is off, as its driver claims.
     pub claimed: Option<Offset>,
-    /// What another method says of a clock whose hardware reads both clocks at one instant.
+    /// What another method says about a clock whose hardware reads both clocks at one instant.
     pub check: Option<(Method, Estimate)>,
-    /// Why it couldn't be checked so.
+    /// Why it couldn't be checked by another method.
     pub unchecked: Option<Error>,
-    /// Why better methods didn't do.
+    /// Why better methods weren't used.
     pub passed_over: Vec<PassedOver>,
 }
 
-/// Clocks go apart by a thousandth at most.
+/// The largest rate between two clocks that is expected: a thousandth.
 pub(super) const MOST_APART: Rate = Rate::from_ppb(1_000_000);
 
 impl Measured {
-    /// How far off the offset is at most. Nobody tells how far apart hardware reads two clocks
-    /// that it reads at one instant.
+    /// How far off the offset is at most; `None` with the precise method, as it is unknown how far
+    /// apart hardware reads two clocks that it reads at one instant.
     pub fn bound(&self) -> Option<Offset> {
         let claimed = self.claimed.unwrap_or_default();
         (self.method != Method::Precise).then(|| self.estimate.bound.saturating_add(claimed))
@@ -144,14 +145,14 @@ impl Measured {
         (beyond > Offset::ZERO).then_some(beyond)
     }
 
-    /// What is to be said against how it was had: a check that contradicts it, better methods that
-    /// didn't do, and why it couldn't be checked.
+    /// Objections to the measurement: a check that contradicts it, better methods that weren't
+    /// used, and why it couldn't be checked.
     pub(crate) fn objections(&self) -> Vec<String> {
         let contradiction = self.contradiction().zip(self.check.as_ref());
         let contradiction = contradiction.map(|(beyond, (method, check))| {
             format!(
-                "the {method} method contradicts it: it says {:+} ±{}, and {beyond} are left \
-                 unexplained",
+                "the {method} method contradicts it and says {:+} ±{}; {beyond} of the difference \
+                 are unexplained",
                 check.offset, check.bound
             )
         });
@@ -180,7 +181,7 @@ impl Measured {
     }
 }
 
-/// Reads one clock, and knows what it has shown of itself.
+/// Reads one clock, and remembers what is known about it.
 #[derive(Debug)]
 pub(crate) struct Meter {
     /// The method that turned out to be the best.
@@ -190,19 +191,20 @@ pub(crate) struct Meter {
     sample_time: Option<Duration>,
 }
 
-/// A call gives so many samples at most.
+/// The most samples that one call gives.
 const BATCH: u32 = 25;
-/// Where two clocks are compared, so many samples of one come before those of the other.
+/// Where two clocks are compared, this many samples of one are read before those of the other.
 const SMALL_BATCH: u32 = 5;
-/// So many samples, and twice as many each time, are looked at for whether they do.
+/// After this many samples, and then each time after twice as many, it is checked whether they are
+/// enough.
 const FIRST_LOOK: usize = 100;
-/// So often time may stand still, as a mock's can, before nothing is waited for any more.
+/// How often in a row time may stand still, as a mock's can, before the measurement ends.
 const STANDSTILL: u32 = 10_000;
 /// Samples that are taken to check others.
 const CHECK: usize = 25;
 
-/// Shown the samples as they come, with their method. What a method gave before it was given up comes
-/// before what the next one gives, and doesn't count.
+/// Is called with the samples as they come, and with their method. The samples of a method that is
+/// given up come before those of the next one, and don't count.
 pub(crate) type See<'a> = dyn FnMut(Method, &[Sample]) + 'a;
 
 impl Meter {
@@ -226,7 +228,8 @@ impl Meter {
                     return Err(error.into());
                 }
                 Err(error) if question.method.is_some() => return Err(error.into()),
-                // Why there is no extended method is of most use: it alone has every clock.
+                // The error of the extended method is of most use: only that method reads every
+                // clock.
                 Err(error) if error.is_unsupported() => {
                     unsupported = unsupported.filter(|_| method == Method::Basic).or(Some(error));
                     continue;
@@ -256,8 +259,8 @@ impl Meter {
         Err(failed.or(unsupported).map_or(Cause::Useless(phc.name().clone()), Cause::Clock))
     }
 
-    /// As [`Meter::measure`], with what the driver claims of its clock, and with a look at what
-    /// another method says where the best one tells no bound.
+    /// As [`Meter::measure`], with what the driver claims about its clock, and with a check by
+    /// another method where the best one gives no bound.
     pub(crate) fn measure_and_check(
         &mut self,
         phc: &Phc,
@@ -290,7 +293,7 @@ impl Meter {
         Ok(measured)
     }
 
-    /// The methods to try, in their order: the one that did last, then the best first.
+    /// The methods to try, in order: the one that worked last, then the best first.
     fn methods(&self, question: &Question) -> Vec<Method> {
         match (question.method, self.method) {
             (Some(method), _) => vec![method],
@@ -302,7 +305,7 @@ impl Meter {
         }
     }
 
-    /// Takes samples by one method. Those that were had before it failed count.
+    /// Takes samples by one method. Those that were taken before it failed count.
     fn gather(
         &mut self,
         phc: &Phc,
@@ -347,7 +350,7 @@ impl Meter {
     fn fitting(&self, missing: u32, effort: Effort, gone: Duration, taken: usize) -> u32 {
         let Some(duration) = effort.duration.filter(|_| missing > 1) else { return missing };
         let Some(sample_time) = self.sample_time else {
-            // One tells how long they take.
+            // A single sample tells how long samples take.
             return if effort.is_spare { 1 } else { missing };
         };
         let room = duration.saturating_sub(gone).as_nanos() / sample_time.as_nanos().max(1);
@@ -358,10 +361,15 @@ impl Meter {
         u32::try_from(room).unwrap_or(u32::MAX).max(least).clamp(1, missing)
     }
 
-    /// Makes one call for so many samples at most, and again where it fails: then it answers the last
-    /// failure. Answers the time after it, from which the next one may count: to ask for the time costs
-    /// as much as a sample on some machines. `None` where none is allowed for now, unless that is waited
-    /// for.
+    /// Makes one call for `wanted` samples at most, and makes it again where it fails.
+    ///
+    /// Returns the time after the call, which the next call begins with: on some machines, asking
+    /// for the time costs as much as a sample. `None` where no sample is allowed for now and the
+    /// call doesn't wait.
+    ///
+    /// # Errors
+    ///
+    /// The last failure.
     fn read(
         &mut self,
         call: Batch<'_>,
@@ -422,7 +430,7 @@ struct Batch<'a> {
     method: Method,
     clock: SystemClock,
     cycles: bool,
-    /// So many samples at most.
+    /// The most samples.
     wanted: u32,
     /// Whether it waits where none is allowed for now.
     waits: bool,
@@ -438,17 +446,17 @@ pub(crate) struct Pair<'a> {
     pub(crate) effort: Effort,
 }
 
-/// An offset of one clock from another, and how it was had.
+/// An offset of one clock from another, and how it was measured.
 pub(crate) struct Difference {
     pub(crate) estimate: Estimate,
     pub(crate) methods: [Method; 2],
-    /// What the first clock's rate is supposed to keep within.
+    /// The limit that the first clock's rate is assumed to keep.
     pub(crate) limit: Rate,
     pub(crate) passed_over: Vec<PassedOver>,
 }
 
-/// The rate that a clock keeps within: what it is told to do, it may do; and its oscillator goes astray
-/// besides.
+/// The limit of a clock's rate: the frequency offset that it was told to run at, and the error of
+/// its oscillator.
 pub(crate) fn rate_limit(phc: &Phc) -> Rate {
     let dialled = phc.frequency().map_or(0, |frequency| frequency.micro_ppb().abs());
     Rate::from_micro_ppb(dialled).saturating_add(MOST_APART)
@@ -487,7 +495,8 @@ impl Pair<'_> {
             let mut read_one = |now| one_meter.read(Batch { now, ..call }, &mut ours);
             let call = Batch { phc: other, method: methods[1], ..call };
             let mut read_other = |now| other_meter.read(Batch { now, ..call }, &mut theirs);
-            // Each is the first in its turn: what a clock gains in between goes both ways.
+            // The clocks take turns in being first, so that what a clock gains in between goes both
+            // ways.
             let answer = if round % 2 == 0 {
                 read_one(now).and_then(|now| now.map_or(Ok(None), read_other))
             } else {
@@ -537,11 +546,11 @@ impl Difference {
 struct Progress {
     began: Duration,
     gone: Duration,
-    /// How often in turn no time had passed.
+    /// How often in a row no time had passed.
     still: u32,
-    /// After so many samples it is looked whether they do.
+    /// After this many samples it is checked whether they are enough.
     look: usize,
-    /// How often in turn they did.
+    /// How often in a row they were.
     exact: u32,
 }
 
@@ -555,7 +564,7 @@ impl Progress {
         self.began.saturating_add(self.gone)
     }
 
-    /// Whether it is enough now, after so many samples.
+    /// Whether it is enough now, after `taken` samples.
     fn is_enough(
         &mut self,
         now: Duration,

@@ -20,13 +20,13 @@ pub struct Label {
 }
 
 impl Label {
-    /// As people name it: the device, and with a colon what it is measured against.
+    /// The name that a user gives: the device, a colon, and what it is measured against.
     pub fn name(&self) -> String {
         format!("{}:{}", self.device, self.reference)
     }
 
-    /// Whether people call it so: by the clock, as they name it elsewhere, or with a colon and
-    /// what it is measured against.
+    /// Whether a name that a user gives means this source: the clock as users name it elsewhere,
+    /// alone or with a colon and what it is measured against.
     pub fn is_called(&self, name: &str) -> bool {
         let is_device = |name: &str, device: &str| {
             name == device
@@ -52,15 +52,15 @@ impl fmt::Display for Label {
 /// One reading of a source.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// Of what.
+    /// What was read.
     pub source: Arc<Label>,
     /// When: the moment of its offset, or of the attempt.
     pub at: Timestamp<Utc>,
-    /// What came of it.
+    /// Its result.
     pub outcome: Outcome,
 }
 
-/// What came of a reading.
+/// The result of a reading.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// An offset.
@@ -80,10 +80,10 @@ pub struct Measurement {
     pub bound: Option<Offset>,
     /// The standard deviation of the guess, where that can be told.
     pub uncertainty: Option<Offset>,
-    /// Between the system times of the best sample, where that can be told; of both clocks together
-    /// where two are compared.
+    /// The time between the system times of the best sample, where that can be told; of both clocks
+    /// together where two are compared.
     pub delay: Option<Offset>,
-    /// How fast the clock goes beside the reference, where that can be told.
+    /// The clock's rate against the reference, where that can be told.
     pub rate: Option<UncertainRate>,
     /// Whether the clocks curved while they were read.
     pub curved: bool,
@@ -91,7 +91,7 @@ pub struct Measurement {
     pub method: Option<Method>,
     /// Whether one of the clocks was stepped since the reading before, or in this one.
     pub stepped: bool,
-    /// Why better methods didn't do, when that turns out.
+    /// Why better methods weren't used, in the reading in which that turns out.
     pub passed_over: Vec<PassedOver>,
     /// How two clocks were compared, where two were.
     pub comparison: Option<Comparison>,
@@ -102,8 +102,8 @@ pub struct Measurement {
 pub struct Comparison {
     /// How the second clock was read.
     pub reference_method: Method,
-    /// What the first clock's rate is supposed to keep within, between a sample of it and one of the
-    /// second: the bound holds as far as it does.
+    /// The limit that the first clock's rate is assumed to keep between a sample of it and one of
+    /// the second: the bound holds only if the rate keeps it.
     pub rate_limit: Rate,
 }
 
@@ -180,7 +180,7 @@ pub enum Cause {
     /// A clock's samples are of no use: the system clock went backwards in each, or the offset is
     /// beyond 292 years.
     Useless(DeviceName),
-    /// The system times of a clock's samples are the wrong way round by this method.
+    /// With this method, the system times of a clock's samples are the wrong way round.
     Reversed(DeviceName, Method),
     /// It was read from a recording.
     Recorded(Recorded),
@@ -225,7 +225,7 @@ impl Cause {
         }
     }
 
-    /// The number of that.
+    /// The number of the kernel's answer.
     pub fn raw_os_error(&self) -> Option<i32> {
         match self.error() {
             Some(error) => error.raw_os_error(),
@@ -269,8 +269,8 @@ impl fmt::Display for Cause {
             ),
             Self::Reversed(name, method) => write!(
                 f,
-                "can't tell the offset of {name}: by the {method} method the system times of each \
-                 sample are the wrong way round; another method may do"
+                "can't tell the offset of {name}: with the {method} method, the system times of \
+                 each sample are the wrong way round; another method may work"
             ),
             Self::Recorded(recorded) => f.write_str(&recorded.why),
         }

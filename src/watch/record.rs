@@ -56,7 +56,7 @@ mod tests {
         std::fs::read(path).expect("read")
     }
 
-    /// What a file of this name has, for this text.
+    /// The bytes of a file of this name that holds this text.
     fn raw(path: &Path, text: &str) -> Vec<u8> {
         let file = beside(path, "raw");
         let _ = std::fs::remove_file(&file);

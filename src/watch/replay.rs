@@ -14,7 +14,7 @@ pub struct Replay {
     has_ended: bool,
 }
 
-/// So many lines wait for whoever takes them; then reading waits, too.
+/// The most lines that wait to be taken; then reading waits, too.
 const LINES: usize = 1_024;
 
 impl Replay {
@@ -49,11 +49,11 @@ impl Replay {
         }
     }
 
-    /// What of the file couldn't be read; `None` where it wasn't read to its end.
+    /// Which parts of the file couldn't be read; `None` where it wasn't read to its end.
     ///
     /// # Errors
     ///
-    /// What reading answered.
+    /// The error of reading.
     pub fn end(self) -> io::Result<Option<Damage>> {
         if !self.has_ended {
             return Ok(None);

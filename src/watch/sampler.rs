@@ -20,16 +20,16 @@ pub struct Isolation {
     pub real_time: bool,
 }
 
-/// What couldn't be had of an isolation: measuring goes on without it.
+/// A part of an isolation that was refused: measuring goes on without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What.
+    /// What was refused.
     pub what: Privilege,
-    /// What asking for it answered.
+    /// The error of asking for it.
     pub errno: Errno,
 }
 
-/// What measuring is better with.
+/// A privilege that makes measuring better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Privilege {
@@ -59,7 +59,7 @@ pub enum SamplerError {
     Thread(io::Error),
     /// The process has no such processor.
     Processor(usize, Errno),
-    /// The thread ended in the midst of something: a defect of this library.
+    /// The thread ended unexpectedly, through a defect of this library.
     Defect,
 }
 
@@ -68,9 +68,9 @@ impl fmt::Display for SamplerError {
         match self {
             Self::Thread(error) => write!(f, "can't start a thread: {error}"),
             Self::Processor(cpu, errno) => {
-                write!(f, "can't measure on processor {cpu}: this process has no such one: {errno}")
+                write!(f, "can't measure on processor {cpu}: this process can't use it: {errno}")
             }
-            Self::Defect => f.write_str("measuring ended by a defect of the library"),
+            Self::Defect => f.write_str("measuring ended because of a defect of the library"),
         }
     }
 }
@@ -86,7 +86,7 @@ impl std::error::Error for SamplerError {
 }
 
 impl Isolation {
-    /// Treats the calling thread so; answers what isn't permitted.
+    /// Applies this to the calling thread; returns what isn't permitted.
     ///
     /// # Errors
     ///
@@ -107,13 +107,13 @@ impl Isolation {
     }
 }
 
-/// So many batches wait for whoever takes them; then measuring waits, too.
+/// The most batches that wait to be taken; then measuring waits, too.
 const BATCHES: usize = 256;
-/// Ticks of a fast schedule come together, but not later than this.
+/// Readings of a fast schedule are handed over together, but not later than this.
 const TOGETHER: Duration = Duration::from_millis(20);
-/// What is being measured when all ends is waited for so long.
+/// How long the end waits for a measurement that is under way.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// It is looked whether to stop at least this often.
+/// How often it is checked, at least, whether to stop.
 const SLICE: Duration = Duration::from_millis(100);
 
 /// A thread that measures sources.
@@ -121,7 +121,7 @@ pub struct Sampler {
     batches: Receiver<Vec<Reading>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    /// What couldn't be had of the isolation.
+    /// The parts of the isolation that were refused.
     pub refusals: Vec<Refusal>,
 }
 
@@ -170,18 +170,18 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// It had ended by itself, in the midst of something.
+    /// [`SamplerError::Defect`] where the thread had ended by itself.
     pub fn end(mut self) -> Result<Vec<Reading>, SamplerError> {
         let mut rest = Vec::new();
         if self.stop(&mut rest) { Ok(rest) } else { Err(SamplerError::Defect) }
     }
 
-    /// Stops the thread, and answers whether it was well.
+    /// Stops the thread, and returns whether it ended as it should.
     fn stop(&mut self, rest: &mut Vec<Reading>) -> bool {
         self.stop.store(true, Ordering::Relaxed);
         let Some(thread) = self.thread.take() else { return true };
         let began = Instant::now();
-        // Whoever measures may wait for room.
+        // The measuring thread may be waiting for room in the channel.
         while let Some(batch) = self.next(SLICE) {
             rest.extend(batch);
             if began.elapsed() > PATIENCE {
@@ -212,7 +212,7 @@ struct Watched {
     source: Source,
     /// When the measuring began, in nanoseconds of its own system's time: a mock's may be virtual.
     began: i128,
-    /// How long ago that was when it was looked last, and when that was.
+    /// How long ago that was when it was last looked at, and when it was last looked at.
     elapsed: i128,
     seen: Instant,
     /// Whether its clock was there the last time.
@@ -237,14 +237,14 @@ impl Watched {
         self.elapsed
     }
 
-    /// Reads it once. That its clock is absent is told once.
+    /// Reads it once. The absence of its clock is reported only once.
     fn read(&mut self) -> Option<Reading> {
         let gone_for = self.source.phc().is_none().then(|| self.elapsed());
         let reading = self.source.read();
         if let Some(elapsed) = gone_for
             && let Some(time) = time_of(&self.source)
         {
-            // It came back, maybe with a time that began anew.
+            // It came back, maybe with a time that started over.
             self.began = time - elapsed;
         }
         let is_there = !matches!(reading.outcome, Outcome::Absent(_));
@@ -291,7 +291,7 @@ impl Run {
         self.schedule.count.is_some_and(is_enough)
     }
 
-    /// The number of the next tick that is still to come: what was missed isn't made up for.
+    /// The number of the next tick that is still to come: missed ticks aren't made up for.
     fn next_number(&mut self, number: i128) -> i128 {
         let interval = self.interval();
         let passed = self.waits_for().map_or(0, |watched| watched.elapsed() / interval);
@@ -302,13 +302,13 @@ impl Run {
         nanoseconds(self.schedule.interval).max(1)
     }
 
-    /// The one that keeps the time: the first whose clock is there.
+    /// The source that keeps the time: the first whose clock is there.
     fn waits_for(&mut self) -> Option<&mut Watched> {
         let there = self.watched.iter().position(|watched| watched.source.phc().is_some());
         self.watched.get_mut(there.unwrap_or(0))
     }
 
-    /// Waits until so many nanoseconds after the beginning; answers whether to go on.
+    /// Waits until `due` nanoseconds after the beginning; returns whether to go on.
     fn wait(&mut self, due: i128) -> bool {
         let nobody_is_there = self.watched.iter().all(|watched| watched.source.phc().is_none());
         for (place, watched) in self.watched.iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! What is read again and again: a clock beside a system clock, or beside another clock.
+//! What is read again and again: a clock against a system clock, or against another clock.
 
 use super::meter::{Effort, Meter, Pair, Question};
 use super::reading::{Cause, Label, Measurement, Outcome, Reading};
@@ -9,7 +9,7 @@ use crate::{Offset, Sample, System, Timestamp, Utc};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A clock that is read again and again, beside a system clock or another clock. It may go away and
+/// A clock that is read again and again against a system clock or another clock. It may go away and
 /// come back.
 ///
 /// # Examples
@@ -38,14 +38,14 @@ pub struct Source {
     steps: Steps,
     /// Why the clock is absent, and when it is looked for again.
     absent: Option<(Cause, Instant)>,
-    /// What is to be known of its methods.
+    /// What users should know about its methods.
     objections: Vec<String>,
 }
 
-/// How clocks are found that have gone.
+/// How clocks that have gone are found again.
 #[derive(Debug)]
 enum WayBack {
-    /// By their names: their devices may be others then.
+    /// By their names: their devices may have changed.
     Names(String, Option<String>),
     /// By another handle of the same device.
     Handles,
@@ -61,9 +61,9 @@ struct Open {
     claimed_at: Option<Duration>,
 }
 
-/// What a driver claims of its clock is asked for once in this time.
+/// How often a driver is asked what it claims about its clock.
 const CLAIM: Duration = Duration::from_secs(1);
-/// A clock that is gone is looked for so often at most.
+/// How often, at most, a clock that has gone is looked for.
 const LOOKED_FOR: Duration = Duration::from_millis(100);
 
 impl Source {
@@ -72,8 +72,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Why a clock can't be opened, isn't there, or can't be measured at all. One that fails for now
-    /// is none: that is a miss of its first reading.
+    /// Why a clock can't be opened, isn't there, or can't be measured at all. A failure that
+    /// may pass isn't an error here: it is a miss of the first reading.
     pub fn open(
         name: &str,
         other: Option<&str>,
@@ -87,8 +87,8 @@ impl Source {
         Ok(source)
     }
 
-    /// A clock that is open, beside a system clock; as much is read each time as for one of readings a
-    /// second apart.
+    /// A clock that is open, against a system clock. Each reading takes as many samples as a
+    /// reading every second does.
     pub fn of(phc: Phc, clock: SystemClock) -> Self {
         let mut source = Self::closed(WayBack::Handles, clock, Effort::every(CLAIM));
         source.take(Open::of(phc, None));
@@ -107,7 +107,7 @@ impl Source {
         Ok(source)
     }
 
-    /// The same, of which so much is read each time.
+    /// The same, with this effort for each reading.
     #[must_use]
     pub fn with_effort(self, effort: Effort) -> Self {
         Self { effort, ..self }
@@ -190,7 +190,7 @@ impl Source {
         Ok((at, measurement))
     }
 
-    /// Looks once whether the clocks can be measured at all.
+    /// Checks once whether the clocks can be measured at all.
     fn begin(&mut self, mut open: Open) -> Result<(), Cause> {
         let effort = Effort::samples(1);
         let question = Question { clock: self.clock, cycles: false, method: None, effort };
@@ -317,7 +317,7 @@ impl Open {
         Ok((measurement, Moment { at, offset, bound, rate }))
     }
 
-    /// What the drivers claim of their clocks, together.
+    /// What the drivers claim about their clocks, added up.
     fn claimed(&mut self) -> Result<Option<Offset>, Error> {
         let now = self.phc.monotonic()?;
         if self.claimed_at.is_none_or(|at| now.saturating_sub(at) >= CLAIM) {

@@ -19,14 +19,16 @@ pub(super) struct Moment {
 
 /// Finds the steps in a row of measurements.
 ///
-/// The offset of a clock that isn't stepped moves by what its rate makes of the time between, and
-/// both bounds leave open how far that is. What is beyond that is a step, but for some room: a
-/// millionth of the time, since no clock's rate is quite even, and four times as much as this clock
-/// usually wanders, as the fifth largest of the latest sixteen moves did.
+/// Between two measurements, the offset of a clock that isn't stepped moves by its rate times the
+/// time, give or take both bounds. A larger move is a step, except for some room: a millionth of
+/// the time, since no clock's rate is quite even, or four times as much as this clock usually
+/// wanders, whichever is more. It usually wanders as far as in the fifth largest of its latest
+/// sixteen moves.
 ///
-/// Few samples tell a rate to some hundred millionths only, which would leave much open. Where that
-/// is so, a clock that has gone its way for a while is stepped when it leaves that way by more than
-/// twice the bounds, ten millionths of the time and eight times as much as it usually wanders.
+/// Few samples tell a rate only to some hundred millionths, which could hide steps. There, a clock
+/// that has gone on evenly for a while is stepped when it departs from that by more than twice the
+/// bounds and some room: ten millionths of the time, or eight times as much as it usually wanders,
+/// whichever is more.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps {
     last: Option<Moment>,
@@ -38,19 +40,19 @@ pub(super) struct Steps {
 
 /// A clock's own rate changes by less than this.
 const UNEVEN: Rate = Rate::from_ppb(1_000);
-/// As long as it isn't known how even a clock is.
+/// The same, as long as it isn't known how even a clock is.
 const MAYBE_UNEVEN: Rate = Rate::from_ppb(10_000);
 /// A servo changes a rate by less than this at once.
 const STEERED: Rate = Rate::from_ppb(100_000);
-/// A measured rate is off by no more than so many standard deviations.
+/// A measured rate is off by no more than this many standard deviations.
 const SURE: i128 = 4;
-/// What an offset is off by where nobody tells.
+/// How far an offset is assumed to be off where no bound is known.
 const UNTOLD_BOUND: Offset = Offset::from_nanoseconds(1_000);
-/// So many moves tell how uneven a clock is.
+/// The number of moves that tell how uneven a clock is.
 const REMEMBERED: usize = 16;
-/// Fewer don't.
+/// Fewer moves than this don't tell how uneven a clock is.
 const ENOUGH: usize = 8;
-/// So many of them may be steps.
+/// This many of the moves may be steps.
 const RARE: usize = 4;
 
 impl Steps {
@@ -59,7 +61,7 @@ impl Steps {
         let Some(last) = self.last.replace(now) else { return false };
         let span = now.at.since(last.at).filter(|span| *span > Offset::ZERO);
         let (Some(span), Some(moved)) = (span, now.offset.checked_sub(last.offset)) else {
-            // The reference went back, or something by centuries.
+            // The reference went back, or a time or an offset moved by centuries.
             return true;
         };
         let over = |rate: Rate| rate.over(span).unwrap_or(Offset::ZERO);
@@ -76,7 +78,8 @@ impl Steps {
             if self.wanders.len() > REMEMBERED {
                 self.wanders.pop_front();
             }
-            // What goes on as before is no step, whatever the rates say of other moments.
+            // A clock that goes on as before isn't stepped, whatever the rates at other moments
+            // say.
             let unexplained = wander.saturating_sub(over(slope.bound())).saturating_sub(uncertain);
             beyond = beyond.min(unexplained);
             let is_told =
@@ -89,30 +92,30 @@ impl Steps {
             let rate = |moved| Rate::of(moved, span).unwrap_or(Rate::ZERO);
             self.slope = Some(RateInterval::around(rate(moved), rate(uncertain)));
         } else if self.slope.is_none() {
-            // What a step moved tells no rate.
+            // The distance that a step moved tells no rate.
             self.slope = Some(rates);
         }
         is_step
     }
 
-    /// Begins anew: what comes next has nothing to do with what was.
+    /// Starts over: the next measurement isn't compared with earlier ones.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
 
     /// The rates that are possible between two measurements.
     fn rates(&self, last: &Moment, now: &Moment) -> RateInterval {
-        // Nearly every clock keeps these.
+        // The rates of nearly every clock are within these.
         let usual = RateInterval::around(Rate::ZERO, MOST_APART);
         let rates = match (last.sure_rate(), now.sure_rate(), self.slope) {
             (Some(one), Some(other), _) => one.with(&other),
-            // It goes on about as it went before.
+            // The clock goes on at about the rate of before.
             (_, _, Some(slope)) => {
                 RateInterval::around(slope.middle(), slope.bound().saturating_add(STEERED))
             }
             _ => usual,
         };
-        // A rate that few samples tell says less than what nearly every clock keeps.
+        // A rate from few samples says less than the limits that nearly every clock keeps.
         let says_less = rates.lowest < usual.lowest && usual.highest < rates.highest;
         if says_less { usual } else { rates }
     }
@@ -124,7 +127,7 @@ impl Steps {
         self.usual_wander().map_or(unsure, |usual| times(usual).max(over(UNEVEN)))
     }
 
-    /// Whether a clock is far more even than to wander so far.
+    /// Whether a clock is usually far too even to wander this far.
     fn is_even(&self, over: impl Fn(Rate) -> Offset, wander: Offset) -> bool {
         let times = |usual: Offset| Offset::from_nanoseconds(usual.nanoseconds().saturating_mul(8));
         self.usual_wander().is_some_and(|usual| wander > times(usual).max(over(MAYBE_UNEVEN)))
@@ -157,7 +160,7 @@ mod tests {
 
     const SECOND: i64 = 1;
 
-    /// With a bound of 500 ns, and a rate in ppb that is off by so much at most.
+    /// With a bound of 500 ns, and a rate in ppb with the most that it is off by.
     fn moment(second: i64, offset: i64, rate: Option<(i64, i64)>) -> Moment {
         let rate = rate.map(|(ppb, bound)| UncertainRate {
             rate: Rate::from_ppb(ppb),

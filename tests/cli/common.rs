@@ -15,7 +15,7 @@ pub(crate) struct Run {
 
 /// The words that start the program. If it is built for another processor, they begin with its
 /// emulator.
-fn start() -> Vec<String> {
+pub(crate) fn start() -> Vec<String> {
     let runner = std::env::var("PTPCTL_RUNNER").unwrap_or_default();
     let words = runner.split_whitespace().map(str::to_owned);
     words.chain([env!("CARGO_BIN_EXE_ptpctl").to_owned()]).collect()

@@ -28,7 +28,7 @@ fn a_dry_run_fails_where_it_can_be_known_that_the_call_would() {
     for change in ["set now", "set @5", "adjtime 1s", "adjfreq 1ppb"] {
         ptpctl(&format!("{change} {free}")).failed(1, "EBUSY");
         ptpctl(&format!("{change} --dry-run {free}"))
-            .failed(3, "1 virtual clocks and no counter apart");
+            .failed(3, "1 virtual clock and no cycle counter");
     }
 }
 

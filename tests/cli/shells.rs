@@ -1,11 +1,11 @@
 //! Completions in real shells, on a terminal. A test types a line with tabs in it. The shell
 //! completes the line and runs it.
 
-use crate::common::{TemporaryFile, ptpctl};
+use crate::common::{TemporaryFile, ptpctl, start};
 use nix::pty::{Winsize, openpty};
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -32,7 +32,7 @@ const LINES: [(&str, &str); 9] = [
 fn folder() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("ptpctl-shells-{}", std::process::id()));
     let _ = fs::create_dir_all(&folder);
-    let _ = symlink(env!("CARGO_BIN_EXE_ptpctl"), folder.join("ptpctl"));
+    make_program(&folder, &format!("exec {} \"$@\"", start().join(" ")));
     folder
 }
 
@@ -40,12 +40,16 @@ fn folder() -> PathBuf {
 fn folder_of_a_stand_in() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("ptpctl-stand-in-{}", std::process::id()));
     let _ = fs::create_dir_all(&folder);
-    let script =
-        "#!/bin/sh\n[ \"$1\" = __complete ] && echo 'IDT CM TOD0' || printf '<%s>' \"$@\"\n";
-    let program = folder.join("ptpctl");
-    fs::write(&program, script).expect("written");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("made a program");
+    make_program(&folder, "[ \"$1\" = __complete ] && echo 'IDT CM TOD0' || printf '<%s>' \"$@\"");
     folder
+}
+
+/// Makes a program of the name ptpctl: tests at once may make the same.
+fn make_program(folder: &Path, script: &str) {
+    let mine = folder.join(format!("{:?}", thread::current().id()));
+    fs::write(&mine, format!("#!/bin/sh\n{script}\n")).expect("written");
+    fs::set_permissions(&mine, fs::Permissions::from_mode(0o755)).expect("made a program");
+    fs::rename(&mine, folder.join("ptpctl")).expect("named");
 }
 
 /// A shell on a terminal.

@@ -36,7 +36,9 @@ fn to_dial(context: &Context<'_>, failure: Failure) -> Failure {
         name.clone()
     };
     match failure {
-        Failure::Find(FindError::Unknown { .. }) if asked.parse::<Frequency>().is_ok() => {
+        Failure::Find(FindError::Unknown { .. } | FindError::Unasked { .. })
+            if asked.parse::<Frequency>().is_ok() =>
+        {
             Failure::Usage(format!(
                 "there is no clock '{name}'; to dial a frequency:\n  ptpctl adjfreq {asked}"
             ))

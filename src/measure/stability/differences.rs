@@ -1,14 +1,14 @@
 //! The sums of squares that variances are made of, over the differences that were measured.
 //!
-//! A difference that lacks one of its offsets isn't there; nothing is filled in. Where every difference
-//! is there, all of them are exact.
+//! A difference that lacks one of its offsets is left out; nothing is filled in. Where none is left
+//! out, all of them are exact.
 
 #![expect(clippy::float_arithmetic, reason = "sums of squares, and means of windows with gaps")]
 
 use super::slot::{Slot, Stretch};
 use super::{float, float_of_signed, float_of_sum};
 
-/// A sum of squares, and of how many.
+/// A sum of squares, and the number of its terms.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sum {
     pub(super) squares: f64,
@@ -35,12 +35,12 @@ impl Sum {
     }
 }
 
-/// Of `x[i+2m] - 2x[i+m] + x[i]`.
+/// The sum of the squares of `x[i+2m] - 2x[i+m] + x[i]`.
 pub(super) fn second(slots: &[Slot], m: usize) -> Sum {
     Sum::of(second_differences(slots, m))
 }
 
-/// Of `x[i+3m] - 3x[i+2m] + 3x[i+m] - x[i]`.
+/// The sum of the squares of `x[i+3m] - 3x[i+2m] + 3x[i+m] - x[i]`.
 pub(super) fn third(slots: &[Slot], m: usize) -> Sum {
     Sum::of(third_differences(slots, m))
 }
@@ -60,7 +60,8 @@ fn third_differences(slots: &[Slot], m: usize) -> impl Iterator<Item = Option<i6
     pairs.map(|(b, a)| Some(b? - a?))
 }
 
-/// Of the sums of `m` second differences in a row: `m` times the second difference of means.
+/// The sum of the squares of sums of `m` second differences in a row: such a sum is `m` times the
+/// second difference of means.
 pub(super) fn modified(stretch: &Stretch, m: usize) -> Sum {
     if stretch.missing > 0 { of_means(&stretch.slots, m) } else { of_sums(&stretch.slots, m) }
 }
@@ -80,10 +81,11 @@ fn of_sums(slots: &[Slot], m: usize) -> Sum {
     sum
 }
 
-/// A mean counts where half of its offsets were measured. It stands for the middle of its window, wherever
-/// in it those are: they are moved there along the rate from the first mean to the third. What is missing
-/// makes it scatter, by what the offsets of the window scatter around that rate; this is taken off again,
-/// as for a random sample of so many of `m` (Cochran, "Sampling Techniques", 1977, section 2.6).
+/// A mean counts where at least half of its offsets were measured. It stands for the middle of its
+/// window: it is moved there along the rate from the first mean to the third. Missing offsets make
+/// a mean scatter, by as much as the offsets of the window scatter around that rate. This is
+/// subtracted again, as for a random sample of some of `m` (Cochran, "Sampling Techniques", 1977,
+/// section 2.6).
 fn of_means(slots: &[Slot], m: usize) -> Sum {
     let first = slots.first().and_then(|slot| slot.offset()).unwrap_or(0);
     let mut windows = [0, 1, 2].map(|window| Window::of(slots, first, window * m, m));
@@ -102,12 +104,12 @@ fn of_means(slots: &[Slot], m: usize) -> Sum {
             window.go_on(slots, first);
         }
     }
-    // Few that are there can scatter more than all of them would differ.
+    // With few offsets, the scatter can be more than the differences.
     sum.squares = sum.squares.max(0.0);
     sum
 }
 
-/// What was measured in some places in a row.
+/// The offsets that were measured in a row of places.
 #[derive(Clone, Debug)]
 struct Window {
     begin: usize,
@@ -121,7 +123,7 @@ struct Window {
     xt: i128,
 }
 
-/// The squares of offsets that are farther from the first one aren't summed.
+/// Offsets that are farther from the first one are squared as if they were at this distance.
 const FARTHEST_SQUARE: i128 = 1 << 48;
 
 impl Window {
@@ -140,11 +142,12 @@ impl Window {
         self.begin += 1;
     }
 
-    /// Takes a place in, by 1, or out, by -1.
+    /// Adds a place (`by` is 1) or removes it (`by` is -1).
     fn take(&mut self, slots: &[Slot], first: i64, place: usize, by: i8) {
         let Some(offset) = slots.get(place).and_then(|slot| slot.offset()) else { return };
         let (x, t) = (i128::from(offset) - i128::from(first), i128::try_from(place).unwrap_or(0));
-        // They take the same part out that they took in.
+        // Clamped on the way in and on the way out, so that the same part is removed that was
+        // added.
         let small = x.clamp(-FARTHEST_SQUARE, FARTHEST_SQUARE);
         let by = i128::from(by);
         self.number += i64::from(by.is_positive()) - i64::from(by.is_negative());
@@ -155,7 +158,7 @@ impl Window {
         self.xt += by * small * t;
     }
 
-    /// Whether half of its offsets were measured, and two where some are missing.
+    /// Whether at least half of its offsets were measured, and at least two where some are missing.
     fn counts(&self) -> bool {
         let number = usize::try_from(self.number).unwrap_or(0);
         number == self.length || (number > 1 && number * 2 >= self.length)
@@ -176,14 +179,14 @@ impl Window {
         self.mean() - rate * (self.place() - middle)
     }
 
-    /// The variance of the mean, in so far as it comes from offsets that are missing.
+    /// The part of the mean's variance that comes from missing offsets.
     fn scatter(&self, rate: f64) -> f64 {
         let number = i128::from(self.number);
         let missing = float(self.length) - float_of_signed(self.number);
         if missing < 0.5 {
             return 0.0;
         }
-        // Times their number they are whole.
+        // Multiplied by the number of offsets, these are whole numbers.
         let of = |products: i128, one: i128, other: i128| {
             float_of_sum(products * number - one * other) / float_of_sum(number)
         };
@@ -195,8 +198,8 @@ impl Window {
     }
 }
 
-/// The largest range in any window of `factor + 1` places, for each of the ascending factors; none of
-/// what has no two offsets.
+/// The largest range in any window of `factor + 1` places, for each of the ascending factors; 0
+/// where no window has two offsets.
 ///
 /// The extremes of windows of 2, 4, 8, … places come from those of half the size; a window of any
 /// other size is two of these that overlap.
@@ -206,7 +209,7 @@ pub(super) fn ranges(slots: &[Slot], factors: &[usize]) -> Vec<u64> {
     let mut size = 1;
     let mut ranges = Vec::with_capacity(factors.len());
     for factor in factors {
-        // A window that is longer than all has them all.
+        // A window that is longer than the series is cut to it.
         let window = (factor + 1).min(slots.len()).max(1);
         while size * 2 <= window {
             let left = least.len() - size;

@@ -9,11 +9,11 @@ use super::noise::Candidates;
 use super::{Kind, Noise, float};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-/// The probability below one standard deviation under a normal distribution's middle.
+/// The probability that a normal variable is more than one standard deviation below its mean.
 const BELOW: f64 = 0.158_655_253_931_457_05;
 
-/// Where a deviation lies with a probability of 68.3 %, by the χ² distribution of its variance, which
-/// is the mean of so many squares: the widest interval of what noise it can be.
+/// The confidence interval of 68.3 % of a deviation, by the χ² distribution of its variance, which
+/// is the mean of `terms` squares: the widest one of all types of noise that it may be.
 pub(super) fn interval(
     kind: Kind,
     noises: Candidates,
@@ -27,11 +27,11 @@ pub(super) fn interval(
     scaled(value, least.max(1.0))
 }
 
-/// Beyond so many degrees of freedom the cube root of χ² is as good as normal, and the search for
-/// a quantile finds none.
+/// Beyond this many degrees of freedom, the cube root of χ² is practically normal, and the
+/// numerical search for a quantile fails.
 const MANY: f64 = 1_000.0;
 
-/// The interval of a deviation whose variance has so many degrees of freedom.
+/// The interval of a deviation whose variance has this many degrees of freedom.
 fn scaled(value: f64, freedom: f64) -> (f64, f64) {
     if freedom > MANY {
         // E. B. Wilson and M. M. Hilferty, "The distribution of chi-square" (1931).
@@ -48,7 +48,7 @@ fn scaled(value: f64, freedom: f64) -> (f64, f64) {
     (at(1.0 - BELOW), at(BELOW))
 }
 
-/// A variance of differences, in the paper's letters.
+/// A variance of differences, with the paper's symbols.
 struct Variance {
     alpha: i8,
     /// Which difference of phases: 2 for Allan, 3 for Hadamard.
@@ -83,7 +83,8 @@ impl Variance {
         }
         let terms = self.count.min((d + 1.0) * stride);
         if terms <= LONGEST_SUM {
-            // A long filter is as good as an infinite one, and its sums don't cancel.
+            // An infinite filter is as good as a long one, and its sums don't lose digits by
+            // cancellation.
             let filter = match self.modified {
                 true => self.f,
                 false if self.alpha == 1 || self.m * (d + 1.0) <= LONGEST_SUM => self.m,
@@ -116,7 +117,8 @@ impl Variance {
         self.of_sum(LONGEST_SUM, LONGEST_SUM, m, filter)
     }
 
-    /// Where the noise of each offset is its own, only equal distances go together.
+    /// For white phase noise: offsets are independent, so that only differences at whole averaging
+    /// times from each other are correlated.
     fn of_white_phase_noise(&self, r: f64) -> f64 {
         let d = self.d;
         let whole = binomial(2 * d, d).powi(2);
@@ -157,7 +159,7 @@ impl Variance {
         (-self.d..=self.d).map(at).sum()
     }
 
-    /// The same of phases that were averaged over `1 / filter`.
+    /// The autocovariance of phases that were averaged over `1 / filter`.
     fn s_x(&self, t: f64, filter: f64) -> f64 {
         if filter.is_infinite() {
             return s_w(t, self.alpha + 2);
@@ -177,7 +179,7 @@ impl Variance {
     }
 }
 
-/// The generalized autocovariance of a pure power law, but for a factor.
+/// The generalized autocovariance of a pure power law, up to a constant factor.
 fn s_w(t: f64, alpha: i8) -> f64 {
     let t = t.abs();
     let power = t.powi(3 - i32::from(alpha));

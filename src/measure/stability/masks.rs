@@ -1,9 +1,9 @@
-//! Limits that clocks are judged by: those of ITU-T Recommendations, and one's own.
+//! Limits that clocks are judged by: those of ITU-T Recommendations, and the user's own.
 //!
 //! All of them are written in one form:
 //!
 //! ```text
-//! # what begins with this is for people
+//! # a line that begins like this is a comment
 //! mask our-switch
 //! title the switch in our racks
 //! source purchase order 4711, page 3
@@ -33,11 +33,11 @@ use std::sync::LazyLock;
 /// The limits of a Recommendation, or of a file, for a kind of clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mask {
-    /// What people call it by: `g8272-a`.
+    /// Its name, such as `g8272-a`.
     pub name: String,
     /// Which clock it is for.
     pub title: String,
-    /// Where the limits stand.
+    /// The document that has the limits.
     pub source: String,
     /// All of them.
     pub requirements: Vec<Requirement>,
@@ -57,7 +57,7 @@ pub struct Requirement {
 pub enum Quantity {
     /// The largest time error, either way.
     MaxTimeError,
-    /// The same behind a low-pass filter of 0.1 Hz.
+    /// The largest time error after a low-pass filter of 0.1 Hz, either way.
     MaxLowTimeError,
     /// The mean time error over 1000 s, either way: the constant time error.
     ConstantTimeError,
@@ -65,11 +65,11 @@ pub enum Quantity {
     Mtie,
     /// The time deviation.
     Tdev,
-    /// MTIE behind a low-pass filter of 0.1 Hz.
+    /// MTIE after a low-pass filter of 0.1 Hz.
     LowMtie,
-    /// TDEV behind a low-pass filter of 0.1 Hz.
+    /// TDEV after a low-pass filter of 0.1 Hz.
     LowTdev,
-    /// From the least to the largest of what a low-pass filter of 0.1 Hz takes away.
+    /// The peak-to-peak value of what a low-pass filter of 0.1 Hz removes.
     HighPeakToPeak,
 }
 
@@ -80,7 +80,7 @@ pub enum Filter {
     None,
     /// A first-order low-pass filter of 0.1 Hz.
     Low,
-    /// What is left beside that.
+    /// What that filter removes.
     High,
 }
 
@@ -111,7 +111,7 @@ impl Quantity {
         }
     }
 
-    /// The kind of deviation that it is; `None` of what is one number.
+    /// The kind of deviation that it is; `None` where it is one number.
     pub const fn kind(self) -> Option<Kind> {
         match self {
             Self::Mtie | Self::LowMtie => Some(Kind::Mtie),
@@ -120,7 +120,7 @@ impl Quantity {
         }
     }
 
-    /// What is before it.
+    /// The filter before it.
     pub const fn filter(self) -> Filter {
         match self {
             Self::MaxLowTimeError | Self::LowMtie | Self::LowTdev => Filter::Low,
@@ -158,8 +158,8 @@ impl Segment {
     }
 }
 
-/// The limits of ITU-T Recommendations. Left out is what no public text shows: G.8262.1, and the limits of
-/// G.8273.2 at variable temperature.
+/// The limits of ITU-T Recommendations. Those that no public text shows are left out: G.8262.1, and
+/// the limits of G.8273.2 at variable temperature.
 ///
 /// # Examples
 ///
@@ -179,7 +179,7 @@ pub const ITU: &str = include_str!("masks/itu.txt");
 /// Why a text is no mask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaskError {
-    /// In which line, from 1 on; 0 for all of it.
+    /// In which line, counted from 1; 0 for the whole text.
     pub line: usize,
     /// What is wrong.
     pub what: &'static str,
@@ -200,10 +200,10 @@ impl std::error::Error for MaskError {}
 ///
 /// # Errors
 ///
-/// Which line is none, and why.
+/// The line that is wrong, and why.
 pub fn parse(text: &str) -> Result<Vec<Mask>, MaskError> {
     let mut masks: Vec<Mask> = Vec::new();
-    // Windows begins texts with a mark.
+    // Programs on Windows begin a text with a byte order mark.
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -280,7 +280,7 @@ fn limit(requirements: &mut Vec<Requirement>, line: &str) -> Result<(), &'static
     Ok(())
 }
 
-/// A piece of a curve: `FROM to TO`, and what it is there.
+/// A piece of a curve: `FROM to TO`, and its terms.
 fn segment(range: &[&str], terms: &str) -> Result<Segment, &'static str> {
     let &[from, "to", to] = range else { return Err("a curve has 'FROM to TO' before the '='") };
     let (from, to) = positive(from).zip(positive(to)).ok_or("a time is no number above 0")?;

@@ -36,12 +36,12 @@ impl Noise {
     }
 }
 
-/// Fewer means of offsets don't tell.
+/// Fewer means of offsets don't tell which noise it is.
 const FEWEST: usize = 30;
-/// More tell no more.
+/// The most means that are used: more don't make the noise surer.
 const MOST: usize = 1 << 18;
 
-/// Which noises it can be: those from one exponent to another one.
+/// Which noises it can be: a range of exponents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Candidates {
     reddest: i8,
@@ -61,7 +61,7 @@ impl Candidates {
         (self.reddest..=self.whitest).map(Noise)
     }
 
-    /// The noise, where it can be one alone.
+    /// The noise, where only one is possible.
     pub(super) fn told(self) -> Option<Noise> {
         (self.reddest == self.whitest).then_some(Noise(self.reddest))
     }
@@ -69,7 +69,8 @@ impl Candidates {
 
 /// The noise at each averaging time where it can be told.
 pub(super) struct Noises {
-    /// By factors: as second differences see it, and third ones, which go redder.
+    /// By factor: the candidates for second differences, and for third ones, which can tell redder
+    /// noise.
     found: Vec<(usize, [Candidates; 2])>,
 }
 
@@ -108,17 +109,18 @@ impl Noises {
     }
 }
 
-/// What is nearer to a parabola than this, in nanoseconds, is on it.
+/// Offsets that are nearer to the parabola than this, in nanoseconds, count as on it.
 const LEAST: f64 = 1e-6;
 
-/// Each of so many. That tells frequency noise: neighbouring means of it are more alike than they are
-/// red.
+/// Every `factor`-th offset. These identify frequency noise: neighbouring means of it would be more
+/// correlated than the colour of the noise makes them.
 fn thinned(rests: &[f64], factor: usize) -> Vec<f64> {
     rests.iter().step_by(factor).take(MOST).copied().collect()
 }
 
-/// Means of so many in a row; NaN of those that have less than half of their offsets. That tells phase
-/// noise: thinning folds the noise of shorter times into that of longer ones, which whitens it.
+/// Means of `factor` offsets in a row; NaN for those that have less than half of their offsets.
+/// These identify phase noise: thinning would fold the noise of shorter times into that of longer
+/// ones, and so whiten it.
 fn means(rests: &[f64], factor: usize) -> Vec<f64> {
     let mean = |some: &[f64]| {
         let there = || some.iter().filter(|one| !one.is_nan());
@@ -128,7 +130,7 @@ fn means(rests: &[f64], factor: usize) -> Vec<f64> {
     rests.chunks_exact(factor).take(MOST).map(mean).collect()
 }
 
-/// Noise with an exponent beyond this is one of phases.
+/// Noise with an exponent above this is phase noise.
 const PHASE: f64 = 0.5;
 
 /// An exponent, and its standard deviation.
@@ -138,7 +140,8 @@ struct Exponent {
 }
 
 impl Exponent {
-    /// By the lag 1 autocorrelation, of differences until they are steady.
+    /// From the lag 1 autocorrelation of the values, which are differenced until they are
+    /// stationary.
     fn of(mut values: Vec<f64>, most_differences: u8) -> Self {
         let mut differences = 0;
         loop {
@@ -155,11 +158,12 @@ impl Exponent {
         }
     }
 
-    /// A differenced variance is finite for noise that is no redder than what it can tell.
+    /// The noises that are likely, but none redder than `reddest`: the variance isn't finite for
+    /// those.
     #[expect(clippy::cast_possible_truncation, reason = "clamped to a whole number from -4 to 2")]
     fn candidates(&self, reddest: i8) -> Candidates {
         let whole = |alpha: f64| alpha.round().clamp(f64::from(reddest), 2.0) as i8;
-        // To take flicker PM for white PM costs most: it has far fewer degrees of freedom.
+        // Taking flicker PM for white PM costs most: flicker PM has far fewer degrees of freedom.
         let sure = if whole(self.alpha) == 2 { 2.0 } else { 1.0 };
         Candidates {
             reddest: whole(self.alpha - sure * self.deviation),
@@ -168,7 +172,8 @@ impl Exponent {
     }
 }
 
-/// The lag 1 autocorrelation of what there is, 0 of what doesn't vary, and by how many pairs.
+/// The lag 1 autocorrelation of the values that aren't missing, 0 where they don't vary, and the
+/// number of pairs.
 fn autocorrelation(values: &[f64]) -> (f64, usize) {
     let there = || values.iter().filter(|value| !value.is_nan());
     let mean = there().sum::<f64>() / float(there().count().max(1));
@@ -185,7 +190,7 @@ fn autocorrelation(values: &[f64]) -> (f64, usize) {
 mod tests {
     use super::*;
 
-    /// Reproducible noise of whole numbers, as even as it is white.
+    /// Reproducible white noise of whole numbers, which are distributed evenly.
     fn white() -> impl Iterator<Item = i64> {
         std::iter::successors(Some(1_234_567_890_i64), |last| Some(last * 16_807 % 2_147_483_647))
             .map(|number| number / 1_000 - 1_073_741)

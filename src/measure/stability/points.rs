@@ -36,20 +36,20 @@ pub struct Points {
     /// The time of the first one; the others count from there.
     start: i128,
     times: Vec<i64>,
-    /// In units of the last of so many decimal digits of a nanosecond.
+    /// In units of 10^-`decimals` nanoseconds.
     offsets: Vec<i64>,
     decimals: u8,
-    /// The farthest of them.
+    /// The largest absolute value of them.
     farthest: u64,
-    /// Which are behind a step.
+    /// The places of those that come after a step.
     stepped: Vec<usize>,
-    /// How many were at a moment that no clock shows beside the first: farther than 292 years.
+    /// How many were left out, being more than 292 years from the first.
     far: usize,
-    /// Whether decimals had no room.
+    /// Whether decimals were rounded, having no room.
     rounded: bool,
 }
 
-/// An offset that is so far from zero or more has no room for one more digit.
+/// An offset that is at least this far from zero has no room for one more digit.
 const FARTHEST: u64 = 1 << 60;
 
 impl Points {
@@ -140,7 +140,7 @@ impl Points {
         self.decimals
     }
 
-    /// From one to the next, in nanoseconds.
+    /// The distances from one point to the next, in nanoseconds.
     pub(super) fn distances(&self) -> impl Iterator<Item = i64> + Clone {
         let pairs = self.times.iter().zip(self.times.iter().skip(1));
         pairs.map(|(a, b)| b.saturating_sub(*a))
@@ -172,7 +172,7 @@ fn decimals(offset: FineOffset) -> u8 {
     (0..9).find(has).unwrap_or(9)
 }
 
-/// The unit of offsets with so many decimals, in attoseconds.
+/// The unit of offsets with this many decimals, in attoseconds.
 pub(super) fn unit(decimals: u8) -> i128 {
     10_i128.pow(9_u32.saturating_sub(decimals.into()))
 }
@@ -181,7 +181,7 @@ fn offset_is_far(offset: FineOffset, decimals: u8) -> bool {
     offset.attoseconds().unsigned_abs() / unit(decimals).unsigned_abs() >= FARTHEST.into()
 }
 
-/// To the nearest unit; beyond 64 bits the last one.
+/// An offset in units, rounded to the nearest; it saturates at 64 bits.
 pub(super) fn in_units(offset: FineOffset, decimals: u8) -> i64 {
     let unit = unit(decimals);
     let units = offset.attoseconds().saturating_add(unit / 2).div_euclid(unit);

@@ -1,4 +1,4 @@
-//! Offsets at even distances from offsets as they were measured.
+//! Makes offsets at even distances out of offsets as they were measured.
 
 use super::points::{Points, in_units, unit};
 use super::slot::{Slot, Stretch};
@@ -10,7 +10,7 @@ pub enum Steps {
     /// A part of what the clock does. No other choice shows a clock as bad as it was.
     #[default]
     Keep,
-    /// It is taken out: what comes after goes on where the rate before it leads.
+    /// It is removed: the offsets after it continue where the rate before it leads.
     Remove,
     /// Offsets before and after it have nothing to do with each other.
     Split,
@@ -21,20 +21,20 @@ pub enum Steps {
 pub struct Series {
     /// From one place to the next, in nanoseconds.
     pub distance: u64,
-    /// So many decimal digits of a nanosecond its offsets have.
+    /// How many decimal digits of a nanosecond its offsets have.
     pub decimals: u8,
     /// When the first was measured, in nanoseconds.
     pub start: i128,
-    /// The offsets. What belongs to two stretches isn't compared.
+    /// The offsets. Those of different stretches aren't compared.
     pub stretches: Vec<Stretch>,
     /// How many points are left out, since they come too soon after another.
     pub crowded: usize,
     /// How many steps there were.
     pub steps: usize,
-    /// How often the reference's time went back, or an offset was 36 years or more from the one before:
-    /// there another stretch begins.
+    /// How often the reference's time went back, or an offset was 36 years or more from the first
+    /// of its stretch: another stretch begins there.
     pub breaks: usize,
-    /// Whether the points come at even distances, but for those that are missing.
+    /// Whether the points come at even distances, apart from those that are missing.
     pub pattern: Pattern,
 }
 
@@ -43,9 +43,9 @@ pub struct Series {
 pub enum Pattern {
     /// At even distances.
     Even,
-    /// Two of them together: the first counts.
+    /// In pairs: the first of each pair counts.
     Pairs,
-    /// At a distance in one part, and at another one in another: in nanoseconds.
+    /// At different distances in different parts, in nanoseconds.
     Changing {
         /// The shorter one.
         from: u64,
@@ -127,7 +127,7 @@ impl Series {
         self.stretches.last().map_or(0, Stretch::end)
     }
 
-    /// Takes something off all offsets.
+    /// Subtracts an offset from all offsets.
     pub fn move_by(&mut self, less: Offset) {
         let less = in_units(less.into(), self.decimals);
         for slot in self.stretches.iter_mut().flat_map(|stretch| &mut stretch.slots) {
@@ -142,7 +142,7 @@ impl Series {
         10_f64.powi(-i32::from(self.decimals))
     }
 
-    /// What each place has, from the first to the last of all.
+    /// The offset at each place, from the first place to the last; `None` where it is missing.
     pub fn at_places(&self) -> impl Iterator<Item = Option<FineOffset>> {
         let unit = unit(self.decimals);
         let mut next = 0;
@@ -162,13 +162,14 @@ impl Series {
     }
 }
 
-/// An offset that is so far from the first of its stretch is no part of it.
+/// An offset that is at least this far from the first of its stretch begins another one.
 const FARTHEST_POINT: u64 = 1 << 60;
-/// Points on their places, at even distances.
+/// Puts points on places at even distances.
 ///
-/// Measurements come a little late now and then: each is moved to its place along the mean rate from its
-/// step to the next. Of two that fall on one place the first counts. A gap with more places than there
-/// are points begins another stretch: no averaging time that they allow spans it.
+/// Measurements come a little late now and then: each is moved to its place along the mean rate
+/// between the steps around it. Where two fall on one place, the first counts. A gap with more
+/// places than there are points begins another stretch: no averaging time that the points allow
+/// spans it.
 ///
 /// `None` where there are no two points at different moments.
 pub fn series(points: &Points, steps: Steps) -> Option<Series> {
@@ -192,7 +193,7 @@ pub fn series(points: &Points, steps: Steps) -> Option<Series> {
     (series.span() > 1).then_some(series)
 }
 
-/// A point, and how its place lies behind that of the point before.
+/// A point, and how far its place is after that of the point before.
 #[derive(Clone, Copy, Debug)]
 struct Placed {
     /// When it was measured, in nanoseconds from the first one.
@@ -206,20 +207,20 @@ struct Placed {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
-    /// So many places later.
+    /// This many places later.
     Places(i128),
     /// On the same place.
     Crowded,
-    /// So many places later, which is too far to be compared.
+    /// This many places later, which is too far to be compared.
     Gap(i128),
-    /// Time went back, or the offset is farther away than is counted: nobody knows how many places.
+    /// Time went back, or the offset is too far away: the number of places is unknown.
     Break,
     /// It is the first.
     First,
 }
 
 impl Placed {
-    /// Whether the rate before says nothing of it.
+    /// Whether the rate before says nothing about it.
     fn begins_run(&self) -> bool {
         match self.link {
             Link::Crowded => false,
@@ -234,13 +235,13 @@ struct Placing<Points> {
     points: Points,
     usual: i128,
     longest_gap: i128,
-    /// When the place of the last point is, by all that came before, and the offset that its stretch began
-    /// with.
+    /// The moment of the last point's place, judging by all points so far, and the first offset of
+    /// its stretch.
     due: Option<(i128, i64)>,
     stepped: bool,
 }
 
-/// The part of a delay by which the places that follow are moved.
+/// The places that follow are moved by a delay divided by this.
 const FOLLOW: i128 = 8;
 
 impl Placing<()> {
@@ -272,7 +273,8 @@ impl<Points: Iterator<Item = (i64, i64, bool)>> Iterator for Placing<Points> {
         };
         self.due = match (link, self.due) {
             (Link::Places(places), Some((due, first))) => {
-                // One that is late tells little of when the next is due, all together tell it.
+                // A single late point says little about when the next is due; all of them together
+                // tell it.
                 let due = due + places * self.usual;
                 Some((due + (at - due) / FOLLOW, first))
             }
@@ -287,11 +289,11 @@ impl<Points: Iterator<Item = (i64, i64, bool)>> Iterator for Placing<Points> {
 
 /// Series with no more places than this are made whatever the gaps are.
 const FEW_PLACES: i128 = 10_000_000;
-/// Others have so many for each point.
+/// Other series have at most this many places for each point.
 const PLACES_A_POINT: i128 = 8;
 
-/// The longest gap that stays within a stretch, in places: of so many as there are points, and of fewer
-/// where all of these together would be many more places than points.
+/// The longest gap that stays within a stretch, in places: as many as there are points, or fewer
+/// where all gaps together would make many more places than points.
 fn longest_gap(points: &Points, usual: i128) -> i128 {
     let number = i128::try_from(points.len()).unwrap_or(i128::MAX);
     let most = FEW_PLACES.max(number * PLACES_A_POINT);
@@ -309,8 +311,8 @@ fn longest_gap(points: &Points, usual: i128) -> i128 {
     longest
 }
 
-/// From one place to the next on the average, as neighbours tell it: behind a gap it may go on at other
-/// moments than those before would have led to, and one that is late says nothing.
+/// The mean distance from one place to the next, by neighbouring points only: after a gap, points
+/// may come at other moments than those before would lead to, and a late point says nothing.
 fn mean_distance(all: impl Iterator<Item = Placed>, usual: i128) -> Option<i128> {
     let mut places = 0;
     let (mut sum, mut number) = (0, 0);
@@ -345,7 +347,8 @@ fn round(distance: i128, places: i128, usual: i128) -> i128 {
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     start: i128,
-    /// From the first to the last, in units of offsets, over so many nanoseconds.
+    /// How far the offset goes from the first to the last, in units of offsets, and in how many
+    /// nanoseconds.
     moved: i128,
     span: i128,
 }
@@ -412,7 +415,7 @@ impl Filled {
         let is_step = one.stepped && one.link != Link::First;
         self.series.steps += usize::from(is_step);
         self.in_run = if begins { 0 } else { self.in_run + places };
-        // Where a point belongs, its offset is what the mean rate makes of it there.
+        // At its place, a point has the offset that the mean rate leads to.
         let late = one.at - run.start - self.in_run * self.distance;
         let offset = i128::from(one.offset) - run.over(late);
         if is_step
@@ -436,7 +439,7 @@ impl Filled {
         let far = i128::from(FARTHEST_POINT) - 1;
         let first = *self.first.get_or_insert(offset);
         if let Some(stretch) = self.series.stretches.last_mut() {
-            // Moved to its place it may be beyond what is counted, by next to nothing.
+            // Moved to its place, an offset may be slightly beyond what is counted.
             let offset = i64::try_from(offset.clamp(first - far, first + far));
             let places = usize::try_from(places).unwrap_or(usize::MAX);
             stretch.push(if splits { 1 } else { places }, offset.unwrap_or(i64::MAX));
@@ -444,20 +447,22 @@ impl Filled {
     }
 }
 
-/// Distances in one part are others than in another one where they differ by so much, in quarters.
+/// Two parts have different distances where the longer is at least this many quarters of the
+/// shorter.
 const CHANGED: i128 = 5;
-/// In so many parts it is looked for, which have so many distances at least.
+/// How many parts are compared, and how many distances a part has at least.
 const PARTS: usize = 8;
 const FEWEST_IN_PART: usize = 8;
-/// More of a part tell no more.
+/// The most distances of a part that are used: more don't make it surer.
 const MOST_IN_PART: usize = 1 << 16;
-/// Of points in pairs those of a pair are nearer to each other by so many times: where every third of an
-/// even row is missing, distances of one and two take turns.
+/// Points come in pairs where the longer distances are at least this many times the shorter ones.
+/// The factor is above 2: where every third point of an even row is missing, distances of one and
+/// two take turns.
 const PAIRS: i64 = 4;
-/// Of ten neighbours, so many take turns where points come in pairs.
+/// Points come in pairs where at least this many of ten neighbouring distances take turns.
 const TURNS: usize = 8;
 
-/// What is usual from one point to the next. Neither gaps nor what comes twice counts.
+/// The usual distance from one point to the next. Gaps and points that come twice don't count.
 fn usual_distance(points: &Points) -> Option<(i128, Pattern)> {
     let parts = parts(points);
     let mut all: Vec<i64> = parts.concat();
@@ -489,7 +494,7 @@ fn usual_distance(points: &Points) -> Option<(i128, Pattern)> {
     Some((usual, Pattern::Even)).filter(|(usual, _)| *usual > 0)
 }
 
-/// Distances in each of a few parts, as many as tell.
+/// Distances in each of a few parts, as many as are needed.
 fn parts(points: &Points) -> Vec<Vec<i64>> {
     let part = points.len().div_ceil(PARTS).max(1);
     let skipped = |from: usize| points.distances().skip(from).take(part.min(MOST_IN_PART));
@@ -497,7 +502,7 @@ fn parts(points: &Points) -> Vec<Vec<i64>> {
     (0..PARTS).map(|place| forward(place * part)).collect()
 }
 
-/// A quarter of some distances is at most the first, a quarter at least the second.
+/// The lower and the upper quartile of some distances.
 fn quartiles(distances: &mut [i64]) -> Option<(i64, i64)> {
     let number = distances.len();
     let (first, last) = (number / 4, number.checked_sub(1)? - number / 4);
@@ -515,7 +520,7 @@ fn take_turns(distances: &[i64], low: i64, high: i64) -> bool {
     distances.len() > 2 && turns * 10 >= (distances.len() - 1) * TURNS
 }
 
-/// The mean of what is near something, to a quarter of it.
+/// The mean of the distances that are within a quarter of `place` from it.
 fn mean_near(distances: impl Iterator<Item = i64>, place: i64) -> Option<i128> {
     let place = i128::from(place);
     let distances = distances.map(i128::from);

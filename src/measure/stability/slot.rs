@@ -17,7 +17,7 @@ impl Slot {
     /// Nothing was measured.
     pub const MISSING: Self = Self(i64::MIN);
 
-    /// An offset; the least one of 64 bits counts as the next.
+    /// An offset; `i64::MIN` counts as the next larger one.
     pub fn of(offset: i64) -> Self {
         Self(offset.max(-i64::MAX))
     }
@@ -31,7 +31,7 @@ impl Slot {
 /// Offsets from one place on, the first and the last of which were measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stretch {
-    /// Which place its first one has.
+    /// The place of its first offset.
     pub(super) place: u64,
     pub(super) slots: Vec<Slot>,
     /// How many of them have no offset.
@@ -43,7 +43,7 @@ impl Stretch {
         Self { place, slots: Vec::new(), missing: 0 }
     }
 
-    /// Takes an offset, so many places behind the last one.
+    /// Takes an offset, `places` places after the last one.
     pub(super) fn push(&mut self, places: usize, offset: i64) {
         let missing = places.saturating_sub(1);
         self.slots.extend(std::iter::repeat_n(Slot::MISSING, missing));
@@ -62,7 +62,7 @@ impl Stretch {
         places.filter_map(|(place, slot)| slot.offset().map(|offset| (place, offset)))
     }
 
-    /// The place behind its last one.
+    /// The place after its last one.
     pub(super) fn end(&self) -> u64 {
         self.place.saturating_add(u64::try_from(self.slots.len()).unwrap_or(u64::MAX))
     }

@@ -10,12 +10,13 @@ use super::{Series, float, float_of, float_of_sum};
 pub struct Trend {
     /// How much faster the clock goes than its reference, in ppb: the slope of a straight line.
     pub frequency_ppb: f64,
-    /// Its standard deviation, by how the offsets leave the parabola; `None` of fewer than eight.
+    /// Its standard deviation, by how the offsets scatter around the parabola; `None` where there
+    /// are fewer than eight.
     pub frequency_uncertainty_ppb: Option<f64>,
-    /// How much faster it gets, in ppb a day: twice the quadratic term of a parabola; `None` of two
-    /// offsets.
+    /// How much faster it gets, in ppb a day: twice the quadratic term of a parabola; `None` where
+    /// there are two offsets.
     pub drift_ppb_per_day: Option<f64>,
-    /// Its standard deviation, as the frequency's.
+    /// Its standard deviation, as for the frequency.
     pub drift_uncertainty_ppb_per_day: Option<f64>,
 }
 
@@ -24,22 +25,22 @@ const DAY: f64 = 86_400e9;
 
 /// Fewer offsets don't tell how sure their trend is.
 const FEWEST: usize = 8;
-/// Offsets that were cut to whole nanoseconds vary by this at least.
+/// The least variance of offsets that were cut to whole nanoseconds.
 const CUT_VARIANCE: f64 = 1.0 / 12.0;
-/// Neighbours that are alike to this part or more are hardly two.
+/// The largest correlation of neighbours that is counted: beyond it, two are hardly more than one.
 const MOST_ALIKE: f64 = 0.99;
 
-/// Lines and parabolas through stretches of offsets, which have one slope and one curve, and a level each:
-/// in nanoseconds and places.
+/// A line and a parabola through stretches of offsets, in nanoseconds and places. All stretches
+/// have the same slope and the same curve, and each has a level of its own.
 pub(super) struct Parabola {
-    /// Of the straight line.
+    /// The slope of the straight line.
     line_slope: f64,
     slope: f64,
     curve: f64,
-    /// From this place on.
+    /// The place from which places are counted.
     middle: f64,
     levels: Vec<f64>,
-    /// What the slopes and the curve are known by: the sums that least squares divides by.
+    /// The weights of the slopes and the curve: the sums that least squares divides by.
     line_weight: f64,
     curve_weight: f64,
     number: usize,
@@ -58,7 +59,7 @@ impl Parabola {
             return None;
         }
         let curve_weight = qq - tq * tq / tt;
-        // What is left of two offsets is rounding.
+        // With two offsets, only rounding errors are left.
         let curve = if curve_weight > qq * 1e-9 { (qx - tq * tx / tt) / curve_weight } else { 0.0 };
         let slope = (tx - curve * tq) / tt;
         let level = |sums: &Sums| sums.level(slope, curve);
@@ -92,7 +93,7 @@ impl Parabola {
         rests
     }
 
-    /// In units of time.
+    /// The trend in units of time.
     pub(super) fn trend(&self, series: &Series) -> Trend {
         let (distance, unit) = (float_of(series.distance), series.unit());
         let rate = |slope: f64| slope * unit / distance * 1e9;
@@ -109,8 +110,8 @@ impl Parabola {
         }
     }
 
-    /// How offsets scatter: their variance, as large as it takes for that of as many that are
-    /// independent. Where one is like the one before by the correlation *r*, there are fewer by
+    /// The variance of the offsets, enlarged as far as they aren't independent. Where *r* is the
+    /// correlation of neighbours, they count as fewer independent offsets, by the factor
     /// (1 − r) / (1 + r) (first-order autoregression; Box, Jenkins, "Time Series Analysis", 1970).
     fn scatter(&self, rests: &[f64]) -> f64 {
         let squares: f64 = rests.iter().filter(|rest| !rest.is_nan()).map(|rest| rest * rest).sum();
@@ -124,8 +125,8 @@ impl Parabola {
     }
 }
 
-/// Sums over a stretch, of times *t* from the middle of all and offsets *x* from its own first one. Those
-/// of products count from the stretch's own means.
+/// Sums over a stretch, of times *t* from the middle of all and offsets *x* from its own first one.
+/// Products are taken of distances from the stretch's own means.
 #[derive(Default)]
 struct Sums {
     number: f64,

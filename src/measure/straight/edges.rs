@@ -15,11 +15,12 @@ pub(super) struct Edges {
     pub(super) uncertainty: f64,
 }
 
-/// So many extremes tell how far beyond them their edge is.
+/// The number of extremes that tell how far beyond them their edge is.
 const EXTREMES: usize = 8;
-/// So many at most tell how hard it is.
+/// The most extremes that tell how hard the edge is.
 const SHAPED: usize = 16;
-/// An extreme is beyond its edge by the spacing on the average, by this of it in the median.
+/// An extreme is away from its edge by the mean spacing on average, by this part of it in the
+/// median.
 const MEDIAN: f64 = 0.7;
 
 impl Edges {
@@ -43,14 +44,15 @@ struct Edge {
     uncertainty: f64,
 }
 
-/// Finds the lower edge of values: the least of them, less what the spacing of the next ones tells.
+/// Finds the lower edge of values: the least of them, minus a distance that the spacing of the next
+/// ones tells.
 ///
 /// The spacings of order statistics, each times how many values are above it, are alike where the
 /// values are spread evenly or exponentially beyond their edge (Rényi, "On the theory of order
-/// statistics", 1953); their median doesn't mind a gap.
+/// statistics", 1953); a gap hardly changes their median.
 fn edge(mut values: Vec<f64>) -> Edge {
     let number = count(values.len());
-    // Beyond the half it is no edge.
+    // Values beyond the lower half don't belong to the edge.
     let shaped = EXTREMES.max(values.len() / 2).min(SHAPED);
     if values.len() > shaped {
         values.select_nth_unstable_by(shaped, f64::total_cmp);
@@ -64,7 +66,7 @@ fn edge(mut values: Vec<f64>) -> Edge {
         .collect();
     let extreme = values.first().copied().unwrap_or(0.0);
     let uncertainty = uncertainty_of_extreme(&spacings);
-    // Fewer values say nothing of their edge.
+    // Fewer values say nothing about their edge.
     if values.len() < EXTREMES {
         return Edge { place: extreme, extreme, uncertainty };
     }
@@ -75,14 +77,16 @@ fn edge(mut values: Vec<f64>) -> Edge {
 }
 
 /// How the spacings fall from the extreme on, as a power of their number: all alike behind a hard
-/// edge, as 1/i in the tail of a bell. And the extreme's standard deviation, by the first spacing's mean.
+/// edge, as 1/i in the tail of a bell. And the extreme's standard deviation, in means of the first
+/// spacing.
 const EDGES: [(f64, f64); 3] = [(0.0, 1.0), (0.5, 1.1), (1.0, 1.28)];
 
 /// The standard deviation of an extreme, by the spacings of the values next to it.
 ///
-/// Each spacing is distributed exponentially, whatever the edge; how their means go on is the edge's
-/// shape (Weissman, "Estimation of parameters and large quantiles based on the k largest
-/// observations", 1978). Few spacings don't tell it for sure: each shape counts as it is likely.
+/// Each spacing is distributed exponentially, whatever the edge; the sequence of their means shows
+/// the shape of the edge (Weissman, "Estimation of parameters and large quantiles based on the k
+/// largest observations", 1978). Few spacings don't tell it for sure: each shape is weighted by its
+/// likelihood.
 fn uncertainty_of_extreme(spacings: &[f64]) -> f64 {
     let number = count(spacings.len());
     let shapes = EDGES.map(|(power, deviation)| {

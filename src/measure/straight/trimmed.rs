@@ -1,16 +1,17 @@
-//! Lines by the lowest values of both ways, however many of them count.
+//! Lines through the lowest values of both ways, for several numbers of them.
 
 #![expect(clippy::float_arithmetic, reason = "statistics, in nanoseconds from the first sample")]
 
 use super::super::line::float;
 use super::{Opening, count};
 
-/// What cutting two times puts into a sample, though all samples agree.
+/// The variance that cutting two times to whole nanoseconds puts into a sample.
 const CUT_VARIANCE: f64 = 1.0 / 6.0;
 
 /// Fewer samples are on a line by chance.
 const FEW: usize = 8;
-/// A rate that changes by less than this part of its variance, for each of the lowest samples, is found.
+/// A rate is found when the square of its change is below this part of its variance, times the
+/// number of lowest samples.
 const SETTLED: f64 = 0.01;
 
 /// A line of least squares through what each sample stands for.
@@ -42,8 +43,8 @@ fn trimmings(number: usize) -> Vec<usize> {
     quarters.take_while(|lowest| lowest * 2 <= number).chain([number]).collect()
 }
 
-/// A fit for each number of lowest samples. The rate of the one in the middle is known first; from
-/// there on each begins with its neighbour's.
+/// A fit for each number of lowest samples. The fit in the middle is made first; each of the others
+/// begins with the rate of its neighbour.
 pub(super) fn fits(ways: &Ways, rate: f64) -> Vec<Fit> {
     let trimmings = trimmings(ways.times.len());
     let ways = Ordered::of(ways, rate);
@@ -90,8 +91,8 @@ impl Ways {
         }
     }
 
-    /// How far the middle of a sample is from the line through all of them at most; few samples are on
-    /// a line by chance.
+    /// The largest distance of a sample's middle from the line through all of them; infinite for
+    /// few samples, which are on a line by chance.
     pub(super) fn scatter(&self) -> f64 {
         if self.times.len() < FEW {
             return f64::INFINITY;
@@ -128,8 +129,9 @@ impl Ordered {
         }
     }
 
-    /// The line by the lowest so many of each way, from a first rate on, in so many rounds at most: in
-    /// each the rate so far is taken out, to see which are the lowest.
+    /// The line through the `lowest` lowest values of each way, starting from a first rate, in
+    /// `rounds` rounds at most. Each round removes the rate so far, to see which values are the
+    /// lowest.
     fn fit(&self, lowest: usize, rate: f64, rounds: usize) -> Fit {
         let number = count(self.number);
         let free = (number - 2.0).max(1.0);
@@ -140,7 +142,7 @@ impl Ordered {
             let there = self.line(&stand_there);
             let back = self.line(&stand_back);
             fit.mean = (stand_there.limit + there.mean - stand_back.limit - back.mean) / 2.0;
-            // How much the two ways have in common is in neither's variance.
+            // The covariance of the two ways is in the variance of neither.
             let common = self.products(&stand_there, &stand_back)
                 - number * there.mean * back.mean
                 - self.squares * there.rate * back.rate;
@@ -158,8 +160,8 @@ impl Ordered {
                 (there.rate - back.rate) / 2.0
             };
             fit.rate += change;
-            // The mean is off by a change of the rate times the mean time of the lowest, which is near
-            // the middle the more they are.
+            // The mean is off by the change of the rate times the mean time of the lowest, which is
+            // nearer to the middle the more there are.
             if change * change < SETTLED * count(lowest) * fit.rate_variance {
                 break;
             }
@@ -204,17 +206,18 @@ struct Point {
     place: usize,
 }
 
-/// The samples of one way so that the lowest of them, along a rate, are soon found.
+/// The samples of one way, ordered so that the lowest of them along a rate are found quickly.
 struct Order {
     points: Vec<Point>,
     rate: f64,
-    /// All times are within so much of their mean.
+    /// The largest distance of a time from the mean of all.
     reach: f64,
-    /// The first so many points are the lowest, and the others at least so high; from few to all.
+    /// How many of the first points are the lowest, and how high all others are at least; from few
+    /// points to all.
     cuts: Vec<(usize, f64)>,
 }
 
-/// Each cut has so many times as many as the one before.
+/// Each cut has this many times as many points as the one before.
 const CUTS: usize = 4;
 
 impl Order {
@@ -238,7 +241,7 @@ impl Order {
         Self { points, rate, reach, cuts }
     }
 
-    /// What the samples stand for, without a rate, where so many of the lowest count.
+    /// What the samples stand for, with the rate removed, where the `lowest` lowest count.
     fn lowest(&self, lowest: usize, rate: f64) -> Stand {
         let turned = (rate - self.rate).abs() * self.reach;
         for (size, others) in &self.cuts {
@@ -269,7 +272,7 @@ impl Order {
 /// What the samples of one way stand for, seen from the lowest that doesn't count.
 #[derive(Default)]
 struct Stand {
-    /// Those below it; the others stand for nothing else.
+    /// The values below the limit; all others stand for the limit itself.
     below: Vec<(f64, Point)>,
     limit: f64,
 }

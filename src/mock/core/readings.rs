@@ -1,4 +1,4 @@
-//! Readings of the clock beside those of a system clock.
+//! Readings of the clock together with readings of a system clock.
 
 use crate::kernel::Result;
 use crate::kernel::uapi::{
@@ -11,7 +11,7 @@ use crate::mock::linux::Feature;
 use crate::mock::time::SECOND;
 use nix::errno::Errno;
 
-/// The second system time of a reversed sample is so long before the first.
+/// How long the second system time of a reversed sample is before the first.
 const REVERSED: i128 = 2 * SECOND;
 
 impl World {
@@ -64,7 +64,7 @@ impl World {
         self.config.aux.is_some_and(|aux| clock == CLOCK_AUX + libc::clockid_t::from(aux))
     }
 
-    /// What a system clock shows. An auxiliary clock that is on goes with true time.
+    /// What a system clock shows. An auxiliary clock that is on shows true time.
     pub(super) fn shown(&self, clock: libc::clockid_t, at: i128) -> Result<i128> {
         if self.aux_is_on(clock) {
             return Ok(at);

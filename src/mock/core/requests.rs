@@ -55,7 +55,7 @@ impl World {
         {
             return Err(Errno::EBUSY);
         }
-        // Asked without strictness, a driver stamps what it can.
+        // Where the request isn't strict, a driver stamps the edges that it can.
         let taken = match wanted & profile.extts_flags {
             0 => profile.extts_flags & PTP_EXTTS_EDGES,
             taken => taken,
@@ -112,7 +112,7 @@ impl World {
         for wants in &self.config.outputs {
             wants.check(asked)?;
         }
-        // The core lets it pass; a chip can't.
+        // The kernel's core accepts such a period; a chip can't.
         if period <= 0 {
             return Err(Errno::EINVAL);
         }

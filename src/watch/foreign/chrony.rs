@@ -1,7 +1,8 @@
 //! chronyd's logs. Each line has a source; offsets are in seconds.
 //!
-//! The raw offset of a reference clock is that clock less the system clock, like ours. What tracking.log and
-//! statistics.log have is positive where the system clock is fast, the other way round.
+//! The raw offset of a reference clock is that clock less the system clock, like ours. The offsets
+//! in tracking.log and statistics.log have the opposite sign: they are positive where the system
+//! clock is fast.
 //!
 //! Source: chrony.conf(5), directive `log`.
 
@@ -35,7 +36,7 @@ fn told(entry: Option<Entry>) -> Told {
     entry.map_or(Told::Other, Told::Offset)
 }
 
-/// The offset in one of so many columns at least.
+/// The offset in a column of a line that has at least `columns` columns.
 fn entry(line: &str, column: usize, columns: usize) -> Option<Entry> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let &[day, time, source, ..] = words.as_slice() else { return None };

@@ -4,10 +4,10 @@ use super::{Entry, Told, number};
 use crate::{FineOffset, Offset};
 use std::borrow::Cow;
 
-/// What is told of columns on the command line.
+/// What the command line says about columns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
-    /// Which has the offsets: its name, or its number from 1 on.
+    /// The column that has the offsets: its name, or its number from 1 on.
     pub(crate) column: Option<String>,
     /// The unit of the offsets.
     pub(crate) unit: Option<Unit>,
@@ -18,9 +18,9 @@ pub(crate) struct Columns {
 /// The unit of a column, as a power of ten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Offsets, of seconds.
+    /// Offsets, in 10 to this power of a second.
     Seconds(i32),
-    /// Frequencies, of one.
+    /// Frequencies, in 10 to this power of one.
     Frequency(i32),
 }
 
@@ -44,7 +44,7 @@ impl Unit {
         let name = match lower.as_str() {
             "sec" | "second" | "seconds" => "s",
             "msec" | "millisecond" | "milliseconds" => "ms",
-            // Both letters that look like it.
+            // Unicode has two letters that look like µ.
             "usec" | "\u{b5}s" | "\u{3bc}s" | "microsecond" | "microseconds" => "us",
             "nsec" | "nanosecond" | "nanoseconds" => "ns",
             "psec" | "picosecond" | "picoseconds" => "ps",
@@ -59,7 +59,7 @@ impl Unit {
     }
 }
 
-/// What is known of a table, by its lines so far.
+/// What is known about a table from its lines so far.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     separator: Option<char>,
@@ -76,17 +76,17 @@ pub(super) struct Table {
     power: i32,
     /// How far apart the offsets are, in nanoseconds.
     pub(super) distance: Option<u64>,
-    /// What the unit is supposed to be.
+    /// The unit that is assumed.
     pub(super) supposed: Option<Unit>,
     /// Why no row has an offset.
     pub(super) trouble: Option<&'static str>,
     /// A 0 is a gap, as the head says.
     gaps_are_zero: bool,
-    /// The unit of times is supposed.
+    /// Whether the unit of times is assumed.
     pub(super) supposes_times: bool,
 }
 
-/// What a head says where a 0 is a gap, as Stable32 takes it.
+/// The words of a head after which a 0 is a gap, as in Stable32.
 pub(crate) const GAPS_ARE_ZERO: &str = "0 is a gap";
 
 const SEPARATORS: [char; 3] = [',', ';', '\t'];
@@ -135,7 +135,7 @@ fn words(line: &str) -> Vec<&str> {
 }
 
 impl Table {
-    /// A line before the form is known: Stable32 says how far apart phases are.
+    /// Takes a line before the form is known: in a comment, Stable32 says how far apart phases are.
     pub(super) fn comment(&mut self, line: &str) -> Told {
         if !line.trim_start().starts_with(['#', '%', ';', '=']) {
             return Told::Other;
@@ -164,7 +164,7 @@ impl Table {
             self.head(&cells, columns);
             return Told::Nothing;
         }
-        // What has more cells than the head has its commas within them.
+        // A row with more cells than the head has commas inside its cells.
         if cells.iter().skip(self.width).any(|cell| !cell.is_empty()) {
             return Told::Other;
         }
@@ -175,7 +175,7 @@ impl Table {
         }
         let value = cells.get(place).copied().unwrap_or("");
         if value.is_empty() {
-            // A value is missing: it has a place, where times don't tell that.
+            // The value is missing. Without times, the row still counts as a place.
             return if at.is_some() { Told::Nothing } else { Told::Empty };
         }
         let mut told = self.told(value, columns.unit.or(unit), at);
@@ -216,7 +216,7 @@ impl Table {
         });
     }
 
-    /// A line of numbers: the last one alone, or a time and an offset.
+    /// A line of numbers: an offset alone, or a time and an offset.
     pub(super) fn numbers(&mut self, line: &str, columns: &Columns) -> Told {
         if line.trim_start().starts_with(['#', '%', ';']) {
             return Told::Nothing;
@@ -244,7 +244,7 @@ impl Table {
             let value = value.trim();
             if self.has_phases {
                 self.trouble =
-                    Some("it has several traces, each with a head: one is what it takes");
+                    Some("it has several traces, each with a head: only one can be read");
             }
             if word == "MUL" {
                 let one = FineOffset::parse(value, 0).map(FineOffset::attoseconds);
@@ -269,8 +269,8 @@ impl Table {
         self.told(line.trim(), Some(Unit::Seconds(self.power)), None)
     }
 
-    /// A time in units of a power of ten of seconds, or a date. Where no unit is told, what would be
-    /// thousands of years is in smaller ones.
+    /// A time in a power of ten of seconds, or a date. Where no unit is given, a number that would
+    /// mean thousands of years in seconds is in a smaller unit.
     fn time(&mut self, text: &str, unit: Option<i32>) -> Option<i128> {
         let Some(seconds) = number::number(text, 0) else { return number::instant(text) };
         let Some(unit) = unit else {
@@ -289,7 +289,7 @@ impl Table {
         if self.gaps_are_zero && value == "0" {
             return Told::Empty;
         }
-        // Who writes an exponent writes seconds.
+        // Values with an exponent are in seconds, others in nanoseconds.
         let supposed =
             if value.contains(['e', 'E']) { Unit::Seconds(0) } else { Unit::Seconds(-9) };
         if unit.is_none() {
@@ -317,7 +317,7 @@ impl Table {
 /// A rate of `TimeLab`'s in parts of 10^18, times the distance in nanoseconds.
 pub(crate) const RATE_TIMES_DISTANCE: i128 = 1_000_000_000_000_000_000_000_000_000;
 
-/// With a decimal point instead of the comma that half of the world has, where commas don't separate.
+/// Replaces a decimal comma by a decimal point, where commas don't separate columns.
 fn decimal(cell: &str, separator: char) -> Cow<'_, str> {
     if separator == ',' || !cell.contains(',') || cell.contains('.') {
         return Cow::Borrowed(cell);
@@ -325,7 +325,7 @@ fn decimal(cell: &str, separator: char) -> Cow<'_, str> {
     Cow::Owned(cell.replace(',', "."))
 }
 
-/// How far an offset can be off, in whole nanoseconds that it isn't beyond.
+/// How far an offset can be off, rounded up to whole nanoseconds.
 fn bound(cell: &str, unit: Option<Unit>) -> Option<Offset> {
     let (Unit::Seconds(power) | Unit::Frequency(power)) = unit.unwrap_or(Unit::Seconds(-9));
     let bound = FineOffset::parse(cell, power)?.outwards();
@@ -355,7 +355,7 @@ fn bracket(cell: &str) -> Option<&str> {
     cell.split(['[', '(']).nth(1).and_then(|rest| rest.split([']', ')']).next())
 }
 
-/// Whether a column's name has a unit that nobody knows here.
+/// Whether a column's name has an unknown unit.
 fn has_unknown_unit(cell: &str) -> bool {
     bracket(cell).is_some_and(|unit| Unit::named(unit).is_none())
 }

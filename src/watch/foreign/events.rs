@@ -1,20 +1,20 @@
 //! Events of external timestamps, as `ptpctl extts --json` prints them: the clock's time at each edge of
-//! a signal, as a PPS.
+//! a signal, such as a PPS.
 //!
-//! The signal counts as true. Its edges belong to the whole multiples of its period: the first one to the
-//! nearest, each next one so many periods later as the clock went on.
+//! The signal counts as true. Its edges are at whole multiples of its period: the first one is at
+//! the nearest multiple, and each next one is as many periods later as the clock went on by.
 
 use super::{Entry, Told};
 use crate::FineOffset;
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// What has been seen of each channel.
+/// The state of each channel so far.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     channels: HashMap<(String, u32), Channel>,
     number: u64,
-    /// How many came between the edges.
+    /// How many events came between the edges.
     strays: u64,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Events {
 struct Channel {
     time: i128,
     at: i128,
-    /// How many events came since that were none.
+    /// How many events came since that aren't edges.
     strays: u32,
 }
 
@@ -36,7 +36,7 @@ struct Line {
 }
 
 impl Line {
-    /// `None` of what is no such event.
+    /// `None` where the line isn't such an event.
     fn read(line: &str) -> Option<Self> {
         let line: Value = serde_json::from_str(line).ok()?;
         let time = line.get("time")?;
@@ -58,11 +58,11 @@ pub(super) fn is_line(line: &str) -> bool {
     line.trim_start().starts_with('{') && Line::read(line).is_some()
 }
 
-/// So many events in turn are not beside the edges by chance: the clock was stepped.
+/// When this many events in a row aren't at the edges, that isn't chance: the clock was stepped.
 const STEPPED: u32 = 3;
 
 impl Events {
-    /// The clock less the signal, whose period is one second where nothing else is told.
+    /// The clock less the signal, whose period is one second unless `period` is given.
     pub(super) fn take(&mut self, line: &str, period: Option<u64>) -> Told {
         let Some(Line { device, channel, time }) = Line::read(line) else { return Told::Other };
         self.number += 1;
@@ -94,11 +94,11 @@ impl Events {
         Told::Offset(Entry { device, reference, at, offset, bound, stepped, turned })
     }
 
-    /// Why the events are no edges a period apart, where they aren't.
+    /// Why the events aren't edges one period apart, where that is so.
     pub(super) fn trouble(&self) -> Option<&'static str> {
         (self.strays * 4 > self.number).then_some(
-            "its events come between the periods, too: both edges of the signal (extts --edge), or another \
-             period (--interval)",
+            "some of its events come between the periods: they are both edges of the signal (extts \
+             --edge), or it has another period (--interval)",
         )
     }
 }

@@ -1,15 +1,15 @@
 //! Lines of phc2sys, ptp4l and ts2phc: whole nanoseconds, the clock that is steered less its source.
 //!
-//! phc2sys' `CLOCK_REALTIME phc offset` is the system clock less the PHC, the other way round than ours;
-//! its `eth0 sys offset` is a PHC less the system clock, and is not. The times are those of the machine
-//! since its start.
+//! phc2sys' `CLOCK_REALTIME phc offset` is the system clock less the PHC, with the opposite sign of
+//! ours; its `eth0 sys offset` is a PHC less the system clock, with the same sign. The times are
+//! seconds since the machine's start.
 
 use super::{Entry, Told, number};
 use crate::FineOffset;
 
 const PROGRAMS: [&str; 3] = ["phc2sys", "ptp4l", "ts2phc"];
 
-/// Whether a line is one of these programs'.
+/// Whether a line is from one of these programs.
 pub(super) fn is_line(line: &str) -> bool {
     parts(line).is_some()
 }
@@ -36,7 +36,7 @@ fn parts(line: &str) -> Option<(&'static str, i128, &str)> {
     None
 }
 
-/// Reads the lines, one of which can tell that the next offset is behind a step.
+/// Reads the lines. A line can tell that the next offset comes after a step.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
     jumps: bool,
@@ -45,7 +45,7 @@ pub(super) struct Steps {
 impl Steps {
     pub(super) fn take(&mut self, line: &str) -> Told {
         let Some((program, at, text)) = parts(line) else {
-            // A journal has lines of others, too.
+            // A journal has lines of other programs, too.
             let is_ours = PROGRAMS.iter().any(|program| line.contains(program));
             return if is_ours && line.contains(" offset ") { Told::Other } else { Told::Nothing };
         };
@@ -71,7 +71,8 @@ impl Steps {
         let Some(offset) = FineOffset::parse(value, -9).filter(|_| is_whole) else {
             return Told::Other;
         };
-        // A line that was cut off may have lost digits; behind them is the state of the servo.
+        // A line that was cut off may have lost digits. The state of the servo follows a whole
+        // number.
         let Some(state) = behind.first().filter(|state| ["s0", "s1", "s2", "s3"].contains(state))
         else {
             return Told::Other;

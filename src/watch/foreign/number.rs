@@ -2,14 +2,14 @@
 
 use crate::{FineOffset, Timestamp, rfc3339};
 
-/// Seconds with decimals, in nanoseconds.
+/// Reads seconds with decimals, as nanoseconds.
 pub(super) fn seconds(text: &str) -> Option<i128> {
     number(text, 0)
 }
 
-/// A number of units of a power of ten of seconds, in nanoseconds.
+/// Reads a number whose unit is 10^`unit` seconds, as nanoseconds.
 pub(super) fn number(text: &str, unit: i32) -> Option<i128> {
-    // Of times as far as 2100 the digits of a nanosecond are kept.
+    // The digits of a nanosecond are kept for times up to 2100.
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if text.contains(['e', 'E']) {
         return Some(FineOffset::parse(text, unit)?.attoseconds() / 1_000_000_000);

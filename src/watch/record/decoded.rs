@@ -1,11 +1,11 @@
-//! What a file has, decompressed, whatever it is named; behind a damaged part it goes on.
+//! Reads the decompressed content of a file, whatever its name, and continues after a damaged part.
 
 use super::form::Form;
 use super::zstandard;
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-/// A file, or what stands for one. What can't be sought in, as a pipe, ends where it is damaged.
+/// A file, or what stands for one. Where seeking fails, as in a pipe, it ends where it is damaged.
 pub(crate) trait Raw: Read + Seek + Send {}
 
 impl<T: Read + Seek + Send> Raw for T {}
@@ -18,9 +18,9 @@ pub(super) struct Decoded<'a> {
     part: Part<'a>,
     /// Where the part begins.
     start: u64,
-    /// How many damaged parts there were before others.
+    /// How many damaged parts are followed by others.
     pub(super) gaps: u64,
-    /// The line before the damage has to end.
+    /// Whether a line end is owed: damage cut off the line before it.
     owes_line_end: bool,
 }
 
@@ -32,10 +32,10 @@ enum Part<'a> {
     End,
 }
 
-/// A pipe has no places: the next damage ends it.
+/// Stands for the position in a pipe, which has none: the next damage ends it.
 const NO_POSITION: u64 = u64::MAX;
 
-/// What is damaged more often is no file that was once whole.
+/// The most gaps that are skipped: a file with more of them never was a whole recording.
 const MOST_GAPS: u64 = 1_000;
 
 impl<'a> Decoded<'a> {
@@ -70,7 +70,7 @@ impl<'a> Decoded<'a> {
         self.resume(input)
     }
 
-    /// Goes on with the next part that begins behind the start of this one, which is damaged.
+    /// Goes on with the next part that begins after the start of this one, which is damaged.
     fn resume(&mut self, mut input: Input<'a>) -> io::Result<bool> {
         self.owes_line_end = true;
         let from = self.start.saturating_add(1);
@@ -87,14 +87,14 @@ impl<'a> Decoded<'a> {
     }
 }
 
-/// How many bytes there are before the next mark, which is read over; `None` where there is none.
+/// How many bytes there are before the next mark, which is consumed; `None` where there is none.
 fn skip_to(mark: &[u8], input: &mut impl BufRead) -> io::Result<Option<u64>> {
     let mut before = 0;
     let mut seen = 0;
     while let Some(&byte) = input.fill_buf()?.first() {
         input.consume(1);
         before += 1;
-        // No mark has its first byte a second time.
+        // The first byte of a mark doesn't come again in it.
         seen = match mark.get(seen) {
             Some(next) if *next == byte => seen + 1,
             _ => usize::from(mark.first() == Some(&byte)),
@@ -140,7 +140,7 @@ impl Read for Decoded<'_> {
 }
 
 impl Decoded<'_> {
-    /// The end, which is a damaged one where something is there that is no part.
+    /// Ends the file, with an error where bytes are left that belong to no part.
     fn end(&mut self) -> io::Result<usize> {
         if std::mem::take(&mut self.owes_line_end) {
             return Err(io::ErrorKind::InvalidData.into());
@@ -168,12 +168,12 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Whether what is compressed can't be read any further: a decompressor says so, not the kernel.
+/// Whether compressed data can't be read any further: the decompressor says so, not the kernel.
 pub(super) fn is_damage(error: &io::Error) -> bool {
     error.raw_os_error().is_none()
 }
 
-/// Reads on after a signal: whoever reads so waits in a thread of its own, or for no pipe.
+/// Reads on after a signal: its users read in a thread of their own, or don't read a pipe.
 struct Patient<R>(R);
 
 impl<R: Read> Read for Patient<R> {

@@ -28,7 +28,7 @@ impl Form {
         }
     }
 
-    /// The form of what begins so: as far as it goes, where it ends at once.
+    /// The form of data that begins with these bytes; where they are few, as far as they go.
     pub(super) fn beginning(with: &[u8]) -> Self {
         let begins = |form: &Self| {
             let common = with.len().min(form.mark().len());
@@ -41,13 +41,13 @@ impl Form {
     pub(super) fn mark(self) -> &'static [u8] {
         match self {
             Self::Plain => b"",
-            // With the only method that there is.
+            // With deflate, the only method that there is.
             Self::Gzip => &[0x1f, 0x8b, 0x08],
             Self::Zstandard => &[0x28, 0xb5, 0x2f, 0xfd],
         }
     }
 
-    /// Adds to a file what will be compressed.
+    /// A writer that adds to a file, compressed in this form.
     pub(super) fn writer(self, file: File) -> Writer {
         let to = Interruptible(file);
         match self {
@@ -59,7 +59,8 @@ impl Form {
         }
     }
 
-    /// How often it is saved what was written: a frame of a line or two is no shorter than these.
+    /// How often what was written is saved: a frame of only a line or two is no shorter than the
+    /// lines.
     pub(super) fn is_saved_every(self) -> Duration {
         match self {
             Self::Plain | Self::Gzip => Duration::from_secs(1),
@@ -68,7 +69,7 @@ impl Form {
     }
 }
 
-/// Compresses what is written, or doesn't.
+/// Writes to a file, compressed or not.
 pub(super) enum Writer {
     Chunks(Chunks<Interruptible<File>>),
     Gzip(GzEncoder<Interruptible<File>>),
@@ -100,15 +101,15 @@ impl Write for Writer {
     }
 }
 
-/// Hands on whole lines together, each time that it is flushed and where they are many. So the
-/// lines of two that add to one file stay whole, where no lock keeps them apart.
+/// Hands on whole lines together, each time that it is flushed or has many. So the lines of two
+/// processes that add to one file stay whole, even where no lock keeps the processes apart.
 pub(super) struct Chunks<W> {
     to: W,
     form: fn(&[u8]) -> Cow<'_, [u8]>,
     pending: Vec<u8>,
 }
 
-/// So many bytes are handed on at the end of their line.
+/// When there are this many bytes, they are handed on at the end of a line.
 const MANY: usize = 1 << 18;
 
 impl<W: Write> Chunks<W> {
@@ -128,7 +129,7 @@ impl<W: Write> Write for Chunks<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         if !self.pending.is_empty() {
-            // Where the disk is full it was handed on in part: nothing is written twice.
+            // Where the disk is full, a part was handed on: it must not be written twice.
             let pending = std::mem::take(&mut self.pending);
             self.to.write_all(&(self.form)(&pending))?;
         }

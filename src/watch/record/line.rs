@@ -18,7 +18,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 ///
-/// What writing answers.
+/// The errors of writing.
 pub fn write(to: &mut impl Write, reading: &Reading, is_first: bool) -> io::Result<()> {
     json::write_line(to, &Written { reading, is_first })
 }
@@ -106,7 +106,7 @@ impl Line<'_> {
     }
 }
 
-/// Text of a line, which stays where it is unless it has escapes.
+/// Text of a line, which is borrowed unless it has escapes.
 #[derive(Default)]
 struct Text<'a>(Cow<'a, str>);
 
@@ -138,7 +138,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Line<'a> {
     }
 }
 
-/// Reads the members of a line; those that it doesn't know, it leaves out.
+/// Reads the members of a line, and leaves out those that it doesn't know.
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
@@ -176,7 +176,7 @@ impl<'de> Visitor<'de> for Members {
                 "curved" => found.curved = flag(&mut map)?,
                 "stepped" => found.stepped = flag(&mut map)?,
                 "missed" => missed = map.next_value::<Option<String>>()?,
-                // Before 0.2 every failure was told so.
+                // Before 0.2 every failure had the key `lost`.
                 "absent" | "lost" => absent = map.next_value::<Option<String>>()?.or(absent),
                 "call" => {
                     let name: Option<String> = map.next_value()?;
@@ -214,7 +214,7 @@ fn nanoseconds<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Offset>, A:
     Ok(map.next_value::<Option<i64>>()?.map(Offset::from_nanoseconds))
 }
 
-/// What is never negative.
+/// Reads a value that is never negative.
 fn positive<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Offset>, A::Error> {
     match nanoseconds(map)? {
         Some(offset) if offset < Offset::ZERO => {
@@ -230,7 +230,7 @@ fn ppb<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Rate>, A::Error> {
     Ok(rate.map(|ppb| Rate::from_micro_ppb((ppb * 1e6).round() as i128)))
 }
 
-/// A method that this version doesn't know is none.
+/// Reads a method; `None` for one that this version doesn't know.
 fn method<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Method>, A::Error> {
     let name = map.next_value::<Option<Text<'_>>>()?;
     Ok(name.and_then(|name| Method::ALL.into_iter().find(|known| known.name() == name.0)))

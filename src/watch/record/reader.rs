@@ -15,36 +15,36 @@ pub struct Reader<'a> {
     line: Vec<u8>,
     last: Arc<Label>,
     damage: Damage,
-    /// The file, where it is one: it shares the place where it is read.
+    /// The file, where it is one: it shares its position with the reader.
     file: Option<File>,
 }
 
-/// What of a file couldn't be read.
+/// Which parts of a file couldn't be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Damage {
     /// How many lines were no measurements, and are left out.
     pub lines: u64,
     /// Whether its end is missing.
     pub cut: bool,
-    /// How many damaged parts come before others.
+    /// How many damaged parts are followed by others.
     pub gaps: u64,
 }
 
 /// What a look for the next line finds.
 pub(super) enum Found {
     Reading(Box<Reading>),
-    /// What is no measurement.
+    /// A line that is no measurement.
     Other,
     End,
 }
 
 /// How a line ended.
 enum Ended {
-    /// With its end.
+    /// With a line end.
     Whole,
-    /// With the file.
+    /// With the end of the file.
     Cut,
-    /// It is longer than lines are, and left out.
+    /// It is too long, and is left out.
     TooLong,
     /// There is none.
     End,
@@ -64,14 +64,15 @@ impl<'a> Reader<'a> {
         Ok(Self { file: Some(shared), ..Self::of(file)? })
     }
 
-    /// How many bytes of the file were read, and how many it has; `None` of what has no places, as a pipe.
+    /// How many bytes of the file were read, and how many it has; `None` where there are no
+    /// positions, as in a pipe.
     pub fn place(&self) -> Option<(u64, u64)> {
         let mut file = self.file.as_ref()?;
         let all = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
         Some((file.stream_position().ok()?, all))
     }
 
-    /// Reads what a file would have.
+    /// Reads from something that stands for a file.
     pub(crate) fn of(from: impl Raw + 'a) -> io::Result<Self> {
         let from = BufReader::with_capacity(1 << 16, Decoded::of(from)?);
         Ok(Self {
@@ -92,7 +93,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// What reading the file answers, unless it can't be decompressed any further.
+    /// The errors of reading the file. That it can't be decompressed any further is none.
     pub fn read(&mut self) -> io::Result<Option<Reading>> {
         loop {
             match self.find()? {
@@ -111,7 +112,7 @@ impl<'a> Reader<'a> {
             Ended::TooLong => return Ok(Found::Other),
             Ended::End => return Ok(Found::End),
         };
-        // Once for the whole line, instead of for each text in it.
+        // Checks UTF-8 once for the whole line, instead of for each text in it.
         let line = std::str::from_utf8(&self.line).map_err(|_| ());
         match line.and_then(|line| serde_json::from_str(line).map_err(|_| ())) {
             Ok(line) => {
@@ -165,7 +166,7 @@ impl<'a> Reader<'a> {
         Ok(Some(String::from_utf8_lossy(&self.line)))
     }
 
-    /// What comes next, as far as it is there already.
+    /// The next bytes, as far as they are there already.
     ///
     /// # Errors
     ///
@@ -175,7 +176,7 @@ impl<'a> Reader<'a> {
         self.from.fill_buf()
     }
 
-    /// Goes on behind the end of a line. Where that can't be read, the next line tells.
+    /// Skips to after the end of the line. Where it can't be read, reading the next line tells.
     fn skip_line(&mut self) -> io::Result<()> {
         loop {
             let there = match self.from.fill_buf() {

@@ -11,20 +11,20 @@ use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Adds measurements to a file. Nobody else can meanwhile.
+/// Adds measurements to a file. No other process can add to it meanwhile.
 pub struct Recorder {
     to: Writer,
     form: Form,
     path: PathBuf,
-    /// The file itself, where it is a regular one that has names.
+    /// The file itself, where it is a regular one that has a name.
     file: Option<File>,
     /// How long it was when it was looked at last.
     length: u64,
-    /// What the file was before it was restored: it stays locked, for who has it open already.
+    /// The file from before it was restored. It stays locked, as another process may have it open.
     _before: Option<File>,
 }
 
-/// What there is to know of a file that is added to.
+/// What was found out about a file that is added to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Its end was cut off, or something in it is damaged.
@@ -42,30 +42,31 @@ enum End {
     Inside,
     /// Inside a compressed part.
     Cut,
-    /// With what isn't understood; or that comes before its end.
+    /// With data that isn't understood, or with such data before its end.
     Damaged,
 }
 
 impl Recorder {
     /// Opens a file to add to it, or makes it.
     ///
-    /// All that is there stays. Where its end was cut off, as by a machine that lost power, behind
-    /// a line that is no whole one a new line begins; a compressed file is written anew first
-    /// without what is less than a line, so that others can read what is added, too. Where anything
-    /// else is wrong with it, it is added to as it is: a [`Reader`] goes on behind that.
+    /// Everything in the file stays. Its end may have been cut off, as when a machine loses power.
+    /// Then a new line is begun after the incomplete one. A compressed file is first written anew,
+    /// as far as it can be decompressed, so that other programs can read what is added. Where
+    /// anything else is wrong with the file, it is added to as it is: a [`Reader`] goes on after
+    /// that.
     ///
     /// # Errors
     ///
-    /// What the file's calls answer; `InvalidData` for a file that is something else,
-    /// `InvalidInput` for what is written to by nobody, such as a disk, `WouldBlock` where another
-    /// process adds to it.
+    /// The errors of the file's calls; `InvalidData` for a file that is something else,
+    /// `InvalidInput` for what must not be written to, such as a disk, `WouldBlock` where another
+    /// process is adding to it.
     pub fn append(path: &Path) -> io::Result<(Self, Found)> {
         let form = Form::named(path);
         let of = |to: Writer, file: Option<File>, before: Option<File>| Self {
             to,
             form,
             path: path.to_owned(),
-            // Some file systems don't count names.
+            // Some file systems don't count links.
             file: file.filter(|file| file.metadata().is_ok_and(|found| found.nlink() > 0)),
             length: 0,
             _before: before,
@@ -86,7 +87,7 @@ impl Recorder {
         }
         let end = end_of(&file, form)?;
         found.was_damaged = end != End::Line;
-        // Without a lock another may be adding to it.
+        // Without a lock, another process may be adding to it.
         if end == End::Cut
             && is_locked
             && let Some(restored) = restore(&file, path, form)?
@@ -105,19 +106,19 @@ impl Recorder {
         self.form.is_saved_every()
     }
 
-    /// Hands on to the system what was written.
+    /// Hands what was written to the system.
     ///
     /// # Errors
     ///
-    /// What writing answers; `NotFound` where the file was removed, so that nobody could read it,
-    /// and `InvalidData` where others have cut it off.
+    /// The errors of writing; `NotFound` where the file was removed, so that nobody could read it,
+    /// and `InvalidData` where another process has cut it off.
     pub fn save(&mut self) -> io::Result<()> {
         self.to.flush()?;
         self.length = check_there(self.file.as_ref(), self.length)?;
         Ok(())
     }
 
-    /// Ends the file. Answers whether its name leads to it still: it may have been moved.
+    /// Ends the file. Returns whether its name still leads to it: it may have been moved.
     ///
     /// # Errors
     ///
@@ -130,7 +131,7 @@ impl Recorder {
     }
 }
 
-/// Looks whether all is there that was there before; answers how long the file is.
+/// Checks that everything is still there that was there before; returns how long the file is.
 fn check_there(file: Option<&File>, length: u64) -> io::Result<u64> {
     let Some(file) = file else { return Ok(0) };
     let found = file.metadata()?;
@@ -152,7 +153,7 @@ fn names(path: &Path, file: &File) -> io::Result<bool> {
 
 /// Opens a regular file, or makes it, and locks it, where its file system has locks.
 fn open_locked(path: &Path) -> io::Result<(File, bool)> {
-    // Who had the lock before may have put another file in this one's place, but not for ever.
+    // The last holder of the lock may have put another file in this one's place, but that ends.
     for _ in 0..100 {
         let file = files::open(path, OpenOptions::new().read(true).append(true).create(true), 0)?;
         let is_locked = lock(&file)?;
@@ -173,8 +174,8 @@ impl Write for Recorder {
     }
 }
 
-/// Keeps others from adding to the file; answers whether its file system can. Two that add to one
-/// file would destroy what the other writes.
+/// Keeps others from adding to the file; answers whether its file system can. Two
+/// processes that add to one file would destroy what the other writes.
 fn lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
@@ -185,15 +186,15 @@ fn lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// A measurement must come within so many lines.
+/// A measurement must come within this many lines.
 const SOON: usize = 10_000;
-/// How a line begins that [`Recorder`] was given: as before 0.2, too.
+/// How a line of a recording begins: before 0.2, and since.
 const BEGINNINGS: [&[u8]; 2] = [b"{\"device\":", b"{\"schema\":"];
 
-/// Whether a file has measurements, in this form. What was cut off before its first
-/// line had ended begins like one at least.
+/// Whether a file has measurements, in this form. A file that was cut off in its
+/// first line must at least begin like a recording.
 fn is_recording(mut file: &File, form: Form) -> io::Result<bool> {
-    // What is shorter than a mark may be anything.
+    // A file that is shorter than a mark may be anything.
     if form != Form::Plain && file.metadata()?.len() < 4 {
         return Ok(false);
     }
@@ -220,7 +221,7 @@ fn is_recording(mut file: &File, form: Form) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether these bytes are the first of a line of a recording, and less than all of them.
+/// Whether these bytes are the first ones of a line of a recording, but not all of them.
 fn begins_a_line(bytes: &[u8]) -> bool {
     let is_unended = || {
         let read = serde_json::from_slice::<IgnoredAny>(bytes);
@@ -241,7 +242,7 @@ fn end_of(mut file: &File, form: Form) -> io::Result<End> {
     drain(file, &mut io::sink())
 }
 
-/// Decompresses all of a file that can be. Answers how it ends.
+/// Decompresses as much of a file as can be. Returns how it ends.
 fn drain(mut file: &File, to: &mut dyn Write) -> io::Result<End> {
     file.rewind()?;
     let mut from = BufReader::with_capacity(1 << 16, Decoded::of(file)?);
@@ -255,7 +256,7 @@ fn drain(mut file: &File, to: &mut dyn Write) -> io::Result<End> {
                 there.len()
             }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                // What is less than a line is none, in what is written anew.
+                // An incomplete line gets an end in what is written anew.
                 if end == End::Inside {
                     to.write_all(b"\n")?;
                 }
@@ -270,8 +271,9 @@ fn drain(mut file: &File, to: &mut dyn Write) -> io::Result<End> {
     Ok(if from.get_ref().gaps > 0 { End::Damaged } else { end })
 }
 
-/// Writes a compressed file anew whose end was cut off: all that comes before, where it is, with its
-/// owner and permissions. `None` where the folder doesn't allow it, or the file has other names.
+/// Writes a compressed file anew whose end was cut off: everything before that, in its place, with
+/// its owner and permissions. `None` where the folder doesn't allow it, or the file has other
+/// names.
 fn restore(file: &File, path: &Path, form: Form) -> io::Result<Option<File>> {
     let path = fs::canonicalize(path)?;
     let metadata = file.metadata()?;
@@ -287,8 +289,8 @@ fn restore(file: &File, path: &Path, form: Form) -> io::Result<Option<File>> {
         let mut to = form.writer(new.file().try_clone()?);
         drain(file, &mut to)?;
         to.finish()?;
-        // Only root can give a file away; to a group of theirs, others can. Until it is theirs
-        // nobody else may read it.
+        // Only root can give a file away to another user; others can give it to a group of their
+        // own. Until it has its owner, nobody else may read it.
         let _ = fchown(new.file(), None, Some(metadata.gid()));
         let _ = fchown(new.file(), Some(metadata.uid()), None);
         new.file().set_permissions(metadata.permissions())?;

@@ -22,12 +22,12 @@ impl<R: Read> Decoder<R> {
         Self { from, frame: FrameDecoder::new(), has_begun: false }
     }
 
-    /// What comes behind the frame, once it was read to its end.
+    /// What comes after the frame, once the frame was read to its end.
     pub(super) fn into_inner(self) -> R {
         self.from
     }
 
-    /// A frame that is at its end is as it was written.
+    /// Checks that a frame that has ended is as it was written.
     fn check(&self) -> io::Result<()> {
         let told = self.frame.get_checksum_from_data();
         match told {
@@ -57,7 +57,7 @@ impl<R: Read> Read for Decoder<R> {
     }
 }
 
-/// What reading the input answered, where that is why a frame can't be decompressed.
+/// The error of reading the input, where that is why a frame can't be decompressed.
 fn of_input(error: impl Error + Send + Sync + 'static) -> io::Error {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(one) = cause {

@@ -1,4 +1,4 @@
-//! The filter of 0.1 Hz that ITU-T G.8273.2 and G.8271.1 put before time errors, and what it takes away.
+//! The filter of 0.1 Hz that ITU-T G.8273.2 and G.8271.1 apply to time errors, and what it removes.
 
 #![expect(clippy::float_arithmetic, reason = "a filter")]
 
@@ -7,26 +7,27 @@ use super::super::{Series, float_of, float_of_signed};
 use super::judge::Lack;
 use std::f64::consts::TAU;
 
-/// Time errors behind a filter.
+/// Time errors after a filter.
 #[derive(Clone, Debug)]
 pub struct Filtered {
-    /// In picoseconds, without what comes while the filter settles.
+    /// The time errors in picoseconds, without those from while the filter settles.
     pub series: Series,
-    /// The largest that came meanwhile, in nanoseconds.
+    /// The largest error while the filter settled, in nanoseconds.
     pub settling: f64,
 }
 
-/// So long the filter settles, in nanoseconds: at the begin, and after a gap of as much.
+/// How long the filter settles, in nanoseconds: at the beginning, and after a gap of that length.
 const SETTLES: u64 = 10_000_000_000;
 /// The filter's bandwidth, in Hz.
 const BANDWIDTH: f64 = 0.1;
-/// The longest distance that it takes, in nanoseconds: an offset a second, on whatever clock.
+/// The longest distance of offsets that the filter takes, in nanoseconds: one offset a second, with
+/// a margin for clocks that run fast or slow.
 const LONGEST_DISTANCE: u64 = 1_010_000_000;
-/// Offsets that are no farther from their first one have room in picoseconds.
+/// Offsets within this distance of the first one fit 64 bits of picoseconds.
 const FARTHEST_ERROR: f64 = 1e15;
 
-/// Time errors behind a first-order low-pass filter of 0.1 Hz, without the ten seconds in which it
-/// settles. What is missing stays missing: the filter goes on with the next one as time went on.
+/// Time errors after a first-order low-pass filter of 0.1 Hz, without the ten seconds in which it
+/// settles. Missing offsets stay missing: the filter takes the time that passed into account.
 ///
 /// # Errors
 ///
@@ -35,7 +36,7 @@ pub fn low_pass(series: &Series) -> Result<Filtered, Lack> {
     pass(series, |_, low| low)
 }
 
-/// What the low-pass filter of 0.1 Hz takes away.
+/// What the low-pass filter of 0.1 Hz removes.
 ///
 /// # Errors
 ///
@@ -44,7 +45,7 @@ pub fn high_pass(series: &Series) -> Result<Filtered, Lack> {
     pass(series, |error, low| error - low)
 }
 
-/// What is made of each error, and of what is behind the low-pass filter then.
+/// Applies `made` to each error and to the low-pass filter's output at that moment.
 fn pass(series: &Series, made: impl Fn(f64, f64) -> f64) -> Result<Filtered, Lack> {
     if series.distance > LONGEST_DISTANCE {
         return Err(Lack::TooFarApart { needs: 1.0 });
@@ -113,7 +114,7 @@ mod tests {
         let (least, most) = (smooth.offsets().min(), smooth.offsets().max());
         let (least, most) = (least.expect("one"), most.expect("one"));
         assert!(most - least < 700 && (4_000..6_000).contains(&least), "{least} {most}");
-        // It is what the other leaves.
+        // The high-pass filter passes what the low-pass filter removes.
         let rough = high_pass(&series(100_000_000)).expect("filtered").series;
         let both: Vec<i64> = smooth.offsets().zip(rough.offsets()).map(|(a, b)| a + b).collect();
         assert!(both.iter().all(|sum| sum % 10_000 < 2 || sum % 10_000 > 9_998), "{both:?}");

@@ -1,10 +1,11 @@
 //! Whether a clock keeps a mask.
 //!
-//! There are three answers: it does, it doesn't, and these offsets don't show it. An offset is known to
-//! its bound only, so a limit on time errors is passed where the farthest that each can be is within it,
-//! and failed where the nearest that one can be is beyond it. What a curve limits are differences, in
-//! which a bias that stays the same cancels: they are judged by the offsets themselves, of which the
-//! measurement's own noise is a part: what keeps the limit only without it is neither passed nor failed.
+//! There are three answers: it does, it doesn't, or these offsets don't show it. An offset is known
+//! only to within its bound. So a limit on time errors is passed where every offset keeps it even
+//! at the far end of its bound, and failed where one exceeds it even at the near end. A curve
+//! limits differences of offsets, in which a constant bias cancels, so these are judged without
+//! bounds. They contain the measurement's own noise: a curve that is kept only without this noise
+//! is neither passed nor failed.
 
 #![expect(clippy::float_arithmetic, reason = "limits are curves over averaging times")]
 
@@ -21,27 +22,27 @@ use std::fmt;
 pub struct Evidence<'a> {
     /// Its offsets from a reference that counts as true.
     pub series: &'a Series,
-    /// All time errors that were measured, beyond steps and gaps, too.
+    /// All time errors that were measured, also those after steps and gaps.
     pub errors: &'a TimeErrors,
     /// The standard deviation that a measurement's own noise has, in nanoseconds, where it is known.
     pub noise: Option<f64>,
 }
 
-/// What whoever judges takes upon himself.
+/// What whoever judges is willing to assume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     /// The guess counts as the truth: both ways of a reading take equally long.
     pub symmetric: bool,
-    /// What was measured stands for what wasn't.
+    /// The offsets that were measured stand for those that weren't.
     pub partial: bool,
 }
 
-/// The time errors that were measured: how far they go, and how far they can, in attoseconds.
+/// The ranges of the time errors: as they were measured, and as they can be, in attoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeErrors {
     number: usize,
-    /// Of the offsets, of what they are at least, and of what they are at most, each from the least to the
-    /// largest.
+    /// The ranges of the offsets, of their lowest possible values, and of their highest possible
+    /// values.
     guess: Range,
     least: Range,
     most: Range,
@@ -81,7 +82,7 @@ impl TimeErrors {
         self.number += 1;
     }
 
-    /// The same, less something that explains a part of all.
+    /// The same errors, less an offset that all of them contain.
     #[must_use]
     pub fn less(self, by: Offset) -> Self {
         let by = FineOffset::from(by).attoseconds();
@@ -98,46 +99,46 @@ impl TimeErrors {
         self.unbounded
     }
 
-    /// The largest, either way, as it was measured, and the least and the most that it can be.
+    /// The largest absolute error: as it was measured, and the least and the most that it can be.
     fn largest(&self) -> [f64; 3] {
         let of = |low: i128, high: i128| nanoseconds(high.max(low.saturating_neg()).max(0));
         [
             of(self.guess.low, self.guess.high),
-            // One of them is off by so much at least.
+            // One of the errors is at least this large.
             of(self.most.low, self.least.high),
             of(self.least.low, self.most.high),
         ]
     }
 }
 
-/// Attoseconds in nanoseconds.
+/// Converts attoseconds to nanoseconds.
 fn nanoseconds(attoseconds: i128) -> f64 {
     float_of_sum(attoseconds) / 1e9
 }
 
-/// What came of a limit.
+/// The result for one limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// What was limited.
     pub quantity: Quantity,
-    /// What came of it.
+    /// Whether it is kept, and why.
     pub verdict: Verdict,
 }
 
-/// What came of a limit, and by what.
+/// Whether a limit is kept, and what shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// Whether it is kept.
     pub outcome: Outcome,
-    /// What that takes for true.
+    /// What the outcome assumes.
     pub assumes: Vec<Assumption>,
     /// The place that is closest to the limit or farthest beyond it; `None` where nothing was judged.
     pub worst: Option<Worst>,
     /// The first τ that fails, in seconds.
     pub fails_from: Option<f64>,
-    /// Up to which τ it was judged, or for how long it was measured, in seconds.
+    /// The τ up to which it was judged, or how long it was measured, in seconds.
     pub judged_to: f64,
-    /// Up to which it should be, in seconds.
+    /// The τ up to which it has to be judged, or how long it has to be measured, in seconds.
     pub goes_to: f64,
     /// What was judged: τ in seconds and what was measured there, in nanoseconds.
     pub points: Vec<(f64, f64)>,
@@ -146,7 +147,7 @@ pub struct Verdict {
 /// Where something is closest to its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Worst {
-    /// τ in seconds; `None` of what is one number.
+    /// τ in seconds; `None` where the limit is one number.
     pub tau: Option<f64>,
     /// What was measured there, in nanoseconds.
     pub value: f64,
@@ -165,12 +166,12 @@ pub enum Outcome {
     NotShown(Lack),
 }
 
-/// What a verdict takes for true.
+/// What a verdict assumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Assumption {
     /// The guess is the truth ([`Terms::symmetric`]).
     Symmetric,
-    /// What was measured stands for what wasn't ([`Terms::partial`]).
+    /// The offsets that were measured stand for those that weren't ([`Terms::partial`]).
     Partial,
     /// Offsets without a bound are as accurate as whoever measured them says.
     Accuracy,
@@ -191,31 +192,31 @@ impl Assumption {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Lack {
-    /// It was measured for less than so many seconds.
+    /// It was measured for too short a time.
     TooShort {
-        /// So long it takes.
+        /// How long it takes, in seconds.
         needs: f64,
     },
-    /// Offsets are farther apart than so many seconds.
+    /// The offsets are too far apart.
     TooFarApart {
-        /// So near they have to be.
+        /// How close together they have to be, in seconds.
         needs: f64,
     },
-    /// They can be off by so many nanoseconds, and within that it is open.
+    /// The offsets can be off by this many nanoseconds, and that decides whether it is kept.
     Bound(f64),
-    /// Without the measurement's own noise, of so many nanoseconds, it may be kept.
+    /// Without the measurement's own noise, this many nanoseconds, it may be kept.
     Noise(f64),
-    /// So many offsets in a row are missing.
+    /// Too many offsets in a row are missing.
     Gap,
-    /// Some are too close together, and don't count.
+    /// Some offsets are too close together, and don't count.
     Crowded,
-    /// Parts of it aren't compared: nothing is known of one beside the other.
+    /// The measurement has parts that can't be compared with each other.
     Parts,
     /// The limit is exceeded while its filter settles.
     Settling,
-    /// They go farther apart than a filter takes.
+    /// The offsets differ by more than a filter takes.
     TooFar,
-    /// There are none, or they have no distance.
+    /// There are no offsets, or there is no time between them.
     None,
     /// Parts of the data can't be read.
     Damaged,
@@ -228,13 +229,13 @@ impl fmt::Display for Lack {
                 write!(f, "it was measured for less than the {needs} s that it takes")
             }
             Self::TooFarApart { needs } => {
-                write!(f, "its offsets are farther apart than the {needs} s that it takes")
+                write!(f, "its offsets are farther apart than the {needs} s that the limit allows")
             }
             Self::Bound(bound) => write!(f, "its offsets can be off by up to {bound} ns"),
             Self::Noise(noise) => {
                 write!(
                     f,
-                    "it is the measurement's own noise of {noise:.3} ns that can be beyond the limit"
+                    "the measurement's own noise of {noise:.3} ns can be what exceeds the limit"
                 )
             }
             Self::Gap => f.write_str("it has a gap of more than ten offsets"),
@@ -243,7 +244,7 @@ impl fmt::Display for Lack {
             Self::Settling => {
                 f.write_str("it is beyond the limit while its filter of 0.1 Hz settles")
             }
-            Self::TooFar => f.write_str("its offsets go farther apart than eleven days"),
+            Self::TooFar => f.write_str("its offsets differ by more than eleven days"),
             Self::None => f.write_str("there are no offsets"),
             Self::Damaged => f.write_str("parts of the data can't be read"),
         }
@@ -251,20 +252,20 @@ impl fmt::Display for Lack {
 }
 
 impl Lack {
-    /// Whether it is that less was measured than the limit goes over.
+    /// Whether less was measured than the limit covers.
     const fn is_partial(self) -> bool {
         matches!(self, Self::TooShort { .. } | Self::TooFarApart { .. } | Self::Gap | Self::Parts)
     }
 }
 
-/// What happens while more offsets in a row are missing, nobody knows.
+/// The longest gap that is accepted: what happens in a longer one is unknown.
 const LONGEST_GAP: usize = 10;
-/// For so long a constant time error is averaged and filtered ones are judged, in seconds (ITU-T G.8273.2,
-/// 7.1).
+/// How long constant time errors are averaged and filtered time errors are judged, in seconds
+/// (ITU-T G.8273.2, 7.1).
 const LONG: f64 = 1_000.0;
-/// A time deviation takes so many times its averaging time (ITU-T G.810, II.3).
+/// A time deviation takes a measurement of this many averaging times (ITU-T G.810, II.3).
 const TDEV_TAKES: f64 = 12.0;
-/// From the least to the largest of many measurements noise has so many standard deviations.
+/// The peak-to-peak value of noise in many measurements, in standard deviations.
 const PEAK_TO_PEAK: f64 = 6.0;
 
 impl Requirement {
@@ -316,7 +317,7 @@ impl Verdict {
         }
     }
 
-    /// The same, but not passed for this reason.
+    /// The same verdict; where it is passed, it becomes not shown for this reason.
     #[must_use]
     pub fn unless(mut self, lack: Lack) -> Self {
         if self.outcome == Outcome::Passed {
@@ -354,7 +355,7 @@ impl Judge<'_> {
         seconds(self.evidence.series) * float_of(self.evidence.series.span())
     }
 
-    /// What is missing of a whole record, by what can be assumed.
+    /// What the record lacks because of gaps; [`Terms::partial`] can assume it.
     fn gaps(&self) -> Option<Lack> {
         let series = self.evidence.series;
         if series.stretches.len() > 1 {
@@ -363,7 +364,7 @@ impl Judge<'_> {
         (series.longest_gap() > LONGEST_GAP).then_some(Lack::Gap)
     }
 
-    /// What was measured and doesn't count, nobody can answer for.
+    /// Offsets that were measured and don't count; no terms can assume them.
     fn crowded(&self) -> Option<Lack> {
         (self.evidence.series.crowded > 0).then_some(Lack::Crowded)
     }
@@ -426,7 +427,7 @@ impl Judge<'_> {
         self.lacks(verdict, [short, gaps, crowded])
     }
 
-    /// What is missing keeps it from being passed, unless that is assumed.
+    /// Where something is missing, the verdict can't be passed, unless the terms assume it.
     fn lacks(&self, verdict: Verdict, lacks: impl IntoIterator<Item = Option<Lack>>) -> Verdict {
         lacks.into_iter().flatten().fold(verdict, |mut verdict, lack| {
             let assumed = self.terms.partial && lack.is_partial() && verdict.worst.is_some();
@@ -504,12 +505,14 @@ fn at(segments: &[Segment], tau: f64) -> Option<f64> {
     Some(segments.iter().find(is_in)?.at(tau))
 }
 
-/// So many rounds find the place where MTIE is beyond a limit, and look at so many places.
+/// The most rounds in which the place where MTIE exceeds a limit is looked for, and the most places
+/// that are looked at.
 const ROUNDS: usize = 24;
 const MOST_PLACES: usize = 1_000;
 
-/// MTIE at more averaging times, until nothing can be beyond the limit between two of them: it never falls
-/// with the averaging time, so that the longer one's is the most that there can be before.
+/// MTIE at more averaging times, until it can't exceed the limit between two of them: MTIE never
+/// falls as the averaging time grows, so that its value at the longer one is the most between the
+/// two.
 fn closer(
     series: &Series,
     mut all: Vec<Deviation>,
@@ -539,7 +542,7 @@ fn closer(
     all
 }
 
-/// Where a curve is judged: ten a decade, and beside its corners.
+/// The averaging factors where a curve is judged: ten a decade, and those next to its corners.
 fn factors(segments: &[Segment], seconds: f64, places: usize) -> Vec<usize> {
     let mut factors = spread(places, 10);
     let corners = segments.iter().flat_map(|segment| [segment.from, segment.to]);
@@ -554,8 +557,8 @@ fn seconds(series: &Series) -> f64 {
     float_of(series.distance) * 1e-9
 }
 
-/// The largest mean time error of 1000 s in a row, or of all where that is less; windows that lack half of
-/// their offsets don't count.
+/// The largest mean time error over 1000 s in a row, or over all where that is less; windows that
+/// lack more than half of their offsets don't count.
 fn constant_error(series: &Series) -> f64 {
     let longest = whole(LONG / seconds(series));
     let mut largest: f64 = 0.0;
@@ -585,7 +588,8 @@ fn whole(number: f64) -> usize {
     number.round() as usize
 }
 
-/// What all findings come to: kept where every limit is, not kept where one isn't, else not shown.
+/// The outcome of all findings: passed where every limit is kept, failed where one isn't, else not
+/// shown.
 pub fn overall<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Outcome {
     findings.into_iter().fold(Outcome::Passed, |all, finding| {
         match (all, finding.verdict.outcome) {
@@ -616,7 +620,7 @@ mod tests {
         errors
     }
 
-    /// What a mask says of a quantity of this series, whose offsets have a bound.
+    /// What a mask says about a quantity of this series, whose offsets have a bound.
     fn judged(
         name: &str,
         quantity: Quantity,
