@@ -71,7 +71,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         report
     } else {
         report.note(
-            "this kernel (before 6.5) doesn't report the limit: the driver may have clamped the \
+            "this kernel (before 6.5) doesn't tell the limit: the driver may have clamped the \
              offset",
         )
     })
