@@ -251,6 +251,45 @@ fn only_report_writes_to_standard_output_and_standard_error() {
     assert_eq!(outside("report", &signs), ["files.rs"]);
 }
 
+/// The methods of `Phc` that change a clock, by their verbs.
+fn methods_that_change() -> BTreeSet<String> {
+    let verbs = ["set_", "step", "adjust_", "enable_", "disable_"];
+    let methods = sources().into_iter().filter(|source| source.room() == "phc");
+    let lines: Vec<_> =
+        methods.flat_map(|it| it.text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let names = lines.iter().filter_map(|line| line.trim().strip_prefix("pub fn "));
+    let names = names.filter_map(|line| line.split(['(', '<']).next());
+    names
+        .filter(|name| verbs.iter().any(|verb| name.starts_with(verb)))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn commands_change_a_clock_through_the_writer_or_the_guard_only() {
+    let text = |path: &str| {
+        let found = sources().into_iter().find(|source| source.path == path);
+        found.expect("a source").text
+    };
+    let (writer, guard) = (text("restore/writer.rs"), text("restore/guard.rs"));
+    let names = methods_that_change();
+    assert!(names.len() > 9, "{names:?}");
+    for name in names {
+        let method = format!("fn {name}(");
+        if writer.contains(&method) {
+            continue;
+        }
+        assert!(guard.contains(&method), "{name} is neither in the writer nor in the guard");
+        let call = format!(".{name}(");
+        for source in sources().iter().filter(|source| source.room() == "cli") {
+            let mut before = source.text.split(&call).collect::<Vec<_>>();
+            before.pop();
+            let is_guard = before.iter().all(|text| text.ends_with("guard"));
+            assert!(is_guard, "{} calls {name} past the guard", source.path);
+        }
+    }
+}
+
 #[test]
 fn every_room_is_described() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");

@@ -30,15 +30,18 @@ impl Done {
     /// Whether a clock's time or frequency was changed.
     pub(super) fn has_moved(&self) -> bool {
         use restore::Done;
-        let moves = |done: &Done| {
-            matches!(
-                done,
-                Done::Time(_)
-                    | Done::SystemTime(_)
-                    | Done::Step(_)
-                    | Done::Frequency(_)
-                    | Done::Phase(_)
-            )
+        let moves = |done: &Done| match done {
+            Done::Time(_)
+            | Done::SystemTime(_)
+            | Done::Step(_)
+            | Done::Frequency(_)
+            | Done::Phase(_) => true,
+            Done::Pin(_)
+            | Done::Extts(..)
+            | Done::Perout(..)
+            | Done::Pps(_)
+            | Done::VirtualClocks(_)
+            | Done::System(_) => false,
         };
         self.log.borrow().iter().any(moves)
     }
