@@ -21,7 +21,7 @@ mod told;
 mod watching;
 mod whole_seconds;
 
-use crate::find::{self, Holder, Machine};
+use crate::find::{self, Holder};
 use crate::kernel::ignore_file_size_limit;
 use crate::phc::{Access, Error, Phc};
 use crate::report::{Printer, Report};
@@ -98,17 +98,22 @@ impl Context<'_> {
         Ok(phc)
     }
 
+    /// Opens the clock for a dry run, and finds out whether this user may change it.
+    fn open_dry(&self) -> Result<Phc, Failure> {
+        let phc = self.open(Access::ReadOnly)?;
+        // To open the clock for writing changes nothing, but shows whether this user may.
+        if let Err(error) = phc.reopen(Access::ReadWrite) {
+            self.cant_write.replace(Some(error));
+        }
+        Ok(phc)
+    }
+
     /// As [`Context::open`], for a command that changes the clock; read-only in a dry run. The
     /// command may put right what was left on the clock, so what is left is reported only after the
     /// command has ended.
     fn open_to_change(&self) -> Result<Writer, Failure> {
         if self.dry_run {
-            let phc = self.open(Access::ReadOnly)?;
-            // To open the clock for writing changes nothing, but shows whether this user may.
-            if let Err(error) = phc.reopen(Access::ReadWrite) {
-                self.cant_write.replace(Some(error));
-            }
-            return Ok(self.writer(phc));
+            return Ok(self.writer(self.open_dry()?));
         }
         let device = self.device()?;
         let phc = find::open(&device, Access::ReadWrite)?;
@@ -127,10 +132,7 @@ impl Context<'_> {
 
     /// Says in a dry run that this process may not do what needs `CAP_SYS_TIME`.
     fn with_privilege(&self, report: Report, phc: &Phc) -> Report {
-        let is_refused = self.dry_run
-            && !find::is_mock(&phc.name().device)
-            && Machine::here().may_set_the_system_clock() == Some(false);
-        if is_refused {
+        if self.dry_run && find::lacks_privilege(&phc.name().device) {
             report.note("this user can't do it: the capability CAP_SYS_TIME is needed")
         } else {
             report

@@ -94,6 +94,21 @@ pub(crate) fn steering(device: &str) -> Vec<Holder> {
     Machine::here().steering(device)
 }
 
+/// Whether this process may not do with a clock what needs `CAP_SYS_TIME`, as far as can be known.
+#[cfg(feature = "cli")]
+pub(crate) fn lacks_privilege(device: &str) -> bool {
+    if is_mock(device) {
+        return device.parse::<crate::mock::Config>().is_ok_and(|config| config.is_unprivileged());
+    }
+    Machine::here().may_set_the_system_clock() == Some(false)
+}
+
+/// Whether this process may not write to a clock's files in sysfs, which are root's.
+#[cfg(feature = "cli")]
+pub(crate) fn lacks_root(device: &str) -> bool {
+    if is_mock(device) { lacks_privilege(device) } else { !nix::unistd::geteuid().is_root() }
+}
+
 /// The program that a mock pretends to be open in (`held-by=`).
 #[cfg(feature = "cli")]
 fn of_mock(device: &str) -> Option<Holder> {

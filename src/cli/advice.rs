@@ -3,7 +3,7 @@
 use super::left::quoted;
 use crate::find::{self, Machine};
 use crate::kernel::{Call, Errno};
-use crate::phc::{Access, Error};
+use crate::phc::{Access, Error, Task};
 use nix::unistd::geteuid;
 
 /// What advice looks at.
@@ -68,7 +68,7 @@ pub(super) fn advice(error: &Error, has_pin: bool, around: &dyn Surroundings) ->
                 Some("the clock is open read-only: write access to the device is needed".into())
             }
             Errno::EPERM => Some(about_privilege(device, around)),
-            Errno::EBUSY => Some(about_business(device, *call, has_pin, around)),
+            Errno::EBUSY => Some(about_business(error, *call, has_pin, around)),
             _ => about_the_call(device, *call, *errno),
         },
     }
@@ -153,7 +153,8 @@ fn about_privilege(device: &str, around: &dyn Surroundings) -> String {
 }
 
 /// Why a clock is busy.
-fn about_business(device: &str, call: Call, has_pin: bool, around: &dyn Surroundings) -> String {
+fn about_business(error: &Error, call: Call, has_pin: bool, around: &dyn Surroundings) -> String {
+    let device = error.name().device.as_str();
     let quoted = quoted(device);
     let holders = around.holders(device);
     let holders = match holders.as_slice() {
@@ -177,7 +178,9 @@ fn about_business(device: &str, call: Call, has_pin: bool, around: &dyn Surround
             ),
         },
         Call::ExttsRequest | Call::ExttsRequest2 | Call::PeroutRequest | Call::PeroutRequest2 => {
-            if has_pin {
+            if matches!(error.asked(), Task::DisableExtts(_) | Task::DisablePerout(_)) {
+                format!("its firmware or another program uses the channel{holders}")
+            } else if has_pin {
                 format!(
                     "the pin has the channel, but the firmware or another program uses that \
                      channel: try another with --channel{holders}"
@@ -282,7 +285,7 @@ mod tests {
 
     fn told(call: Call, errno: Errno, has_pin: bool, around: &Told) -> String {
         let name = DeviceName { device: "/dev/ptp0".into(), clock_name: None };
-        let (asked, number) = (crate::phc::Task::Change, errno as i32);
+        let (asked, number) = (Task::Change, errno as i32);
         let error = Error::Call { asked, name, call, errno, number };
         advice(&error, has_pin, around).unwrap_or_default()
     }

@@ -119,10 +119,29 @@ fn option_named<'a>(command: &'a clap::Command, word: &str) -> Option<&'a Arg> {
     })
 }
 
-/// The long options that aren't there yet.
+/// The long options that can still be given: not one that is there already or conflicts with one.
 fn options(command: &clap::Command, before: &[String]) -> Vec<String> {
-    let longs = command.get_arguments().filter_map(Arg::get_long).map(|long| format!("--{long}"));
-    longs.filter(|long| !before.contains(long)).collect()
+    let given: Vec<_> = before.iter().filter_map(|word| option_named(command, word)).collect();
+    // Of a group there can be one only.
+    let conflict = |one: &Arg, other: &Arg| {
+        let all = command.get_arg_conflicts_with(one);
+        let both = |group: &clap::ArgGroup| {
+            let has = |argument: &Arg| group.get_args().any(|id| id == argument.get_id());
+            has(one) && has(other)
+        };
+        all.iter().any(|conflicting| conflicting.get_id() == other.get_id())
+            || command.get_groups().any(both)
+    };
+    let can_be = |argument: &&Arg| {
+        let is_in_the_way = |given: &&Arg| {
+            given.get_id() == argument.get_id()
+                || conflict(given, argument)
+                || conflict(argument, given)
+        };
+        !given.iter().any(is_in_the_way)
+    };
+    let arguments = command.get_arguments().filter(can_be);
+    arguments.filter_map(Arg::get_long).map(|long| format!("--{long}")).collect()
 }
 
 /// The possible values of an argument that start with `begin`.
@@ -285,6 +304,10 @@ mod tests {
         assert!(complete("offset --r").contains(&"--raw".into()));
         assert!(!complete("offset --raw --r").contains(&"--raw".into()));
         assert_eq!(complete("offset --method=b"), ["--method=basic"]);
+        assert!(!complete("extts --off --").contains(&"--pin".into()), "they conflict");
+        assert!(!complete("extts --count 1 --").contains(&"--off".into()), "they conflict");
+        assert!(!complete("perout --period 1s --").contains(&"--off".into()), "one of a group");
+        assert!(complete("extts --off --").contains(&"--channel".into()));
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl Done {
         let mut all: Vec<_> = self.log.borrow().iter().map(|done| in_words(done, &name)).collect();
         all.extend(self.files.borrow().as_ref().map(|files| match files {
             Files::Pages(number, folder) => format!("{number} pages written to {folder}"),
+            Files::Lines(1, name) => format!("1 line added to {name}"),
             Files::Lines(number, name) => format!("{number} lines added to {name}"),
         }));
         (!all.is_empty()).then(|| all.join(", "))

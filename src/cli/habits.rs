@@ -2,6 +2,8 @@
 
 use super::commands::COMMANDS;
 use super::left::quoted;
+use crate::{Timestamp, Utc, rfc3339};
+use std::time::SystemTime;
 
 /// The line to type instead of one that couldn't be read, where it is known; without "ptpctl".
 pub(super) fn line(words: &[String]) -> Option<String> {
@@ -142,8 +144,19 @@ fn of_times(words: &[String]) -> Option<Vec<String>> {
         if words.len() == 2 && (time.contains("mock") || time.contains('/')) {
             return Some(own(&["set", "now", time]));
         }
+        // The clock came first.
+        if let [_, clock, time] = words
+            && (time == "now" || time.starts_with('@'))
+        {
+            return Some(own(&["set", time, clock]));
+        }
+        let day = ["yesterday", "today", "tomorrow"].iter().position(|day| day == time);
+        let by = match day {
+            Some(day) => days_from_now(i64::try_from(day).ok()? - 1)?,
+            None => "now".into(),
+        };
         let is_word = time.chars().all(char::is_alphabetic);
-        return is_word.then(|| replaced(1, "2026-01-31T12:00:00Z".into())).flatten();
+        return is_word.then(|| replaced(1, by)).flatten();
     }
     let start = words.iter().position(|word| word == "--start")?;
     let delay = words.get(start + 1)?;
@@ -155,6 +168,13 @@ fn of_times(words: &[String]) -> Option<Vec<String>> {
         line.splice(1..1, own(&["--period", "1s"]));
     }
     Some(line)
+}
+
+/// The time of day now, so many days later: a word such as "yesterday" means that or less.
+fn days_from_now(days: i64) -> Option<String> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    let seconds = i64::try_from(now).ok()? + days * 86_400;
+    Some(rfc3339::format(Timestamp::<Utc>::new(seconds, 0)?)?.replace(".000000000", ""))
 }
 
 /// `diff FIRST:SECOND`, as monitor takes it.
@@ -189,7 +209,9 @@ mod tests {
             ("-p 1000000000 -d mock", "perout --period 1000000000ns mock"),
             ("-n 2 -d mock", "vclocks 2 --device mock"),
             ("-P 0", "pps off"),
-            ("set yesterday", "set 2026-01-31T12:00:00Z"),
+            ("set noon", "set now"),
+            ("set mock now", "set now mock"),
+            ("set eth0 @5", "set @5 eth0"),
             ("set mock:igb", "set now mock:igb"),
             ("set /dev/ptp1", "set now /dev/ptp1"),
             ("set now+5s mock", "adjtime 5s mock"),

@@ -12,8 +12,12 @@ pub(super) fn note_changes(
 ) -> Report {
     let report = match loser {
         Some(Pin { index, name, .. }) => {
-            let lost = if dry_run { "would lose" } else { "has lost" };
-            report.note(format!("pin {index} ({name}) {lost} this channel and has no function now"))
+            let lost = if dry_run {
+                "would lose this channel and have no function"
+            } else {
+                "has lost this channel and has no function now"
+            };
+            report.note(format!("pin {index} ({name}) {lost}"))
         }
         None => report,
     };

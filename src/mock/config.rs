@@ -211,6 +211,12 @@ impl Config {
         self.knows_leap_seconds
     }
 
+    /// Whether the caller lacks `CAP_SYS_TIME`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_unprivileged(&self) -> bool {
+        self.unprivileged
+    }
+
     /// The program that has the clock open, as `list` and notes show it.
     #[cfg(feature = "cli")]
     pub(crate) fn held_by(&self) -> Option<&str> {

@@ -211,6 +211,19 @@ impl Writer {
         Guard::new(&self.phc, journal.map(|journal| Box::new(journal) as Box<dyn Record>))
     }
 
+    /// Logs what the kernel has switched off because these pins changed, for a failure to tell. It
+    /// stays off: the kernel doesn't report how it was set up.
+    pub(crate) fn switched_off<'a>(&self, pins: impl IntoIterator<Item = &'a Pin>) {
+        for pin in pins {
+            let done = match pin.function {
+                PinFunction::Extts => Done::Extts(pin.channel, false),
+                PinFunction::Perout => Done::Perout(pin.channel, false),
+                _ => continue,
+            };
+            self.log.borrow_mut().push(done);
+        }
+    }
+
     /// Makes the changes of a guard permanent.
     pub(crate) fn keep(&self, guard: &mut Guard<'_>) {
         for change in guard.keep() {

@@ -48,6 +48,8 @@ fn a_clock_that_is_busy_without_virtual_clocks_is_not_blamed_on_them() {
     assert!(with.contains("the pin has the channel") && !with.contains("--pin assigns"), "{with}");
     let pinless = request("extts mock:cpts,fail=extts_request/1:EBUSY");
     assert!(pinless.contains("has no pins"), "{pinless}");
+    let off = request("extts --off mock:full,fail=extts_request/1:EBUSY");
+    assert!(!off.contains("--pin") && !off.contains("--channel"), "{off}");
 }
 
 #[test]

@@ -101,3 +101,41 @@ fn an_option_that_would_be_ignored_is_refused() {
         assert_ne!(ptpctl(line).status, Some(0), "{line}");
     }
 }
+
+#[test]
+fn a_request_that_fails_after_its_pin_has_changed_says_what_that_switched_off() {
+    let file = TemporaryFile::new("pin-and-fail");
+    for (settings, line, status) in [
+        ("full,outputs=1hz", "perout --period 2s --pin 1", 1),
+        ("full,outputs=1hz", "perout --period 2s --pin 0 --channel 1", 1),
+        ("full,kernel=6.1", "extts --pin 0 --count 1 --offset-events", 1),
+    ] {
+        let mock = file.mock(settings);
+        ptpctl(&format!("perout --period 1s --pin 0 {mock}")).done();
+        let failed = ptpctl(&format!("{line} {mock} --json")).failed(status, "\"done\":true");
+        let error = failed.stderr.lines().last().unwrap_or_default();
+        let error: serde_json::Value = serde_json::from_str(error).expect("JSON");
+        let did = error["did"].as_str().unwrap_or_default();
+        assert!(did.ends_with("periodic output of channel 0 off"), "{line}: {error}");
+    }
+    // It isn't on again, and the next dry run says that a pin's function goes with its change.
+    let mock = file.mock("full");
+    let dry = ptpctl(&format!("extts --pin 0 --dry-run {mock}")).done().stdout;
+    assert!(dry.contains("the kernel switches that off"), "{dry}");
+}
+
+#[test]
+fn a_dry_run_knows_what_this_user_may_not_do() {
+    for line in [
+        "pps on --dry-run mock:full,unprivileged",
+        "set-system --dry-run mock:full,unprivileged,time=virtual",
+        "vclocks 2 --dry-run mock:full,unprivileged",
+        "selftest --dry-run --only set mock:readonly",
+        "set now --dry-run mock:readonly",
+    ] {
+        let told = ptpctl(line).done().stdout;
+        assert!(told.contains("note: this user can't do it: "), "{line}: {told}");
+    }
+    let may = ptpctl("vclocks 2 --dry-run mock:full").done().stdout;
+    assert!(!may.contains("this user can't"), "{may}");
+}

@@ -52,7 +52,8 @@ fn what_others_have_people_type_is_answered_with_the_line() {
         ("eth0 get", "ptpctl get eth0"),
         ("-d mock -g", "ptpctl get mock"),
         ("freq 1000", "ptpctl adjfreq 1000ppb"),
-        ("set yesterday", "ptpctl set 2026-01-31T12:00:00Z"),
+        ("set mock now", "ptpctl set now mock"),
+        ("set mock:igb @5", "ptpctl set @5 mock:igb"),
         ("set now+5s", "ptpctl adjtime 5s"),
         ("perout --start 5s", "ptpctl perout --period 1s --start +5s"),
         ("diff mock:mock:igb", "ptpctl diff mock mock:igb"),
@@ -66,6 +67,13 @@ fn what_others_have_people_type_is_answered_with_the_line() {
         assert_ne!(again.status, Some(2), "{line}: {again:?}");
     }
     ptpctl("offset --plot mock").failed(2, "--plot FILE.svg mock");
+    // A day is a time on that day, not any time.
+    for day in ["yesterday", "tomorrow"] {
+        let told = ptpctl(&format!("set {day} mock:full,time=virtual")).failed(2, "").stderr;
+        let line = told.lines().last().unwrap_or_default().trim();
+        let set = ptpctl(line.trim_start_matches("ptpctl ")).done().stdout;
+        assert!(set.contains("set to"), "{line}: {set}");
+    }
 }
 
 #[test]

@@ -124,10 +124,15 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     }
     let pin = args.pin.as_deref().map(|name| phc.find_pin(name)).transpose()?;
     if phc.is_dry() {
-        if let Some(pin) = &pin {
-            phc.check_pin(pin, PinFunction::Extts, channel)?;
-        }
-        return Ok(would(Report::on(phc.name()), request, pin.as_ref(), args));
+        let report = would(Report::on(phc.name()), request, pin.as_ref(), args);
+        let Some(pin) = pin else { return Ok(report) };
+        let loser = phc.check_pin(&pin, PinFunction::Extts, channel)?;
+        let loss = loser.map(|Pin { index, name, .. }| {
+            format!("pin {index} ({name}) would lose channel {channel} meanwhile")
+        });
+        let off = Some(&pin).filter(|pin| pin.function != PinFunction::Extts);
+        let notes = loss.into_iter().chain(off.and_then(switched_off));
+        return Ok(notes.fold(report, Report::note));
     }
     // Caught before anything is switched on, so that nothing stays on.
     let signals = Signals::catch()
@@ -202,7 +207,7 @@ fn switch_off(phc: &Writer, channel: u32) -> Result<Report, Failure> {
 fn watch(
     context: &mut Context<'_>,
     args: &Args,
-    phc: &Phc,
+    phc: &Writer,
     signals: &Signals,
     (request, pin): (ExttsRequest, Option<&Pin>),
     guard: &mut Guard<'_>,
@@ -215,7 +220,7 @@ fn watch(
         Some(pin) => guard.set_pin(pin, PinFunction::Extts, channel)?,
         None => None,
     };
-    if let Some(Pin { index, name, .. }) = loser {
+    if let Some(Pin { index, name, .. }) = &loser {
         context.printer.aside(&format!("pin {index} ({name}) loses channel {channel} meanwhile"));
     }
     let mut only = None;
@@ -228,7 +233,11 @@ fn watch(
         }
     }
     phc.drop_stale_events()?;
-    if !guard.enable_shared_extts(request)? {
+    let strictly = guard.enable_shared_extts(request);
+    if strictly.is_err() {
+        phc.switched_off(pin.into_iter().chain(&loser));
+    }
+    if !strictly? {
         context.printer.aside(
             "this kernel or driver doesn't check requests: it may stamp other edges than those \
              asked for",

@@ -279,7 +279,13 @@ fn switch_on(
         }
         None => Ok(None),
     };
-    let on = loser.and_then(|loser| Ok(On { loser, ..enable(context, &mut guard, asked)? }));
+    let on = loser.and_then(|loser| match enable(context, &mut guard, asked) {
+        Ok(on) => Ok(On { loser, ..on }),
+        Err(failure) => {
+            phc.switched_off(pin.into_iter().chain(&loser));
+            Err(failure)
+        }
+    });
     match on {
         Ok(on) if signals.came().is_none() => {
             phc.keep(&mut guard);

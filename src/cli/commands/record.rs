@@ -277,7 +277,10 @@ impl Recording {
             table.line(cells(label, statistics));
         }
         let report = Report::new()
-            .headline(format!("{} lines added to {}", self.lines, path.display()))
+            .headline(match self.lines {
+                1 => format!("1 line added to {}", path.display()),
+                lines => format!("{lines} lines added to {}", path.display()),
+            })
             .value("file", path.display().to_string())
             .value("lines", self.lines)
             .table(table);

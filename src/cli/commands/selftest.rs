@@ -99,7 +99,7 @@ fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         context.without_clock()?;
         return Ok(Report::new().table(list(&options)));
     }
-    let phc = context.open(if context.dry_run { Access::ReadOnly } else { Access::ReadWrite })?;
+    let phc = if context.dry_run { context.open_dry() } else { context.open(Access::ReadWrite) }?;
     options.wire = match &args.wire {
         None => None,
         Some(text) => wire(context, &phc, text)?,

@@ -4,6 +4,7 @@ use super::Command;
 use crate::cli::args::{args, define, read};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments};
+use crate::find;
 use crate::phc::{Access, VirtualClocks};
 use crate::report::Report;
 use clap::Arg;
@@ -78,10 +79,15 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     };
     phc.set_virtual_clocks(number)?;
     if phc.is_dry() {
-        return Ok(report
+        let report = report
             .headline(format!("would have {number} virtual clocks instead of {}", before.number))
             .value("virtual_clocks", number)
-            .value("dry_run", true));
+            .value("dry_run", true);
+        return Ok(if find::lacks_root(&phc.name().device) {
+            report.note("this user can't do it: only root may write to sysfs")
+        } else {
+            report
+        });
     }
     let after = phc.virtual_clocks()?;
     let names = phc.virtual_clock_names()?;
