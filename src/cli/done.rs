@@ -55,6 +55,11 @@ impl Done {
             Files::Lines(1, name) => format!("1 line added to {name}"),
             Files::Lines(number, name) => format!("{number} lines added to {name}"),
         }));
+        // The clock is named once.
+        let prefix = format!("{name}: ");
+        for words in all.iter_mut().skip(1) {
+            *words = words.strip_prefix(&prefix).unwrap_or(words).to_owned();
+        }
         (!all.is_empty()).then(|| all.join(", "))
     }
 }

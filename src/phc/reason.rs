@@ -198,6 +198,8 @@ impl fmt::Display for Reason {
                     (phase, "a phase (give a start instead)"),
                     (pulse_width, "a pulse width"),
                     (one_shot, "a single pulse"),
+                    // Drivers say no more where they take no start in some time either.
+                    (&!phase, "the start"),
                 ];
                 let parts: Vec<_> =
                     parts.iter().filter(|(asked, _)| **asked).map(|(_, name)| *name).collect();

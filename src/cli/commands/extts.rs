@@ -4,6 +4,7 @@ use super::Command;
 use crate::cli::alternation::Alternation;
 use crate::cli::args::{args, define, read};
 use crate::cli::failure::Failure;
+use crate::cli::left::quoted;
 use crate::cli::pins::switched_off;
 use crate::cli::{Context, arguments};
 use crate::kernel::{Signals, Wait};
@@ -328,11 +329,14 @@ fn receive(
 
 fn in_vain(phc: &Phc, waited: Option<Duration>) -> Failure {
     let waited = humantime::format_duration(waited.unwrap_or_default());
-    Failure::InVain(format!(
-        "no event came from {} for {waited}: is there a signal, at the right pin? 'ptpctl pins' \
-         shows which pin has the channel",
-        phc.name()
-    ))
+    let cause = match phc.caps() {
+        Ok(caps) if caps.pins == 0 => "is there a signal, on this channel?".to_owned(),
+        _ => format!(
+            "is there a signal, at the right pin? 'ptpctl pins {}' shows which pin has the channel",
+            quoted(&phc.name().device)
+        ),
+    };
+    Failure::InVain(format!("no event came from {} for {waited}: {cause}", phc.name()))
 }
 
 fn is_closed(stdout: &impl AsFd) -> bool {
