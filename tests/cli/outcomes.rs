@@ -136,6 +136,8 @@ fn a_dry_run_knows_what_this_user_may_not_do() {
         let told = ptpctl(line).done().stdout;
         assert!(told.contains("note: this user can't do it: "), "{line}: {told}");
     }
+    let pinless = ptpctl("extts --dry-run mock:clockmatrix").done().stdout;
+    assert!(pinless.contains("no pin is connected to channel 0"), "{pinless}");
     let may = ptpctl("vclocks 2 --dry-run mock:full").done().stdout;
     assert!(!may.contains("this user can't"), "{may}");
 }

@@ -126,7 +126,18 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let pin = args.pin.as_deref().map(|name| phc.find_pin(name)).transpose()?;
     if phc.is_dry() {
         let report = would(Report::on(phc.name()), request, pin.as_ref(), args);
-        let Some(pin) = pin else { return Ok(report) };
+        let Some(pin) = pin else {
+            let pins = phc.pins().unwrap_or_default();
+            let has = |pin: &Pin| pin.function == PinFunction::Extts && pin.channel == channel;
+            return Ok(if pins.is_empty() || pins.iter().any(has) {
+                report
+            } else {
+                report.note(format!(
+                    "no pin is connected to channel {channel}: many drivers want one, --pin \
+                     connects it"
+                ))
+            });
+        };
         let loser = phc.check_pin(&pin, PinFunction::Extts, channel)?;
         let loss = loser.map(|Pin { index, name, .. }| {
             format!("pin {index} ({name}) would lose channel {channel} meanwhile")
