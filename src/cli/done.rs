@@ -52,8 +52,7 @@ impl Done {
         let mut all: Vec<_> = self.log.borrow().iter().map(|done| in_words(done, &name)).collect();
         all.extend(self.files.borrow().as_ref().map(|files| match files {
             Files::Pages(number, folder) => format!("{number} pages written to {folder}"),
-            Files::Lines(1, name) => format!("1 line added to {name}"),
-            Files::Lines(number, name) => format!("{number} lines added to {name}"),
+            Files::Lines(number, name) => lines_added(*number, name),
         }));
         // The clock is named once.
         let prefix = format!("{name}: ");
@@ -62,6 +61,12 @@ impl Done {
         }
         (!all.is_empty()).then(|| all.join(", "))
     }
+}
+
+/// What was added to a recording.
+pub(super) fn lines_added(number: u64, name: &str) -> String {
+    let lines = if number == 1 { "line" } else { "lines" };
+    format!("{number} {lines} added to {name}")
 }
 
 fn in_words(done: &restore::Done, name: &str) -> String {

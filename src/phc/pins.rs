@@ -76,6 +76,13 @@ pub struct Pin {
     pub channel: u32,
 }
 
+impl Pin {
+    /// Whether the pin has a function with this channel.
+    pub(crate) fn has(&self, function: PinFunction, channel: u32) -> bool {
+        (self.function, self.channel) == (function, channel)
+    }
+}
+
 impl From<&ptp_pin_desc> for Pin {
     fn from(pin: &ptp_pin_desc) -> Self {
         let name: Vec<u8> = pin
@@ -183,9 +190,10 @@ impl Phc {
         if function == PinFunction::None {
             return Ok(None);
         }
-        Ok(self.pins()?.into_iter().find(|other| {
-            other.index != pin.index && other.function == function && other.channel == channel
-        }))
+        Ok(self
+            .pins()?
+            .into_iter()
+            .find(|other| other.index != pin.index && other.has(function, channel)))
     }
 }
 

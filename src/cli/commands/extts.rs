@@ -128,8 +128,8 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         let report = would(Report::on(phc.name()), request, pin.as_ref(), args);
         let Some(pin) = pin else {
             let pins = phc.pins().unwrap_or_default();
-            let has = |pin: &Pin| pin.function == PinFunction::Extts && pin.channel == channel;
-            return Ok(if pins.is_empty() || pins.iter().any(has) {
+            let has_it = |pin: &Pin| pin.has(PinFunction::Extts, channel);
+            return Ok(if pins.is_empty() || pins.iter().any(has_it) {
                 report
             } else {
                 report.note(format!(
@@ -206,9 +206,9 @@ fn switch_off(phc: &Writer, channel: u32) -> Result<Report, Failure> {
         .value("channel", channel)
         .value("enabled", false)
         .value("dry_run", phc.is_dry());
-    let has = |pin: &Pin| pin.function == PinFunction::Extts && pin.channel == channel;
+    let has_it = |pin: &Pin| pin.has(PinFunction::Extts, channel);
     // A failure to read the pins isn't a failure of the command: it is ignored.
-    Ok(match phc.pins().unwrap_or_default().into_iter().find(has) {
+    Ok(match phc.pins().unwrap_or_default().into_iter().find(has_it) {
         Some(Pin { index, name, .. }) => report.note(format!(
             "pin {index} ({name}) still has that channel: 'ptpctl pin {index} none' removes it"
         )),

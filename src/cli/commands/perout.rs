@@ -185,14 +185,14 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     };
     let reaches_a_pin = pin.is_some()
         || pins.is_empty()
-        || pins.iter().any(|pin| pin.function == PinFunction::Perout && pin.channel == channel);
+        || pins.iter().any(|pin| pin.has(PinFunction::Perout, channel));
     let mut report = described(&phc, on.perout, on.loss);
     report = match &pin {
         Some(pin) => report.row("pin", format!("{} ({})", pin.index, pin.name), "pin", pin.index),
         None => report.value("pin", None::<u32>),
     };
     if let Some(pin) = &pin
-        && (pin.function, pin.channel) != (PinFunction::Perout, channel)
+        && !pin.has(PinFunction::Perout, channel)
     {
         report = note_changes(report, pin, on.loser.as_ref(), phc.is_dry());
     }

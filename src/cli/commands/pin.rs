@@ -68,7 +68,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         .value("channel", channel)
         .value("taken_from", assigned.as_ref().map_or(Value::Null, |pin| pin.index.into()))
         .value("dry_run", phc.is_dry());
-    Ok(if (pin.function, pin.channel) == (function, channel) {
+    Ok(if pin.has(function, channel) {
         report
     } else {
         pins::note_changes(report, &pin, assigned.as_ref(), phc.is_dry())

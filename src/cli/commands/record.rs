@@ -3,7 +3,7 @@
 use super::Command;
 use crate::cli::args::{args, define, read};
 use crate::cli::arguments::Watching;
-use crate::cli::done::Files;
+use crate::cli::done::{Files, lines_added};
 use crate::cli::failure::Failure;
 use crate::cli::picture::Plot;
 use crate::cli::progress::Measuring;
@@ -277,10 +277,7 @@ impl Recording {
             table.line(cells(label, statistics));
         }
         let report = Report::new()
-            .headline(match self.lines {
-                1 => format!("1 line added to {}", path.display()),
-                lines => format!("{lines} lines added to {}", path.display()),
-            })
+            .headline(lines_added(self.lines, &path.display().to_string()))
             .value("file", path.display().to_string())
             .value("lines", self.lines)
             .table(table);

@@ -39,8 +39,7 @@ fn unused(bench: &mut Bench<'_>) -> Result<Vec<Pin>, Stop> {
 /// A channel of this function that no pin has. The kernel doesn't tell which channels run without a
 /// pin. The last channel is the least likely to.
 pub(super) fn free(pins: &[Pin], function: PinFunction, channels: u32) -> Option<u32> {
-    let has = |pin: &Pin, channel| pin.function == function && pin.channel == channel;
-    (0..channels).rev().find(|channel| !pins.iter().any(|pin| has(pin, *channel)))
+    (0..channels).rev().find(|channel| !pins.iter().any(|pin| pin.has(function, *channel)))
 }
 
 fn set(bench: &mut Bench<'_>, pin: &Pin, function: PinFunction, channel: u32) -> Result<(), Errno> {
