@@ -5,6 +5,7 @@ mod alternation;
 mod args;
 mod arguments;
 mod commands;
+mod compat;
 mod complete;
 mod done;
 mod drawing;
@@ -81,6 +82,46 @@ const NOT_TRIED: &str = "not tried: whether the kernel and the driver accept it"
 const DEFAULT_DEVICE: &str = "/dev/ptp0";
 /// The environment variable that names a clock.
 const DEVICE_VARIABLE: &str = "PTPCTL_DEVICE";
+
+impl<'a> Context<'a> {
+    fn new(printer: &'a mut Printer, device: Named) -> Self {
+        Self {
+            printer,
+            device,
+            dry_run: false,
+            changes: RefCell::default(),
+            done: Done::default(),
+            has_pin: Cell::default(),
+            tried: Cell::default(),
+            left: RefCell::default(),
+            cant_write: RefCell::default(),
+        }
+    }
+
+    /// Prints what came of the command, and returns the exit status.
+    fn finish(&mut self, outcome: Result<Report, Failure>) -> ExitCode {
+        let outcome = outcome
+            .map(|report| self.with_doubts(report))
+            .and_then(|report| self.printer.report(&report).map_err(Failure::Output));
+        match outcome {
+            Ok(()) => {
+                self.tell_afterwards();
+                ExitCode::SUCCESS
+            }
+            // To report a signal ends the process, so what is left is reported first.
+            Err(failure @ Failure::Signal(_)) => {
+                self.tell_afterwards();
+                failure.tell(self.printer, &Known::default())
+            }
+            Err(failure) => {
+                let known = Known { done: self.done.told(), ..self.known() };
+                let status = failure.tell(self.printer, &known);
+                self.tell_afterwards();
+                status
+            }
+        }
+    }
+}
 
 impl Context<'_> {
     /// Opens the clock that the command line names, else the one that the environment names, else
@@ -296,6 +337,13 @@ fn run(arguments: &[OsString]) -> ExitCode {
     // At the file size limit, a write then fails instead of ending the program by SIGXFSZ,
     // half-way.
     let _ = ignore_file_size_limit();
+    if let Some(program) = compat::called_as(arguments) {
+        let mut printer = Printer::new(false);
+        let mut context = Context::new(&mut printer, Named::default());
+        let words = arguments.get(1..).unwrap_or_default();
+        let outcome = compat::run(&mut context, program, words);
+        return context.finish(outcome);
+    }
     // Known before parsing, for the errors of parsing.
     let json = arguments.iter().any(|argument| argument == "--json");
     let arguments = &times::with_tai(arguments);
@@ -308,44 +356,17 @@ fn run(arguments: &[OsString]) -> ExitCode {
         Ok(all) => all,
         Err(error) => return end_of_parsing(&error, arguments, json),
     };
-    let mut printer = Printer::new(json);
     let Some((name, matches)) = all.subcommand() else {
         return ExitCode::from(2);
     };
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
         return ExitCode::from(2);
     };
-    let mut context = Context {
-        printer: &mut printer,
-        device: Named::read(matches),
-        dry_run: matches.try_get_one("dry-run").ok().flatten().copied().unwrap_or(false),
-        changes: RefCell::default(),
-        done: Done::default(),
-        has_pin: Cell::default(),
-        tried: Cell::default(),
-        left: RefCell::default(),
-        cant_write: RefCell::default(),
-    };
-    let outcome = (command.run)(&mut context, matches)
-        .map(|report| context.with_doubts(report))
-        .and_then(|report| context.printer.report(&report).map_err(Failure::Output));
-    let status = match outcome {
-        Ok(()) => {
-            context.tell_afterwards();
-            ExitCode::SUCCESS
-        }
-        // To report a signal ends the process, so what is left is reported first.
-        Err(failure @ Failure::Signal(_)) => {
-            context.tell_afterwards();
-            failure.tell(context.printer, &Known::default())
-        }
-        Err(failure) => {
-            let known = Known { done: context.done.told(), ..context.known() };
-            let status = failure.tell(context.printer, &known);
-            context.tell_afterwards();
-            status
-        }
-    };
+    let mut printer = Printer::new(json);
+    let mut context = Context::new(&mut printer, Named::read(matches));
+    context.dry_run = matches.try_get_one("dry-run").ok().flatten().copied().unwrap_or(false);
+    let outcome = (command.run)(&mut context, matches);
+    let status = context.finish(outcome);
     // The process ends here: freeing the command line would only take time.
     std::mem::forget(all);
     status

@@ -363,6 +363,12 @@ impl Printer {
         self.tell(&format!("ptpctl: {text}"), object);
     }
 
+    /// Prints lines on standard error as another program has them.
+    pub(crate) fn plain_error(&self, text: &str) {
+        self.progress.clear();
+        let _ = standard_error().write_all(format!("{}\n", printable_lines(text)).as_bytes());
+    }
+
     fn tell(&self, text: &str, object: &[(&'static str, Value)]) {
         let mut message = Vec::new();
         let _ = if self.json {

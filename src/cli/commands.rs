@@ -4,6 +4,7 @@ mod adjfreq;
 mod adjphase;
 mod adjtime;
 mod caps;
+mod compat;
 mod completions;
 mod diff;
 mod extts;
@@ -20,7 +21,7 @@ mod pps;
 mod record;
 mod selftest;
 mod set;
-mod set_system;
+pub(super) mod set_system;
 mod stability;
 mod vclocks;
 
@@ -51,7 +52,7 @@ impl Command {
 }
 
 /// All commands, in the order in which help shows them.
-pub(super) const COMMANDS: [Command; 23] = [
+pub(super) const COMMANDS: [Command; 24] = [
     list::COMMAND,
     caps::COMMAND,
     get::COMMAND,
@@ -73,6 +74,7 @@ pub(super) const COMMANDS: [Command; 23] = [
     vclocks::COMMAND,
     extts::COMMAND,
     selftest::COMMAND,
+    compat::COMMAND,
     completions::COMMAND,
     man::COMMAND,
 ];

@@ -5,6 +5,7 @@
 //! decides what the candidates are: DEVICE, PIN, GROUP.
 
 use super::arguments::{DEVICE_OPTION, POSITIONAL_DEVICE};
+use super::compat;
 use super::{DEFAULT_DEVICE, DEVICE_VARIABLE, command};
 use crate::find;
 use crate::mock;
@@ -165,6 +166,9 @@ fn values(argument: &Arg, begin: &str, line: &Line<'_>) -> Vec<String> {
         }
         "TIME" if argument.is_positional() => starting_with(vec!["now".into()], begin),
         "N" if argument.get_id() == "channel" => starting_with(channels(&line.device), begin),
+        "PROGRAM" => {
+            starting_with(compat::PROGRAMS.map(|(name, _)| name.to_owned()).to_vec(), begin)
+        }
         "FILE" | "FOLDER" => vec![FILES.into()],
         _ => Vec::new(),
     }
@@ -291,6 +295,7 @@ mod tests {
             ("record x.jsonl mock:e1", &["mock:e1000e"]),
             ("record x", &[FILES]),
             ("offset --plot x", &[FILES]),
+            ("compat t", &["testptp"]),
             ("completions ", &["bash", "zsh", "fish"]),
             ("get mock mock", &[]),
             ("nosuch ", &[]),

@@ -155,7 +155,8 @@ impl Failure {
         ExitCode::from(status)
     }
 
-    fn status(&self) -> u8 {
+    /// The exit status.
+    pub(super) fn status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Clock(Error::Invalid { .. }) => 2,
             Self::Find(FindError::Empty) => 2,

@@ -97,6 +97,22 @@ impl Phc {
         }
     }
 
+    /// Makes one request with these flags, as programs do that know one version of it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn request_extts_once(
+        &self,
+        version: Version,
+        channel: u32,
+        flags: u32,
+    ) -> Result<(), Error> {
+        let request = ptp_extts_request { index: channel, flags, rsv: [0; 2] };
+        let call = match version {
+            Version::V1 => Call::ExttsRequest,
+            Version::V2 => Call::ExttsRequest2,
+        };
+        self.call(&Task::EnableExtts(channel), call, || self.calls.extts_request(version, &request))
+    }
+
     /// Switches external timestamps of a channel off. Wraps `PTP_EXTTS_REQUEST`.
     ///
     /// # Errors

@@ -199,6 +199,19 @@ impl Phc {
         Ok(clocks)
     }
 
+    /// The clock, `CLOCK_REALTIME` and `CLOCK_MONOTONIC_RAW` at one instant.
+    ///
+    /// # Errors
+    ///
+    /// As [`Phc::batch`] with precise samples.
+    #[cfg(feature = "cli")]
+    pub(crate) fn cross_timestamp(&self) -> Result<[ptp_clock_time; 3], Error> {
+        let asked = &Task::ReadPreciseSamples(SystemClock::Realtime);
+        let read = || self.calls.sys_offset_precise(Version::V1);
+        let answer = self.call(asked, Call::SysOffsetPrecise, read)?;
+        Ok([answer.device, answer.sys_realtime, answer.sys_monoraw])
+    }
+
     fn precise_sample(&self, clock: SystemClock, cycles: bool) -> Result<Sample, Error> {
         let asked = &Task::ReadPreciseSamples(clock);
         let (name, call): (_, fn(&Self) -> kernel::Result<_>) = if cycles {

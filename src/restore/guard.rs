@@ -1,6 +1,8 @@
 //! What puts everything back at the end.
 
 use super::{Change, Part};
+#[cfg(feature = "cli")]
+use crate::kernel::Version;
 use crate::phc::{Error, ExttsRequest, Perout, PeroutLoss, Phc, Pin, PinFunction};
 use crate::{Frequency, Offset};
 
@@ -132,6 +134,22 @@ impl<'a> Guard<'a> {
     pub(crate) fn enable_extts(&mut self, request: ExttsRequest) -> Result<bool, Error> {
         self.will(Change::Extts(request.channel));
         self.phc.enable_extts(request)
+    }
+
+    /// Switches external timestamps on by one request with these flags.
+    #[cfg(feature = "cli")]
+    pub(crate) fn request_extts(
+        &mut self,
+        version: Version,
+        channel: u32,
+        flags: u32,
+    ) -> Result<(), Error> {
+        let part = Part::Extts(channel);
+        let before = self.change_of(part).cloned();
+        self.will(Change::Extts(channel));
+        self.phc.request_extts_once(version, channel, flags).inspect_err(|_| {
+            self.put_note(part, before);
+        })
     }
 
     /// Switches a channel off, whichever program switched it on.

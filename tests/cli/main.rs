@@ -11,6 +11,7 @@
 
 mod commands;
 mod common;
+mod compat;
 mod defects;
 mod drivers;
 mod ends;

@@ -2,6 +2,7 @@
 
 use super::Command;
 use crate::cli::args::{args, define, read};
+use crate::cli::compat::page_of_flags;
 use crate::cli::done::Files;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments, watching};
@@ -77,14 +78,15 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
             .about(topic.about)
             .long_about(topic.description)
             .after_help(format!("{}{}", topic.rest.trim_end(), (topic.list)()));
-        let man = Man::new(command).section("7").manual("ptpctl").source(SOURCE).date("");
+        let section = topic.section;
+        let man = Man::new(command).section(section).manual("ptpctl").source(SOURCE).date("");
         let mut page = Vec::new();
         man.render_title(&mut page)?;
         man.render_name_section(&mut page)?;
         man.render_description_section(&mut page)?;
         man.render_extra_section(&mut page)?;
         pages.push((
-            format!("man7/{}.7", topic.name),
+            format!("man{section}/{}.{section}", topic.name),
             finished(&page, topic.heading, topic.examples, ""),
         ));
     }
@@ -209,6 +211,7 @@ const SELFTEST_STATUS: &str = "\
 /// A page on something other than a command.
 struct Topic {
     name: &'static str,
+    section: &'static str,
     about: &'static str,
     description: &'static str,
     /// What the rest is called, and the rest.
@@ -268,9 +271,20 @@ $ ptpctl adjphase \-\-json 5ns mock:igb 2>&1 | jq \-c '{error, done, exit_status
 The source has a JSON Schema of all of it, schema/ptpctl.schema.json.
 "#;
 
-const TOPICS: [Topic; 2] = [
+/// Examples of testptp's command line.
+const TESTPTP_EXAMPLES: &str = r"\
+.SH EXAMPLES
+.nf
+ptpctl compat testptp \-d mock \-c
+PATH=/usr/lib/ptpctl/compat:$PATH
+testptp \-d /dev/ptp0 \-L 0,2 \-i 0 && testptp \-d /dev/ptp0 \-p 1000000000
+.fi
+";
+
+const TOPICS: [Topic; 3] = [
     Topic {
         name: "ptpctl-mock",
+        section: "7",
         about: "the mock clock of ptpctl",
         description: include_str!("../mock_page.txt"),
         heading: ".SH SETTINGS\n",
@@ -280,12 +294,23 @@ const TOPICS: [Topic; 2] = [
     },
     Topic {
         name: "ptpctl-json",
+        section: "7",
         about: "what ptpctl prints with --json",
         description: include_str!("../json_page.txt"),
         heading: ".SH KEYS\n",
         rest: include_str!("../json_keys.txt"),
         list: String::new,
         examples: JSON_EXAMPLES,
+    },
+    Topic {
+        name: "ptpctl-testptp",
+        section: "1",
+        about: "ptpctl under the name of testptp",
+        description: include_str!("../compat/page.txt"),
+        heading: ".SH FLAGS\n",
+        rest: "What each flag does, the line of ptpctl for it, and what is different from testptp:",
+        list: page_of_flags,
+        examples: TESTPTP_EXAMPLES,
     },
 ];
 

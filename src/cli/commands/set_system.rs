@@ -56,6 +56,11 @@ fn arguments(command: clap::Command) -> clap::Command {
         )
 }
 
+/// Sets the system clock as the command without options does.
+pub(in crate::cli) fn without_options(context: &mut Context<'_>) -> Result<(), Failure> {
+    run(context, &Args { tai: None, utc: false, force: false }).map(drop)
+}
+
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let phc = context.writer(context.open(Access::ReadOnly)?);
     let shown = phc.patiently(Phc::time)?;
