@@ -7,7 +7,7 @@ mod caps;
 mod compat;
 mod completions;
 mod diff;
-mod extts;
+pub(super) mod extts;
 mod freq;
 mod get;
 mod list;

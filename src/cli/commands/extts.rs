@@ -350,7 +350,8 @@ fn in_vain(phc: &Phc, waited: Option<Duration>) -> Failure {
     Failure::InVain(format!("no event came from {} for {waited}: {cause}", phc.name()))
 }
 
-fn is_closed(stdout: &impl AsFd) -> bool {
+/// Whether the reader of standard output has gone away.
+pub(in crate::cli) fn is_closed(stdout: &impl AsFd) -> bool {
     let mut poll = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
     nix::poll::poll(&mut poll, nix::poll::PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }

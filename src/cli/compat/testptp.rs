@@ -3,6 +3,7 @@
 use super::calendar::ctime;
 use super::flags::{Asked, MOST_SAMPLES, Misread, Set, read, usage};
 use super::{Calls, errno, tell_in_words, wrong_usage};
+use crate::cli::commands::extts::is_closed;
 use crate::cli::commands::set_system;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, DEFAULT_DEVICE};
@@ -228,8 +229,10 @@ fn told_pins(pins: &[Pin]) -> String {
 fn watch(calls: &mut Calls<'_, '_>, phc: &Writer, asked: &Asked) -> Result<(), Failure> {
     const REQUEST: &str = "PTP_EXTTS_REQUEST";
     if asked.read_only {
-        let read = receive(calls.context, phc, None, asked.events);
-        return calls.made("read", read.map(|()| String::new()));
+        let signals = catch()?;
+        let read = receive(calls.context, phc, &signals, asked.events);
+        calls.made("read", read.map(|()| String::new()))?;
+        return if signals.came().is_some() { Err(Failure::Signal(signals)) } else { Ok(()) };
     }
     if let Err(error) = phc.check_extts(asked.channel) {
         return calls.made(REQUEST, Err(error.into()));
@@ -242,7 +245,7 @@ fn watch(calls: &mut Calls<'_, '_>, phc: &Writer, asked: &Asked) -> Result<(), F
         return calls.made(REQUEST, Err(error.into()));
     }
     calls.made(REQUEST, Ok("external time stamp request okay\n".into()))?;
-    let read = receive(calls.context, phc, Some(&signals), asked.events);
+    let read = receive(calls.context, phc, &signals, asked.events);
     let read = if signals.came().is_some() { Ok(()) } else { read };
     let made = calls.made("read", read.map(|()| String::new()));
     let off = calls.context.end(guard, Ok(()));
@@ -261,27 +264,29 @@ fn catch() -> Result<Signals, Failure> {
 fn receive(
     context: &mut Context<'_>,
     phc: &Phc,
-    signals: Option<&Signals>,
+    signals: &Signals,
     mut left: i64,
 ) -> Result<(), Failure> {
     let stdout = standard_output();
     // Even with no events requested, poll reports that a pipe has no reader any more.
-    let mut wake = vec![PollFd::new(stdout.as_fd(), PollFlags::empty())];
-    wake.extend(signals.map(|signals| PollFd::new(signals.fd(), PollFlags::POLLIN)));
+    let wake = [
+        PollFd::new(signals.fd(), PollFlags::POLLIN),
+        PollFd::new(stdout.as_fd(), PollFlags::empty()),
+    ];
     let mut events = Vec::new();
-    while left != 0 {
+    let has_ended = || signals.came().is_some();
+    // Events may come so fast that there is always one to read.
+    while left != 0 && !has_ended() {
         match phc.wait(&wake, Duration::from_secs(1))? {
             Wait::Events => phc.read_events(&mut events)?,
-            Wait::Woken => {
-                if signals.is_none_or(|signals| signals.came().is_none()) {
-                    return Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into());
-                }
-                return Ok(());
+            Wait::Woken if has_ended() => return Ok(()),
+            Wait::Woken if is_closed(&stdout) => {
+                return Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into());
             }
-            Wait::TimedOut | Wait::Gone => continue,
+            Wait::Woken | Wait::TimedOut | Wait::Gone => continue,
         }
         for event in &events {
-            if left == 0 {
+            if left == 0 || has_ended() {
                 break;
             }
             left -= i64::from(left > 0);
