@@ -29,11 +29,12 @@ pub fn pin_to_cpu(cpu: usize) -> Result<()> {
 pub fn run_in_real_time() -> Result<()> {
     // SAFETY: the call takes no pointer.
     let lowest = Errno::result(unsafe { libc::sched_get_priority_min(libc::SCHED_FIFO) })?;
-    // SAFETY: `sched_param` is integers only, of which some C libraries have more than one.
-    let mut parameters: libc::sched_param = unsafe { std::mem::zeroed() };
-    parameters.sched_priority = lowest;
-    // SAFETY: `parameters` outlives the call; thread 0 is the calling one.
-    let answer = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) };
+    // The kernel's struct has the priority only. musl's function of this name doesn't make the call.
+    let parameters = lowest;
+    let (call, this_thread) = (libc::SYS_sched_setscheduler, 0);
+    // SAFETY: `parameters` outlives the call, which reads an int from it.
+    let answer =
+        unsafe { libc::syscall(call, this_thread, libc::SCHED_FIFO, &raw const parameters) };
     Errno::result(answer).map(drop)
 }
 
