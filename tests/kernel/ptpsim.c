@@ -48,6 +48,7 @@
  */
 #include <linux/debugfs.h>
 #include <linux/hrtimer.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/ptp_clock_kernel.h>
@@ -166,6 +167,15 @@ static u64 moment_between(u32 there, u32 back)
 	return start + there + (more < 1000 ? more / 2 : 0);
 }
 
+/* Whether a number is a multiple of another; 32-bit processors have no 64-bit division. */
+static bool divides(u64 by, u64 number)
+{
+	u64 rest;
+
+	div64_u64_rem(number, by, &rest);
+	return !rest;
+}
+
 /*
  * The errno of a refused reading, or 0. The limit permits a second's worth of readings at once,
  * like cards that count per second, and then one whenever the next is due.
@@ -177,7 +187,7 @@ static int refusal(struct sim *sim)
 
 	spin_lock_irqsave(&sim->lock, flags);
 	sim->readings++;
-	fails = sim->fail_reads && (!sim->fail_every || sim->readings % sim->fail_every == 0);
+	fails = sim->fail_reads && (!sim->fail_every || divides(sim->fail_every, sim->readings));
 	if (sim->read_limit) {
 		u64 raw = ktime_get_raw_ns();
 
@@ -354,7 +364,7 @@ static int unwanted(struct sim *sim, const struct ptp_perout_request *perout)
 	case 4:
 		return perout->start.nsec ? -EINVAL : 0;
 	case 5:
-		return phase || start >= now(sim) + 5 * NSEC_PER_SEC ? 0 : -EINVAL;
+		return phase || start >= now(sim) + 5LL * NSEC_PER_SEC ? 0 : -EINVAL;
 	case 6:
 		return ns_of(&perout->period) == NSEC_PER_SEC ? 0 : -EINVAL;
 	case 7:
@@ -410,7 +420,7 @@ static int sim_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq,
 		if (rq->perout.flags & PTP_PEROUT_PHASE || !sim->rise)
 			sim->rise += (div64_u64(now(sim), sim->perout_period ?: 1) + 1) *
 				     sim->perout_period;
-		sim->fall = sim->rise + (sim->perout_on ?: sim->perout_period / 2);
+		sim->fall = sim->rise + (sim->perout_on ?: sim->perout_period >> 1);
 		return 0;
 	case PTP_CLK_REQ_PPS:
 		sim->pps = on;
