@@ -247,6 +247,12 @@ pub trait Calls: Send {
         Err(NO_SUCH_FILE)
     }
 
+    /// How many bits a `long` of the kernel has: 64, or 32 on a 32-bit processor, where the kernel
+    /// cuts a frequency to 32 bits.
+    fn bits_of_long(&self) -> u32 {
+        system::bits_of_long()
+    }
+
     /// `clock_gettime` on a clock of the system that this PHC is in.
     fn system_gettime(&self, clock: libc::clockid_t) -> Result<timespec> {
         system::system_gettime(clock)

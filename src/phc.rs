@@ -264,17 +264,23 @@ impl Phc {
         self.adjtime(&Task::SetFrequency(frequency), Call::AdjtimeFrequency, &mut timex)
     }
 
-    /// Refuses a frequency beyond the clock's limit, rounding as the kernel does.
+    /// Refuses a frequency beyond the clock's limit, rounding as the kernel does, and one that a
+    /// 32-bit kernel would cut.
     ///
     /// # Errors
     ///
     /// [`Error::Unable`] with the limit.
     pub fn check_frequency(&self, frequency: Frequency) -> Result<(), Error> {
+        let refuse = |why| Err(self.unable(&Task::SetFrequency(frequency), why));
         let limit_ppb = i128::from(self.caps()?.max_frequency_ppb);
-        if (-limit_ppb..=limit_ppb).contains(&frequency.kernel_ppb()) {
-            return Ok(());
+        if !(-limit_ppb..=limit_ppb).contains(&frequency.kernel_ppb()) {
+            return refuse(Reason::Frequency { limit_ppb });
         }
-        Err(self.unable(&Task::SetFrequency(frequency), Reason::Frequency { limit_ppb }))
+        let is_cut = i32::try_from(frequency.scaled_ppm()).is_err();
+        if is_cut && self.calls.bits_of_long() == 32 {
+            return refuse(Reason::FrequencyBits);
+        }
+        Ok(())
     }
 
     /// Hands a phase offset to the clock's own phase control. Wraps `clock_adjtime` with

@@ -39,6 +39,7 @@ use std::str::FromStr;
 /// | `resolution=8ns` | the clock shows multiples of this | 1 ns |
 /// | `limit=125`, `others=50` | the card allows this many readings a second, of which other programs take `others`; beyond the limit it answers EBUSY for 1 ms | no limit, 0 |
 /// | `driver=ena` | the driver's name in sysfs | none |
+/// | `word=32` | the kernel is of a 32-bit processor, and cuts frequencies to 32 bits | 64 |
 /// | `reversed` | the system times of extended samples are the wrong way round | |
 /// | `signal=1s`, `off` | the period of the signal at every timestamp input | 1 s |
 /// | `signal-phase=5ns` | its rising edges come this long after each multiple of the period | 0 |
@@ -90,6 +91,8 @@ pub struct Config {
     pub(super) limit: Option<i64>,
     pub(super) others: i64,
     pub(super) reversed: bool,
+    /// How many bits the kernel's `long` has.
+    pub(super) bits_of_long: u32,
     pub(super) driver: String,
     pub(super) signal: Option<Offset>,
     pub(super) signal_phase: Offset,
@@ -174,6 +177,7 @@ pub(crate) fn settings() -> impl Iterator<Item = &'static str> {
         "others=",
         "driver=",
         "reversed",
+        "word=",
         "signal=",
         "signal-phase=",
         "signal-width=",
@@ -259,6 +263,7 @@ impl Config {
             limit: None,
             others: 0,
             reversed: false,
+            bits_of_long: 64,
             driver: String::new(),
             signal: Some(Offset::from_nanoseconds(1_000_000_000)),
             signal_phase: Offset::ZERO,
@@ -317,6 +322,13 @@ impl Config {
             "limit" => self.limit = Some(number(value, 1, 1_000_000)?),
             "others" => self.others = number(value, 0, 1_000_000)?,
             "driver" => value.clone_into(&mut self.driver),
+            "word" => {
+                self.bits_of_long = match value {
+                    "32" => 32,
+                    "64" => 64,
+                    _ => return Err("it is 32 or 64".into()),
+                }
+            }
             "reversed" if value.is_empty() => self.reversed = true,
             "signal" if value == "off" => self.signal = None,
             "signal" => self.signal = Some(within(value, SHORTEST_SIGNAL, i64::MAX)?),

@@ -107,6 +107,16 @@ impl World {
         self.config.kernel.has(feature)
     }
 
+    /// What the kernel's `long` holds of a number.
+    fn as_long(&self, number: i64) -> i64 {
+        let [a, b, c, d, ..] = number.to_le_bytes();
+        if self.config.bits_of_long == 64 {
+            number
+        } else {
+            i32::from_le_bytes([a, b, c, d]).into()
+        }
+    }
+
     /// Version 2 requests are unknown to old kernels.
     fn knows(&self, version: Version) -> Result<()> {
         if version == Version::V2 && !self.has(Feature::Version2) {
@@ -151,6 +161,10 @@ impl Calls for Mock {
             if write && world.config.profile.read_only { Err(Errno::EACCES) } else { Ok(()) }
         })?;
         Ok(Box::new(self.again(write)))
+    }
+
+    fn bits_of_long(&self) -> u32 {
+        self.lock().config.bits_of_long
     }
 
     fn clock_gettime(&self) -> Result<timespec> {

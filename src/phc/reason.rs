@@ -18,6 +18,8 @@ pub enum Reason {
         /// In ppb, either way.
         limit_ppb: i128,
     },
+    /// A 32-bit kernel has 32 bits for a frequency. It would cut this one, and dial another.
+    FrequencyBits,
     /// The clock has no phase control.
     NoPhaseControl,
     /// The phase offset is beyond the clock's limit.
@@ -128,6 +130,10 @@ impl fmt::Display for Reason {
             Self::BeyondNanoseconds => {
                 "that is beyond 64 bits of nanoseconds, which end in the year 2262, and the clock \
                  would show another time (is it in seconds?); the clock is untouched"
+            }
+            Self::FrequencyBits => {
+                "this kernel is of a 32-bit processor and dials frequencies up to ±32767999 ppb: \
+                 it would cut this one and dial another; the clock is untouched"
             }
             Self::Frequency { limit_ppb } => {
                 return write!(f, "this clock's limit is ±{limit_ppb} ppb; the clock is untouched");

@@ -1,6 +1,6 @@
 //! Drivers that answer in their own ways, and what ptpctl tells people then.
 
-use crate::common::ptpctl;
+use crate::common::{TemporaryFile, ptpctl};
 
 #[test]
 fn enotsupp_means_that_the_driver_cannot() {
@@ -141,4 +141,17 @@ fn the_frequency_is_read_on_older_kernels_where_the_user_may_write() {
     ptpctl("freq mock:full,kernel=5.10.100").done();
     ptpctl("freq mock:readonly,kernel=5.10.100").failed(1, "EACCES");
     ptpctl("freq mock:readonly").done();
+}
+
+#[test]
+fn a_frequency_that_a_32_bit_kernel_would_cut_is_refused() {
+    let file = TemporaryFile::new("word");
+    let clock = file.mock("igb,word=32");
+    ptpctl(&format!("adjfreq 32767ppm {clock}")).done();
+    ptpctl(&format!("adjfreq 32768ppm {clock}")).failed(3, "of a 32-bit processor");
+    ptpctl(&format!("adjfreq -50000ppm --dry-run {clock}")).failed(3, "would cut this one");
+    let kept = ptpctl(&format!("freq --json {clock}")).done().json();
+    assert_eq!(kept["frequency_scaled_ppm"], 2_147_418_112_i64);
+    ptpctl("selftest --yes --only frequency mock:igb,word=32,time=virtual").done();
+    ptpctl("adjfreq 50000ppm mock:igb").done();
 }

@@ -153,13 +153,13 @@ fn frequencies(suite: &mut Suite) {
         let most = largest(w.caps().max_adj).unwrap_or(0);
         works(w.adjtime(FREQUENCY, |timex| timex.freq = most))?;
         refuses(w.adjtime(FREQUENCY, |timex| timex.freq = most + 1), Errno::ERANGE)?;
-        is("the frequency", w.dialled()?, most)
+        is("the frequency", w.dialled()?, w.as_long(most))
     });
     suite.case("the smallest frequency, and one past it", move |w| {
         let least = smallest(w.caps().max_adj).unwrap_or(0);
         works(w.adjtime(FREQUENCY, |timex| timex.freq = least))?;
         refuses(w.adjtime(FREQUENCY, |timex| timex.freq = least - 1), Errno::ERANGE)?;
-        is("the frequency", w.dialled()?, least)
+        is("the frequency", w.dialled()?, w.as_long(least))
     });
     for freq in [1_i64 << 40, -(1_i64 << 40)] {
         suite.case(format!("a frequency of {freq} scaled ppm"), move |w| {

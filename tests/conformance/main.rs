@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     if real {
         for (profile, clock) in World::all_real() {
             let kernel = clock.kernel;
-            let fresh = || World::mock(profile, kernel);
+            let fresh = || World::like(profile, &clock);
             failures += table.run(&suite, &format!("{kernel} {profile}"), fresh, Some(&clock));
             failures += random::side_by_side(profile, &clock, sequences, seed);
             // Leave the clock as it was for the next tests.

@@ -253,7 +253,7 @@ fn same(one: &Answer, other: &Answer) -> bool {
 
 fn compare(profile: &str, clock: &World, steps: &[Step]) -> Result<(), TestCaseError> {
     let fail = |stop: Stop| TestCaseError::fail(format!("{stop:?}"));
-    let mock = World::mock(profile, clock.kernel);
+    let mock = World::like(profile, clock);
     clock.restored().map_err(fail)?;
     let (ours, theirs) = (Session::new(&mock).map_err(fail)?, Session::new(clock).map_err(fail)?);
     for step in steps {

@@ -40,6 +40,21 @@ impl World {
         Self::with(profile, kernel, "")
     }
 
+    /// A new mock clock of a kernel like that of a real one.
+    pub(crate) fn like(profile: &str, real: &Self) -> Self {
+        Self::with(profile, real.kernel, &format!(",word={}", real.bits_of_long()))
+    }
+
+    fn bits_of_long(&self) -> u32 {
+        self.ask(|calls| Ok(calls.bits_of_long())).unwrap_or(64)
+    }
+
+    /// What the kernel's `long` holds of a number.
+    pub(crate) fn as_long(&self, number: i64) -> i64 {
+        let [a, b, c, d, ..] = number.to_le_bytes();
+        if self.bits_of_long() == 64 { number } else { i32::from_le_bytes([a, b, c, d]).into() }
+    }
+
     fn with(profile: &str, kernel: Linux, more: &str) -> Self {
         let text = format!(
             "mock:{profile},kernel={kernel},time=virtual,signal=100ms,signal-phase=50ms{more}"

@@ -42,7 +42,7 @@ impl World {
                 return Err(Errno::ERANGE);
             }
             let now = self.pass_a_reading();
-            self.chip.dial(now, timex.freq);
+            self.chip.dial(now, self.as_long(timex.freq));
             Ok(())
         } else if timex.modes & libc::ADJ_OFFSET != 0 {
             let limit = profile.max_phase.filter(|_| self.has(Feature::AdjPhase));

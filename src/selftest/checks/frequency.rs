@@ -51,11 +51,18 @@ fn limit(bench: &Bench<'_>) -> Result<i64, Stop> {
     }
 }
 
+/// The limit of what can be dialled, in the kernel's numbers, which a 32-bit kernel has less of.
+fn scaled_limit(bench: &Bench<'_>) -> Result<i64, Stop> {
+    let limit = scaled(limit(bench)?);
+    let is_cut = bench.account.comparator.clock.phc.calls().bits_of_long() == 32;
+    Ok(if is_cut { limit.min(i32::MAX.into()) } else { limit })
+}
+
 /// By how much to dial up or down, in the kernel's numbers. It is more where readings are too
 /// coarse to see that, and less where the limit is near.
 fn amount_to_dial(bench: &Bench<'_>) -> Result<i64, Stop> {
     let before = bench.frequency_before().scaled_ppm();
-    let room = scaled(limit(bench)?) - before.abs();
+    let room = scaled_limit(bench)? - before.abs();
     if room < scaled(LEAST_ROOM) {
         return skip("the frequency is less than 10 ppm from its limit");
     }
@@ -194,7 +201,7 @@ pub(super) static LIMITS: Check =
     Check { group: &GROUP, name: "takes its limits", needs: &[&AMOUNT], run: limits };
 
 fn limits(bench: &mut Bench<'_>) -> Verdict {
-    let limit = scaled(limit(bench)?);
+    let limit = scaled_limit(bench)?;
     let before = bench.frequency_before();
     let own = match bench.account.comparator.rate {
         Some(rate) => rate,
