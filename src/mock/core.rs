@@ -173,9 +173,10 @@ impl Calls for Mock {
 
     fn clock_settime(&self, time: &timespec) -> Result<()> {
         let seconds = i128::from(time.tv_sec);
-        let is_time = (0..SECOND).contains(&i128::from(time.tv_nsec))
-            && (0..KTIME_SECONDS).contains(&seconds);
         self.change(Call::ClockSettime, |world| {
+            let time = timespec { tv_nsec: world.as_long(time.tv_nsec), ..*time };
+            let is_time = (0..SECOND).contains(&i128::from(time.tv_nsec))
+                && (0..KTIME_SECONDS).contains(&seconds);
             // The timekeeping core looks at the time first, the PTP core last.
             if !is_time && world.has(Feature::TimeChecks) {
                 return Err(Errno::EINVAL);
@@ -189,7 +190,7 @@ impl Calls for Mock {
             }
             let now = world.pass_a_reading();
             // A driver has 64 bits for it.
-            let to = nanoseconds(*time).clamp(i64::MIN.into(), i64::MAX.into());
+            let to = nanoseconds(time).clamp(i64::MIN.into(), i64::MAX.into());
             world.chip.set(now, to);
             Ok(())
         })

@@ -106,7 +106,9 @@ fn steps(suite: &mut Suite) {
     ] {
         let unit = if modes == NANO { "ns" } else { "us" };
         suite.case(format!("a step by 0 s and {part} {unit}"), move |w| {
-            let moved = w.moved(|w| step(w, 0, part, modes, Some(Errno::EINVAL)))?;
+            let is_cut = w.as_long(part) == 0;
+            let expected = if is_cut { None } else { Some(Errno::EINVAL) };
+            let moved = w.moved(|w| step(w, 0, part, modes, expected))?;
             near("the clock moved", moved, 0)
         });
     }
@@ -151,25 +153,31 @@ fn frequencies(suite: &mut Suite) {
     };
     suite.case("the largest frequency, and one past it", move |w| {
         let most = largest(w.caps().max_adj).unwrap_or(0);
+        needs_bits(w, most)?;
         works(w.adjtime(FREQUENCY, |timex| timex.freq = most))?;
         refuses(w.adjtime(FREQUENCY, |timex| timex.freq = most + 1), Errno::ERANGE)?;
-        is("the frequency", w.dialled()?, w.as_long(most))
+        is("the frequency", w.dialled()?, most)
     });
     suite.case("the smallest frequency, and one past it", move |w| {
         let least = smallest(w.caps().max_adj).unwrap_or(0);
+        needs_bits(w, least)?;
         works(w.adjtime(FREQUENCY, |timex| timex.freq = least))?;
         refuses(w.adjtime(FREQUENCY, |timex| timex.freq = least - 1), Errno::ERANGE)?;
-        is("the frequency", w.dialled()?, w.as_long(least))
+        is("the frequency", w.dialled()?, least)
     });
     for freq in [1_i64 << 40, -(1_i64 << 40)] {
         suite.case(format!("a frequency of {freq} scaled ppm"), move |w| {
-            refuses(w.adjtime(FREQUENCY, |timex| timex.freq = freq), Errno::ERANGE)
+            let held = w.as_long(freq);
+            let expected = (held == freq).then_some(Errno::ERANGE);
+            answers(w.adjtime(FREQUENCY, |timex| timex.freq = freq), expected)?;
+            is("the frequency", w.dialled()?, if expected.is_some() { 0 } else { held })
         });
     }
     for ppm in [50_000_i128, -50_000] {
         suite.case(format!("a frequency of {ppm} ppm is seen in the clock's pace"), move |w| {
             let before = pace(w)?;
             let freq = i64::try_from(ppm * 65_536).unwrap_or(0);
+            let ppm = i128::from(w.as_long(freq) / 65_536);
             works(w.adjtime(FREQUENCY, |timex| timex.freq = freq))?;
             // An emulated card's clock has a rate of its own, so compare the ratio.
             let gained = (pace(w)? - before) * 1_000_000 / before;
@@ -183,6 +191,11 @@ fn frequencies(suite: &mut Suite) {
         works(w.open(false)?.clock_adjtime(&mut timex))?;
         is("the frequency", timex.freq, 4_242)
     });
+}
+
+/// A 32-bit kernel cuts a frequency before it compares it with the limit.
+fn needs_bits(w: &World, freq: i64) -> Check {
+    if w.as_long(freq) == freq { Ok(()) } else { skip("32 bits for a frequency") }
 }
 
 /// How far the clock goes in a second, in nanoseconds, measured over a fifth of one.

@@ -67,8 +67,12 @@ pub(crate) fn cases(suite: &mut Suite) {
     ] {
         suite.case(format!("settime of {seconds} s and {part} ns"), move |w| {
             let time = timespec { tv_sec: seconds, tv_nsec: part };
+            // A 32-bit kernel cuts the nanoseconds, to 0 here.
+            let is_cut = part != 0 && w.as_long(part) == 0;
+            let expected = expected.filter(|_| !is_cut);
             answers(w.ask(|clock| clock.clock_settime(&time)), expected)?;
             if expected.is_none() {
+                let time = if is_cut { timespec { tv_nsec: 0, ..time } } else { time };
                 let after = w.shows()? - nanoseconds(time);
                 holds("the clock goes on from there", (0..500_000_000).contains(&after))?;
             }

@@ -20,7 +20,7 @@ impl World {
         }
         let nano = timex.modes & libc::ADJ_NANO != 0;
         if timex.modes & libc::ADJ_SETOFFSET != 0 {
-            let part = i128::from(timex.time.tv_usec) * if nano { 1 } else { 1_000 };
+            let part = i128::from(self.as_long(timex.time.tv_usec)) * if nano { 1 } else { 1_000 };
             if !(0..SECOND).contains(&part) {
                 return Err(Errno::EINVAL);
             }
@@ -34,7 +34,8 @@ impl World {
             Ok(())
         } else if timex.modes & libc::ADJ_FREQUENCY != 0 {
             let limit = i128::from(profile.max_adj(self.config.kernel));
-            let ppb = Frequency::from_scaled_ppm(timex.freq).kernel_ppb();
+            let frequency = self.as_long(timex.freq);
+            let ppb = Frequency::from_scaled_ppm(frequency).kernel_ppb();
             if !(-limit..=limit).contains(&ppb) {
                 return Err(Errno::ERANGE);
             }
@@ -42,7 +43,7 @@ impl World {
                 return Err(Errno::ERANGE);
             }
             let now = self.pass_a_reading();
-            self.chip.dial(now, self.as_long(timex.freq));
+            self.chip.dial(now, frequency);
             Ok(())
         } else if timex.modes & libc::ADJ_OFFSET != 0 {
             let limit = profile.max_phase.filter(|_| self.has(Feature::AdjPhase));
