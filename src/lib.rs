@@ -35,6 +35,9 @@
 //! | `stability` | deviations and masks, [`measure::stability`] |
 //! | `cli` (default) | the command `ptpctl`; other programs don't need it |
 
+// Which feature an item needs, on docs.rs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;

@@ -102,6 +102,12 @@ impl Mock {
     }
 }
 
+/// A number in 32 bits, or in all 64.
+fn low_bits(number: i64, bits: u32) -> i64 {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    if bits == 64 { number } else { i32::from_le_bytes([a, b, c, d]).into() }
+}
+
 impl World {
     fn has(&self, feature: Feature) -> bool {
         self.config.kernel.has(feature)
@@ -109,12 +115,7 @@ impl World {
 
     /// What the kernel's `long` holds of a number.
     fn as_long(&self, number: i64) -> i64 {
-        let [a, b, c, d, ..] = number.to_le_bytes();
-        if self.config.bits_of_long == 64 {
-            number
-        } else {
-            i32::from_le_bytes([a, b, c, d]).into()
-        }
+        low_bits(number, self.config.bits_of_long)
     }
 
     /// Version 2 requests are unknown to old kernels.
@@ -174,7 +175,9 @@ impl Calls for Mock {
     fn clock_settime(&self, time: &timespec) -> Result<()> {
         let seconds = i128::from(time.tv_sec);
         self.change(Call::ClockSettime, |world| {
-            let time = timespec { tv_nsec: world.as_long(time.tv_nsec), ..*time };
+            // Of a 32-bit program, any kernel takes 32 bits of nanoseconds.
+            let bits = usize::BITS.min(world.config.bits_of_long);
+            let time = timespec { tv_nsec: low_bits(time.tv_nsec, bits), ..*time };
             let is_time = (0..SECOND).contains(&i128::from(time.tv_nsec))
                 && (0..KTIME_SECONDS).contains(&seconds);
             // The timekeeping core looks at the time first, the PTP core last.
