@@ -100,9 +100,12 @@ impl<'a> Context<'a> {
 
     /// Prints what came of the command, and returns the exit status.
     fn finish(&mut self, outcome: Result<Report, Failure>) -> ExitCode {
-        let outcome = outcome
-            .map(|report| self.with_doubts(report))
-            .and_then(|report| self.printer.report(&report).map_err(Failure::Output));
+        let outcome = outcome.map(|report| self.with_doubts(report)).and_then(|report| {
+            let printed = self.printer.report(&report).map_err(Failure::Output);
+            // The process ends soon: freeing the report would only take time.
+            std::mem::forget(report);
+            printed
+        });
         match outcome {
             Ok(()) => {
                 self.tell_afterwards();
@@ -346,12 +349,15 @@ fn run(arguments: &[OsString]) -> ExitCode {
     }
     // Known before parsing, for the errors of parsing.
     let json = arguments.iter().any(|argument| argument == "--json");
-    let arguments = &times::with_tai(arguments);
+    let arguments = &times::with_tai(&command_first(arguments));
     // Builds only the command that is called, for speed: a script may make a thousand calls. If
     // that doesn't parse, or help is asked for, the whole command line is built, and prints the
     // error or the help.
     let one = COMMANDS.iter().filter(|command| command.is_among(arguments));
-    let parsed = root(one).disable_help_subcommand(true).try_get_matches_from(arguments);
+    let mut one = root(one).disable_help_subcommand(true);
+    let parsed = one.try_get_matches_from_mut(arguments);
+    // The process ends soon: freeing the parser would only take time.
+    std::mem::forget(one);
     let all = match parsed.or_else(|_| command().try_get_matches_from(arguments)) {
         Ok(all) => all,
         Err(error) => return end_of_parsing(&error, arguments, json),
@@ -370,6 +376,29 @@ fn run(arguments: &[OsString]) -> ExitCode {
     // The process ends here: freeing the command line would only take time.
     std::mem::forget(all);
     status
+}
+
+/// Moves options that stand before the command behind it, where it has them, too. (Options that
+/// clap calls global would cost a copy of all values at each start.)
+fn command_first(arguments: &[OsString]) -> Vec<OsString> {
+    let mut at = 1;
+    while let Some(word) = arguments.get(at).and_then(|word| word.to_str()) {
+        at += match word {
+            "-d" | "--device" => 2,
+            "--json" => 1,
+            _ if word.starts_with("--device=") => 1,
+            _ if word.starts_with("-d") && !word.starts_with("--") => 1,
+            _ => break,
+        };
+    }
+    let mut moved = arguments.to_vec();
+    let is_command = |word: &OsString| word != "help" && !word.as_encoded_bytes().starts_with(b"-");
+    if arguments.get(at).is_some_and(is_command)
+        && let Some(options) = moved.get_mut(1..=at)
+    {
+        options.rotate_right(1);
+    }
+    moved
 }
 
 /// Prints the completions of the last word, one per line.
@@ -446,6 +475,7 @@ fn root<'a>(commands: impl Iterator<Item = &'a Command>) -> clap::Command {
         // Only the command that is run gets built.
         root.subcommand(
             clap::Command::new(command.name)
+                .args(arguments::for_every_command())
                 .about(command.about)
                 .visible_aliases(command.aliases.iter().copied())
                 .defer(command.arguments),

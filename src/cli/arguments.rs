@@ -47,14 +47,14 @@ state=FILE, next to FILE.
 
 ptpctl writes only to regular files, pipes, terminals and /dev/null.";
 
-/// The options of every command.
+/// The options of every command, before and after its name.
 pub(super) fn for_every_command() -> [Arg; 2] {
     [
-        Arg::new(DEVICE_OPTION).short('d').long("device").value_name("DEVICE").global(true).help(
+        Arg::new(DEVICE_OPTION).short('d').long("device").value_name("DEVICE").help(
             "The clock: path, ptpN, N, interface, clock name or mock… [default: $PTPCTL_DEVICE, \
              else /dev/ptp0]",
         ),
-        flag("json", "Print JSON: one object, or one a line for a stream").global(true),
+        flag("json", "Print JSON: one object, or one a line for a stream"),
     ]
 }
 
