@@ -41,6 +41,7 @@ fn ending_signals() -> impl Iterator<Item = i32> {
         Signal::SIGPROF,
         Signal::SIGIO,
         Signal::SIGPWR,
+        #[cfg(not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64")))]
         Signal::SIGSTKFLT,
         Signal::SIGABRT,
         Signal::SIGALRM,
