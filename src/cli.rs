@@ -353,28 +353,37 @@ fn run(arguments: &[OsString]) -> ExitCode {
     // Builds only the command that is called, for speed: a script may make a thousand calls. If
     // that doesn't parse, or help is asked for, the whole command line is built, and prints the
     // error or the help.
-    let one = COMMANDS.iter().filter(|command| command.is_among(arguments));
-    let mut one = root(one).disable_help_subcommand(true);
-    let parsed = one.try_get_matches_from_mut(arguments);
-    // The process ends soon: freeing the parser would only take time.
-    std::mem::forget(one);
-    let all = match parsed.or_else(|_| command().try_get_matches_from(arguments)) {
-        Ok(all) => all,
-        Err(error) => return end_of_parsing(&error, arguments, json),
-    };
-    let Some((name, matches)) = all.subcommand() else {
-        return ExitCode::from(2);
-    };
-    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
-        return ExitCode::from(2);
-    };
+    let words = arguments.get(1..).unwrap_or_default();
+    let called = words.first().and_then(|word| COMMANDS.iter().find(|one| one.is_called(word)));
+    if let Some(command) = called {
+        let mut parser = command.parser();
+        let parsed = parser.try_get_matches_from_mut(words);
+        // The process ends soon: freeing the parser would only take time.
+        std::mem::forget(parser);
+        if let Ok(matches) = parsed {
+            return run_command(command, matches, json);
+        }
+    }
+    match command().try_get_matches_from(arguments) {
+        Ok(mut all) => match all.remove_subcommand() {
+            Some((name, matches)) => {
+                let called = COMMANDS.iter().find(|command| command.name == name);
+                called.map_or(ExitCode::from(2), |command| run_command(command, matches, json))
+            }
+            None => ExitCode::from(2),
+        },
+        Err(error) => end_of_parsing(&error, arguments, json),
+    }
+}
+
+fn run_command(command: &Command, matches: ArgMatches, json: bool) -> ExitCode {
     let mut printer = Printer::new(json);
-    let mut context = Context::new(&mut printer, Named::read(matches));
+    let mut context = Context::new(&mut printer, Named::read(&matches));
     context.dry_run = matches.try_get_one("dry-run").ok().flatten().copied().unwrap_or(false);
-    let outcome = (command.run)(&mut context, matches);
+    let outcome = (command.run)(&mut context, &matches);
     let status = context.finish(outcome);
     // The process ends here: freeing the command line would only take time.
-    std::mem::forget(all);
+    std::mem::forget(matches);
     status
 }
 
@@ -458,29 +467,22 @@ fn command() -> clap::Command {
         cards, timing cards and jitter attenuators.\n\nDEVICE is /dev/ptp0, any other path to a \
         PHC, ptp0, 0, an interface (eth0), what the clock calls itself (\"IDT CM TOD0\"), or a \
         mock clock (mock, mock:igb, …; see ptpctl-mock(7)).";
-    root(COMMANDS.iter())
+    let root = clap::Command::new("ptpctl")
+        .subcommand_required(true)
+        .args(arguments::for_every_command())
         .about("Controls PTP hardware clocks")
         .long_about(long_about)
         .after_help(COMMAND_GROUPS)
         .after_long_help(format!("{COMMAND_GROUPS}\n\n{ENVIRONMENT}\n\n{EXIT_STATUS}"))
         .version(env!("CARGO_PKG_VERSION"))
-        .arg_required_else_help(true)
-}
-
-/// A command line with some of the commands.
-fn root<'a>(commands: impl Iterator<Item = &'a Command>) -> clap::Command {
-    let root =
-        clap::Command::new("ptpctl").subcommand_required(true).args(arguments::for_every_command());
-    commands.fold(root, |root, command| {
-        // Only the command that is run gets built.
-        root.subcommand(
-            clap::Command::new(command.name)
-                .args(arguments::for_every_command())
-                .about(command.about)
-                .visible_aliases(command.aliases.iter().copied())
-                .defer(command.arguments),
-        )
-    })
+        .arg_required_else_help(true);
+    root.subcommands(COMMANDS.iter().map(|command| {
+        let parser = clap::Command::new(command.name).about(command.about);
+        parser
+            .args(arguments::for_every_command())
+            .visible_aliases(command.aliases.iter().copied())
+            .defer(command.arguments)
+    }))
 }
 
 #[cfg(test)]

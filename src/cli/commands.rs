@@ -26,6 +26,7 @@ mod stability;
 mod vclocks;
 
 use super::Context;
+use super::arguments;
 use super::failure::Failure;
 use crate::report::Report;
 use clap::ArgMatches;
@@ -43,11 +44,15 @@ pub(super) struct Command {
 }
 
 impl Command {
-    /// Whether one of the arguments is its name.
-    pub(super) fn is_among(&self, arguments: &[OsString]) -> bool {
-        arguments.iter().any(|argument| {
-            argument == self.name || self.aliases.iter().any(|alias| argument == alias)
-        })
+    /// Whether a word is its name.
+    pub(super) fn is_called(&self, word: &OsString) -> bool {
+        word == self.name || self.aliases.iter().any(|alias| word == alias)
+    }
+
+    /// What parses its arguments, of which the first is its name.
+    pub(super) fn parser(&self) -> clap::Command {
+        let parser = clap::Command::new(self.name).args(arguments::for_every_command());
+        (self.arguments)(parser)
     }
 }
 
