@@ -322,6 +322,7 @@ impl Context<'_> {
 pub(crate) fn read_everything(text: &str) {
     arguments::read_everything(text);
     commands::read_everything(text);
+    compat::read_everything(text);
     let _ = times::parse(text);
     let _ = crate::rfc3339::parse(text);
     let _ = command().try_get_matches_from(text.split('\0'));

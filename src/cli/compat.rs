@@ -43,6 +43,14 @@ pub(super) fn run(
     program(context, &words)
 }
 
+/// Reads a text as the arguments of each program, for the fuzz targets.
+#[cfg(fuzzing)]
+pub(super) fn read_everything(text: &str) {
+    let words: Vec<String> = text.split('\0').map(str::to_owned).collect();
+    let _ = flags::read(&words);
+    let _ = phc_ctl::read(&words);
+}
+
 /// The calls that a program makes, one after the other. A call that fails doesn't keep the next
 /// ones from being made, but the program fails at the end.
 struct Calls<'c, 'p> {

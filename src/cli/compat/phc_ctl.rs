@@ -17,7 +17,7 @@ const WRONG: u8 = 255;
 
 /// One command, with what is told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Command {
+pub(super) enum Command {
     Get,
     /// From the system clock if no time is told.
     Set(Option<Timestamp<Unknown>>),
@@ -102,7 +102,7 @@ fn make(phc: &Writer, command: Command) -> Result<String, Failure> {
 }
 
 /// Reads a clock and its commands. All are read before the first one is run.
-fn read(words: &[String]) -> Result<(&str, Vec<Command>), String> {
+pub(super) fn read(words: &[String]) -> Result<(&str, Vec<Command>), String> {
     let Some((device, mut words)) = words.split_first() else {
         return Err("name a clock, and what to do with it: phc_ctl /dev/ptp0 get".into());
     };
