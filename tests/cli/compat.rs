@@ -42,6 +42,10 @@ fn the_time_is_printed_as_ctime_prints_it() {
     let (before, calendar) = printed.split_once(" or ").expect("two times");
     assert_eq!(shape(before), "clock time: N.N");
     assert_eq!(shape(calendar), "Thu Jan  N N:N:N N\n");
+    // A summer time without dates, as the C library reads it.
+    let mut zoned = crate::common::program();
+    zoned.env("TZ", "CET-1CEST").args(["compat", "testptp", "-d", "mock:igb,time=virtual", "-g"]);
+    assert!(run(&mut zoned).done().stdout.ends_with("or Tue Nov 14 23:13:20 2023\n"));
 }
 
 #[test]
@@ -253,6 +257,25 @@ fn what_scripts_look_for_is_there() {
     let offset = out("-d mock -k 1");
     let line = offset.lines().find(|line| line.contains("offset is")).expect("an offset");
     assert!(line.split_whitespace().nth(5).is_some_and(|offset| offset.parse::<i64>().is_ok()));
+}
+
+#[test]
+fn a_signal_ends_it_though_nobody_reads() {
+    if std::env::var("PTPCTL_RUNNER").is_ok_and(|runner| !runner.is_empty()) {
+        return; // A signal would hit the emulator, too.
+    }
+    let mut words = start();
+    words.extend(
+        ["compat", "testptp", "-d", "mock:full,signal=10us", "-e", "-1"].map(str::to_owned),
+    );
+    // The pipe gets full.
+    let mut child =
+        Command::new(&words[0]).args(&words[1..]).stdout(Stdio::piped()).spawn().expect("a child");
+    std::thread::sleep(Duration::from_millis(500));
+    let process = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process"));
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGINT).expect("sent");
+    let ended = child.wait().expect("an end");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(libc::SIGINT));
 }
 
 #[test]

@@ -220,8 +220,7 @@ pub(super) const MOST_SAMPLES: i64 = 25;
 /// its flag at once (`-d/dev/ptp1`). The last one of several counts.
 ///
 /// Refuses what testptp would read as something else: a number with more behind it or beyond its
-/// bits, and an argument without a flag where it may matter what was meant by it: if it may be a
-/// clock, or if something is to be changed.
+/// bits, and an argument without a flag, unless it is a number and nothing is to be changed.
 pub(super) fn read(words: &[String]) -> Result<Asked, Misread> {
     let mut asked = Asked::default();
     let mut words = words.iter();
@@ -239,6 +238,9 @@ pub(super) fn read(words: &[String]) -> Result<Asked, Misread> {
             let Some(flag) = FLAGS.iter().find(|flag| flag.letter == letter) else {
                 return Err(Misread::Flags(format!("invalid option -- '{letter}'")));
             };
+            if letter == 'h' {
+                return Ok(Asked { help: true, ..Asked::default() });
+            }
             if flag.value.is_empty() {
                 asked.set_flag(letter);
                 continue;
@@ -252,7 +254,8 @@ pub(super) fn read(words: &[String]) -> Result<Asked, Misread> {
             break;
         }
     }
-    let matters = |word: &&String| asked.changes() || word.contains('/') || word.contains("ptp");
+    let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let matters = |word: &&String| asked.changes() || !is_number(word);
     match asked.stray.iter().find(matters) {
         Some(word) => {
             Err(Misread::Doubtful(format!("'{word}' belongs to no flag; -d names the clock")))
@@ -266,7 +269,6 @@ impl Asked {
         match letter {
             'c' => self.caps = true,
             'g' => self.time = true,
-            'h' => self.help = true,
             'l' => self.pins = true,
             'r' => self.read_only = true,
             's' => self.set = Some(Set::FromSystem),
@@ -418,6 +420,7 @@ mod tests {
             "-w -5",
             "-T 99999999999999999999",
             "/dev/ptp1 -g",
+            "-g eth0",
             "-s 1700000000",
             "-T 5 -- x",
             "-o",
@@ -437,7 +440,8 @@ mod tests {
         let told = asked("-d mock -X 0").expect("a cross timestamp");
         assert!(told.cross);
         assert_eq!(told.stray, ["0"]);
-        assert_eq!(asked("-g -- -c").expect("the time").stray, ["-c"]);
+        assert_eq!(asked("-g -- 5").expect("the time").stray, ["5"]);
+        assert!(asked("-h -x 26 -q").expect("help").help);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::calendar::ctime;
 use super::{Calls, tell_in_words, wrong_usage};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Known};
 use crate::cli::{Context, habits};
 use crate::decimal::Decimal;
 use crate::phc::{Access, Phc};
@@ -34,11 +34,17 @@ pub(super) fn run(context: &mut Context<'_>, words: &[String]) -> Result<Report,
     };
     let calls = Calls::on(context, device);
     let changes = |command: &Command| !matches!(command, Command::Get | Command::Freq(None));
-    let phc = if commands.iter().any(changes) {
-        calls.context.open_to_change()?
+    let opened = if commands.iter().any(changes) {
+        calls.context.open_to_change()
     } else {
-        let phc = calls.context.open(Access::ReadOnly)?;
-        calls.context.writer(phc)
+        calls.context.open(Access::ReadOnly).map(|phc| calls.context.writer(phc))
+    };
+    let phc = match opened {
+        Ok(phc) => phc,
+        Err(failure) => {
+            failure.tell(calls.context.printer, &Known::default());
+            return Err(Failure::Status(WRONG));
+        }
     };
     for command in commands {
         let text = make(&phc, command).inspect_err(|failure| {
@@ -103,7 +109,10 @@ fn make(phc: &Writer, command: Command) -> Result<String, Failure> {
 
 /// Reads a clock and its commands. All are read before the first one is run.
 pub(super) fn read(words: &[String]) -> Result<(&str, Vec<Command>), String> {
-    let Some((device, mut words)) = words.split_first() else {
+    // phc_ctl's own help has it behind the clock, so that negative numbers aren't taken for options.
+    let words: Vec<&String> = words.iter().filter(|word| *word != "--").collect();
+    let Some((device, mut words)) = words.split_first().map(|(device, words)| (*device, words))
+    else {
         return Err("name a clock, and what to do with it: phc_ctl /dev/ptp0 get".into());
     };
     if device.starts_with('-') {
@@ -111,7 +120,7 @@ pub(super) fn read(words: &[String]) -> Result<(&str, Vec<Command>), String> {
     }
     let mut commands = Vec::new();
     while let Some((word, rest)) = words.split_first() {
-        let value = rest.first().filter(|next| is_number(next)).map(String::as_str);
+        let value = rest.first().filter(|next| is_number(next)).map(|next| next.as_str());
         let command = match (word.as_str(), value) {
             ("get", _) => Command::Get,
             ("set", None) => Command::Set(None),
@@ -136,10 +145,14 @@ pub(super) fn read(words: &[String]) -> Result<(&str, Vec<Command>), String> {
 }
 
 /// What to type instead of a command that isn't known here.
-fn instead(device: &str, word: &str, rest: &[String]) -> String {
+fn instead(device: &str, word: &str, rest: &[&String]) -> String {
+    if ["adj", "phase", "wait"].contains(&word) && !rest.first().is_some_and(|next| is_number(next))
+    {
+        return format!("phc_ctl's '{word}' lacks its number");
+    }
     let line: Vec<String> = [device, word]
         .into_iter()
-        .chain(rest.iter().map(String::as_str))
+        .chain(rest.iter().map(|word| word.as_str()))
         .map(str::to_owned)
         .collect();
     match habits::line(&line) {
@@ -208,6 +221,8 @@ mod tests {
             ("x freq 0.0", vec![Command::Freq(Some(0))]),
             ("x set", vec![Command::Set(None)]),
             ("x freq set", vec![Command::Freq(None), Command::Set(None)]),
+            ("x -- get", vec![Command::Get]),
+            ("x -- adj -1.5", vec![Command::Adj(Offset::from_nanoseconds(-1_500_000_000))]),
         ] {
             assert_eq!(commands(line), Ok(read), "{line}");
         }
@@ -219,6 +234,7 @@ mod tests {
             ("eth0 caps", "ptpctl caps eth0"),
             ("eth0 phase 0.0000005", "ptpctl adjphase 0.0000005s eth0"),
             ("eth0 cmp", "ptpctl cmp eth0"),
+            ("eth0 adj get", "'adj' lacks its number"),
         ] {
             let told = commands(line).expect_err(line);
             assert!(told.contains(instead), "{told}");

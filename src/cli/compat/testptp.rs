@@ -231,8 +231,10 @@ fn watch(calls: &mut Calls<'_, '_>, phc: &Writer, asked: &Asked) -> Result<(), F
     if asked.read_only {
         let signals = catch()?;
         let read = receive(calls.context, phc, &signals, asked.events);
-        calls.made("read", read.map(|()| String::new()))?;
-        return if signals.came().is_some() { Err(Failure::Signal(signals)) } else { Ok(()) };
+        if signals.came().is_some() {
+            return Err(Failure::Signal(signals));
+        }
+        return calls.made("read", read.map(|()| String::new()));
     }
     if let Err(error) = phc.check_extts(asked.channel) {
         return calls.made(REQUEST, Err(error.into()));
@@ -246,13 +248,16 @@ fn watch(calls: &mut Calls<'_, '_>, phc: &Writer, asked: &Asked) -> Result<(), F
     }
     calls.made(REQUEST, Ok("external time stamp request okay\n".into()))?;
     let read = receive(calls.context, phc, &signals, asked.events);
-    let read = if signals.came().is_some() { Ok(()) } else { read };
-    let made = calls.made("read", read.map(|()| String::new()));
     let off = calls.context.end(guard, Ok(()));
-    calls.made(REQUEST, off.map(|()| String::new()))?;
     if signals.came().is_some() {
+        // Nothing more is printed: perhaps nobody reads.
+        if let Err(failure) = off {
+            calls.failed(failure);
+        }
         return Err(Failure::Signal(signals));
     }
+    let made = calls.made("read", read.map(|()| String::new()));
+    calls.made(REQUEST, off.map(|()| String::new()))?;
     made
 }
 
