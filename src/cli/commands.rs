@@ -14,7 +14,7 @@ mod list;
 mod man;
 mod monitor;
 mod offset;
-mod perout;
+pub(super) mod perout;
 mod pin;
 mod pins;
 mod pps;

@@ -12,7 +12,9 @@ mod testptp;
 
 use super::failure::{Failure, Known};
 use super::{Context, Named};
+use crate::phc::Access;
 use crate::report::Report;
+use crate::restore::Writer;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -65,6 +67,14 @@ impl<'c, 'p> Calls<'c, 'p> {
         Self { context, failed: None }
     }
 
+    /// Opens the clock, for reading only if that is enough.
+    fn open(&self, changes: bool) -> Result<Writer, Failure> {
+        if changes {
+            return self.context.open_to_change();
+        }
+        self.context.open(Access::ReadOnly).map(|phc| self.context.writer(phc))
+    }
+
     /// Prints what came of a call, or that it failed: first in the program's words, then in
     /// ptpctl's. `call` is the program's name of the call.
     fn made(&mut self, call: &str, outcome: Result<String, Failure>) -> Result<(), Failure> {
@@ -103,8 +113,16 @@ fn tell_in_words(context: &Context<'_>, call: &str, failure: &Failure) {
     }
 }
 
+/// Both programs' exit status where they were called wrongly or can't open the clock.
+const WRONG: u8 = 255;
+
 /// Says that a program was called wrongly, and ends with its status for that.
-fn wrong_usage(context: &mut Context<'_>, status: u8, text: &str) -> Failure {
+fn wrong_usage(context: &mut Context<'_>, text: &str) -> Failure {
     Failure::Usage(text.to_owned()).tell(context.printer, &Known::default());
-    Failure::Status(status)
+    Failure::Status(WRONG)
+}
+
+/// A time as the programs print it.
+fn shown(seconds: i64, nanoseconds: u32) -> String {
+    format!("{seconds}.{nanoseconds:09}")
 }

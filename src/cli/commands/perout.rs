@@ -211,12 +211,13 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     }
     Ok(match on.loss {
         PeroutLoss::Nothing => report,
-        PeroutLoss::PhaseAsStart(_) => report.note(
-            "this driver takes no phase: a start time with that phase was asked for instead, and \
-             a step of the clock will shift the phase",
-        ),
+        PeroutLoss::PhaseAsStart(_) => report.note(PHASE_AS_START),
     })
 }
+
+/// What a driver without a phase was asked for, in a note.
+pub(in crate::cli) const PHASE_AS_START: &str = "this driver takes no phase: a start time with \
+    that phase was asked for instead, and a step of the clock will shift the phase";
 
 /// Switches the output on. If neither a start nor a phase was given, tries which start the driver
 /// accepts: each request is complete, and a refused one changes nothing.

@@ -2,18 +2,15 @@
 //! and wait. For its other commands, ptpctl's line is told.
 
 use super::calendar::ctime;
-use super::{Calls, tell_in_words, wrong_usage};
+use super::{Calls, WRONG, shown, tell_in_words, wrong_usage};
 use crate::cli::failure::{Failure, Known};
 use crate::cli::{Context, habits};
 use crate::decimal::Decimal;
-use crate::phc::{Access, Phc};
+use crate::phc::Phc;
 use crate::report::Report;
 use crate::restore::Writer;
 use crate::{Frequency, Offset, TaiOffset, Timestamp, Unknown};
 use std::time::Duration;
-
-/// `phc_ctl`'s exit status where it was called wrongly.
-const WRONG: u8 = 255;
 
 /// One command, with what is told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +27,11 @@ pub(super) enum Command {
 pub(super) fn run(context: &mut Context<'_>, words: &[String]) -> Result<Report, Failure> {
     let (device, commands) = match read(words) {
         Ok(read) => read,
-        Err(why) => return Err(wrong_usage(context, WRONG, &why)),
+        Err(why) => return Err(wrong_usage(context, &why)),
     };
     let calls = Calls::on(context, device);
     let changes = |command: &Command| !matches!(command, Command::Get | Command::Freq(None));
-    let opened = if commands.iter().any(changes) {
-        calls.context.open_to_change()
-    } else {
-        calls.context.open(Access::ReadOnly).map(|phc| calls.context.writer(phc))
-    };
-    let phc = match opened {
+    let phc = match calls.open(commands.iter().any(changes)) {
         Ok(phc) => phc,
         Err(failure) => {
             failure.tell(calls.context.printer, &Known::default());
@@ -61,12 +53,11 @@ pub(super) fn run(context: &mut Context<'_>, words: &[String]) -> Result<Report,
 
 /// Runs one command, and tells it in `phc_ctl`'s words.
 fn make(phc: &Writer, command: Command) -> Result<String, Failure> {
-    let shown = |time: Timestamp<Unknown>| {
-        let (seconds, nanoseconds) = (time.seconds(), time.nanoseconds());
-        format!("{seconds}.{nanoseconds:09} or {}", ctime(seconds))
+    let both = |time: Timestamp<Unknown>| {
+        format!("{} or {}", shown(time.seconds(), time.nanoseconds()), ctime(time.seconds()))
     };
     Ok(match command {
-        Command::Get => format!("clock time is {}", shown(phc.patiently(Phc::time)?)),
+        Command::Get => format!("clock time is {}", both(phc.patiently(Phc::time)?)),
         Command::Set(time) => {
             let time = if let Some(time) = time {
                 phc.set_time(time)?;
@@ -76,7 +67,7 @@ fn make(phc: &Writer, command: Command) -> Result<String, Failure> {
                 phc.set_system_time(now, TaiOffset(0))?;
                 now
             };
-            format!("set clock time to {}", shown(time))
+            format!("set clock time to {}", both(time))
         }
         Command::Adj(offset) => {
             phc.step(offset)?;

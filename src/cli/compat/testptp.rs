@@ -2,8 +2,9 @@
 
 use super::calendar::ctime;
 use super::flags::{Asked, MOST_SAMPLES, Misread, Set, read, usage};
-use super::{Calls, errno, tell_in_words, wrong_usage};
+use super::{Calls, WRONG, errno, shown, tell_in_words, wrong_usage};
 use crate::cli::commands::extts::is_closed;
+use crate::cli::commands::perout::PHASE_AS_START;
 use crate::cli::commands::set_system;
 use crate::cli::failure::Failure;
 use crate::cli::{Context, DEFAULT_DEVICE};
@@ -13,8 +14,8 @@ use crate::kernel::uapi::{
 };
 use crate::kernel::{Signals, Version, Wait};
 use crate::phc::{
-    Access, Caps, Event, EventKind, Method, Perout, PeroutLoss, PeroutStart, PhaseControl, Phc,
-    Pin, PinFunction, SystemClock,
+    Caps, Event, EventKind, Method, Perout, PeroutLoss, PeroutStart, PhaseControl, Phc, Pin,
+    PinFunction, SystemClock,
 };
 use crate::report::{Report, standard_output};
 use crate::restore::{Guard, Writer};
@@ -24,9 +25,6 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::time::Duration;
-
-/// testptp's exit status where it was called wrongly or can't open the clock.
-const WRONG: u8 = 255;
 
 pub(super) fn run(context: &mut Context<'_>, words: &[String]) -> Result<Report, Failure> {
     let asked = match read(words) {
@@ -39,7 +37,7 @@ pub(super) fn run(context: &mut Context<'_>, words: &[String]) -> Result<Report,
             context.printer.plain_error(&why);
             return Err(Failure::Status(WRONG));
         }
-        Err(Misread::Doubtful(why)) => return Err(wrong_usage(context, WRONG, &why)),
+        Err(Misread::Doubtful(why)) => return Err(wrong_usage(context, &why)),
     };
     if asked.help {
         context.printer.plain_error(usage().trim_end());
@@ -76,14 +74,9 @@ fn lacks(asked: &Asked) -> Option<(&'static str, bool)> {
     (!asked.samples.is_none_or(is_few)).then_some(("n_samples should be between 1 and 25", true))
 }
 
-/// Opens the clock, for reading only if that is enough.
+/// Opens the clock, or says in testptp's words why it can't be.
 fn open(calls: &mut Calls<'_, '_>, asked: &Asked, device: &str) -> Option<Writer> {
-    let opened = if asked.changes() && !asked.read_only {
-        calls.context.open_to_change()
-    } else {
-        calls.context.open(Access::ReadOnly).map(|phc| calls.context.writer(phc))
-    };
-    match opened {
+    match calls.open(asked.changes() && !asked.read_only) {
         Ok(phc) => Some(phc),
         Err(failure) => {
             tell_in_words(calls.context, &format!("opening {device}"), &failure);
@@ -180,8 +173,8 @@ fn change_time(calls: &mut Calls<'_, '_>, phc: &Writer, asked: &Asked) -> Result
     }
     if asked.time {
         let time = phc.time().map(|time| {
-            let (seconds, nanoseconds) = (time.seconds(), time.nanoseconds());
-            format!("clock time: {seconds}.{nanoseconds:09} or {}", ctime(seconds))
+            let seconds = time.seconds();
+            format!("clock time: {} or {}", shown(seconds, time.nanoseconds()), ctime(seconds))
         });
         calls.made("clock_gettime", time.map_err(Failure::from))?;
     }
@@ -306,7 +299,7 @@ fn told_event(event: &Event) -> String {
         EventKind::Time(time) => (time.seconds(), time.nanoseconds()),
         EventKind::Offset(offset) => offset.seconds_and_nanoseconds(),
     };
-    format!("event index {} at {seconds}.{nanoseconds:09}\n", event.channel)
+    format!("event index {} at {}\n", event.channel, shown(seconds, nanoseconds))
 }
 
 /// Requests external timestamps with each combination of flags, in both versions of the request.
@@ -375,10 +368,7 @@ fn put_out(
     phc.keep(&mut guard);
     drop(guard);
     if let PeroutLoss::PhaseAsStart(_) = loss {
-        calls.context.printer.aside(
-            "this driver takes no phase: a start time with that phase was asked for instead, and a \
-             step of the clock will shift the phase",
-        );
+        calls.context.printer.aside(PHASE_AS_START);
     }
     Ok(())
 }
@@ -399,7 +389,7 @@ fn measure(calls: &mut Calls<'_, '_>, phc: &Phc, asked: &Asked) -> Result<(), Fa
     }
     if asked.cross {
         let text = phc.cross_timestamp().map(|[device, system, raw]| {
-            let shown = |time: ptp_clock_time| format!("{}.{:09}", time.sec, time.nsec);
+            let shown = |time: ptp_clock_time| shown(time.sec, time.nsec);
             format!(
                 "system and phc crosstimestamping request okay\ndevice time: {}\nsystem time: \
                  {}\nmonoraw time: {}\n",
@@ -419,7 +409,6 @@ fn told_basic(samples: &[Sample]) -> String {
     for Sample { before, phc, after } in samples {
         let (first, last) = (before.total_nanoseconds(), after.total_nanoseconds());
         let offset = i128::midpoint(first, last) - phc.total_nanoseconds();
-        let shown = |seconds: i64, nanoseconds: u32| format!("{seconds}.{nanoseconds:09}");
         let _ = write!(
             text,
             "system time: {}\nphc    time: {}\nsystem time: {}\n\
@@ -443,14 +432,11 @@ fn told_extended(samples: &[Sample], clock: SystemClock) -> String {
     for (at, Sample { before, phc, after }) in samples.iter().enumerate() {
         let _ = write!(
             text,
-            "sample #{at:2}: {name} time before: {}.{:09}\n            phc time: {}.{:09}\n            \
-             {name} time after: {}.{:09}\n",
-            before.seconds(),
-            before.nanoseconds(),
-            phc.seconds(),
-            phc.nanoseconds(),
-            after.seconds(),
-            after.nanoseconds()
+            "sample #{at:2}: {name} time before: {}\n            phc time: {}\n            {name} \
+             time after: {}\n",
+            shown(before.seconds(), before.nanoseconds()),
+            shown(phc.seconds(), phc.nanoseconds()),
+            shown(after.seconds(), after.nanoseconds())
         );
     }
     text
