@@ -51,6 +51,11 @@ pub(super) struct Known {
     pub(super) tried: &'static str,
 }
 
+/// Catches the signals that end a program, for as long as the result lives.
+pub(super) fn catch_signals() -> Result<Signals, Failure> {
+    Signals::catch().map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))
+}
+
 impl From<FindError> for Failure {
     fn from(error: FindError) -> Self {
         match error {

@@ -27,10 +27,6 @@ pub(super) fn sources_argument() -> Arg {
 /// The name of that argument.
 pub(super) const SOURCES: &str = "sources";
 
-pub(super) fn catch() -> Result<Signals, Failure> {
-    Signals::catch().map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))
-}
-
 /// Hands measurements on as they come, until there are no more, a signal comes, or `take` ends it.
 pub(super) fn follow<T>(
     mut next: impl FnMut(Duration) -> Option<Vec<T>>,

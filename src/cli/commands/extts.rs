@@ -3,7 +3,7 @@
 use super::Command;
 use crate::cli::alternation::Alternation;
 use crate::cli::args::{args, define, read};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, catch_signals};
 use crate::cli::left::quoted;
 use crate::cli::pins::switched_off;
 use crate::cli::{Context, arguments};
@@ -147,8 +147,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
         return Ok(notes.fold(report, Report::note));
     }
     // Caught before anything is switched on, so that nothing stays on.
-    let signals = Signals::catch()
-        .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
+    let signals = catch_signals()?;
     let part = Part::Extts(channel);
     let mut guard = phc.guard(Some(context.begin_journal(&phc)));
     guard.share(part)?;

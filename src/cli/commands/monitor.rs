@@ -3,7 +3,7 @@
 use super::Command;
 use crate::cli::args::{args, define, read};
 use crate::cli::arguments::Watching;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, catch_signals};
 use crate::cli::measured::uncertainty_text;
 use crate::cli::picture::Plot;
 use crate::cli::told::Told;
@@ -107,7 +107,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let sources = watching::sources(context, &args.sources, &args.watching)?;
     let schedule = args.watching.schedule();
     let labels: Vec<_> = sources.iter().map(|source| source.label().clone()).collect();
-    let signals = watching::catch()?;
+    let signals = catch_signals()?;
     let sampler = watching::start(context, sources, schedule, &args.watching.isolating)?;
     for label in &labels {
         output.begin(label, Some(schedule.interval))?;
@@ -247,7 +247,7 @@ fn replay(
     let mut replay = Replay::start(watching::open(from)?).map_err(failed)?;
     // Signals are caught only now: opening a pipe waits for its other end, and a signal has to end
     // that wait.
-    let signals = watching::catch()?;
+    let signals = catch_signals()?;
     let mut had_enough = false;
     let take = |readings: Vec<Reading>| {
         for reading in readings {

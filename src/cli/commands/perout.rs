@@ -3,12 +3,12 @@
 use super::Command;
 use crate::Offset;
 use crate::cli::args::{args, define, read, values};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, catch_signals};
 use crate::cli::pins::note_changes;
 use crate::cli::times::{self, Time};
 use crate::cli::{Context, arguments};
 use crate::decimal::Decimal;
-use crate::kernel::{Call, Signals};
+use crate::kernel::Call;
 use crate::phc::{Error, Perout, PeroutLoss, PeroutStart, Phc, Pin, PinFunction, Reason};
 use crate::report::Report;
 use crate::restore::{Guard, Writer};
@@ -269,8 +269,7 @@ fn switch_on(
     asked: Asked,
     pin: Option<&Pin>,
 ) -> Result<On, Failure> {
-    let signals = Signals::catch()
-        .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
+    let signals = catch_signals()?;
     // Without a pin there is nothing that a killed command could leave behind: the output is meant
     // to stay on.
     let mut guard = phc.guard(pin.map(|_| context.begin_journal(phc)));

@@ -4,7 +4,7 @@ use super::Command;
 use crate::cli::args::{args, define, read};
 use crate::cli::arguments::Watching;
 use crate::cli::done::{Files, lines_added};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, catch_signals};
 use crate::cli::picture::Plot;
 use crate::cli::progress::Measuring;
 use crate::cli::told::Told;
@@ -113,7 +113,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let (recorder, found) = Recorder::append(path).map_err(failed)?;
     // Signals are caught only now: opening a pipe waits for its reader, and a signal has to end
     // that wait.
-    let signals = watching::catch()?;
+    let signals = catch_signals()?;
     tell_found(context, found, path);
     let mut recording = Recording::new(recorder, &labels, schedule.interval);
     let mut progress = Measuring::of(labels.len(), schedule);

@@ -2,7 +2,7 @@
 
 use super::Command;
 use crate::cli::args::{args, define, read};
-use crate::cli::failure::{Failure, NOT_SHOWN};
+use crate::cli::failure::{Failure, NOT_SHOWN, catch_signals};
 use crate::cli::{Context, arguments};
 use crate::find;
 use crate::kernel::Signals;
@@ -112,8 +112,7 @@ fn check(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     if !args.yes {
         ask(&what_it_does(&phc, &options))?;
     }
-    let signals = Signals::catch()
-        .map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))?;
+    let signals = catch_signals()?;
     let journal = context.begin_journal(&phc);
     let json = context.printer.is_json();
     let mut writer =

@@ -6,7 +6,7 @@ use super::{Calls, WRONG, errno, shown, tell_in_words, wrong_usage};
 use crate::cli::commands::extts::is_closed;
 use crate::cli::commands::perout::PHASE_AS_START;
 use crate::cli::commands::set_system;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, catch_signals};
 use crate::cli::{Context, DEFAULT_DEVICE};
 use crate::kernel::uapi::{
     PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_EXTTS_EDGES, PTP_FALLING_EDGE, PTP_RISING_EDGE,
@@ -222,7 +222,7 @@ fn told_pins(pins: &[Pin]) -> String {
 fn watch(calls: &mut Calls<'_, '_>, phc: &Writer, asked: &Asked) -> Result<(), Failure> {
     const REQUEST: &str = "PTP_EXTTS_REQUEST";
     if asked.read_only {
-        let signals = catch()?;
+        let signals = catch_signals()?;
         let read = receive(calls.context, phc, &signals, asked.events);
         if signals.came().is_some() {
             return Err(Failure::Signal(signals));
@@ -233,7 +233,7 @@ fn watch(calls: &mut Calls<'_, '_>, phc: &Writer, asked: &Asked) -> Result<(), F
         return calls.made(REQUEST, Err(error.into()));
     }
     // Caught before anything is switched on, so that nothing stays on.
-    let signals = catch()?;
+    let signals = catch_signals()?;
     let mut guard = phc.guard(Some(calls.context.begin_journal(phc)));
     let flags = PTP_ENABLE_FEATURE | asked.edges;
     if let Err(error) = guard.request_extts(Version::V1, asked.channel, flags) {
@@ -252,10 +252,6 @@ fn watch(calls: &mut Calls<'_, '_>, phc: &Writer, asked: &Asked) -> Result<(), F
     let made = calls.made("read", read.map(|()| String::new()));
     calls.made(REQUEST, off.map(|()| String::new()))?;
     made
-}
-
-fn catch() -> Result<Signals, Failure> {
-    Signals::catch().map_err(|errno| Failure::Failed(format!("can't catch signals: {errno}")))
 }
 
 /// Prints events until there were as many as were asked for; a negative number has no end.
@@ -312,7 +308,7 @@ fn try_flags(calls: &mut Calls<'_, '_>, phc: &Writer, channel: u32) -> Result<()
         PTP_EXTTS_EDGES,
         (PTP_ENABLE_FEATURE | PTP_EXTTS_EDGES | PTP_STRICT_FLAGS | PTP_EXT_OFFSET) + 1,
     ];
-    let signals = catch()?;
+    let signals = catch_signals()?;
     let mut guard = phc.guard(Some(calls.context.begin_journal(phc)));
     for (version, number) in [(Version::V1, ' '), (Version::V2, '2')] {
         for flags in FLAGS {

@@ -6,7 +6,7 @@ mod foreign;
 
 use super::{Args, float, is_of_utc};
 use crate::cli::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, catch_signals};
 use crate::cli::progress::{self, Measuring};
 use crate::cli::told::Told;
 use crate::cli::watching::{self, Goes};
@@ -53,7 +53,7 @@ pub(super) fn measure(
     let source = watching::source(context, &context.device()?, clock, effort)?;
     let label = Arc::clone(source.label());
     let tai = source.phc().filter(|_| is_of_utc(&label)).and_then(tai_offset);
-    let signals = watching::catch()?;
+    let signals = catch_signals()?;
     let sampler = watching::start(context, vec![source], schedule, &args.watching.isolating)?;
     let (mut measured, mut told) = (Measured::default(), Told::default());
     let mut progress = Measuring::of(1, schedule);
