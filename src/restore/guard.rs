@@ -144,11 +144,8 @@ impl<'a> Guard<'a> {
         channel: u32,
         flags: u32,
     ) -> Result<(), Error> {
-        let part = Part::Extts(channel);
-        let before = self.change_of(part).cloned();
-        self.will(Change::Extts(channel));
-        self.phc.request_extts_once(version, channel, flags).inspect_err(|_| {
-            self.put_note(part, before);
+        self.unless_refused(Change::Extts(channel), |phc| {
+            phc.request_extts_once(version, channel, flags)
         })
     }
 
@@ -163,10 +160,19 @@ impl<'a> Guard<'a> {
     /// Switches a periodic output on. Returns what the driver left out of the request. If the
     /// driver refuses the request, the output stays as it was.
     pub(crate) fn enable_perout(&mut self, perout: Perout) -> Result<PeroutLoss, Error> {
-        let part = Part::Perout(perout.channel);
+        self.unless_refused(Change::Perout(perout.channel), |phc| phc.enable_perout(perout))
+    }
+
+    /// Notes a change and asks for it. If it is refused, the note is as before.
+    fn unless_refused<T>(
+        &mut self,
+        change: Change,
+        ask: impl FnOnce(&Phc) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let part = change.part();
         let before = self.change_of(part).cloned();
-        self.will(Change::Perout(perout.channel));
-        self.phc.enable_perout(perout).inspect_err(|error| {
+        self.will(change);
+        ask(self.phc).inspect_err(|error| {
             if error.is_refusal() {
                 self.put_note(part, before);
             }
