@@ -378,7 +378,8 @@ fn run(arguments: &[OsString]) -> ExitCode {
 }
 
 fn run_command(command: &Command, matches: ArgMatches, json: bool) -> ExitCode {
-    let mut printer = Printer::new(json);
+    // The arguments of another program are its own.
+    let mut printer = Printer::new(json && asks_for_json(&matches));
     let mut context = Context::new(&mut printer, Named::read(&matches));
     context.dry_run = matches.try_get_one("dry-run").ok().flatten().copied().unwrap_or(false);
     let outcome = (command.run)(&mut context, &matches);
@@ -386,6 +387,12 @@ fn run_command(command: &Command, matches: ArgMatches, json: bool) -> ExitCode {
     // The process ends here: freeing the command line would only take time.
     std::mem::forget(matches);
     status
+}
+
+/// Whether `--json` was given to this command, or to the command below it.
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    let own = matches.try_get_one("json").ok().flatten().copied().unwrap_or(false);
+    own || matches.subcommand().is_some_and(|(_, matches)| asks_for_json(matches))
 }
 
 /// Moves options that stand before the command behind it, where it has them, too. (Options that

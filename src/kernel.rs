@@ -19,6 +19,8 @@ mod scheduling;
 mod signals;
 #[cfg(feature = "cli")]
 mod standard_output;
+#[cfg(feature = "cli")]
+pub(crate) mod supervision;
 mod system;
 pub mod uapi;
 

@@ -68,6 +68,8 @@ mod restore;
 mod rfc3339;
 mod sample;
 pub mod selftest;
+#[cfg(feature = "cli")]
+mod supervise;
 mod timestamp;
 pub mod watch;
 

@@ -15,6 +15,8 @@ mod outputs;
 mod profile;
 mod queue;
 mod state;
+#[cfg(feature = "cli")]
+mod system;
 mod time;
 
 pub use config::Config;
@@ -22,6 +24,8 @@ pub use config::Config;
 pub(crate) use config::{profiles, settings};
 pub use fault::faults;
 pub use linux::{Feature, Linux};
+#[cfg(feature = "cli")]
+pub(crate) use system::{SharedClock, SystemConfig};
 
 use crate::Offset;
 use crate::files::{self, Identity};
@@ -154,6 +158,73 @@ impl Mock {
         let mut world = self.lock();
         let nanoseconds = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
         world.removal = Some(world.time.now().saturating_add(nanoseconds));
+    }
+
+    /// From now on no call waits for longer than a fraction of a millisecond: a reading that takes
+    /// longer has late times, but its answer comes at once.
+    #[cfg(feature = "cli")]
+    pub(crate) fn never_wait(&self) {
+        self.lock().time.never_wait();
+    }
+
+    /// A clock that nobody has opened yet: [`Mock::open_again`] opens it for the first time.
+    ///
+    /// # Errors
+    ///
+    /// [`MockError`] where the state file can't be used.
+    #[cfg(feature = "cli")]
+    pub(crate) fn unopened(config: &Config) -> Result<Self, MockError> {
+        let mut world = World::new(config, !config.profile.read_only)?;
+        world.failures.clone_from(&config.fail);
+        Ok(Self { world: Arc::new(Mutex::new(world)), handle: 0, write: false })
+    }
+
+    /// Opens the clock again as [`Calls::reopen`](kernel::Calls::reopen) does.
+    #[cfg(feature = "cli")]
+    pub(crate) fn open_again(&self, write: bool) -> kernel::Result<Self> {
+        self.may_open(write)?;
+        Ok(self.again(write))
+    }
+
+    /// Takes the events that have come for this handle; answers how many were stored.
+    #[cfg(feature = "cli")]
+    pub(crate) fn take_events(&self, events: &mut [kernel::uapi::ExttsEvent]) -> usize {
+        let mut world = self.lock();
+        world.catch_up();
+        if world.is_gone() {
+            return 0;
+        }
+        world.emit();
+        let own = if world.config.kernel.has(Feature::QueuePerHandle) { self.handle } else { 0 };
+        world.queues.get_mut(&own).map_or(0, |queue| queue.pop(events))
+    }
+
+    /// From now on `CLOCK_REALTIME` is this clock for all calls.
+    #[cfg(feature = "cli")]
+    pub(crate) fn share_system_clock(&self, clock: &SharedClock) {
+        self.lock().time.share(clock);
+    }
+
+    /// Whether the clock has gone.
+    #[cfg(feature = "cli")]
+    pub(crate) fn has_gone(&self) -> bool {
+        self.lock().is_gone()
+    }
+
+    /// How long until the clock goes; `None` where it stays.
+    #[cfg(feature = "cli")]
+    pub(crate) fn until_it_goes(&self) -> Option<std::time::Duration> {
+        let mut world = self.lock();
+        let now = world.time.now();
+        let left = world.removal.map(|removal| removal - now).filter(|left| *left > 0)?;
+        Some(std::time::Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX)))
+    }
+
+    /// How long until the next event may come; `None` where none is to come.
+    #[cfg(feature = "cli")]
+    pub(crate) fn until_next_event(&self) -> Option<std::time::Duration> {
+        let next = self.lock().until_next_event()?;
+        Some(std::time::Duration::from_nanos(u64::try_from(next).unwrap_or(0)))
     }
 
     /// Lets time pass. Virtual time is advanced, and stands still in the year 2262, where 64 bits

@@ -8,13 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use, which come below it.
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 23] = [
     ("main", &["cli"]),
     (
         "cli",
         &[
             "report",
             "selftest",
+            "supervise",
             "restore",
             "watch",
             "measure",
@@ -53,6 +54,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
         "selftest",
         &["restore", "phc", "kernel", "frequency", "rate", "sample", "timestamp", "offset"],
     ),
+    ("supervise", &["mock", "kernel"]),
     ("restore", &["find", "phc", "mock", "kernel", "files", "frequency", "timestamp", "offset"]),
     (
         "watch",

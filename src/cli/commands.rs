@@ -12,6 +12,7 @@ mod freq;
 mod get;
 mod list;
 mod man;
+mod mock;
 mod monitor;
 mod offset;
 pub(super) mod perout;
@@ -57,7 +58,7 @@ impl Command {
 }
 
 /// All commands, in the order in which help shows them.
-pub(super) const COMMANDS: [Command; 24] = [
+pub(super) const COMMANDS: [Command; 25] = [
     list::COMMAND,
     caps::COMMAND,
     get::COMMAND,
@@ -79,6 +80,7 @@ pub(super) const COMMANDS: [Command; 24] = [
     vclocks::COMMAND,
     extts::COMMAND,
     selftest::COMMAND,
+    mock::COMMAND,
     compat::COMMAND,
     completions::COMMAND,
     man::COMMAND,

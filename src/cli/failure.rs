@@ -3,9 +3,12 @@
 use super::advice::{Here, advice};
 use crate::find::FindError;
 use crate::kernel::{Call, Signals, in_words};
+use crate::mock::MockError;
 use crate::phc::Error;
 use crate::report::{Printer, Report, Value};
+use crate::supervise::RunError;
 use crate::watch::{Cause, SamplerError};
+use nix::errno::Errno;
 use std::io;
 use std::process::ExitCode;
 
@@ -27,6 +30,8 @@ pub(super) enum Failure {
     InVain(String),
     /// There is too little data to answer what was asked.
     NotShown(String),
+    /// Another program can't be run.
+    Run(RunError),
     /// The result can't be written.
     Output(io::Error),
     /// It has a result, which is a verdict, and ends with this status.
@@ -39,6 +44,12 @@ pub(super) enum Failure {
     /// failure there. Results that couldn't be written don't count as passed.
     Test(Box<Failure>),
 }
+
+/// The statuses of a program that was not run, which are those of env(1) and timeout(1): ptpctl
+/// could not run it, it can't be executed, there is no such program.
+const NOT_STARTED: u8 = 125;
+const NOT_RUN: u8 = 126;
+const NO_PROGRAM: u8 = 127;
 
 /// What a command knows besides its failure.
 #[derive(Debug, Default)]
@@ -125,6 +136,7 @@ impl Failure {
                 (text.clone(), None)
             }
             Self::Find(error) => (error.to_string(), None),
+            Self::Run(error) => (error.to_string(), None),
             Self::Clock(error) => {
                 let tried = if told.tried.is_empty() { "" } else { "; " };
                 let advice = advice(error, told.has_pin, &Here);
@@ -172,6 +184,10 @@ impl Failure {
             Self::Signal(_) | Self::Test(_) => 1,
             Self::Status(status) | Self::Verdict(_, status) => *status,
             Self::NotShown(_) => NOT_SHOWN,
+            Self::Run(RunError::Clock(MockError::Config { .. })) => 2,
+            Self::Run(RunError::Program(Errno::ENOENT)) => NO_PROGRAM,
+            Self::Run(RunError::Program(_)) => NOT_RUN,
+            Self::Run(_) => NOT_STARTED,
             Self::InVain(_) => 5,
         }
     }

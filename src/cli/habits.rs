@@ -32,7 +32,9 @@ fn own(words: &[&str]) -> Vec<String> {
 /// are seconds and ppb.
 fn clock_first(words: &[String]) -> Option<Vec<String>> {
     let [clock, command, rest @ ..] = words else { return None };
-    if clock.starts_with('-') || is_command(clock) || !is_command(command) {
+    // `mock` is a command, too, but of one word only.
+    let is_clock = !is_command(clock) || clock == "mock" && command != "run";
+    if clock.starts_with('-') || !is_clock || !is_command(command) {
         return None;
     }
     let with_unit = |name: &str, number: &str, unit: &str| own(&[name, &format!("{number}{unit}")]);

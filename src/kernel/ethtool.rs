@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "the request goes through pointers in two structs")]
 
 use super::Result;
+use super::uapi::{ETHTOOL_GET_TS_INFO, SIOCETHTOOL};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use std::os::fd::AsRawFd;
@@ -18,9 +19,6 @@ struct TimestampingInfo {
     rx_filters: u32,
     rx_reserved: [u32; 3],
 }
-
-const ETHTOOL_GET_TS_INFO: u32 = 0x41;
-const SIOCETHTOOL: super::uapi::Request = 0x8946;
 
 /// What an interface says about its PHC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +60,7 @@ pub fn phc_of_interface(interface: &str) -> Result<PhcOfInterface> {
     };
     request.ifr_ifru.ifru_data = (&raw mut info).cast();
     // SAFETY: both structs outlive the call; the kernel writes inside `info`.
-    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL.into(), &raw mut request) };
     Errno::result(answer)?;
     Ok(u32::try_from(info.phc_index).map_or(PhcOfInterface::None, PhcOfInterface::Index))
 }

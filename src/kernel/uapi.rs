@@ -58,7 +58,13 @@ pub const PTP_SYS_OFFSET_PRECISE_CYCLES: Request =
 pub const PTP_SYS_OFFSET_EXTENDED_CYCLES: Request =
     libc::_IOWR::<ptp_sys_offset_extended>(PTP_CLK_MAGIC, 22);
 
-const PTP_CLK_MAGIC: u32 = b'=' as u32;
+/// `PTP_CLK_MAGIC`: the type of all PTP ioctls.
+pub(crate) const PTP_CLK_MAGIC: u32 = b'=' as u32;
+
+/// `SIOCETHTOOL`: asks a network interface.
+pub(crate) const SIOCETHTOOL: u16 = 0x8946;
+/// `ETHTOOL_GET_TS_INFO`: which PHC an interface has.
+pub(crate) const ETHTOOL_GET_TS_INFO: u32 = 0x41;
 
 /// `CLOCK_AUX`: the first of the eight auxiliary clocks of Linux 6.17.
 pub const CLOCK_AUX: libc::clockid_t = 16;

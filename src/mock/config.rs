@@ -221,6 +221,18 @@ impl Config {
         self.unprivileged
     }
 
+    /// The driver's name.
+    #[cfg(feature = "cli")]
+    pub(crate) fn driver(&self) -> Option<&str> {
+        Some(self.driver.as_str()).filter(|driver| !driver.is_empty())
+    }
+
+    /// Whether time passes only when it is waited for.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.virtual_time
+    }
+
     /// The program that has the clock open, as `list` and notes show it.
     #[cfg(feature = "cli")]
     pub(crate) fn held_by(&self) -> Option<&str> {

@@ -66,6 +66,13 @@ impl Mock {
         })
     }
 
+    /// Whether it can be opened once more.
+    pub(super) fn may_open(&self, write: bool) -> Result<()> {
+        self.call(Call::Open, |world| {
+            if write && world.config.profile.read_only { Err(Errno::EACCES) } else { Ok(()) }
+        })
+    }
+
     fn may_write(&self, world: &World, always_checked: bool) -> Result<()> {
         let checked = always_checked || world.config.kernel.has(Feature::ReadOnlyChecks);
         if checked && !self.write { Err(Errno::EACCES) } else { Ok(()) }
@@ -158,9 +165,7 @@ impl World {
 
 impl Calls for Mock {
     fn reopen(&self, write: bool) -> Result<Box<dyn Calls>> {
-        self.call(Call::Open, |world| {
-            if write && world.config.profile.read_only { Err(Errno::EACCES) } else { Ok(()) }
-        })?;
+        self.may_open(write)?;
         Ok(Box::new(self.again(write)))
     }
 
@@ -277,6 +282,7 @@ impl Calls for Mock {
             if samples.n_samples > PTP_MAX_SAMPLES {
                 return Err(Errno::EINVAL);
             }
+            world.time.look_at_the_clocks();
             // System, clock, system, clock, …, system.
             let last = 2 * samples.n_samples as usize;
             for (index, reading) in samples.ts.iter_mut().enumerate().take(last + 1) {

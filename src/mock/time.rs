@@ -1,10 +1,14 @@
 //! The mock's time: the machine's, or a virtual one that passes only when it is waited for.
 
+#[cfg(feature = "cli")]
+use super::system::SharedClock;
 use crate::kernel::{self, system_gettime, uapi::timespec};
 use nix::errno::Errno;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+/// Readings of two clocks are nearer to each other than this.
+const LOOK: i128 = 1_000;
 /// Where virtual time starts: 2023-11-14 22:13:20 UTC.
 pub(super) const VIRTUAL_START: i128 = 1_700_000_000 * SECOND;
 /// Where virtual time ends, in the year 2262: the kernel's times have 64 bits of nanoseconds.
@@ -19,12 +23,19 @@ pub(super) const SECOND: i128 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Time {
     is_virtual: bool,
+    /// Whether nobody may be kept waiting: what takes long only has late times.
+    is_hasty: bool,
     /// The latest moment that anybody has seen: time never goes back.
     latest: i128,
     /// True time − `CLOCK_MONOTONIC`.
     boot: i128,
+    /// True time − `CLOCK_MONOTONIC_RAW`, which the machine's frequency doesn't steer.
+    raw_boot: i128,
     /// `CLOCK_REALTIME` − true time, once somebody stepped the mock's system clock.
     pub(super) step: i128,
+    /// The simulated system clock, where there is one.
+    #[cfg(feature = "cli")]
+    system: Option<SharedClock>,
 }
 
 impl Time {
@@ -32,13 +43,56 @@ impl Time {
         // Once, so that all mocks of a process agree to the nanosecond.
         static BOOT: OnceLock<i128> = OnceLock::new();
         let now = nanoseconds(system_gettime(libc::CLOCK_REALTIME)?);
-        let monotonic = nanoseconds(system_gettime(libc::CLOCK_MONOTONIC)?);
-        let boot = *BOOT.get_or_init(|| now - monotonic);
-        Ok(Self { is_virtual: false, latest: now, boot, step: 0 })
+        let boot = *BOOT.get_or_init(|| ahead_of_monotonic(libc::CLOCK_REALTIME).unwrap_or(now));
+        Ok(Self::starting(false, now, boot))
     }
 
     pub(super) fn starting_virtual(now: i128) -> Self {
-        Self { is_virtual: true, latest: now, boot: VIRTUAL_START - VIRTUAL_UPTIME, step: 0 }
+        let boot = VIRTUAL_START - VIRTUAL_UPTIME;
+        Self::starting(true, now, boot)
+    }
+
+    fn starting(is_virtual: bool, now: i128, boot: i128) -> Self {
+        Self {
+            is_virtual,
+            is_hasty: false,
+            latest: now,
+            boot,
+            raw_boot: boot,
+            step: 0,
+            #[cfg(feature = "cli")]
+            system: None,
+        }
+    }
+
+    #[cfg(feature = "cli")]
+    pub(super) fn never_wait(&mut self) {
+        self.is_hasty = true;
+        self.look_at_the_clocks();
+    }
+
+    /// From now on `CLOCK_REALTIME` is this clock.
+    #[cfg(feature = "cli")]
+    pub(super) fn share(&mut self, clock: &SharedClock) {
+        self.system = Some(clock.clone());
+    }
+
+    /// Finds out how far the machine's clocks are from true time now. The program that is answered
+    /// reads them itself, and somebody may step or steer them meanwhile.
+    pub(super) fn look_at_the_clocks(&mut self) {
+        if !self.is_hasty {
+            return;
+        }
+        if let Some(boot) = ahead_of_monotonic(libc::CLOCK_REALTIME) {
+            let step = boot - self.boot;
+            // What is less is the time that it takes to look.
+            if (step - self.step).abs() > LOOK {
+                self.step = step;
+            }
+        }
+        if let Some(ahead) = ahead_of_monotonic(libc::CLOCK_MONOTONIC_RAW) {
+            self.raw_boot = self.boot - ahead;
+        }
     }
 
     pub(super) fn is_virtual(&self) -> bool {
@@ -46,11 +100,16 @@ impl Time {
     }
 
     pub(super) fn now(&mut self) -> i128 {
-        if !self.is_virtual
-            && let Ok(now) = system_gettime(libc::CLOCK_REALTIME)
-        {
-            self.latest = self.latest.max(nanoseconds(now));
-        }
+        let now = if self.is_virtual {
+            None
+        } else if self.is_hasty {
+            // Whoever sets the machine's clock moves no other clock.
+            let now = system_gettime(libc::CLOCK_MONOTONIC).ok();
+            now.map(|now| nanoseconds(now) + self.boot)
+        } else {
+            system_gettime(libc::CLOCK_REALTIME).ok().map(nanoseconds)
+        };
+        self.latest = self.latest.max(now.unwrap_or(self.latest));
         self.latest
     }
 
@@ -68,6 +127,10 @@ impl Time {
         }
         let until = self.now() + duration;
         let span = Duration::from_nanos(u64::try_from(duration).unwrap_or(0));
+        if span > SHORT && self.is_hasty {
+            self.latest = self.latest.max(until);
+            return self.latest;
+        }
         if span > SHORT {
             std::thread::sleep(span);
         }
@@ -82,12 +145,31 @@ impl Time {
 
     /// What a system clock shows at a moment of true time.
     pub(super) fn shown(&self, clock: libc::clockid_t, at: i128) -> Option<i128> {
+        #[cfg(feature = "cli")]
+        if clock == libc::CLOCK_REALTIME
+            && let Some(system) = &self.system
+        {
+            return Some(system.shows_at(at));
+        }
         match clock {
             libc::CLOCK_REALTIME => Some(at + self.step),
-            libc::CLOCK_MONOTONIC | libc::CLOCK_MONOTONIC_RAW => Some(at - self.boot),
+            libc::CLOCK_MONOTONIC => Some(at - self.boot),
+            libc::CLOCK_MONOTONIC_RAW => Some(at - self.raw_boot),
             _ => None,
         }
     }
+}
+
+/// How far a clock of the machine is ahead of `CLOCK_MONOTONIC`, by the nearest of a few readings.
+fn ahead_of_monotonic(clock: libc::clockid_t) -> Option<i128> {
+    let read = |clock| system_gettime(clock).ok().map(nanoseconds);
+    let looks = (0..3).filter_map(|_| {
+        let before = read(libc::CLOCK_MONOTONIC)?;
+        let shown = read(clock)?;
+        let after = read(libc::CLOCK_MONOTONIC)?;
+        Some((after - before, shown - i128::midpoint(before, after)))
+    });
+    looks.min().map(|(_, ahead)| ahead)
 }
 
 pub(super) fn nanoseconds(time: timespec) -> i128 {

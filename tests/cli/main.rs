@@ -22,6 +22,7 @@ mod foreign;
 mod journal;
 mod ktap;
 mod measure;
+mod mock_run;
 mod outcomes;
 mod output;
 mod people;

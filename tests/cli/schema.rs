@@ -123,7 +123,7 @@ fn is_a(value: &Value, name: &str) -> bool {
 }
 
 /// A script for a shell, and what other programs print.
-const PRINTING_OTHERWISE: [&str; 2] = ["completions", "compat"];
+const PRINTING_OTHERWISE: [&str; 3] = ["completions", "compat", "mock"];
 
 #[test]
 fn every_command_that_prints_json_is_in_the_schema() {

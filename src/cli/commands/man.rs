@@ -70,8 +70,14 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     root.build();
     let mut pages = vec![("man1/ptpctl.1".to_owned(), render(root.clone(), "ptpctl")?)];
     for command in root.get_subcommands() {
-        let name = format!("ptpctl-{}", command.get_name());
-        pages.push((format!("man1/{name}.1"), render(command.clone(), &name)?));
+        // A command of commands has no page, only they have.
+        let below: Vec<_> = command.get_subcommands().collect();
+        let all = if below.is_empty() { vec![command] } else { below };
+        for command in all {
+            let called = command.get_bin_name().unwrap_or_default();
+            let name = called.replace(' ', "-");
+            pages.push((format!("man1/{name}.1"), render(command.clone(), &name)?));
+        }
     }
     for topic in TOPICS {
         let command = clap::Command::new(topic.name)
@@ -100,6 +106,7 @@ fn render(command: clap::Command, title: &str) -> io::Result<Vec<u8>> {
         // Its long text has the statuses.
         "ptpctl" => (".SH NOTES\n", ""),
         "ptpctl-selftest" => (".SH EXAMPLES\n", SELFTEST_STATUS),
+        "ptpctl-mock-run" => (".SH EXAMPLES\n", RUN_STATUS),
         "ptpctl-stability" => (".SH EXAMPLES\n", STABILITY_STATUS),
         _ => (".SH EXAMPLES\n", STATUS),
     };
@@ -133,7 +140,7 @@ fn render(command: clap::Command, title: &str) -> io::Result<Vec<u8>> {
 
 /// How a command is called: each option with its value.
 fn synopsis(command: &clap::Command, title: &str) -> String {
-    let name = title.replacen('-', " ", 1).replace('-', "\\-");
+    let name = command.get_bin_name().unwrap_or(title).replace('-', "\\-");
     let mut words = vec![format!("\\fB{name}\\fR")];
     let (positionals, options): (Vec<_>, Vec<_>) =
         command.get_arguments().partition(|argument| argument.is_positional());
@@ -143,12 +150,19 @@ fn synopsis(command: &clap::Command, title: &str) -> String {
         let takes_value = option.get_action().takes_values();
         let value = option.get_value_names().filter(|_| takes_value);
         let value = value.map_or(String::new(), |names| format!(" \\fI{}\\fR", names.join(" ")));
-        words.push(format!("[\\fB\\-\\-{long}\\fR{value}]"));
+        let again = if long == "clock" && title == "ptpctl-mock-run" { "…" } else { "" };
+        words.push(format!("[\\fB\\-\\-{long}\\fR{value}]{again}"));
     }
     for positional in positionals {
         let names = positional.get_value_names().unwrap_or_default().join(" ");
         let name = if names.is_empty() { positional.get_id().to_string() } else { names };
         let word = format!("\\fI{name}\\fR");
+        // Everything behind `--` is another program's.
+        let word = if positional.is_trailing_var_arg_set() && title == "ptpctl-mock-run" {
+            format!("\\-\\- {word} [\\fIARGUMENT\\fR…]")
+        } else {
+            word
+        };
         words.push(if positional.is_required_set() { word } else { format!("[{word}]") });
     }
     if command.has_subcommands() {
@@ -200,6 +214,12 @@ const STATUS: &str = "\
 const STABILITY_STATUS: &str = "\
 .SH \"EXIT STATUS\"
 0 done, and every mask was passed; 1 failed, or a mask was failed; 2 wrong usage; 3 this clock can't do it; 4 neither passed nor failed: there was too little data for a mask; see ptpctl(1).
+";
+
+/// A program's own statuses are passed on.
+const RUN_STATUS: &str = "\
+.SH \"EXIT STATUS\"
+The program's. If it was not run: 2 wrong usage; 125 ptpctl could not run it; 126 the program can't be executed; 127 there is no such program. A signal that ends the program ends ptpctl by that signal.
 ";
 
 /// The kernel's self-tests have statuses of their own.

@@ -3,10 +3,43 @@
 use super::MOST_VIRTUAL_CLOCKS;
 use crate::kernel::Result;
 use crate::kernel::uapi::ptp_pin_desc;
+#[cfg(feature = "cli")]
+use crate::mock::Mock;
 use crate::mock::World;
 use crate::mock::fault::Fault;
 use crate::mock::linux::Feature;
 use nix::errno::Errno;
+
+/// The attributes that a clock may have, besides those of its pins.
+#[cfg(feature = "cli")]
+const NAMES: [&str; 12] = [
+    "clock_name",
+    "max_adjustment",
+    "max_phase_adjustment",
+    "device/phc_error_bound",
+    "device/uevent",
+    "n_alarms",
+    "n_external_timestamps",
+    "n_periodic_outputs",
+    "n_programmable_pins",
+    "pps_available",
+    "n_vclocks",
+    "max_vclocks",
+];
+
+#[cfg(feature = "cli")]
+impl Mock {
+    /// The names of all attributes that the clock has in sysfs.
+    pub(crate) fn attribute_names(&self) -> Vec<String> {
+        let world = self.lock();
+        let names = NAMES.iter().filter(|name| world.attribute(name).is_ok());
+        let pins = world
+            .pins
+            .iter()
+            .map(|pin| format!("pins/{}", String::from_utf8_lossy(&pin_name(pin))));
+        names.map(|name| (*name).to_owned()).chain(pins).collect()
+    }
+}
 
 impl World {
     pub(super) fn attribute(&self, name: &str) -> Result<String> {

@@ -30,6 +30,7 @@ impl World {
         if samples.n_samples > PTP_MAX_SAMPLES || samples.rsv != [0; 2] || !known {
             return Err(Errno::EINVAL);
         }
+        self.time.look_at_the_clocks();
         for sample in samples.ts.iter_mut().take(samples.n_samples as usize) {
             self.count_a_reading()?;
             let before = self.time.now();
@@ -48,6 +49,7 @@ impl World {
     }
 
     pub(super) fn precise(&mut self, cycles: bool) -> Result<ptp_sys_offset_precise> {
+        self.time.look_at_the_clocks();
         self.count_a_reading()?;
         let now = self.pass_a_reading();
         let shown = if cycles { self.chip.cycles(now) } else { self.chip.shows(now) };

@@ -1,0 +1,138 @@
+//! `ptpctl mock run`: other programs on the mock.
+
+use super::Command;
+use crate::cli::args::{args, define, read, values};
+use crate::cli::failure::Failure;
+use crate::cli::{Context, arguments};
+use crate::mock::SystemConfig;
+use crate::report::Report;
+use crate::supervise::{self, ClockSpec, Ended, Notice};
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal, raise};
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+
+pub(super) const COMMAND: Command = Command {
+    name: "mock",
+    aliases: &[],
+    about: "Run another program on mock clocks",
+    arguments,
+    run: |context, matches| run(context, matches),
+};
+
+args! {
+    struct Args {
+        clocks: Vec<ClockSpec> = Arg::new("clocks")
+            .long("clock")
+            .value_name("SPEC")
+            .action(ArgAction::Append)
+            .value_parser(|text: &str| text.parse::<ClockSpec>())
+            .help("A clock that the program sees: a mock's settings, interface=NAME, link=PATH"),
+        system_clock: Option<SystemConfig> = Arg::new("system-clock")
+            .long("system-clock")
+            .value_name("SPEC")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("")
+            .value_parser(|text: &str| text.parse::<SystemConfig>())
+            .help(
+                "Simulate the system clock, too: offset=, freq= and tai= say how it begins; \
+                 the program may set and steer it",
+            ),
+        line: Vec<OsString> = Arg::new("line")
+            .value_name("PROGRAM")
+            .help("The program and its arguments")
+            .required(true)
+            .num_args(1..)
+            .trailing_var_arg(true)
+            .allow_hyphen_values(true)
+            .value_parser(value_parser!(OsString)),
+    }
+}
+values!(ClockSpec, SystemConfig, OsString);
+
+fn arguments(command: clap::Command) -> clap::Command {
+    let run = clap::Command::new(RUN)
+        .about("Run an unmodified program that sees mock clocks")
+        .arg(arguments::flag("json", "Print what ptpctl has to say as JSON"))
+        .long_about(include_str!("../mock_run_page.txt"))
+        .after_help(
+            "Examples:\n  \
+             ptpctl mock run -- phc_ctl /dev/ptp0 get\n  \
+             ptpctl mock run --clock igb,interface=eth0 -- phc_ctl eth0 caps\n  \
+             ptpctl mock run --clock full,offset=1ms --clock full,freq=2ppm -- \
+             phc2sys -s /dev/ptp0 -c /dev/ptp1 -O 0 -m\n  \
+             ptpctl mock run --system-clock=offset=1ms,freq=50ppm -- phc2sys -s /dev/ptp0 -O 0 -m\n  \
+             ptpctl mock run --clock igb,link=/dev/ptp_card -- ./run-tests.sh",
+        );
+    command
+        .subcommand_required(true)
+        .subcommand(define::<Args>(run))
+        .long_about(
+            "Mock clocks for other people's programs. ptpctl-mock(7) has the mock clock itself, \
+             ptpctl-mock-run(1) how a program runs on it.",
+        )
+        .after_help("Examples:\n  ptpctl mock run -- phc_ctl /dev/ptp0 get")
+}
+
+const RUN: &str = "run";
+
+fn run(context: &mut Context<'_>, matches: &ArgMatches) -> Result<Report, Failure> {
+    context.without_clock()?;
+    let Some((RUN, matches)) = matches.subcommand() else {
+        return Err(Failure::Usage("say what to do: mock run".into()));
+    };
+    let args: Args = read(matches)?;
+    let words = args.line.into_iter().map(|word| CString::new(word.into_vec()));
+    let words: Vec<CString> = words
+        .collect::<Result<_, _>>()
+        .map_err(|_| Failure::Usage("an argument of a program has no NUL".into()))?;
+    let clocks = if args.clocks.is_empty() {
+        vec![
+            "mock"
+                .parse()
+                .map_err(|error: crate::mock::MockError| Failure::Failed(error.to_string()))?,
+        ]
+    } else {
+        args.clocks
+    };
+    let mut tell = |notice: Notice| match notice {
+        Notice::GoesOn(left) => {
+            let names: Vec<_> =
+                left.iter().map(|(process, name)| format!("{name} ({process})")).collect();
+            context.printer.aside(&format!(
+                "the program has ended, but goes on as {}: so does this, until they end",
+                names.join(", ")
+            ));
+        }
+        Notice::CantRead(thread) => context.printer.aside(&format!(
+            "process {thread} sees no clocks: its memory can't be read, because this user can't \
+             read its program's file, or because it made itself undumpable"
+        )),
+        Notice::SeesTheMachinesClock(errno) => context.printer.aside(&format!(
+            "a program reads the machine's system clock, not the simulated one: its vDSO can't be \
+             replaced ({errno})"
+        )),
+    };
+    let outcome = supervise::run(&clocks, args.system_clock.as_ref(), &words, &mut tell)
+        .map_err(Failure::Run)?;
+    for left in outcome.left {
+        context.printer.aside(&format!("the program has left this on: {left}"));
+    }
+    Err(match outcome.ended {
+        Ended::Exited(status) => Failure::Status(u8::try_from(status).unwrap_or(1)),
+        Ended::Killed(signal) => Failure::Status(end_as(signal)),
+    })
+}
+
+/// Ends this process by the signal that ended the program. Where that can't be, answers the status
+/// that shells show for it.
+fn end_as(signal: Signal) -> u8 {
+    // The program has dumped its core, if it was to.
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    let _ = SigSet::from(signal).thread_unblock();
+    // The first one may only end the handler that Rust has for faults.
+    let _ = raise(signal).and_then(|()| raise(signal));
+    u8::try_from(signal as i32 + 128).unwrap_or(1)
+}

@@ -1,0 +1,180 @@
+//! Starts a program under a seccomp filter whose listener this process gets.
+
+#![expect(unsafe_code, reason = "forks, and installs a filter in the child")]
+
+use super::listener::{Listener, check_sizes};
+use crate::kernel::Result;
+use libc::sock_filter;
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
+    sendmsg, socketpair,
+};
+use nix::unistd::{ForkResult, Pid, execvp, fork};
+use std::ffi::CString;
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// A program that was started, and its calls.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) process: Pid,
+    pub(crate) listener: Listener,
+}
+
+/// Why a program could not be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotStarted {
+    /// There is no such program, or it may not be run.
+    Program(Errno),
+    /// This kernel or its settings have no filters with a listener that doesn't repeat calls.
+    Filter(Errno),
+    /// The process could not be made.
+    Process(Errno),
+}
+
+/// What the child was doing when it failed: the first byte of its message.
+const FILTER: u8 = 1;
+const PROGRAM: u8 = 2;
+
+/// Starts `words`, of which the first is found along PATH, under `program`.
+///
+/// The program has no new privileges: setuid files give it none. Signals that this process ignores
+/// or blocks for itself are as they were for it.
+pub(crate) fn start(
+    words: &[CString],
+    program: &[sock_filter],
+    blocked_before: &SigSet,
+) -> std::result::Result<Started, NotStarted> {
+    check_sizes().map_err(NotStarted::Filter)?;
+    let (ours, theirs) =
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+            .map_err(NotStarted::Process)?;
+    // SAFETY: this process has one thread, so the child may do all that it could do.
+    match unsafe { fork() }.map_err(NotStarted::Process)? {
+        ForkResult::Child => {
+            drop(ours);
+            let (doing, errno) = become_program(words, program, blocked_before, &theirs);
+            let [a, b, c, d] = (errno as i32).to_ne_bytes();
+            // Where the parent has gone, nobody wants to know.
+            let _ = nix::unistd::write(&theirs, &[doing, a, b, c, d]);
+            // SAFETY: ends the child without the parent's cleaning up.
+            unsafe { libc::_exit(127) }
+        }
+        ForkResult::Parent { child } => {
+            drop(theirs);
+            let listener = receive_listener(&ours).map_err(NotStarted::Filter)?;
+            let listener = match listener {
+                Message::Listener(fd) => Listener::new(fd),
+                Message::Failed(failed) => return Err(failed),
+            };
+            // The program's start ends the connection, and needs no answers of the listener.
+            match receive_listener(&ours) {
+                Ok(Message::Failed(failed)) => Err(failed),
+                _ => Ok(Started { process: child, listener }),
+            }
+        }
+    }
+}
+
+/// Sends a signal by its number, which may be one of the real-time signals.
+pub(crate) fn send(process: Pid, number: i32) -> Result<()> {
+    // SAFETY: the call takes no pointer.
+    Errno::result(unsafe { libc::kill(process.as_raw(), number) }).map(drop)
+}
+
+/// In the child: returns only where it failed.
+fn become_program(
+    words: &[CString],
+    program: &[sock_filter],
+    blocked_before: &SigSet,
+    parent: &OwnedFd,
+) -> (u8, Errno) {
+    // Rust ignores this signal for itself, and ptpctl the other one.
+    for ignored in [Signal::SIGPIPE, Signal::SIGXFSZ] {
+        // SAFETY: no handler is installed.
+        let _ = unsafe { signal(ignored, SigHandler::SigDfl) };
+    }
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(blocked_before), None);
+    // Without its supervisor it could do little: no file could be opened any more.
+    let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+    if let Err(errno) = prctl::set_no_new_privs() {
+        return (FILTER, errno);
+    }
+    let listener = match install(program) {
+        Ok(listener) => listener,
+        Err(errno) => return (FILTER, errno),
+    };
+    let fds = [listener.as_raw_fd()];
+    let rights = [ControlMessage::ScmRights(&fds)];
+    let sent =
+        sendmsg::<()>(parent.as_raw_fd(), &[IoSlice::new(&[0])], &rights, MsgFlags::empty(), None);
+    drop(listener);
+    if let Err(errno) = sent {
+        return (FILTER, errno);
+    }
+    let Some(name) = words.first() else { return (PROGRAM, Errno::ENOENT) };
+    let Err(errno) = execvp(name, words);
+    (PROGRAM, errno)
+}
+
+/// Installs the filter. Without `WAIT_KILLABLE_RECV` (before Linux 5.19) a signal would make the
+/// program repeat a call that was already answered, so there is no filter without it.
+fn install(program: &[sock_filter]) -> Result<OwnedFd> {
+    let length = u16::try_from(program.len()).map_err(|_| Errno::E2BIG)?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    let flags =
+        libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    // SAFETY: the kernel only reads the program, which outlives the call.
+    let fd = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
+    };
+    let fd = Errno::result(fd)?;
+    // SAFETY: the call answers a new descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).map_err(|_| Errno::EBADF)?) })
+}
+
+/// What the child says.
+enum Message {
+    Listener(OwnedFd),
+    Failed(NotStarted),
+}
+
+/// # Errors
+///
+/// `EPIPE` where the child has ended, or has become the program.
+fn receive_listener(connection: &OwnedFd) -> Result<Message> {
+    let mut bytes = [0; 8];
+    let mut space = nix::cmsg_space!(RawFd);
+    let (length, fd) = {
+        let mut parts = [IoSliceMut::new(&mut bytes)];
+        let received = recvmsg::<()>(
+            connection.as_raw_fd(),
+            &mut parts,
+            Some(&mut space),
+            MsgFlags::MSG_CMSG_CLOEXEC,
+        )?;
+        let fd = received.cmsgs()?.find_map(|message| match message {
+            ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
+            _ => None,
+        });
+        (received.bytes, fd)
+    };
+    if let Some(fd) = fd {
+        // SAFETY: the message brought a new descriptor.
+        return Ok(Message::Listener(unsafe { OwnedFd::from_raw_fd(fd) }));
+    }
+    match (length, bytes) {
+        (5, [doing, a, b, c, d, ..]) => {
+            let errno = Errno::from_raw(i32::from_ne_bytes([a, b, c, d]));
+            Ok(Message::Failed(if doing == PROGRAM {
+                NotStarted::Program(errno)
+            } else {
+                NotStarted::Filter(errno)
+            }))
+        }
+        _ => Err(Errno::EPIPE),
+    }
+}

@@ -1,0 +1,204 @@
+//! The clocks that a program is to see, and their names.
+
+use crate::mock::{Config, Mock, MockError};
+use nix::errno::Errno;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// A clock as the command line describes it: `igb,interface=eth0,offset=1ms`.
+#[derive(Clone, Debug)]
+pub(crate) struct ClockSpec {
+    config: Config,
+    interface: Option<String>,
+    links: Vec<PathBuf>,
+}
+
+/// A clock that the program sees.
+pub(super) struct Clock {
+    /// N of `/dev/ptpN`.
+    pub(super) index: u32,
+    /// The interface of the network that it belongs to.
+    pub(super) interface: Option<Interface>,
+    links: Vec<PathBuf>,
+    driver: Option<String>,
+    /// A handle of its own, which the others are made from.
+    pub(super) mock: Mock,
+    /// Whether events could come when they were last passed on.
+    pub(super) had_events: bool,
+}
+
+/// An interface that takes its timestamps from a clock.
+pub(super) struct Interface {
+    pub(super) name: String,
+    /// `struct hwtstamp_config`: flags, which packets are sent and received with timestamps.
+    pub(super) timestamps: [i32; 3],
+}
+
+impl FromStr for ClockSpec {
+    type Err = MockError;
+
+    fn from_str(text: &str) -> Result<Self, MockError> {
+        let refuse = |why: &str| MockError::Config { text: text.to_owned(), why: why.to_owned() };
+        let (mut interface, mut links, mut rest) = (None, Vec::new(), Vec::new());
+        for setting in text.strip_prefix("mock:").unwrap_or(text).split(',') {
+            match setting.split_once('=') {
+                Some(("interface", name)) => {
+                    let fits = |name: &&str| !name.is_empty() && name.len() < 16;
+                    let name = Some(name).filter(fits).filter(|name| !name.contains('/'));
+                    let name = name.ok_or_else(|| refuse("an interface has up to 15 letters"))?;
+                    interface = Some(name.to_owned());
+                }
+                Some(("link", path)) => {
+                    let name = path.strip_prefix("/dev/").unwrap_or_default();
+                    let is_number = name.strip_prefix("ptp").is_some_and(is_number);
+                    let fits = !["", ".", ".."].contains(&name) && !name.contains('/');
+                    if !fits || is_number {
+                        return Err(refuse(
+                            "a link is a name in /dev that no clock has: /dev/ptp_card",
+                        ));
+                    }
+                    links.push(path.into());
+                }
+                _ => rest.push(setting),
+            }
+        }
+        let settings = rest.join(",");
+        let settings = if settings == "mock" { String::new() } else { settings };
+        let config: Config = format!("mock:{settings}").parse()?;
+        if config.is_virtual() {
+            return Err(refuse("other programs run on the machine's own time"));
+        }
+        Ok(Self { config, interface, links })
+    }
+}
+
+/// All clocks of a program, in the order of their numbers.
+pub(super) struct Clocks(pub(super) Vec<Clock>);
+
+impl Clocks {
+    /// # Errors
+    ///
+    /// Those of [`Mock::new`].
+    pub(super) fn new(specs: &[ClockSpec]) -> Result<Self, MockError> {
+        check_names(specs)?;
+        let clocks = (0..).zip(specs).map(|(index, spec)| {
+            let mock = Mock::unopened(&spec.config)?;
+            // The program would wait for an answer that comes late.
+            mock.never_wait();
+            let interface =
+                spec.interface.clone().map(|name| Interface { name, timestamps: [0; 3] });
+            let (links, driver) = (spec.links.clone(), spec.config.driver().map(str::to_owned));
+            Ok(Clock { index, interface, links, driver, mock, had_events: false })
+        });
+        clocks.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The place of the clock that has this path. The clocks of the machine aren't there for the
+    /// program: their paths are `ENOENT`.
+    pub(super) fn at(&self, path: &Path) -> Option<Result<usize, Errno>> {
+        let place = self.0.iter().position(|clock| {
+            clock.links.iter().any(|link| link == path) || path == Path::new(&clock.path())
+        });
+        let number = || path.to_str()?.strip_prefix("/dev/ptp");
+        match place {
+            // Its node has gone with it.
+            Some(place) if self.0.get(place).is_some_and(|clock| clock.mock.has_gone()) => {
+                Some(Err(Errno::ENOENT))
+            }
+            Some(place) => Some(Ok(place)),
+            None => number().is_some_and(is_number).then_some(Err(Errno::ENOENT)),
+        }
+    }
+
+    pub(super) fn get(&self, place: usize) -> Option<&Clock> {
+        self.0.get(place)
+    }
+
+    /// The clock of an interface.
+    pub(super) fn of_interface(&mut self, name: &[u8]) -> Option<&mut Clock> {
+        self.0.iter_mut().find(|clock| {
+            clock.interface.as_ref().is_some_and(|interface| interface.name.as_bytes() == name)
+        })
+    }
+
+    pub(super) fn have_interfaces(&self) -> bool {
+        self.0.iter().any(|clock| clock.interface.is_some())
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Refuses names that two clocks have, and links that would hide another file of the machine.
+fn check_names(specs: &[ClockSpec]) -> Result<(), MockError> {
+    let refuse = |text: String, why: &str| Err(MockError::Config { text, why: why.to_owned() });
+    let mut seen = BTreeSet::new();
+    for spec in specs {
+        let interface = spec.interface.iter().map(|name| format!("interface={name}"));
+        let links = spec.links.iter().map(|link| format!("link={}", link.display()));
+        for name in interface.chain(links) {
+            if !seen.insert(name.clone()) {
+                return refuse(name, "two clocks have this name");
+            }
+        }
+        for link in &spec.links {
+            if fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
+                return refuse(link.display().to_string(), "it is another file of this machine");
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Clock {
+    pub(super) fn name(&self) -> String {
+        format!("ptp{}", self.index)
+    }
+
+    /// The name of its driver.
+    pub(super) fn driver(&self) -> Option<&str> {
+        self.driver.as_deref()
+    }
+
+    pub(super) fn path(&self) -> String {
+        format!("/dev/{}", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_a_mock_with_an_interface_and_links() {
+        let spec: ClockSpec =
+            "igb,interface=eth0,offset=1ms,link=/dev/ptp_card".parse().expect("a clock");
+        assert_eq!(spec.interface.as_deref(), Some("eth0"));
+        assert_eq!(spec.links, [Path::new("/dev/ptp_card")]);
+        for text in ["mock", "mock:igb", "igb", "full,seed=2", "interface=eth0"] {
+            assert!(text.parse::<ClockSpec>().is_ok(), "{text}");
+        }
+        for text in
+            ["nosuch", "igb,interface=", "igb,interface=a/b", "igb,link=/tmp/x", "igb,time=virtual"]
+        {
+            assert!(text.parse::<ClockSpec>().is_err(), "{text}");
+        }
+        for link in ["/dev/", "/dev/ptp1", "/dev/../etc/passwd", "/dev/.."] {
+            assert!(format!("igb,link={link}").parse::<ClockSpec>().is_err(), "{link}");
+        }
+    }
+
+    #[test]
+    fn two_clocks_have_no_name_in_common() {
+        let specs = |texts: &[&str]| -> Vec<ClockSpec> {
+            texts.iter().map(|text| text.parse().expect("a clock")).collect()
+        };
+        assert!(check_names(&specs(&["igb,interface=eth0", "igb,interface=eth1"])).is_ok());
+        assert!(check_names(&specs(&["igb,interface=eth0", "full,interface=eth0"])).is_err());
+        assert!(check_names(&specs(&["igb,link=/dev/ptp_a,link=/dev/ptp_a"])).is_err());
+        assert!(check_names(&specs(&["igb,link=/dev/null"])).is_err());
+    }
+}

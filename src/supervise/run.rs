@@ -1,0 +1,321 @@
+//! Runs a program: starts it, answers its calls, passes on events and signals, until nobody is
+//! left who could make a call.
+
+use super::clocks::{ClockSpec, Clocks};
+use super::rules::{Seen, filter};
+use super::supervisor::{Answer, Supervisor};
+use super::sysfs::Sysfs;
+use super::{Ended, LeftOn, Notice, Outcome, RunError, What};
+use crate::kernel::supervision::abi::{Abi, Syscall, known};
+use crate::kernel::supervision::listener::{Listener, Notification};
+use crate::kernel::supervision::start::{NotStarted, Started, send, start};
+use crate::kernel::{number_of, phc_major};
+use crate::mock::{SharedClock, SystemConfig};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::ffi::CString;
+use std::fs;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// Not passed on to the program: those that no process can catch, that faults of this process
+/// raise, and that stop or continue a job, which the program gets from its terminal, too.
+const OWN: [Signal; 13] = [
+    Signal::SIGKILL,
+    Signal::SIGSTOP,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGCONT,
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGILL,
+    Signal::SIGFPE,
+    Signal::SIGTRAP,
+    Signal::SIGSYS,
+    Signal::SIGPIPE,
+];
+
+/// The marks of what the loop waits for. That of a handle is this much more than its inode.
+const CALLS: u64 = 0;
+const SIGNALS: u64 = 1;
+const HANDLES: u64 = 2;
+
+/// Runs `words` on these clocks; `tell` is told what the user should know at once.
+///
+/// # Errors
+///
+/// [`RunError`] where the program could not be started.
+pub(crate) fn run(
+    specs: &[ClockSpec],
+    system: Option<&SystemConfig>,
+    words: &[CString],
+    tell: &mut dyn FnMut(Notice),
+) -> Result<Outcome, RunError> {
+    check_machine()?;
+    if system.is_some() && !known().iter().all(tells_its_beginning) {
+        return Err(RunError::SystemClock);
+    }
+    let clocks = Clocks::new(specs).map_err(RunError::Clock)?;
+    let major = phc_major().ok().flatten().unwrap_or(FALLBACK_MAJOR).into();
+    let system = system.map(SharedClock::new).transpose().map_err(RunError::Process)?;
+    for clock in &clocks.0 {
+        if let Some(system) = &system {
+            clock.mock.share_system_clock(system);
+        }
+    }
+    let seen = Seen { interfaces: clocks.have_interfaces(), system: system.is_some() };
+    let filter = filter(seen);
+    let sysfs = Sysfs::new(&clocks, major).map_err(RunError::Files)?;
+    let supervisor = Supervisor::new(clocks, sysfs, major, system);
+    raise_limit_of_files();
+    // A daemon whose parent ends becomes a child of this process, which may read its memory.
+    prctl::set_child_subreaper(true).map_err(RunError::Process)?;
+    let mut caught = SigSet::all();
+    for signal in OWN {
+        caught.remove(signal);
+    }
+    let blocked_before = caught.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK);
+    let blocked_before = blocked_before.map_err(RunError::Process)?;
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    let signals = SignalFd::with_flags(&caught, flags).map_err(RunError::Process)?;
+    let Started { process, listener } =
+        start(words, &filter, &blocked_before).map_err(|error| match error {
+            NotStarted::Program(errno) => RunError::Program(errno),
+            NotStarted::Filter(errno) => RunError::Filter(errno),
+            NotStarted::Process(errno) => RunError::Process(errno),
+        })?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(RunError::Process)?;
+    let mut watch = Watch { supervisor, listener, signals, epoll, program: process, ended: None };
+    let ended = watch.until_the_end(tell).map_err(RunError::Process)?;
+    let left = watch.supervisor.clocks.0.iter().flat_map(|clock| {
+        let timestamps = clock.mock.extts_that_are_on().into_iter().map(What::Timestamps);
+        let outputs = clock.mock.perouts_that_are_on().into_iter().map(What::Output);
+        let pps = clock.mock.pps_is_on().then_some(What::Pps);
+        let all: Vec<_> = timestamps.chain(outputs).chain(pps).collect();
+        all.into_iter().map(|what| LeftOn { clock: clock.path(), what })
+    });
+    Ok(Outcome { ended, left: left.collect() })
+}
+
+/// Refuses a machine where no program's memory can be read.
+fn check_machine() -> Result<(), RunError> {
+    if known().is_empty() {
+        return Err(RunError::Processor);
+    }
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    let scope = scope.trim().parse().unwrap_or(0);
+    if scope == 3 || scope == 2 && !may_trace() { Err(RunError::Yama(scope)) } else { Ok(()) }
+}
+
+/// Whether a program makes a call at its beginning, in which its vDSO can be replaced.
+fn tells_its_beginning(abi: &Abi) -> bool {
+    let begins = |call: &Syscall| matches!(call, Syscall::ArchPrctl | Syscall::SetThreadArea);
+    abi.calls.iter().any(|(_, call)| begins(call))
+}
+
+/// `CAP_SYS_PTRACE`.
+const MAY_TRACE: u32 = 19;
+
+fn may_trace() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    effective.is_some_and(|bits| bits >> MAY_TRACE & 1 == 1)
+}
+
+/// The major number of the clocks where this kernel has no PHCs. It is one of those that are left
+/// to local use.
+const FALLBACK_MAJOR: u32 = 247;
+
+/// Each open clock takes a descriptor of this process.
+fn raise_limit_of_files() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where it can't be raised, opens fail a little earlier.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
+}
+
+struct Watch {
+    supervisor: Supervisor,
+    listener: Listener,
+    signals: SignalFd,
+    epoll: Epoll,
+    /// The program that was started.
+    program: Pid,
+    /// How it ended.
+    ended: Option<Ended>,
+}
+
+impl Watch {
+    fn until_the_end(&mut self, tell: &mut dyn FnMut(Notice)) -> nix::Result<Ended> {
+        let readable = EpollFlags::EPOLLIN;
+        self.epoll.add(self.listener.as_fd(), EpollEvent::new(readable, CALLS))?;
+        self.epoll.add(self.signals.as_fd(), EpollEvent::new(readable, SIGNALS))?;
+        let (mut told, mut told_of_reading) = (false, false);
+        loop {
+            let next = self.supervisor.pass_events();
+            let mut events = [EpollEvent::empty(); 8];
+            let number = match self.epoll.wait(&mut events, timeout(next)) {
+                Err(Errno::EINTR) => 0,
+                other => other?,
+            };
+            for event in events.iter().take(number) {
+                match event.data() {
+                    CALLS if event.events().contains(readable) => self.answer_next(),
+                    // Nobody is left under the filter.
+                    CALLS => return self.wait_for_the_end(),
+                    SIGNALS => self.take_signals(),
+                    handle => self.supervisor.handles.close(handle - HANDLES),
+                }
+            }
+            if let Some(thread) = self.supervisor.unreadable.take()
+                && !told_of_reading
+            {
+                told_of_reading = true;
+                tell(Notice::CantRead(thread));
+            }
+            if let Some(errno) = self.supervisor.unseen.take() {
+                tell(Notice::SeesTheMachinesClock(errno));
+            }
+            if self.ended.is_some() && !told {
+                told = true;
+                let left = children();
+                if !left.is_empty() {
+                    tell(Notice::GoesOn(left));
+                }
+            }
+        }
+    }
+
+    /// Answers the next call. A program that was killed meanwhile needs no answer.
+    fn answer_next(&mut self) {
+        let Ok(call) = self.listener.receive() else { return };
+        let answer = self.supervisor.answer(&self.listener, &call);
+        let _ = match answer {
+            Answer::Native => self.listener.go_on(&call),
+            Answer::Answered(answered) => self.listener.answer(&call, answered.map_err(number_of)),
+            Answer::File(file, flags) => {
+                let added = self.listener.answer_with(
+                    &call,
+                    file.as_fd(),
+                    flags.contains(OFlag::O_CLOEXEC),
+                );
+                self.refuse_where_it_failed(&call, added)
+            }
+            Answer::Clock(identity, theirs, flags) => {
+                let added = self.listener.answer_with(
+                    &call,
+                    theirs.as_fd(),
+                    flags.contains(OFlag::O_CLOEXEC),
+                );
+                drop(theirs);
+                match self.supervisor.handles.get(identity) {
+                    // The last close shows as an error, which needs not be asked for.
+                    Some(handle) if added.is_ok() => {
+                        let nothing =
+                            EpollEvent::new(EpollFlags::empty(), identity.inode + HANDLES);
+                        let _ = handle.fd().map(|fd| self.epoll.add(fd, nothing));
+                    }
+                    _ => self.supervisor.handles.close(identity.inode),
+                }
+                self.refuse_where_it_failed(&call, added)
+            }
+        };
+    }
+
+    fn refuse_where_it_failed(
+        &self,
+        call: &Notification,
+        added: nix::Result<i32>,
+    ) -> nix::Result<()> {
+        match added {
+            Ok(_) => Ok(()),
+            Err(errno) => self.listener.answer(call, Err(errno as i32)),
+        }
+    }
+
+    fn take_signals(&mut self) {
+        while let Ok(Some(signal)) = self.signals.read_signal() {
+            let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
+            if number == libc::SIGCHLD {
+                self.reap();
+            } else if signal.ssi_code <= 0 {
+                // What the kernel sends, as for a key of the terminal, the program has got, too.
+                self.pass_on(number);
+            }
+        }
+    }
+
+    fn pass_on(&self, signal: i32) {
+        if self.ended.is_none() {
+            let _ = send(self.program, signal);
+            return;
+        }
+        for (process, _) in children() {
+            let _ = send(process, signal);
+        }
+    }
+
+    /// Takes notice of all children that have ended, also those of daemons.
+    fn reap(&mut self) {
+        let any = Pid::from_raw(-1);
+        while let Ok(status) = waitpid(any, Some(WaitPidFlag::WNOHANG)) {
+            match status {
+                WaitStatus::StillAlive => break,
+                status => self.note(status),
+            }
+        }
+    }
+
+    fn note(&mut self, status: WaitStatus) {
+        match status {
+            WaitStatus::Exited(process, status) if process == self.program => {
+                self.ended = Some(Ended::Exited(status));
+            }
+            WaitStatus::Signaled(process, signal, _) if process == self.program => {
+                self.ended = Some(Ended::Killed(signal));
+            }
+            _ => {}
+        }
+    }
+
+    /// Newer kernels tell that nobody is left before the last process can be waited for.
+    fn wait_for_the_end(&mut self) -> nix::Result<Ended> {
+        loop {
+            if let Some(ended) = self.ended {
+                return Ok(ended);
+            }
+            match waitpid(Pid::from_raw(-1), None) {
+                Err(Errno::EINTR) => {}
+                status => self.note(status?),
+            }
+        }
+    }
+}
+
+/// The processes that have this one for a parent, by number and name.
+fn children() -> Vec<(Pid, String)> {
+    let path = format!("/proc/self/task/{}/children", Pid::this());
+    let all = fs::read_to_string(path).unwrap_or_default();
+    all.split_whitespace()
+        .filter_map(|number| {
+            let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
+            Some((Pid::from_raw(number.parse().ok()?), name.trim_end().to_owned()))
+        })
+        .collect()
+}
+
+/// How long to wait: for ever where nothing is to come.
+fn timeout(next: Option<Duration>) -> EpollTimeout {
+    let Some(next) = next else { return EpollTimeout::NONE };
+    let milliseconds = next.as_nanos().div_ceil(1_000_000);
+    EpollTimeout::try_from(milliseconds.min(60_000)).unwrap_or(EpollTimeout::NONE)
+}

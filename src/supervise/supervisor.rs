@@ -1,0 +1,390 @@
+//! What the program is to see, and the answers to its calls.
+
+use super::clocks::Clocks;
+use super::guest::{Guest, Identity, is_descriptor};
+use super::handles::Handles;
+use super::sysfs::Sysfs;
+use super::{network, requests, system, vdso};
+use crate::kernel::Result;
+use crate::kernel::supervision::abi::{Syscall, Word, known};
+use crate::kernel::supervision::listener::{Listener, Notification};
+use crate::kernel::supervision::status;
+use crate::kernel::uapi::PTP_CLK_MAGIC;
+use crate::mock::SharedClock;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, Mode, SFlag};
+use std::cell::Cell;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+/// What becomes of a call.
+pub(super) enum Answer {
+    /// The kernel makes it.
+    Native,
+    Answered(Result<i64>),
+    /// It returns a descriptor of this file.
+    File(OwnedFd, OFlag),
+    /// It returns a descriptor of this clock.
+    Clock(Identity, OwnedFd, OFlag),
+}
+
+/// All that the program is to see, and what it has open of it.
+pub(super) struct Supervisor {
+    pub(super) clocks: Clocks,
+    pub(super) handles: Handles,
+    sysfs: Sysfs,
+    /// The major number of the clocks' character devices.
+    major: u64,
+    /// The simulated system clock, where there is one.
+    system: Option<SharedClock>,
+    /// Why a program can't see it.
+    pub(super) unseen: Option<Errno>,
+    /// A thread whose memory can't be read.
+    pub(super) unreadable: Cell<Option<i32>>,
+}
+
+/// Where a program wants a file's status: the argument that points there.
+#[derive(Clone, Copy)]
+enum StatusAt {
+    Stat(usize),
+    Statx(usize),
+}
+
+impl StatusAt {
+    fn put(self, guest: &Guest<'_>, found: &FileStat) -> Result<i64> {
+        let (argument, bytes) = match self {
+            Self::Stat(argument) => (argument, status::stat(guest.abi.stat, found)),
+            Self::Statx(argument) => (argument, status::statx(found)),
+        };
+        guest.write_bytes(guest.argument(argument), &bytes).map(|()| 0)
+    }
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        clocks: Clocks,
+        sysfs: Sysfs,
+        major: u64,
+        system: Option<SharedClock>,
+    ) -> Self {
+        Self {
+            clocks,
+            handles: Handles::default(),
+            sysfs,
+            major,
+            system,
+            unseen: None,
+            unreadable: Cell::default(),
+        }
+    }
+
+    /// Passes on the events up to now; answers how long until the next one may come.
+    pub(super) fn pass_events(&mut self) -> Option<Duration> {
+        let mut next = None;
+        for (place, clock) in self.clocks.0.iter_mut().enumerate() {
+            let until = clock.mock.until_next_event();
+            if clock.mock.has_gone() {
+                self.handles.end_events(place);
+            }
+            // Events of a channel that was switched off have come before that.
+            if until.is_some() || clock.had_events {
+                self.handles.pass_events(place);
+            }
+            clock.had_events = until.is_some();
+            next = next.into_iter().chain(until).chain(clock.mock.until_it_goes()).min();
+        }
+        next
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a table: what answers each call")]
+    pub(super) fn answer(&mut self, listener: &Listener, made: &Notification) -> Answer {
+        let Some(abi) = known().iter().find(|abi| abi.arch == made.arch) else {
+            return Answer::Native;
+        };
+        let Some(call) = abi.call(made.number) else { return Answer::Native };
+        let guest = Guest { call: made, abi, listener };
+        let here = libc::AT_FDCWD;
+        match call {
+            Syscall::Open => self.open(&guest, here, 0, flags(guest.int(1))),
+            Syscall::Creat => {
+                let told = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_TRUNC;
+                self.open(&guest, here, 0, told)
+            }
+            Syscall::Getxattr => self.attributes(&guest),
+            Syscall::Openat => self.open(&guest, guest.int(0), 1, flags(guest.int(2))),
+            Syscall::Openat2 => match guest.read::<[u64; 3]>(guest.argument(2)) {
+                Ok([how, _, _]) => {
+                    let [a, b, c, d, ..] = how.to_le_bytes();
+                    let told = flags(i32::from_le_bytes([a, b, c, d]));
+                    self.open(&guest, guest.int(0), 1, told)
+                }
+                Err(_) => Answer::Native,
+            },
+            Syscall::Stat => self.status(&guest, here, 0, true, StatusAt::Stat(1)),
+            Syscall::Lstat => self.status(&guest, here, 0, false, StatusAt::Stat(1)),
+            Syscall::Fstat => self.status_of_file(&guest, StatusAt::Stat(1)),
+            Syscall::Fstatat => self.status_at(&guest, guest.int(3), StatusAt::Stat(2)),
+            Syscall::Statx => self.status_at(&guest, guest.int(2), StatusAt::Statx(4)),
+            Syscall::Access => self.access(&guest, here, 0, guest.int(1)),
+            Syscall::Faccessat => self.access(&guest, guest.int(0), 1, guest.int(2)),
+            Syscall::Readlink => self.readlink(&guest, here, 0),
+            Syscall::Readlinkat => self.readlink(&guest, guest.int(0), 1),
+            Syscall::Ioctl => self.ioctl(&guest),
+            Syscall::ClockGettime(word) if guest.int(0) >= 0 => {
+                self.system_call(|clock| system::gettime(&guest, clock, word))
+            }
+            Syscall::ClockSettime(word) if guest.int(0) >= 0 => {
+                self.system_call(|clock| system::settime(&guest, clock, word))
+            }
+            Syscall::ClockGettime(word) => {
+                self.clock_call(&guest, |phc| requests::gettime(&guest, phc, word))
+            }
+            Syscall::ClockSettime(word) => {
+                self.clock_call(&guest, |phc| requests::settime(&guest, phc, word))
+            }
+            Syscall::Adjtimex => self.adjtime(&guest, guest.argument(0), abi.word),
+            Syscall::ClockAdjtime(word) if guest.int(0) == libc::CLOCK_REALTIME => {
+                self.adjtime(&guest, guest.argument(1), word)
+            }
+            Syscall::Gettimeofday => self.system_call(|clock| system::gettimeofday(&guest, clock)),
+            Syscall::Time => self.system_call(|clock| system::time(&guest, clock)),
+            Syscall::Settimeofday => self.system_call(|clock| system::settimeofday(&guest, clock)),
+            Syscall::Stime => self.system_call(|clock| system::stime(&guest, clock)),
+            Syscall::ArchPrctl | Syscall::SetThreadArea => self.begin_program(&guest),
+            Syscall::ClockAdjtime(word) => {
+                self.clock_call(&guest, |phc| requests::adjtime(&guest, phc, word))
+            }
+            Syscall::ClockGetres(word) => {
+                self.clock_call(&guest, |phc| requests::getres(&guest, phc, word))
+            }
+            Syscall::Socket
+            | Syscall::IoUringSetup
+            | Syscall::ClockNanosleep
+            | Syscall::TimerCreate => Answer::Native,
+        }
+    }
+
+    /// `open`, and its kin: `path` is the number of the argument that points to the path.
+    fn open(&mut self, guest: &Guest<'_>, folder: i32, path: usize, told: OFlag) -> Answer {
+        let follow = !told.contains(OFlag::O_NOFOLLOW);
+        let path = match guest.path(folder, guest.argument(path), follow) {
+            Ok(path) => path,
+            Err(errno) => {
+                if errno == Errno::EPERM {
+                    self.unreadable.set(Some(guest.call.thread));
+                }
+                return Answer::Native;
+            }
+        };
+        // By /proc/PID/fd an open clock is opened once more.
+        let again = is_descriptor(&path).then(|| nix::sys::stat::stat(path.as_path()).ok());
+        if let Some(Some(found)) = again
+            && let Some(handle) = self.handles.get(Identity::of(&found))
+        {
+            return self.open_clock(handle.clock, told).unwrap_or_else(Answer::from);
+        }
+        if let Some(found) = self.clocks.at(&path) {
+            let opened = found.and_then(|place| self.open_clock(place, told));
+            return opened.unwrap_or_else(Answer::from);
+        }
+        match self.sysfs.open(&self.clocks, &path, told) {
+            Some(Ok(file)) => Answer::File(file, told),
+            Some(Err(errno)) => Answer::from(errno),
+            None => Answer::Native,
+        }
+    }
+
+    fn open_clock(&mut self, place: usize, told: OFlag) -> Result<Answer> {
+        if told.contains(OFlag::O_CREAT | OFlag::O_EXCL) {
+            return Err(Errno::EEXIST);
+        }
+        if told.contains(OFlag::O_DIRECTORY) {
+            return Err(Errno::ENOTDIR);
+        }
+        let clock = self.clocks.get(place).ok_or(Errno::ENODEV)?;
+        let write = told.intersects(OFlag::O_WRONLY | OFlag::O_RDWR);
+        let mock = clock.mock.open_again(write)?;
+        let (identity, theirs) = self.handles.add(place, mock)?;
+        Ok(Answer::Clock(identity, theirs, told))
+    }
+
+    /// What `stat` says of a path.
+    fn status(
+        &self,
+        guest: &Guest<'_>,
+        folder: i32,
+        path: usize,
+        follow: bool,
+        into: StatusAt,
+    ) -> Answer {
+        let Ok(path) = guest.path(folder, guest.argument(path), follow) else {
+            return Answer::Native;
+        };
+        if follow
+            && is_descriptor(&path)
+            && let Ok(found) = nix::sys::stat::stat(path.as_path())
+            && let Some(handle) = self.handles.get(Identity::of(&found))
+        {
+            let found = self.status_of_clock(handle.clock);
+            return Answer::Answered(found.and_then(|found| into.put(guest, &found)));
+        }
+        let found = match self.clocks.at(&path) {
+            Some(found) => Some(found.and_then(|place| self.status_of_clock(place))),
+            None => self.sysfs.status(&path, follow),
+        };
+        match found {
+            Some(found) => Answer::Answered(found.and_then(|found| into.put(guest, &found))),
+            None => Answer::Native,
+        }
+    }
+
+    /// `fstatat` and `statx`, which with an empty path are `fstat`.
+    fn status_at(&mut self, guest: &Guest<'_>, told: i32, into: StatusAt) -> Answer {
+        let follow = told & libc::AT_SYMLINK_NOFOLLOW == 0;
+        let is_empty = told & libc::AT_EMPTY_PATH != 0
+            && (guest.argument(1) == 0
+                || guest.text(guest.argument(1)).is_ok_and(|path| path.is_empty()));
+        if is_empty {
+            self.status_of_file(guest, into)
+        } else {
+            self.status(guest, guest.int(0), 1, follow, into)
+        }
+    }
+
+    /// `fstat`: the end of a pipe that stands for a clock is its character device.
+    fn status_of_file(&mut self, guest: &Guest<'_>, into: StatusAt) -> Answer {
+        let Ok(identity) = guest.file(guest.int(0)) else { return Answer::Native };
+        let Some(handle) = self.handles.get(identity) else { return Answer::Native };
+        let place = handle.clock;
+        let found = self.status_of_clock(place);
+        Answer::Answered(found.and_then(|found| into.put(guest, &found)))
+    }
+
+    /// The character device of a clock, as if it were in /dev.
+    fn status_of_clock(&self, place: usize) -> Result<FileStat> {
+        let clock = self.clocks.get(place).ok_or(Errno::ENODEV)?;
+        let mut status = nix::sys::stat::stat("/dev/null")?;
+        let mode = Mode::from_bits_truncate(0o666);
+        status.st_mode = SFlag::S_IFCHR.bits() | mode.bits();
+        status.st_rdev = nix::sys::stat::makedev(self.major, clock.index.into());
+        status.st_ino += libc::ino_t::from(clock.index) + 1_000;
+        Ok(status)
+    }
+
+    fn access(&self, guest: &Guest<'_>, folder: i32, path: usize, wanted: i32) -> Answer {
+        let Ok(path) = guest.path(folder, guest.argument(path), true) else {
+            return Answer::Native;
+        };
+        let run = wanted & libc::X_OK != 0;
+        if let Some(found) = self.clocks.at(&path) {
+            return if let Err(errno) = found {
+                Answer::from(errno)
+            } else if run {
+                Answer::from(Errno::EACCES)
+            } else {
+                Answer::Answered(Ok(0))
+            };
+        }
+        match self.sysfs.status(&path, true) {
+            Some(Ok(_)) if wanted & libc::W_OK != 0 => Answer::from(Errno::EACCES),
+            Some(Ok(_)) => Answer::Answered(Ok(0)),
+            Some(Err(errno)) => Answer::from(errno),
+            None => Answer::Native,
+        }
+    }
+
+    /// No file of a clock has extended attributes.
+    fn attributes(&self, guest: &Guest<'_>) -> Answer {
+        let Ok(path) = guest.path(libc::AT_FDCWD, guest.argument(0), true) else {
+            return Answer::Native;
+        };
+        match self.clocks.at(&path) {
+            Some(found) => Answer::from(found.err().unwrap_or(Errno::EOPNOTSUPP)),
+            None => match self.sysfs.status(&path, true) {
+                Some(found) => Answer::from(found.err().unwrap_or(Errno::EOPNOTSUPP)),
+                None => Answer::Native,
+            },
+        }
+    }
+
+    fn readlink(&self, guest: &Guest<'_>, folder: i32, path: usize) -> Answer {
+        let Ok(link) = guest.path(folder, guest.argument(path), false) else {
+            return Answer::Native;
+        };
+        let to = match self.clocks.at(&link) {
+            Some(found) => Err(found.err().unwrap_or(Errno::EINVAL)),
+            None => match self.sysfs.link_at(&link) {
+                Some(to) => to,
+                None => return Answer::Native,
+            },
+        };
+        Answer::Answered(to.and_then(|to| {
+            let room = usize::try_from(guest.int(path + 2)).map_err(|_| Errno::EINVAL)?;
+            let bytes = to.as_bytes();
+            let bytes = bytes.get(..room).unwrap_or(bytes);
+            guest.write_bytes(guest.argument(path + 1), bytes)?;
+            i64::try_from(bytes.len()).map_err(|_| Errno::EINVAL)
+        }))
+    }
+
+    fn ioctl(&mut self, guest: &Guest<'_>) -> Answer {
+        let request = guest.int(1).cast_unsigned();
+        if request >> 8 & 0xff != PTP_CLK_MAGIC {
+            return network::ioctl(guest, &mut self.clocks)
+                .map_or(Answer::Native, Answer::Answered);
+        }
+        let Ok(identity) = guest.file(guest.int(0)) else { return Answer::Native };
+        let Some(handle) = self.handles.get(identity) else { return Answer::Native };
+        let answered = requests::ioctl(guest, &handle.mock);
+        Answer::Answered(answered)
+    }
+
+    /// A call on the simulated system clock.
+    fn system_call(&self, call: impl FnOnce(&SharedClock) -> Result<i64>) -> Answer {
+        self.system.as_ref().map_or(Answer::Native, |system| Answer::Answered(call(system)))
+    }
+
+    fn adjtime(&self, guest: &Guest<'_>, at: u64, word: Word) -> Answer {
+        Answer::Answered(match &self.system {
+            Some(clock) => system::adjtime(guest, clock, at, word),
+            None => system::adjtime_of_machine(guest, at, word),
+        })
+    }
+
+    /// A program has begun, or a thread of i386. Where its vDSO can't be replaced, it sees the
+    /// machine's clock, which is told.
+    fn begin_program(&mut self, guest: &Guest<'_>) -> Answer {
+        if let Err(errno) = vdso::replace(guest)
+            && errno != Errno::ENOENT
+            && errno != Errno::ESRCH
+        {
+            self.unseen.get_or_insert(errno);
+        }
+        Answer::Native
+    }
+
+    /// A call on a clock that a descriptor names.
+    fn clock_call(
+        &mut self,
+        guest: &Guest<'_>,
+        call: impl FnOnce(&crate::mock::Mock) -> Result<i64>,
+    ) -> Answer {
+        // CLOCKID_TO_FD of the kernel's posix-timers.h.
+        let Ok(identity) = guest.file(!(guest.int(0) >> 3)) else { return Answer::Native };
+        let Some(handle) = self.handles.get(identity) else { return Answer::Native };
+        Answer::Answered(call(&handle.mock))
+    }
+}
+
+impl From<Errno> for Answer {
+    fn from(errno: Errno) -> Self {
+        Self::Answered(Err(errno))
+    }
+}
+
+/// The flags of `open`, those that this program doesn't know among them.
+fn flags(told: i32) -> OFlag {
+    OFlag::from_bits_retain(told)
+}
