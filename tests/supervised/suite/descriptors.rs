@@ -82,7 +82,7 @@ impl Clock {
         Ok(timex)
     }
 
-    pub(crate) fn step(&self, seconds: libc::time_t) -> Result<(), Errno> {
+    pub(crate) fn step(&self, seconds: i64) -> Result<(), Errno> {
         let stepped = self.adjust(|timex| {
             timex.modes = libc::ADJ_SETOFFSET | libc::ADJ_NANO;
             timex.time.tv_sec = seconds;
@@ -90,7 +90,7 @@ impl Clock {
         stepped.map(drop)
     }
 
-    pub(crate) fn dial(&self, frequency: libc::c_long) -> Result<(), Errno> {
+    pub(crate) fn dial(&self, frequency: i64) -> Result<(), Errno> {
         let dialled = self.adjust(|timex| {
             timex.modes = libc::ADJ_FREQUENCY;
             timex.freq = frequency;
@@ -98,7 +98,7 @@ impl Clock {
         dialled.map(drop)
     }
 
-    pub(crate) fn frequency(&self) -> Result<libc::c_long, Errno> {
+    pub(crate) fn frequency(&self) -> Result<i64, Errno> {
         self.adjust(|_| ()).map(|timex| timex.freq)
     }
 
