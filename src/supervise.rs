@@ -7,6 +7,7 @@
 mod clocks;
 mod guest;
 mod handles;
+mod log;
 mod network;
 mod requests;
 mod rules;
@@ -20,11 +21,24 @@ pub(crate) use clocks::ClockSpec;
 pub(crate) use run::run;
 
 use crate::kernel::in_words;
-use crate::mock::MockError;
+use crate::mock::{MockError, SystemConfig};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use std::fs::File;
+use std::path::PathBuf;
 use std::{fmt, io};
+
+/// What a program is to be run with.
+#[derive(Debug)]
+pub(crate) struct Setting<'a> {
+    /// The clocks that it sees.
+    pub(crate) clocks: &'a [ClockSpec],
+    /// The simulated system clock, where it is to have one.
+    pub(crate) system: Option<&'a SystemConfig>,
+    /// Where its calls are logged.
+    pub(crate) log: Option<File>,
+}
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +88,14 @@ impl fmt::Display for LeftOn {
 }
 
 /// What the user should know while the program runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Notice {
     /// The program has ended, but these processes of it go on.
     GoesOn(Vec<(Pid, String)>),
     /// This thread's memory can't be read: it sees no clocks.
     CantRead(i32),
+    /// The log can't be written: from here on it isn't.
+    LogEnds(io::Error),
     /// A program reads the machine's system clock, not the simulated one.
     SeesTheMachinesClock(Errno),
 }
@@ -91,6 +107,8 @@ pub(crate) enum RunError {
     Clock(MockError),
     /// The files of sysfs can't be made.
     Files(io::Error),
+    /// The log can't be opened.
+    Log(PathBuf, io::Error),
     /// No program of this processor is known.
     Processor,
     /// On this processor programs read the machine's system clock without a call.
@@ -111,6 +129,9 @@ impl fmt::Display for RunError {
             Self::Clock(error) => error.fmt(f),
             Self::Files(error) => {
                 write!(f, "can't make the clocks' files of sysfs: {}", in_words(error))
+            }
+            Self::Log(path, error) => {
+                write!(f, "can't write the log to {}: {}", path.display(), in_words(error))
             }
             Self::Processor => f.write_str(
                 "can't answer a program's calls on this processor: x86-64, x86 and arm64 are known",

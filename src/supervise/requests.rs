@@ -15,7 +15,7 @@ use nix::errno::Errno;
 pub(super) fn ioctl(guest: &Guest<'_>, phc: &Mock) -> Result<i64> {
     let at = guest.argument(2);
     let number = guest.int(1).cast_unsigned();
-    let request = PtpRequest::of(number).ok_or(Errno::ENOTTY)?;
+    let (request, _) = PtpRequest::of(number).ok_or(Errno::ENOTTY)?;
     match request {
         PtpRequest::GetCaps(version) => guest.write(at, &phc.getcaps(version)?)?,
         PtpRequest::Extts(version) => phc.extts_request(version, &guest.read(at)?)?,

@@ -1,16 +1,17 @@
 //! Runs a program: starts it, answers its calls, passes on events and signals, until nobody is
 //! left who could make a call.
 
-use super::clocks::{ClockSpec, Clocks};
+use super::clocks::Clocks;
+use super::log::{Log, Made};
 use super::rules::{Seen, filter};
 use super::supervisor::{Answer, Supervisor};
 use super::sysfs::Sysfs;
-use super::{Ended, LeftOn, Notice, Outcome, RunError, What};
+use super::{Ended, LeftOn, Notice, Outcome, RunError, Setting, What};
 use crate::kernel::supervision::abi::{Abi, Syscall, known};
 use crate::kernel::supervision::listener::{Listener, Notification};
 use crate::kernel::supervision::start::{NotStarted, Started, send, start};
 use crate::kernel::{number_of, phc_major};
-use crate::mock::{SharedClock, SystemConfig};
+use crate::mock::SharedClock;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -22,12 +23,13 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::CString;
 use std::fs;
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Not passed on to the program: those that no process can catch, that faults of this process
-/// raise, and that stop or continue a job, which the program gets from its terminal, too.
-const OWN: [Signal; 13] = [
+/// Not passed on to the program: those that no process can catch, that faults and writes of this
+/// process raise, and that stop or continue a job, which the program gets from its terminal, too.
+const OWN: [Signal; 14] = [
     Signal::SIGKILL,
     Signal::SIGSTOP,
     Signal::SIGTSTP,
@@ -41,6 +43,7 @@ const OWN: [Signal; 13] = [
     Signal::SIGTRAP,
     Signal::SIGSYS,
     Signal::SIGPIPE,
+    Signal::SIGXFSZ,
 ];
 
 /// The marks of what the loop waits for. That of a handle is this much more than its inode.
@@ -54,17 +57,17 @@ const HANDLES: u64 = 2;
 ///
 /// [`RunError`] where the program could not be started.
 pub(crate) fn run(
-    specs: &[ClockSpec],
-    system: Option<&SystemConfig>,
+    setting: Setting<'_>,
     words: &[CString],
     tell: &mut dyn FnMut(Notice),
 ) -> Result<Outcome, RunError> {
+    let Setting { clocks: specs, system, log } = setting;
     check_machine()?;
     if system.is_some() && !known().iter().all(tells_its_beginning) {
         return Err(RunError::SystemClock);
     }
     let clocks = Clocks::new(specs).map_err(RunError::Clock)?;
-    let major = phc_major().ok().flatten().unwrap_or(FALLBACK_MAJOR).into();
+    let major = phc_major().ok().flatten().unwrap_or(FALLBACK_MAJOR);
     let system = system.map(SharedClock::new).transpose().map_err(RunError::Process)?;
     for clock in &clocks.0 {
         if let Some(system) = &system {
@@ -93,7 +96,17 @@ pub(crate) fn run(
             NotStarted::Process(errno) => RunError::Process(errno),
         })?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(RunError::Process)?;
-    let mut watch = Watch { supervisor, listener, signals, epoll, program: process, ended: None };
+    let log = log.map(Log::new);
+    let mut watch = Watch {
+        supervisor,
+        listener,
+        signals,
+        epoll,
+        program: process,
+        ended: None,
+        log,
+        log_ends: None,
+    };
     let ended = watch.until_the_end(tell).map_err(RunError::Process)?;
     let left = watch.supervisor.clocks.0.iter().flat_map(|clock| {
         let timestamps = clock.mock.extts_that_are_on().into_iter().map(What::Timestamps);
@@ -152,6 +165,9 @@ struct Watch {
     program: Pid,
     /// How it ended.
     ended: Option<Ended>,
+    log: Option<Log>,
+    /// Why the log ended.
+    log_ends: Option<io::Error>,
 }
 
 impl Watch {
@@ -182,6 +198,9 @@ impl Watch {
                 told_of_reading = true;
                 tell(Notice::CantRead(thread));
             }
+            if let Some(error) = self.log_ends.take() {
+                tell(Notice::LogEnds(error));
+            }
             if let Some(errno) = self.supervisor.unseen.take() {
                 tell(Notice::SeesTheMachinesClock(errno));
             }
@@ -199,6 +218,10 @@ impl Watch {
     fn answer_next(&mut self) {
         let Ok(call) = self.listener.receive() else { return };
         let answer = self.supervisor.answer(&self.listener, &call);
+        let made = self.supervisor.made.take();
+        if let (Some(made), Answer::Answered(answered)) = (&made, &answer) {
+            self.note_call(call.thread, made, *answered);
+        }
         let _ = match answer {
             Answer::Native => self.listener.go_on(&call),
             Answer::Answered(answered) => self.listener.answer(&call, answered.map_err(number_of)),
@@ -226,9 +249,20 @@ impl Watch {
                     }
                     _ => self.supervisor.handles.close(identity.inode),
                 }
+                if let Some(made) = &made {
+                    self.note_call(call.thread, made, added.map(i64::from));
+                }
                 self.refuse_where_it_failed(&call, added)
             }
         };
+    }
+
+    fn note_call(&mut self, thread: i32, made: &Made, answer: nix::Result<i64>) {
+        let written = self.log.as_mut().map_or(Ok(()), |log| log.write(thread, made, answer));
+        if let Err(error) = written {
+            self.log = None;
+            self.log_ends = Some(error);
+        }
     }
 
     fn refuse_where_it_failed(

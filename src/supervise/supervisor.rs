@@ -1,19 +1,20 @@
 //! What the program is to see, and the answers to its calls.
 
-use super::clocks::Clocks;
+use super::clocks::{Clock, Clocks};
 use super::guest::{Guest, Identity, is_descriptor};
 use super::handles::Handles;
+use super::log::Made;
 use super::sysfs::Sysfs;
 use super::{network, requests, system, vdso};
 use crate::kernel::Result;
 use crate::kernel::supervision::abi::{Syscall, Word, known};
 use crate::kernel::supervision::listener::{Listener, Notification};
-use crate::kernel::supervision::status;
+use crate::kernel::supervision::ptp_request::PtpRequest;
+use crate::kernel::supervision::status::{self, Status};
 use crate::kernel::uapi::PTP_CLK_MAGIC;
 use crate::mock::SharedClock;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{FileStat, Mode, SFlag};
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -36,9 +37,11 @@ pub(super) struct Supervisor {
     pub(super) handles: Handles,
     sysfs: Sysfs,
     /// The major number of the clocks' character devices.
-    major: u64,
+    major: u32,
     /// The simulated system clock, where there is one.
     system: Option<SharedClock>,
+    /// The call that was answered last, where it was one on a clock.
+    pub(super) made: Option<Made>,
     /// Why a program can't see it.
     pub(super) unseen: Option<Errno>,
     /// A thread whose memory can't be read.
@@ -53,7 +56,7 @@ enum StatusAt {
 }
 
 impl StatusAt {
-    fn put(self, guest: &Guest<'_>, found: &FileStat) -> Result<i64> {
+    fn put(self, guest: &Guest<'_>, found: &Status) -> Result<i64> {
         let (argument, bytes) = match self {
             Self::Stat(argument) => (argument, status::stat(guest.abi.stat, found)),
             Self::Statx(argument) => (argument, status::statx(found)),
@@ -66,7 +69,7 @@ impl Supervisor {
     pub(super) fn new(
         clocks: Clocks,
         sysfs: Sysfs,
-        major: u64,
+        major: u32,
         system: Option<SharedClock>,
     ) -> Self {
         Self {
@@ -75,6 +78,7 @@ impl Supervisor {
             sysfs,
             major,
             system,
+            made: None,
             unseen: None,
             unreadable: Cell::default(),
         }
@@ -104,6 +108,7 @@ impl Supervisor {
             return Answer::Native;
         };
         let Some(call) = abi.call(made.number) else { return Answer::Native };
+        self.made = None;
         let guest = Guest { call: made, abi, listener };
         let here = libc::AT_FDCWD;
         match call {
@@ -133,31 +138,35 @@ impl Supervisor {
             Syscall::Readlinkat => self.readlink(&guest, guest.int(0), 1),
             Syscall::Ioctl => self.ioctl(&guest),
             Syscall::ClockGettime(word) if guest.int(0) >= 0 => {
-                self.system_call(|clock| system::gettime(&guest, clock, word))
+                self.system_call("clock_gettime", |clock| system::gettime(&guest, clock, word))
             }
             Syscall::ClockSettime(word) if guest.int(0) >= 0 => {
-                self.system_call(|clock| system::settime(&guest, clock, word))
+                self.system_call("clock_settime", |clock| system::settime(&guest, clock, word))
             }
             Syscall::ClockGettime(word) => {
-                self.clock_call(&guest, |phc| requests::gettime(&guest, phc, word))
+                self.clock_call(&guest, "clock_gettime", |phc| requests::gettime(&guest, phc, word))
             }
             Syscall::ClockSettime(word) => {
-                self.clock_call(&guest, |phc| requests::settime(&guest, phc, word))
+                self.clock_call(&guest, "clock_settime", |phc| requests::settime(&guest, phc, word))
             }
             Syscall::Adjtimex => self.adjtime(&guest, guest.argument(0), abi.word),
             Syscall::ClockAdjtime(word) if guest.int(0) == libc::CLOCK_REALTIME => {
                 self.adjtime(&guest, guest.argument(1), word)
             }
-            Syscall::Gettimeofday => self.system_call(|clock| system::gettimeofday(&guest, clock)),
-            Syscall::Time => self.system_call(|clock| system::time(&guest, clock)),
-            Syscall::Settimeofday => self.system_call(|clock| system::settimeofday(&guest, clock)),
-            Syscall::Stime => self.system_call(|clock| system::stime(&guest, clock)),
+            Syscall::Gettimeofday => {
+                self.system_call("gettimeofday", |clock| system::gettimeofday(&guest, clock))
+            }
+            Syscall::Time => self.system_call("time", |clock| system::time(&guest, clock)),
+            Syscall::Settimeofday => {
+                self.system_call("settimeofday", |clock| system::settimeofday(&guest, clock))
+            }
+            Syscall::Stime => self.system_call("stime", |clock| system::stime(&guest, clock)),
             Syscall::ArchPrctl | Syscall::SetThreadArea => self.begin_program(&guest),
             Syscall::ClockAdjtime(word) => {
-                self.clock_call(&guest, |phc| requests::adjtime(&guest, phc, word))
+                self.clock_call(&guest, "clock_adjtime", |phc| requests::adjtime(&guest, phc, word))
             }
             Syscall::ClockGetres(word) => {
-                self.clock_call(&guest, |phc| requests::getres(&guest, phc, word))
+                self.clock_call(&guest, "clock_getres", |phc| requests::getres(&guest, phc, word))
             }
             Syscall::Socket
             | Syscall::IoUringSetup
@@ -203,6 +212,7 @@ impl Supervisor {
         if told.contains(OFlag::O_DIRECTORY) {
             return Err(Errno::ENOTDIR);
         }
+        self.note(place, "open");
         let clock = self.clocks.get(place).ok_or(Errno::ENODEV)?;
         let write = told.intersects(OFlag::O_WRONLY | OFlag::O_RDWR);
         let mock = clock.mock.open_again(write)?;
@@ -263,14 +273,10 @@ impl Supervisor {
     }
 
     /// The character device of a clock, as if it were in /dev.
-    fn status_of_clock(&self, place: usize) -> Result<FileStat> {
+    fn status_of_clock(&self, place: usize) -> Result<Status> {
         let clock = self.clocks.get(place).ok_or(Errno::ENODEV)?;
-        let mut status = nix::sys::stat::stat("/dev/null")?;
-        let mode = Mode::from_bits_truncate(0o666);
-        status.st_mode = SFlag::S_IFCHR.bits() | mode.bits();
-        status.st_rdev = nix::sys::stat::makedev(self.major, clock.index.into());
-        status.st_ino += libc::ino_t::from(clock.index) + 1_000;
-        Ok(status)
+        let other = Status::of(&nix::sys::stat::stat("/dev/null")?);
+        Ok(other.into_device(self.major, clock.index))
     }
 
     fn access(&self, guest: &Guest<'_>, folder: i32, path: usize, wanted: i32) -> Answer {
@@ -337,20 +343,33 @@ impl Supervisor {
         }
         let Ok(identity) = guest.file(guest.int(0)) else { return Answer::Native };
         let Some(handle) = self.handles.get(identity) else { return Answer::Native };
-        let answered = requests::ioctl(guest, &handle.mock);
+        let (place, answered) = (handle.clock, requests::ioctl(guest, &handle.mock));
+        self.note(place, PtpRequest::of(request).map_or("ioctl", |(_, name)| name));
         Answer::Answered(answered)
     }
 
     /// A call on the simulated system clock.
-    fn system_call(&self, call: impl FnOnce(&SharedClock) -> Result<i64>) -> Answer {
-        self.system.as_ref().map_or(Answer::Native, |system| Answer::Answered(call(system)))
+    fn system_call(
+        &mut self,
+        name: &'static str,
+        call: impl FnOnce(&SharedClock) -> Result<i64>,
+    ) -> Answer {
+        let Some(system) = &self.system else { return Answer::Native };
+        self.made = Some(Made { clock: "system".into(), call: name });
+        Answer::Answered(call(system))
     }
 
-    fn adjtime(&self, guest: &Guest<'_>, at: u64, word: Word) -> Answer {
-        Answer::Answered(match &self.system {
-            Some(clock) => system::adjtime(guest, clock, at, word),
-            None => system::adjtime_of_machine(guest, at, word),
-        })
+    fn adjtime(&mut self, guest: &Guest<'_>, at: u64, word: Word) -> Answer {
+        if self.system.is_none() {
+            return Answer::Answered(system::adjtime_of_machine(guest, at, word));
+        }
+        self.system_call("clock_adjtime", |clock| system::adjtime(guest, clock, at, word))
+    }
+
+    /// Notes a call on the clock at this place, for the log.
+    fn note(&mut self, place: usize, call: &'static str) {
+        let clock = self.clocks.get(place).map(Clock::name).unwrap_or_default();
+        self.made = Some(Made { clock, call });
     }
 
     /// A program has begun, or a thread of i386. Where its vDSO can't be replaced, it sees the
@@ -369,12 +388,15 @@ impl Supervisor {
     fn clock_call(
         &mut self,
         guest: &Guest<'_>,
+        name: &'static str,
         call: impl FnOnce(&crate::mock::Mock) -> Result<i64>,
     ) -> Answer {
         // CLOCKID_TO_FD of the kernel's posix-timers.h.
         let Ok(identity) = guest.file(!(guest.int(0) >> 3)) else { return Answer::Native };
         let Some(handle) = self.handles.get(identity) else { return Answer::Native };
-        Answer::Answered(call(&handle.mock))
+        let (place, answered) = (handle.clock, call(&handle.mock));
+        self.note(place, name);
+        Answer::Answered(answered)
     }
 }
 

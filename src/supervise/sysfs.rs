@@ -3,6 +3,7 @@
 //! The tree has folders, links and empty files. What an attribute says is asked when it is opened.
 
 use super::clocks::{Clock, Clocks};
+use crate::kernel::supervision::status::Status;
 use crate::kernel::{Calls, Result};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, readlink};
@@ -25,7 +26,7 @@ pub(super) struct Sysfs {
     /// What the files say, by their path in the tree.
     attributes: HashMap<PathBuf, Attribute>,
     /// The number that all character devices of PHCs have in common.
-    major: u64,
+    major: u32,
     /// The folders in which all files are ours.
     own: Vec<PathBuf>,
 }
@@ -44,7 +45,7 @@ impl Sysfs {
     /// # Errors
     ///
     /// Those of making files in the folder for temporary files.
-    pub(super) fn new(clocks: &Clocks, major: u64) -> io::Result<Self> {
+    pub(super) fn new(clocks: &Clocks, major: u32) -> io::Result<Self> {
         let folder = mkdtemp(&std::env::temp_dir().join("ptpctl-sysfs-XXXXXX"))?;
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let root = open(&folder, flags, Mode::empty())?;
@@ -183,8 +184,8 @@ impl Sysfs {
     }
 
     /// What `stat` says of a file, if it is one of the clocks'.
-    pub(super) fn status(&self, path: &Path, follow: bool) -> Option<Result<FileStat>> {
-        Some(self.find(path, follow)?.and_then(fstat))
+    pub(super) fn status(&self, path: &Path, follow: bool) -> Option<Result<Status>> {
+        Some(self.find(path, follow)?.and_then(fstat).map(|found| Status::of(&found)))
     }
 
     /// Where a link leads to, if it is one of the clocks'.

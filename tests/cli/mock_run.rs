@@ -159,6 +159,44 @@ fn a_full_folder_for_temporary_files_is_told() {
 }
 
 #[test]
+fn each_call_on_a_clock_is_logged() {
+    let log = TemporaryFile::new("mock-run-log");
+    let own = start().join(" ");
+    let file = log.0.display().to_string();
+    let line = format!("{own} get ptp0; {own} adjphase 5ns ptp0; {own} pps on ptp0");
+    let arguments =
+        ["--clock", "full,fail=enable_pps:EIO", "--log", &file, "--", "sh", "-c", &line];
+    let Some(_) = mock_run(&arguments) else { return };
+    let text = fs::read_to_string(&log.0).expect("a log");
+    for call in [
+        "ptp0 open = ",
+        "ptp0 clock_gettime = 0",
+        "ptp0 PTP_CLOCK_GETCAPS = 0",
+        "ptp0 clock_adjtime = 0",
+        "ptp0 PTP_ENABLE_PPS = EIO",
+    ] {
+        assert!(text.contains(call), "{call} is not in {text}");
+    }
+    let is_whole = |line: &str| line.split(' ').count() == 6 && line.contains('.');
+    assert!(text.lines().all(is_whole), "{text}");
+    ptpctl("mock run --log /dev/full -- true").failed(125, "can't write the log to /dev/full");
+}
+
+#[test]
+fn a_log_that_can_not_be_written_ends() {
+    let log = TemporaryFile::new("mock-run-limit");
+    let own = start().join(" ");
+    let mut command = crate::common::limited("ulimit -f 1");
+    command.args(["mock", "run", "--log"]).arg(&log.0);
+    let line = format!("for i in 1 2 3; do {own} offset --samples 200 ptp0; done");
+    let ended = run(command.args(["--", "sh", "-c", &line]));
+    if ended.status != Some(125) {
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        assert!(ended.stderr.contains("the log ends here: it can't be written"), "{ended:?}");
+    }
+}
+
+#[test]
 fn no_supervisor_runs_in_another() {
     let own = start().join(" ");
     let Some(ended) = shell(&[], &format!("{own} mock run -- true")) else { return };

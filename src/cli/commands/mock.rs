@@ -4,14 +4,18 @@ use super::Command;
 use crate::cli::args::{args, define, read, values};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments};
+use crate::files;
+use crate::kernel::in_words;
 use crate::mock::SystemConfig;
 use crate::report::Report;
-use crate::supervise::{self, ClockSpec, Ended, Notice};
+use crate::supervise::{self, ClockSpec, Ended, Notice, RunError, Setting};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal, raise};
 use std::ffi::{CString, OsString};
+use std::fs::{File, OpenOptions};
 use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 pub(super) const COMMAND: Command = Command {
     name: "mock",
@@ -40,6 +44,11 @@ args! {
                 "Simulate the system clock, too: offset=, freq= and tai= say how it begins; \
                  the program may set and steer it",
             ),
+        log: Option<PathBuf> = Arg::new("log")
+            .long("log")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("Log each call on a clock: seconds, thread, clock, call, answer"),
         line: Vec<OsString> = Arg::new("line")
             .value_name("PROGRAM")
             .help("The program and its arguments")
@@ -110,13 +119,17 @@ fn run(context: &mut Context<'_>, matches: &ArgMatches) -> Result<Report, Failur
             "process {thread} sees no clocks: its memory can't be read, because this user can't \
              read its program's file, or because it made itself undumpable"
         )),
+        Notice::LogEnds(error) => context
+            .printer
+            .aside(&format!("the log ends here: it can't be written: {}", in_words(&error))),
         Notice::SeesTheMachinesClock(errno) => context.printer.aside(&format!(
             "a program reads the machine's system clock, not the simulated one: its vDSO can't be \
              replaced ({errno})"
         )),
     };
-    let outcome = supervise::run(&clocks, args.system_clock.as_ref(), &words, &mut tell)
-        .map_err(Failure::Run)?;
+    let log = args.log.as_deref().map(open_log).transpose()?;
+    let setting = Setting { clocks: &clocks, system: args.system_clock.as_ref(), log };
+    let outcome = supervise::run(setting, &words, &mut tell).map_err(Failure::Run)?;
     for left in outcome.left {
         context.printer.aside(&format!("the program has left this on: {left}"));
     }
@@ -124,6 +137,12 @@ fn run(context: &mut Context<'_>, matches: &ArgMatches) -> Result<Report, Failur
         Ended::Exited(status) => Failure::Status(u8::try_from(status).unwrap_or(1)),
         Ended::Killed(signal) => Failure::Status(end_as(signal)),
     })
+}
+
+fn open_log(path: &Path) -> Result<File, Failure> {
+    let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
+    files::open(path, &options, libc::O_CLOEXEC)
+        .map_err(|error| Failure::Run(RunError::Log(path.to_owned(), error)))
 }
 
 /// Ends this process by the signal that ended the program. Where that can't be, answers the status

@@ -22,39 +22,49 @@ pub(crate) enum PtpRequest {
     SysOffsetExtendedCycles,
 }
 
-const ALL: [(Request, PtpRequest); 22] = [
-    (libc::PTP_CLOCK_GETCAPS, PtpRequest::GetCaps(V1)),
-    (libc::PTP_CLOCK_GETCAPS2, PtpRequest::GetCaps(V2)),
-    (libc::PTP_EXTTS_REQUEST, PtpRequest::Extts(V1)),
-    (libc::PTP_EXTTS_REQUEST2, PtpRequest::Extts(V2)),
-    (libc::PTP_PEROUT_REQUEST, PtpRequest::Perout(V1)),
-    (libc::PTP_PEROUT_REQUEST2, PtpRequest::Perout(V2)),
-    (libc::PTP_ENABLE_PPS, PtpRequest::EnablePps(V1)),
-    (libc::PTP_ENABLE_PPS2, PtpRequest::EnablePps(V2)),
-    (libc::PTP_SYS_OFFSET, PtpRequest::SysOffset(V1)),
-    (libc::PTP_SYS_OFFSET2, PtpRequest::SysOffset(V2)),
-    (libc::PTP_PIN_GETFUNC, PtpRequest::PinGetfunc(V1)),
-    (libc::PTP_PIN_GETFUNC2, PtpRequest::PinGetfunc(V2)),
-    (libc::PTP_PIN_SETFUNC, PtpRequest::PinSetfunc(V1)),
-    (libc::PTP_PIN_SETFUNC2, PtpRequest::PinSetfunc(V2)),
-    (libc::PTP_SYS_OFFSET_PRECISE, PtpRequest::SysOffsetPrecise(V1)),
-    (libc::PTP_SYS_OFFSET_PRECISE2, PtpRequest::SysOffsetPrecise(V2)),
-    (libc::PTP_SYS_OFFSET_EXTENDED, PtpRequest::SysOffsetExtended(V1)),
-    (libc::PTP_SYS_OFFSET_EXTENDED2, PtpRequest::SysOffsetExtended(V2)),
-    (uapi::PTP_MASK_CLEAR_ALL, PtpRequest::MaskClearAll),
-    (uapi::PTP_MASK_EN_SINGLE, PtpRequest::MaskEnSingle),
-    (uapi::PTP_SYS_OFFSET_PRECISE_CYCLES, PtpRequest::SysOffsetPreciseCycles),
-    (uapi::PTP_SYS_OFFSET_EXTENDED_CYCLES, PtpRequest::SysOffsetExtendedCycles),
+/// Their numbers and names.
+const ALL: [(Request, &str, PtpRequest); 22] = [
+    (libc::PTP_CLOCK_GETCAPS, "PTP_CLOCK_GETCAPS", PtpRequest::GetCaps(V1)),
+    (libc::PTP_CLOCK_GETCAPS2, "PTP_CLOCK_GETCAPS2", PtpRequest::GetCaps(V2)),
+    (libc::PTP_EXTTS_REQUEST, "PTP_EXTTS_REQUEST", PtpRequest::Extts(V1)),
+    (libc::PTP_EXTTS_REQUEST2, "PTP_EXTTS_REQUEST2", PtpRequest::Extts(V2)),
+    (libc::PTP_PEROUT_REQUEST, "PTP_PEROUT_REQUEST", PtpRequest::Perout(V1)),
+    (libc::PTP_PEROUT_REQUEST2, "PTP_PEROUT_REQUEST2", PtpRequest::Perout(V2)),
+    (libc::PTP_ENABLE_PPS, "PTP_ENABLE_PPS", PtpRequest::EnablePps(V1)),
+    (libc::PTP_ENABLE_PPS2, "PTP_ENABLE_PPS2", PtpRequest::EnablePps(V2)),
+    (libc::PTP_SYS_OFFSET, "PTP_SYS_OFFSET", PtpRequest::SysOffset(V1)),
+    (libc::PTP_SYS_OFFSET2, "PTP_SYS_OFFSET2", PtpRequest::SysOffset(V2)),
+    (libc::PTP_PIN_GETFUNC, "PTP_PIN_GETFUNC", PtpRequest::PinGetfunc(V1)),
+    (libc::PTP_PIN_GETFUNC2, "PTP_PIN_GETFUNC2", PtpRequest::PinGetfunc(V2)),
+    (libc::PTP_PIN_SETFUNC, "PTP_PIN_SETFUNC", PtpRequest::PinSetfunc(V1)),
+    (libc::PTP_PIN_SETFUNC2, "PTP_PIN_SETFUNC2", PtpRequest::PinSetfunc(V2)),
+    (libc::PTP_SYS_OFFSET_PRECISE, "PTP_SYS_OFFSET_PRECISE", PtpRequest::SysOffsetPrecise(V1)),
+    (libc::PTP_SYS_OFFSET_PRECISE2, "PTP_SYS_OFFSET_PRECISE2", PtpRequest::SysOffsetPrecise(V2)),
+    (libc::PTP_SYS_OFFSET_EXTENDED, "PTP_SYS_OFFSET_EXTENDED", PtpRequest::SysOffsetExtended(V1)),
+    (libc::PTP_SYS_OFFSET_EXTENDED2, "PTP_SYS_OFFSET_EXTENDED2", PtpRequest::SysOffsetExtended(V2)),
+    (uapi::PTP_MASK_CLEAR_ALL, "PTP_MASK_CLEAR_ALL", PtpRequest::MaskClearAll),
+    (uapi::PTP_MASK_EN_SINGLE, "PTP_MASK_EN_SINGLE", PtpRequest::MaskEnSingle),
+    (
+        uapi::PTP_SYS_OFFSET_PRECISE_CYCLES,
+        "PTP_SYS_OFFSET_PRECISE_CYCLES",
+        PtpRequest::SysOffsetPreciseCycles,
+    ),
+    (
+        uapi::PTP_SYS_OFFSET_EXTENDED_CYCLES,
+        "PTP_SYS_OFFSET_EXTENDED_CYCLES",
+        PtpRequest::SysOffsetExtendedCycles,
+    ),
 ];
 
 impl PtpRequest {
-    /// The request of this number: the lowest 32 bits count.
-    pub(crate) fn of(number: u32) -> Option<Self> {
+    /// The request of this number, and its name: the lowest 32 bits count.
+    pub(crate) fn of(number: u32) -> Option<(Self, &'static str)> {
         let low = |request: Request| {
             let [a, b, c, d, ..] = request.to_le_bytes();
             u32::from_le_bytes([a, b, c, d])
         };
-        ALL.iter().find(|(request, _)| low(*request) == number).map(|(_, known)| *known)
+        let found = ALL.iter().find(|(request, ..)| low(*request) == number);
+        found.map(|(_, name, known)| (*known, *name))
     }
 }
 
@@ -71,7 +81,7 @@ mod tests {
             (0x4340_3d05, PtpRequest::SysOffset(V1)),
             (0x3d13, PtpRequest::MaskClearAll),
         ] {
-            assert_eq!(PtpRequest::of(number), Some(request), "{number:#x}");
+            assert_eq!(PtpRequest::of(number).map(|known| known.0), Some(request), "{number:#x}");
         }
     }
 

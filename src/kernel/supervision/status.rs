@@ -18,98 +18,17 @@ impl Fields<'_> {
     }
 }
 
-/// `struct stat` in this layout. All architectures that have one here are little-endian.
-pub(crate) fn stat(layout: StatLayout, of: &FileStat) -> Vec<u8> {
-    let number = Numbers::of(of);
-    let (length, word) = match layout {
-        StatLayout::X86 => (144, 8),
-        StatLayout::Generic => (128, 8),
-        StatLayout::I386 => (96, 4),
-    };
-    let mut bytes = vec![0; length];
-    let mut fields = Fields(&mut bytes);
-    fields.put(0, 8, number.device);
-    let times = match layout {
-        StatLayout::X86 => {
-            fields.put(8, 8, number.inode);
-            fields.put(16, 8, number.links);
-            fields.put(24, 4, of.st_mode.into());
-            fields.put(28, 4, of.st_uid.into());
-            fields.put(32, 4, of.st_gid.into());
-            fields.put(40, 8, number.is_device);
-            fields.put(48, 8, number.size);
-            fields.put(56, 8, number.block);
-            fields.put(64, 8, number.blocks);
-            72
-        }
-        StatLayout::Generic => {
-            fields.put(8, 8, number.inode);
-            fields.put(16, 4, of.st_mode.into());
-            fields.put(20, 4, number.links);
-            fields.put(24, 4, of.st_uid.into());
-            fields.put(28, 4, of.st_gid.into());
-            fields.put(32, 8, number.is_device);
-            fields.put(48, 8, number.size);
-            fields.put(56, 4, number.block);
-            fields.put(64, 8, number.blocks);
-            72
-        }
-        StatLayout::I386 => {
-            fields.put(12, 4, number.inode);
-            fields.put(16, 4, of.st_mode.into());
-            fields.put(20, 4, number.links);
-            fields.put(24, 4, of.st_uid.into());
-            fields.put(28, 4, of.st_gid.into());
-            fields.put(32, 8, number.is_device);
-            fields.put(44, 8, number.size);
-            fields.put(52, 4, number.block);
-            fields.put(56, 8, number.blocks);
-            fields.put(88, 8, number.inode);
-            64
-        }
-    };
-    for (place, (seconds, nanoseconds)) in number.times.into_iter().enumerate() {
-        fields.put(times + 2 * word * place, word, seconds);
-        fields.put(times + 2 * word * place + word, word, nanoseconds);
-    }
-    bytes
-}
-
-/// `STATX_BASIC_STATS`: what is filled in.
-const BASIC: u64 = 0x7ff;
-
-/// `struct statx`, which is the same everywhere.
-pub(crate) fn statx(of: &FileStat) -> Vec<u8> {
-    let number = Numbers::of(of);
-    let mut bytes = vec![0; 256];
-    let mut fields = Fields(&mut bytes);
-    fields.put(0, 4, BASIC);
-    fields.put(4, 4, number.block);
-    fields.put(16, 4, number.links);
-    fields.put(20, 4, of.st_uid.into());
-    fields.put(24, 4, of.st_gid.into());
-    fields.put(28, 2, of.st_mode.into());
-    fields.put(32, 8, number.inode);
-    fields.put(40, 8, number.size);
-    fields.put(48, 8, number.blocks);
-    // Access, birth, change, modification; nobody knows of a birth.
-    for (at, (seconds, nanoseconds)) in [64, 112, 96].into_iter().zip(number.times) {
-        fields.put(at, 8, seconds);
-        fields.put(at + 8, 4, nanoseconds);
-    }
-    fields.put(128, 4, libc::major(of.st_rdev).into());
-    fields.put(132, 4, libc::minor(of.st_rdev).into());
-    fields.put(136, 4, libc::major(of.st_dev).into());
-    fields.put(140, 4, libc::minor(of.st_dev).into());
-    bytes
-}
-
-/// A file's numbers in 64 bits, whatever the C library has.
-struct Numbers {
+/// A file's status, in 64 bits whatever the C library has.
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
     device: u64,
     inode: u64,
     links: u64,
-    is_device: u64,
+    mode: u64,
+    owner: u64,
+    group: u64,
+    /// The numbers of a device, if it is one.
+    numbers: u64,
     size: u64,
     block: u64,
     blocks: u64,
@@ -122,23 +41,117 @@ fn bits(number: impl Into<i128>) -> u64 {
     u64::try_from(number.into() & i128::from(u64::MAX)).unwrap_or_default()
 }
 
-impl Numbers {
-    fn of(of: &FileStat) -> Self {
+impl Status {
+    pub(crate) fn of(found: &FileStat) -> Self {
         Self {
-            device: bits(of.st_dev),
-            inode: bits(of.st_ino),
-            links: bits(of.st_nlink),
-            is_device: bits(of.st_rdev),
-            size: bits(of.st_size),
-            block: bits(of.st_blksize),
-            blocks: bits(of.st_blocks),
+            device: bits(found.st_dev),
+            inode: bits(found.st_ino),
+            links: bits(found.st_nlink),
+            mode: bits(found.st_mode),
+            owner: bits(found.st_uid),
+            group: bits(found.st_gid),
+            numbers: bits(found.st_rdev),
+            size: bits(found.st_size),
+            block: bits(found.st_blksize),
+            blocks: bits(found.st_blocks),
             times: [
-                (bits(of.st_atime), bits(of.st_atime_nsec)),
-                (bits(of.st_mtime), bits(of.st_mtime_nsec)),
-                (bits(of.st_ctime), bits(of.st_ctime_nsec)),
+                (bits(found.st_atime), bits(found.st_atime_nsec)),
+                (bits(found.st_mtime), bits(found.st_mtime_nsec)),
+                (bits(found.st_ctime), bits(found.st_ctime_nsec)),
             ],
         }
     }
+
+    /// The same, of a character device with these numbers that everybody may read and write.
+    pub(crate) fn into_device(self, major: u32, minor: u32) -> Self {
+        let mode = u64::from(libc::S_IFCHR | 0o666);
+        let inode = self.inode.wrapping_add(1_000 + u64::from(minor));
+        Self { mode, inode, numbers: libc::makedev(major, minor), ..self }
+    }
+}
+
+/// `struct stat` in this layout. All architectures that have one here are little-endian.
+pub(crate) fn stat(layout: StatLayout, of: &Status) -> Vec<u8> {
+    let (length, word) = match layout {
+        StatLayout::X86 => (144, 8),
+        StatLayout::Generic => (128, 8),
+        StatLayout::I386 => (96, 4),
+    };
+    let mut bytes = vec![0; length];
+    let mut fields = Fields(&mut bytes);
+    fields.put(0, 8, of.device);
+    let times = match layout {
+        StatLayout::X86 => {
+            fields.put(8, 8, of.inode);
+            fields.put(16, 8, of.links);
+            fields.put(24, 4, of.mode);
+            fields.put(28, 4, of.owner);
+            fields.put(32, 4, of.group);
+            fields.put(40, 8, of.numbers);
+            fields.put(48, 8, of.size);
+            fields.put(56, 8, of.block);
+            fields.put(64, 8, of.blocks);
+            72
+        }
+        StatLayout::Generic => {
+            fields.put(8, 8, of.inode);
+            fields.put(16, 4, of.mode);
+            fields.put(20, 4, of.links);
+            fields.put(24, 4, of.owner);
+            fields.put(28, 4, of.group);
+            fields.put(32, 8, of.numbers);
+            fields.put(48, 8, of.size);
+            fields.put(56, 4, of.block);
+            fields.put(64, 8, of.blocks);
+            72
+        }
+        StatLayout::I386 => {
+            fields.put(12, 4, of.inode);
+            fields.put(16, 4, of.mode);
+            fields.put(20, 4, of.links);
+            fields.put(24, 4, of.owner);
+            fields.put(28, 4, of.group);
+            fields.put(32, 8, of.numbers);
+            fields.put(44, 8, of.size);
+            fields.put(52, 4, of.block);
+            fields.put(56, 8, of.blocks);
+            fields.put(88, 8, of.inode);
+            64
+        }
+    };
+    for (place, (seconds, nanoseconds)) in of.times.into_iter().enumerate() {
+        fields.put(times + 2 * word * place, word, seconds);
+        fields.put(times + 2 * word * place + word, word, nanoseconds);
+    }
+    bytes
+}
+
+/// `STATX_BASIC_STATS`: what is filled in.
+const BASIC: u64 = 0x7ff;
+
+/// `struct statx`, which is the same everywhere.
+pub(crate) fn statx(of: &Status) -> Vec<u8> {
+    let mut bytes = vec![0; 256];
+    let mut fields = Fields(&mut bytes);
+    fields.put(0, 4, BASIC);
+    fields.put(4, 4, of.block);
+    fields.put(16, 4, of.links);
+    fields.put(20, 4, of.owner);
+    fields.put(24, 4, of.group);
+    fields.put(28, 2, of.mode);
+    fields.put(32, 8, of.inode);
+    fields.put(40, 8, of.size);
+    fields.put(48, 8, of.blocks);
+    // Access, birth, change, modification; nobody knows of a birth.
+    for (at, (seconds, nanoseconds)) in [64, 112, 96].into_iter().zip(of.times) {
+        fields.put(at, 8, seconds);
+        fields.put(at + 8, 4, nanoseconds);
+    }
+    fields.put(128, 4, libc::major(of.numbers).into());
+    fields.put(132, 4, libc::minor(of.numbers).into());
+    fields.put(136, 4, libc::major(of.device).into());
+    fields.put(140, 4, libc::minor(of.device).into());
+    bytes
 }
 
 #[cfg(test)]
@@ -148,11 +161,14 @@ mod tests {
     #[cfg_attr(miri, ignore = "Miri doesn't know this call")]
     #[test]
     fn a_character_device_is_told_by_its_mode_and_numbers() {
-        let bytes = statx(&nix::sys::stat::stat("/dev/null").expect("there"));
+        let found = nix::sys::stat::stat("/dev/null").expect("there");
+        let bytes = statx(&Status::of(&found));
         assert_eq!(bytes.len(), 256);
         assert_eq!(bytes[29] >> 4, 2, "S_IFCHR");
         assert_eq!((bytes[128], bytes[132]), (1, 3));
         assert_eq!(bits(-1_i32), u64::MAX);
+        let bytes = statx(&Status::of(&found).into_device(250, 7));
+        assert_eq!((bytes[128], bytes[132]), (250, 7));
     }
 
     /// The second source: the C library's own struct, filled in by the kernel.
@@ -163,7 +179,7 @@ mod tests {
         use std::mem::offset_of;
         let found = nix::sys::stat::stat("/dev/null").expect("there");
         let layout = crate::kernel::supervision::abi::known()[0].stat;
-        let bytes = stat(layout, &found);
+        let bytes = stat(layout, &Status::of(&found));
         assert_eq!(bytes.len(), size_of::<libc::stat>());
         let number = |at: usize, length: usize| {
             let mut whole = [0; 8];
