@@ -18,6 +18,8 @@ mod state;
 #[cfg(feature = "cli")]
 mod system;
 mod time;
+#[cfg(feature = "cli")]
+mod wire;
 
 pub use config::Config;
 #[cfg(feature = "cli")]
@@ -26,6 +28,8 @@ pub use fault::faults;
 pub use linux::{Feature, Linux};
 #[cfg(feature = "cli")]
 pub(crate) use system::{SharedClock, SystemConfig};
+#[cfg(feature = "cli")]
+pub(crate) use wire::Wire;
 
 use crate::Offset;
 use crate::files::{self, Identity};

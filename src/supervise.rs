@@ -17,7 +17,7 @@ mod sysfs;
 mod system;
 mod vdso;
 
-pub(crate) use clocks::ClockSpec;
+pub(crate) use clocks::{ClockSpec, WireSpec};
 pub(crate) use run::run;
 
 use crate::kernel::in_words;
@@ -34,6 +34,8 @@ use std::{fmt, io};
 pub(crate) struct Setting<'a> {
     /// The clocks that it sees.
     pub(crate) clocks: &'a [ClockSpec],
+    /// The wires between them.
+    pub(crate) wires: &'a [WireSpec],
     /// The simulated system clock, where it is to have one.
     pub(crate) system: Option<&'a SystemConfig>,
     /// Where its calls are logged.

@@ -214,6 +214,15 @@ impl Chip {
         times.into_iter().map(|time| (time, event(channel, time, offset))).collect()
     }
 
+    /// The event of an edge that comes from another clock at a moment of true time; none where the
+    /// channel doesn't want it.
+    #[cfg(feature = "cli")]
+    pub(super) fn event_at(&self, channel: u32, at: i128, falls: bool) -> Option<ExttsEvent> {
+        let flags = *self.inputs.get(&channel)?;
+        let wanted = if falls { PTP_FALLING_EDGE } else { PTP_RISING_EDGE };
+        (flags & wanted != 0).then(|| event(channel, self.shows(at), flags & PTP_EXT_OFFSET))
+    }
+
     /// An edge of an output, as a faulty driver makes it.
     fn late(&self, edge: i128, output: Output) -> i128 {
         let odd = (edge - output.start).div_euclid(output.period) % 2 != 0;

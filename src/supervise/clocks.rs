@@ -1,6 +1,6 @@
 //! The clocks that a program is to see, and their names.
 
-use crate::mock::{Config, Mock, MockError};
+use crate::mock::{Config, Mock, MockError, Wire};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,6 +13,27 @@ pub(crate) struct ClockSpec {
     config: Config,
     interface: Option<String>,
     links: Vec<PathBuf>,
+}
+
+/// A wire as the command line describes it: `ptp0:1=ptp1:0`, from a pin to a pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WireSpec {
+    from: (usize, u32),
+    to: (usize, u32),
+}
+
+impl FromStr for WireSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let end = |text: &str| {
+            let (clock, pin) = text.strip_prefix("ptp")?.split_once(':')?;
+            Some((clock.parse().ok()?, pin.parse().ok()?))
+        };
+        let ends = text.split_once('=').and_then(|(from, to)| Some((end(from)?, end(to)?)));
+        let (from, to) = ends.ok_or("write it as ptp0:1=ptp1:0, from pin 1 to pin 0")?;
+        Ok(Self { from, to })
+    }
 }
 
 /// A clock that the program sees.
@@ -112,6 +133,29 @@ impl Clocks {
         }
     }
 
+    /// Connects pins of the clocks.
+    ///
+    /// # Errors
+    ///
+    /// [`MockError::Config`] for a clock that isn't there, and for a wire within one clock, which is
+    /// the mock's own setting.
+    pub(super) fn connect(&self, wires: &[WireSpec]) -> Result<Vec<Wire>, MockError> {
+        let wires = wires.iter().map(|wire| {
+            let refuse = |why: &str| {
+                let ((from, output), (to, input)) = (wire.from, wire.to);
+                let text = format!("ptp{from}:{output}=ptp{to}:{input}");
+                MockError::Config { text, why: why.to_owned() }
+            };
+            if wire.from.0 == wire.to.0 {
+                return Err(refuse("within one clock it is the setting loop=OUT:IN"));
+            }
+            let clock = |place| self.get(place).ok_or_else(|| refuse("there is no such clock"));
+            let (from, to) = (clock(wire.from.0)?, clock(wire.to.0)?);
+            Ok(Wire::new(&from.mock, wire.from.1, &to.mock, wire.to.1))
+        });
+        wires.collect()
+    }
+
     pub(super) fn get(&self, place: usize) -> Option<&Clock> {
         self.0.get(place)
     }
@@ -188,6 +232,21 @@ mod tests {
         }
         for link in ["/dev/", "/dev/ptp1", "/dev/../etc/passwd", "/dev/.."] {
             assert!(format!("igb,link={link}").parse::<ClockSpec>().is_err(), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_wire_leads_from_a_pin_of_one_clock_to_one_of_another() {
+        let wire: WireSpec = "ptp0:1=ptp1:2".parse().expect("a wire");
+        assert_eq!(wire, WireSpec { from: (0, 1), to: (1, 2) });
+        for text in ["", "ptp0:1", "ptp0=ptp1", "0:1=1:2", "ptp0:x=ptp1:0"] {
+            assert!(text.parse::<WireSpec>().is_err(), "{text}");
+        }
+        let specs = ["full", "full"].map(|text| text.parse().expect("a clock"));
+        let clocks = Clocks::new(&specs).expect("clocks");
+        assert_eq!(clocks.connect(&[wire]).map(|wires| wires.len()), Ok(1));
+        for text in ["ptp0:1=ptp0:2", "ptp0:1=ptp2:0"] {
+            assert!(clocks.connect(&[text.parse().expect("a wire")]).is_err(), "{text}");
         }
     }
 

@@ -61,7 +61,7 @@ pub(crate) fn run(
     words: &[CString],
     tell: &mut dyn FnMut(Notice),
 ) -> Result<Outcome, RunError> {
-    let Setting { clocks: specs, system, log } = setting;
+    let Setting { clocks: specs, wires, system, log } = setting;
     check_machine()?;
     if system.is_some() && !known().iter().all(tells_its_beginning) {
         return Err(RunError::SystemClock);
@@ -77,7 +77,8 @@ pub(crate) fn run(
     let seen = Seen { interfaces: clocks.have_interfaces(), system: system.is_some() };
     let filter = filter(seen);
     let sysfs = Sysfs::new(&clocks, major).map_err(RunError::Files)?;
-    let supervisor = Supervisor::new(clocks, sysfs, major, system);
+    let wires = clocks.connect(wires).map_err(RunError::Clock)?;
+    let supervisor = Supervisor::new(clocks, wires, sysfs, major, system);
     raise_limit_of_files();
     // A daemon whose parent ends becomes a child of this process, which may read its memory.
     prctl::set_child_subreaper(true).map_err(RunError::Process)?;

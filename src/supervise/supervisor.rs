@@ -12,7 +12,7 @@ use crate::kernel::supervision::listener::{Listener, Notification};
 use crate::kernel::supervision::ptp_request::PtpRequest;
 use crate::kernel::supervision::status::{self, Status};
 use crate::kernel::uapi::PTP_CLK_MAGIC;
-use crate::mock::SharedClock;
+use crate::mock::{SharedClock, Wire};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::cell::Cell;
@@ -35,6 +35,7 @@ pub(super) enum Answer {
 pub(super) struct Supervisor {
     pub(super) clocks: Clocks,
     pub(super) handles: Handles,
+    wires: Vec<Wire>,
     sysfs: Sysfs,
     /// The major number of the clocks' character devices.
     major: u32,
@@ -68,12 +69,14 @@ impl StatusAt {
 impl Supervisor {
     pub(super) fn new(
         clocks: Clocks,
+        wires: Vec<Wire>,
         sysfs: Sysfs,
         major: u32,
         system: Option<SharedClock>,
     ) -> Self {
         Self {
             clocks,
+            wires,
             handles: Handles::default(),
             sysfs,
             major,
@@ -86,20 +89,30 @@ impl Supervisor {
 
     /// Passes on the events up to now; answers how long until the next one may come.
     pub(super) fn pass_events(&mut self) -> Option<Duration> {
-        let mut next = None;
+        self.pass_edges();
+        let mut next = self.wires.iter().filter_map(Wire::until_next).min();
         for (place, clock) in self.clocks.0.iter_mut().enumerate() {
             let until = clock.mock.until_next_event();
             if clock.mock.has_gone() {
                 self.handles.end_events(place);
             }
             // Events of a channel that was switched off have come before that.
-            if until.is_some() || clock.had_events {
+            if until.is_some() || clock.had_events || !self.wires.is_empty() {
                 self.handles.pass_events(place);
             }
             clock.had_events = until.is_some();
             next = next.into_iter().chain(until).chain(clock.mock.until_it_goes()).min();
         }
         next
+    }
+
+    fn pass_edges(&mut self) {
+        self.wires.iter_mut().for_each(Wire::pass);
+    }
+
+    /// The calls have changed clocks: their outputs go on from what they show now.
+    fn begin_edges(&mut self) {
+        self.wires.iter_mut().for_each(Wire::begin);
     }
 
     #[expect(clippy::too_many_lines, reason = "a table: what answers each call")]
@@ -343,7 +356,9 @@ impl Supervisor {
         }
         let Ok(identity) = guest.file(guest.int(0)) else { return Answer::Native };
         let Some(handle) = self.handles.get(identity) else { return Answer::Native };
+        self.wires.iter_mut().for_each(Wire::pass);
         let (place, answered) = (handle.clock, requests::ioctl(guest, &handle.mock));
+        self.begin_edges();
         self.note(place, PtpRequest::of(request).map_or("ioctl", |(_, name)| name));
         Answer::Answered(answered)
     }
@@ -394,7 +409,9 @@ impl Supervisor {
         // CLOCKID_TO_FD of the kernel's posix-timers.h.
         let Ok(identity) = guest.file(!(guest.int(0) >> 3)) else { return Answer::Native };
         let Some(handle) = self.handles.get(identity) else { return Answer::Native };
+        self.wires.iter_mut().for_each(Wire::pass);
         let (place, answered) = (handle.clock, call(&handle.mock));
+        self.begin_edges();
         self.note(place, name);
         Answer::Answered(answered)
     }

@@ -79,7 +79,7 @@ pub(crate) fn supervised(clocks: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ptpctl"));
     command.args(["mock", "run"]).stdin(Stdio::null());
     for clock in clocks {
-        // What is no clock is an option.
+        // What is no clock is an option of its own.
         if clock.starts_with("--") {
             command.arg(clock);
         } else {

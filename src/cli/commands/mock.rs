@@ -8,7 +8,7 @@ use crate::files;
 use crate::kernel::in_words;
 use crate::mock::SystemConfig;
 use crate::report::Report;
-use crate::supervise::{self, ClockSpec, Ended, Notice, RunError, Setting};
+use crate::supervise::{self, ClockSpec, Ended, Notice, RunError, Setting, WireSpec};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal, raise};
@@ -33,6 +33,12 @@ args! {
             .action(ArgAction::Append)
             .value_parser(|text: &str| text.parse::<ClockSpec>())
             .help("A clock that the program sees: a mock's settings, interface=NAME, link=PATH"),
+        wires: Vec<WireSpec> = Arg::new("wires")
+            .long("wire")
+            .value_name("OUT=IN")
+            .action(ArgAction::Append)
+            .value_parser(|text: &str| text.parse::<WireSpec>())
+            .help("Connect a pin to another clock's: ptp0:1=ptp1:0"),
         system_clock: Option<SystemConfig> = Arg::new("system-clock")
             .long("system-clock")
             .value_name("SPEC")
@@ -59,7 +65,7 @@ args! {
             .value_parser(value_parser!(OsString)),
     }
 }
-values!(ClockSpec, SystemConfig, OsString);
+values!(ClockSpec, WireSpec, SystemConfig, OsString);
 
 fn arguments(command: clap::Command) -> clap::Command {
     let run = clap::Command::new(RUN)
@@ -73,7 +79,8 @@ fn arguments(command: clap::Command) -> clap::Command {
              ptpctl mock run --clock full,offset=1ms --clock full,freq=2ppm -- \
              phc2sys -s /dev/ptp0 -c /dev/ptp1 -O 0 -m\n  \
              ptpctl mock run --system-clock=offset=1ms,freq=50ppm -- phc2sys -s /dev/ptp0 -O 0 -m\n  \
-             ptpctl mock run --clock igb,link=/dev/ptp_card -- ./run-tests.sh",
+             ptpctl mock run --clock igb,link=/dev/ptp_card -- ./run-tests.sh\n  \
+             ptpctl mock run --clock full --clock full --wire ptp0:0=ptp1:0 -- ./two-clocks.sh",
         );
     command
         .subcommand_required(true)
@@ -128,7 +135,8 @@ fn run(context: &mut Context<'_>, matches: &ArgMatches) -> Result<Report, Failur
         )),
     };
     let log = args.log.as_deref().map(open_log).transpose()?;
-    let setting = Setting { clocks: &clocks, system: args.system_clock.as_ref(), log };
+    let setting =
+        Setting { clocks: &clocks, wires: &args.wires, system: args.system_clock.as_ref(), log };
     let outcome = supervise::run(setting, &words, &mut tell).map_err(Failure::Run)?;
     for left in outcome.left {
         context.printer.aside(&format!("the program has left this on: {left}"));

@@ -22,6 +22,11 @@ pub(crate) fn cases() -> Vec<Case> {
             clocks: &["full,signal=off,remove=300ms"],
             program: gone,
         },
+        Case {
+            name: "an output comes in at another clock",
+            clocks: &["full,signal=off,offset=1ms", "full,signal=off", "--wire=ptp0:1=ptp1:0"],
+            program: wired,
+        },
         Case { name: "a signal ends a read", clocks: none, program: a_signal },
         Case {
             name: "of many events the latest 127 are kept",
@@ -137,6 +142,38 @@ fn gone() {
     assert_eq!(clock.time().err(), Some(Errno::ENODEV));
     assert_eq!(clock.caps().err(), Some(Errno::ENODEV));
     assert_eq!(Clock::open_with(0, libc::O_RDWR).err(), Some(Errno::ENOENT));
+}
+
+fn function(clock: &Clock, pin: u32, function: u32, channel: u32) {
+    // SAFETY: integers, which may be 0.
+    let mut set: libc::ptp_pin_desc = unsafe { std::mem::zeroed() };
+    (set.index, set.func, set.chan) = (pin, function, channel);
+    clock.request(libc::PTP_PIN_SETFUNC, &mut set).expect("set");
+}
+
+fn wired() {
+    let (from, to) = (Clock::open(0), Clock::open(1));
+    function(&from, 1, libc::PTP_PF_PEROUT, 2);
+    function(&to, 0, libc::PTP_PF_EXTTS, 1);
+    listen(&to, 1);
+    // SAFETY: integers, which may be 0.
+    let mut output: libc::ptp_perout_request = unsafe { std::mem::zeroed() };
+    let seconds = i64::try_from(from.time().expect("a time") / 1_000_000_000).expect("seconds");
+    output.anonymous_1.start.sec = seconds + 1;
+    (output.period.nsec, output.index) = (50_000_000, 2);
+    from.request(libc::PTP_PEROUT_REQUEST, &mut output).expect("on");
+    let mut times = Vec::new();
+    while times.len() < 5 {
+        times.extend(read(&to, 30).expect("events"));
+        // Readings of either clock lose no edge.
+        from.time().expect("a time");
+    }
+    // The clock of the output is 1 ms ahead.
+    assert!(times.iter().all(|time| time % 50_000_000 == 49_000_000), "{times:?}");
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 50_000_000), "{times:?}");
+    switch_off(&to, 1);
+    output.period.nsec = 0;
+    from.request(libc::PTP_PEROUT_REQUEST, &mut output).expect("off");
 }
 
 extern "C" fn ignore(_: libc::c_int) {}
