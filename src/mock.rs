@@ -164,8 +164,8 @@ impl Mock {
         world.removal = Some(world.time.now().saturating_add(nanoseconds));
     }
 
-    /// From now on no call waits for longer than a fraction of a millisecond: a reading that takes
-    /// longer has late times, but its answer comes at once.
+    /// From now on no call waits for longer than half a millisecond: a reading that takes longer
+    /// has late times, but its answer comes at once.
     #[cfg(feature = "cli")]
     pub(crate) fn never_wait(&self) {
         self.lock().time.never_wait();

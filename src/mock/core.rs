@@ -45,6 +45,7 @@ impl Mock {
     /// Makes one call, unless it was asked to fail or the clock is gone.
     fn call<T>(&self, name: Call, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let mut world = self.lock();
+        world.time.begin_call();
         world.catch_up();
         world.failure(name)?;
         if world.is_gone() {

@@ -7,6 +7,10 @@ use nix::errno::Errno;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+/// How long a call of a program that is answered may wait: its signals wait as long.
+const PATIENCE: Duration = Duration::from_micros(500);
+/// How far slow readings may bring the clocks ahead of the machine's time.
+const MOST_AHEAD: i128 = SECOND;
 /// Readings of two clocks are nearer to each other than this.
 const LOOK: i128 = 1_000;
 /// Where virtual time starts: 2023-11-14 22:13:20 UTC.
@@ -23,8 +27,9 @@ pub(super) const SECOND: i128 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Time {
     is_virtual: bool,
-    /// Whether nobody may be kept waiting: what takes long only has late times.
-    is_hasty: bool,
+    /// For how long the call that is made now may still wait; `None`: as long as it takes. What
+    /// takes longer only has late times.
+    patience: Option<Duration>,
     /// The latest moment that anybody has seen: time never goes back.
     latest: i128,
     /// True time − `CLOCK_MONOTONIC`.
@@ -55,7 +60,7 @@ impl Time {
     fn starting(is_virtual: bool, now: i128, boot: i128) -> Self {
         Self {
             is_virtual,
-            is_hasty: false,
+            patience: None,
             latest: now,
             boot,
             raw_boot: boot,
@@ -67,8 +72,17 @@ impl Time {
 
     #[cfg(feature = "cli")]
     pub(super) fn never_wait(&mut self) {
-        self.is_hasty = true;
+        self.patience = Some(PATIENCE);
         self.look_at_the_clocks();
+    }
+
+    fn is_hasty(&self) -> bool {
+        self.patience.is_some()
+    }
+
+    /// Another call begins, which may wait as long as any other.
+    pub(super) fn begin_call(&mut self) {
+        self.patience = self.patience.map(|_| PATIENCE);
     }
 
     /// From now on `CLOCK_REALTIME` is this clock.
@@ -80,7 +94,7 @@ impl Time {
     /// Finds out how far the machine's clocks are from true time now. The program that is answered
     /// reads them itself, and somebody may step or steer them meanwhile.
     pub(super) fn look_at_the_clocks(&mut self) {
-        if !self.is_hasty {
+        if !self.is_hasty() {
             return;
         }
         if let Some(boot) = ahead_of_monotonic(libc::CLOCK_REALTIME) {
@@ -102,15 +116,19 @@ impl Time {
     pub(super) fn now(&mut self) -> i128 {
         let now = if self.is_virtual {
             None
-        } else if self.is_hasty {
-            // Whoever sets the machine's clock moves no other clock.
-            let now = system_gettime(libc::CLOCK_MONOTONIC).ok();
-            now.map(|now| nanoseconds(now) + self.boot)
+        } else if self.is_hasty() {
+            self.on_the_machine()
         } else {
             system_gettime(libc::CLOCK_REALTIME).ok().map(nanoseconds)
         };
         self.latest = self.latest.max(now.unwrap_or(self.latest));
         self.latest
+    }
+
+    /// True time by a clock that nobody can set: whoever sets the machine's moves no other clock.
+    fn on_the_machine(&self) -> Option<i128> {
+        let now = system_gettime(libc::CLOCK_MONOTONIC).ok()?;
+        Some(nanoseconds(now) + self.boot)
     }
 
     /// The latest moment that anybody has seen.
@@ -127,9 +145,8 @@ impl Time {
         }
         let until = self.now() + duration;
         let span = Duration::from_nanos(u64::try_from(duration).unwrap_or(0));
-        if span > SHORT && self.is_hasty {
-            self.latest = self.latest.max(until);
-            return self.latest;
+        if let Some(left) = self.patience {
+            return self.pass_in_haste(until, span, left);
         }
         if span > SHORT {
             std::thread::sleep(span);
@@ -140,6 +157,21 @@ impl Time {
             std::hint::spin_loop();
         }
         self.latest = self.latest.max(until);
+        self.latest
+    }
+
+    /// Waits if there is the patience for it, else only comes to the later time: not far, since the
+    /// clock would stand still until the machine's time has come there.
+    fn pass_in_haste(&mut self, until: i128, span: Duration, left: Duration) -> i128 {
+        let most = self.on_the_machine().map_or(until, |now| now + MOST_AHEAD);
+        if let Some(left) = left.checked_sub(span) {
+            self.patience = Some(left);
+            let began = Instant::now();
+            while self.now() < until && began.elapsed() < span {
+                std::hint::spin_loop();
+            }
+        }
+        self.latest = self.latest.max(until.min(most));
         self.latest
     }
 

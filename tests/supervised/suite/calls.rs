@@ -175,4 +175,12 @@ fn slow_readings() {
     let nanoseconds =
         (after.sec - before.sec) * 1_000_000_000 + i64::from(after.nsec) - i64::from(before.nsec);
     assert!(nanoseconds >= 100_000_000, "{nanoseconds}");
+    // However many there are, the clock doesn't run away.
+    let before = crate::suite::descriptors::system_time();
+    let clock = Clock::open(0);
+    for _ in 0..200 {
+        let _ = clock.extended(25);
+    }
+    let ahead = clock.time().expect("a time") - before;
+    assert!(ahead < 3_000_000_000, "{ahead}");
 }
