@@ -19,6 +19,8 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::CString;
@@ -49,7 +51,8 @@ const OWN: [Signal; 14] = [
 /// The marks of what the loop waits for. That of a handle is this much more than its inode.
 const CALLS: u64 = 0;
 const SIGNALS: u64 = 1;
-const HANDLES: u64 = 2;
+const TIME: u64 = 2;
+const HANDLES: u64 = 3;
 
 /// Runs `words` on these clocks; `tell` is told what the user should know at once.
 ///
@@ -97,11 +100,15 @@ pub(crate) fn run(
             NotStarted::Process(errno) => RunError::Process(errno),
         })?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(RunError::Process)?;
+    let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(RunError::Process)?;
     let log = log.map(Log::new);
     let mut watch = Watch {
         supervisor,
         listener,
         signals,
+        timer,
+        is_set: false,
         epoll,
         program: process,
         ended: None,
@@ -161,6 +168,9 @@ struct Watch {
     supervisor: Supervisor,
     listener: Listener,
     signals: SignalFd,
+    /// Wakes the loop when something may come, to the nanosecond.
+    timer: TimerFd,
+    is_set: bool,
     epoll: Epoll,
     /// The program that was started.
     program: Pid,
@@ -176,11 +186,13 @@ impl Watch {
         let readable = EpollFlags::EPOLLIN;
         self.epoll.add(self.listener.as_fd(), EpollEvent::new(readable, CALLS))?;
         self.epoll.add(self.signals.as_fd(), EpollEvent::new(readable, SIGNALS))?;
+        self.epoll.add(self.timer.as_fd(), EpollEvent::new(readable, TIME))?;
         let (mut told, mut told_of_reading) = (false, false);
         loop {
             let next = self.supervisor.pass_events();
+            self.wake_after(next)?;
             let mut events = [EpollEvent::empty(); 8];
-            let number = match self.epoll.wait(&mut events, timeout(next)) {
+            let number = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
                 Err(Errno::EINTR) => 0,
                 other => other?,
             };
@@ -190,6 +202,8 @@ impl Watch {
                     // Nobody is left under the filter.
                     CALLS => return self.wait_for_the_end(),
                     SIGNALS => self.take_signals(),
+                    // What the time has brought is passed on above.
+                    TIME => {}
                     handle => self.supervisor.handles.close(handle - HANDLES),
                 }
             }
@@ -212,6 +226,20 @@ impl Watch {
                     tell(Notice::GoesOn(left));
                 }
             }
+        }
+    }
+
+    /// Sets the timer to the next moment at which something may come, or off.
+    fn wake_after(&mut self, next: Option<Duration>) -> nix::Result<()> {
+        let was_set = std::mem::replace(&mut self.is_set, next.is_some());
+        match next {
+            // Setting it also takes back that it has run out. No time at all would switch it off.
+            Some(next) => {
+                let next = TimeSpec::from_duration(next.max(Duration::from_nanos(1)));
+                self.timer.set(Expiration::OneShot(next), TimerSetTimeFlags::empty())
+            }
+            None if was_set => self.timer.unset(),
+            None => Ok(()),
         }
     }
 
@@ -346,11 +374,4 @@ fn children() -> Vec<(Pid, String)> {
             Some((Pid::from_raw(number.parse().ok()?), name.trim_end().to_owned()))
         })
         .collect()
-}
-
-/// How long to wait: for ever where nothing is to come.
-fn timeout(next: Option<Duration>) -> EpollTimeout {
-    let Some(next) = next else { return EpollTimeout::NONE };
-    let milliseconds = next.as_nanos().div_ceil(1_000_000);
-    EpollTimeout::try_from(milliseconds.min(60_000)).unwrap_or(EpollTimeout::NONE)
 }
