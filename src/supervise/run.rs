@@ -82,7 +82,6 @@ pub(crate) fn run(
     let sysfs = Sysfs::new(&clocks, major).map_err(RunError::Files)?;
     let wires = clocks.connect(wires).map_err(RunError::Clock)?;
     let supervisor = Supervisor::new(clocks, wires, sysfs, major, system);
-    raise_limit_of_files();
     // A daemon whose parent ends becomes a child of this process, which may read its memory.
     prctl::set_child_subreaper(true).map_err(RunError::Process)?;
     let mut caught = SigSet::all();
@@ -99,6 +98,8 @@ pub(crate) fn run(
             NotStarted::Filter(errno) => RunError::Filter(errno),
             NotStarted::Process(errno) => RunError::Process(errno),
         })?;
+    // Not before: the program has the limit that it would have.
+    raise_limit_of_files();
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(RunError::Process)?;
     let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
     let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(RunError::Process)?;

@@ -33,6 +33,14 @@ fn the_exit_status_is_the_programs() {
 }
 
 #[test]
+fn the_program_has_the_limits_and_signals_of_its_caller() {
+    let line = "ulimit -n; grep -E 'Sig(Blk|Ign)|CapEff|Groups' /proc/self/status";
+    let Some(inside) = shell(&[], line) else { return };
+    let outside = run(Command::new("sh").args(["-c", line]));
+    assert_eq!(inside.done().stdout, outside.done().stdout);
+}
+
+#[test]
 fn a_signal_that_ends_the_program_ends_ptpctl() {
     use std::os::unix::process::ExitStatusExt;
     for signal in [libc::SIGTERM, libc::SIGKILL, libc::SIGSEGV] {
