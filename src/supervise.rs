@@ -117,8 +117,8 @@ pub(crate) enum RunError {
     SystemClock,
     /// The kernel lets nobody read another process's memory (Yama's `ptrace_scope`).
     Yama(u8),
-    /// The program could not be started.
-    Program(Errno),
+    /// The program of this name could not be started.
+    Program(String, Errno),
     /// The kernel has no filter that asks.
     Filter(Errno),
     /// This process can't watch over it.
@@ -147,7 +147,7 @@ impl fmt::Display for RunError {
                 "can't answer a program's calls: /proc/sys/kernel/yama/ptrace_scope is {scope}, so \
                  no process may read another one's memory; 0 or 1 will do",
             ),
-            Self::Program(errno) => write!(f, "can't run it: {errno}"),
+            Self::Program(name, errno) => write!(f, "can't run '{name}': {errno}"),
             Self::Filter(Errno::EBUSY) => f.write_str(
                 "can't answer a program's calls: another supervisor does that already, such as \
                  another 'mock run' or a container's",

@@ -185,8 +185,8 @@ impl Failure {
             Self::Status(status) | Self::Verdict(_, status) => *status,
             Self::NotShown(_) => NOT_SHOWN,
             Self::Run(RunError::Clock(MockError::Config { .. })) => 2,
-            Self::Run(RunError::Program(Errno::ENOENT)) => NO_PROGRAM,
-            Self::Run(RunError::Program(_)) => NOT_RUN,
+            Self::Run(RunError::Program(_, Errno::ENOENT)) => NO_PROGRAM,
+            Self::Run(RunError::Program(..)) => NOT_RUN,
             Self::Run(_) => NOT_STARTED,
             Self::InVain(_) => 5,
         }

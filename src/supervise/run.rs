@@ -1,7 +1,7 @@
 //! Runs a program: starts it, answers its calls, passes on events and signals, until nobody is
 //! left who could make a call.
 
-use super::clocks::Clocks;
+use super::clocks::{Clock, Clocks};
 use super::log::{Log, Made};
 use super::rules::{Seen, filter};
 use super::supervisor::{Answer, Supervisor};
@@ -93,11 +93,7 @@ pub(crate) fn run(
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signals = SignalFd::with_flags(&caught, flags).map_err(RunError::Process)?;
     let Started { process, listener } =
-        start(words, &filter, &blocked_before).map_err(|error| match error {
-            NotStarted::Program(errno) => RunError::Program(errno),
-            NotStarted::Filter(errno) => RunError::Filter(errno),
-            NotStarted::Process(errno) => RunError::Process(errno),
-        })?;
+        start(words, &filter, &blocked_before).map_err(|error| why(error, words))?;
     // Not before: the program has the limit that it would have.
     raise_limit_of_files();
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(RunError::Process)?;
@@ -117,14 +113,31 @@ pub(crate) fn run(
         log_ends: None,
     };
     let ended = watch.until_the_end(tell).map_err(RunError::Process)?;
-    let left = watch.supervisor.clocks.0.iter().flat_map(|clock| {
+    Ok(Outcome { ended, left: left_on(&watch.supervisor.clocks) })
+}
+
+fn why(error: NotStarted, words: &[CString]) -> RunError {
+    match error {
+        NotStarted::Program(errno) => {
+            let name = words.first().map(|name| name.to_string_lossy().into_owned());
+            RunError::Program(name.unwrap_or_default(), errno)
+        }
+        NotStarted::Filter(errno) => RunError::Filter(errno),
+        NotStarted::Process(errno) => RunError::Process(errno),
+    }
+}
+
+/// What is still on.
+fn left_on(clocks: &Clocks) -> Vec<LeftOn> {
+    let of_clock = |clock: &Clock| {
         let timestamps = clock.mock.extts_that_are_on().into_iter().map(What::Timestamps);
         let outputs = clock.mock.perouts_that_are_on().into_iter().map(What::Output);
         let pps = clock.mock.pps_is_on().then_some(What::Pps);
         let all: Vec<_> = timestamps.chain(outputs).chain(pps).collect();
-        all.into_iter().map(|what| LeftOn { clock: clock.path(), what })
-    });
-    Ok(Outcome { ended, left: left.collect() })
+        let clock = clock.path();
+        all.into_iter().map(move |what| LeftOn { clock: clock.clone(), what })
+    };
+    clocks.0.iter().flat_map(of_clock).collect()
 }
 
 /// Refuses a machine where no program's memory can be read.

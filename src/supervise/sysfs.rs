@@ -129,7 +129,11 @@ impl Sysfs {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_CLOEXEC | last)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        Some(openat2(&self.root, path, how))
+        match openat2(&self.root, path, how) {
+            // An interface that the machine has, too, keeps its other files.
+            Err(Errno::ENOENT) if path.starts_with("sys/class/net") => None,
+            found => Some(found),
+        }
     }
 
     /// Opens a file, if it is one of the clocks'; `clocks` says what is in it.

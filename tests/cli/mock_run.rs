@@ -56,7 +56,7 @@ fn a_signal_that_ends_the_program_ends_ptpctl() {
 #[test]
 fn a_program_that_can_not_be_run_is_told() {
     let Some(ended) = mock_run(&["--", "there-is-no-such-program"]) else { return };
-    ended.failed(127, "No such file or directory");
+    ended.failed(127, "can't run 'there-is-no-such-program': ENOENT");
     mock_run(&["--", "/etc/passwd"]).expect("runs").failed(126, "Permission denied");
     ptpctl("mock run").failed(2, "PROGRAM");
     ptpctl("mock").failed(2, "run");

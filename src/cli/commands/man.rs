@@ -93,7 +93,7 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         man.render_extra_section(&mut page)?;
         pages.push((
             format!("man{section}/{}.{section}", topic.name),
-            finished(&page, topic.heading, topic.examples, ""),
+            finished(&page, topic.heading, topic.examples, topic.siblings),
         ));
     }
     Ok(pages)
@@ -150,6 +150,8 @@ fn synopsis(command: &clap::Command, title: &str) -> String {
         let takes_value = option.get_action().takes_values();
         let value = option.get_value_names().filter(|_| takes_value);
         let value = value.map_or(String::new(), |names| format!(" \\fI{}\\fR", names.join(" ")));
+        let value =
+            if option.is_require_equals_set() { value.replacen(' ', "[=", 1) + "]" } else { value };
         let again = if long == "clock" && title == "ptpctl-mock-run" { "…" } else { "" };
         words.push(format!("[\\fB\\-\\-{long}\\fR{value}]{again}"));
     }
@@ -200,6 +202,8 @@ fn siblings(title: &str) -> String {
 fn finished(page: &[u8], heading: &str, status: &str, siblings: &str) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     let page = page.replace(".SH EXTRA\nExamples:\n", heading).replace(".SH EXTRA\n", heading);
+    // A command of commands has no page.
+    let page = page.replace("ptpctl\\-mock(1)", "ptpctl\\-mock\\-run(1)");
     let see =
         format!(".SH \"SEE ALSO\"\nptpctl(1), {siblings}ptpctl\\-mock(7), ptpctl\\-json(7)\n");
     format!("{}\n{status}{see}", page.trim_end()).into_bytes()
@@ -241,6 +245,8 @@ struct Topic {
     list: fn() -> String,
     /// A section of examples, for the formatter.
     examples: &'static str,
+    /// The pages of commands that it refers to, for the formatter.
+    siblings: &'static str,
 }
 
 /// The faulty drivers that a mock can be.
@@ -311,6 +317,7 @@ const TOPICS: [Topic; 3] = [
         rest: include_str!("../mock_settings.txt"),
         list: faults,
         examples: "",
+        siblings: "ptpctl\\-mock\\-run(1), ",
     },
     Topic {
         name: "ptpctl-json",
@@ -321,6 +328,7 @@ const TOPICS: [Topic; 3] = [
         rest: include_str!("../json_keys.txt"),
         list: String::new,
         examples: JSON_EXAMPLES,
+        siblings: "",
     },
     Topic {
         name: "ptpctl-testptp",
@@ -331,6 +339,7 @@ const TOPICS: [Topic; 3] = [
         rest: "What each flag does, the line of ptpctl for it, and what is different from testptp:",
         list: page_of_flags,
         examples: TESTPTP_EXAMPLES,
+        siblings: "",
     },
 ];
 

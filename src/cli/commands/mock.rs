@@ -77,8 +77,9 @@ fn arguments(command: clap::Command) -> clap::Command {
              ptpctl mock run -- phc_ctl /dev/ptp0 get\n  \
              ptpctl mock run --clock igb,interface=eth0 -- phc_ctl eth0 caps\n  \
              ptpctl mock run --clock full,offset=1ms --clock full,freq=2ppm -- \
-             phc2sys -s /dev/ptp0 -c /dev/ptp1 -O 0 -m\n  \
-             ptpctl mock run --system-clock=offset=1ms,freq=50ppm -- phc2sys -s /dev/ptp0 -O 0 -m\n  \
+             timeout 20 phc2sys -s /dev/ptp0 -c /dev/ptp1 -O 0 -m\n  \
+             ptpctl mock run --clock igb --system-clock=offset=1ms,freq=50ppm -- \
+             sh -c 'timeout 20 phc2sys -s /dev/ptp0 -O 0 -m; ptpctl offset'\n  \
              ptpctl mock run --clock igb,link=/dev/ptp_card -- ./run-tests.sh\n  \
              ptpctl mock run --clock full --clock full --wire ptp0:0=ptp1:0 -- ./two-clocks.sh",
         );
