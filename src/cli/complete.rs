@@ -11,7 +11,7 @@ use crate::find;
 use crate::mock;
 use crate::phc::{Access, Phc};
 use crate::selftest::GROUPS;
-use clap::Arg;
+use clap::{Arg, ArgAction};
 
 /// The word that asks for completions.
 pub(super) const WORD: &str = "__complete";
@@ -30,6 +30,13 @@ pub(super) fn candidates(words: &[String]) -> Vec<String> {
         (Some(sub), Some(at)) => (sub, before.get(at + 1..).unwrap_or_default()),
         _ => (&root, before),
     };
+    // A command of commands.
+    let below = rest.iter().position(|word| command.find_subcommand(word).is_some());
+    let (command, rest) =
+        match below.and_then(|at| Some((at, command.find_subcommand(rest.get(at)?)?))) {
+            Some((at, below)) if sub.is_some() => (below, rest.get(at + 1..).unwrap_or_default()),
+            _ => (command, rest),
+        };
     let line = Line::of(command, before, rest);
     if let Some(option) = line.open {
         return values(option, last, &line);
@@ -41,8 +48,8 @@ pub(super) fn candidates(words: &[String]) -> Vec<String> {
     }
     let all = if last.starts_with('-') {
         options(command, before)
-    } else if sub.is_none() && line.positionals.is_empty() {
-        root.get_subcommands().map(|sub| sub.get_name().to_owned()).collect()
+    } else if command.has_subcommands() && line.positionals.is_empty() {
+        command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect()
     } else {
         let positionals: Vec<_> = command.get_positionals().collect();
         let at = line.positionals.len().min(positionals.len().saturating_sub(1));
@@ -135,7 +142,7 @@ fn options(command: &clap::Command, before: &[String]) -> Vec<String> {
     };
     let can_be = |argument: &&Arg| {
         let is_in_the_way = |given: &&Arg| {
-            given.get_id() == argument.get_id()
+            given.get_id() == argument.get_id() && !matches!(given.get_action(), ArgAction::Append)
                 || conflict(given, argument)
                 || conflict(argument, given)
         };
@@ -166,10 +173,11 @@ fn values(argument: &Arg, begin: &str, line: &Line<'_>) -> Vec<String> {
         }
         "TIME" if argument.is_positional() => starting_with(vec!["now".into()], begin),
         "N" if argument.get_id() == "channel" => starting_with(channels(&line.device), begin),
-        "PROGRAM" => {
+        "SPEC" if argument.get_id() == "clocks" => specs(begin),
+        "PROGRAM" if argument.get_id() == "line" => {
             starting_with(compat::PROGRAMS.map(|(name, _)| name.to_owned()).to_vec(), begin)
         }
-        "FILE" | "FOLDER" => vec![FILES.into()],
+        "FILE" | "FOLDER" | "PROGRAM" => vec![FILES.into()],
         _ => Vec::new(),
     }
 }
@@ -211,6 +219,16 @@ fn mocks(begin: &str) -> Vec<String> {
         Some(_) => Vec::new(),
     };
     starting_with(all, begin)
+}
+
+/// Clocks of `mock run`: mocks without their first word, and what only that has.
+fn specs(begin: &str) -> Vec<String> {
+    let done = begin.rsplit_once(',').map(|(done, _)| format!("{done},"));
+    let own =
+        ["interface=", "link="].map(|name| done.iter().map(move |done| format!("{done}{name}")));
+    let mocks = mocks(&format!("mock:{begin}"));
+    let mocks = mocks.iter().filter_map(|mock| mock.strip_prefix("mock:").map(str::to_owned));
+    starting_with(mocks.chain(own.into_iter().flatten()).collect(), begin)
 }
 
 /// Opens a clock to look at; nothing is written, if possible.
@@ -296,6 +314,13 @@ mod tests {
             ("record x", &[FILES]),
             ("offset --plot x", &[FILES]),
             ("compat t", &["testptp"]),
+            ("mock ", &["run"]),
+            ("mock run --cl", &["--clock"]),
+            ("mock run --clock igb --cl", &["--clock"]),
+            ("mock run --clock ig", &["igb"]),
+            ("mock run --clock igb,off", &["igb,offset="]),
+            ("mock run --clock igb,int", &["igb,interface="]),
+            ("mock run x", &[FILES]),
             ("completions ", &["bash", "zsh", "fish"]),
             ("get mock mock", &[]),
             ("nosuch ", &[]),

@@ -55,7 +55,7 @@ args! {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .help("Log each call on a clock: seconds, thread, clock, call, answer"),
-        line: Vec<OsString> = Arg::new("line")
+        program: Vec<OsString> = Arg::new("program")
             .value_name("PROGRAM")
             .help("The program and its arguments")
             .required(true)
@@ -85,6 +85,7 @@ fn arguments(command: clap::Command) -> clap::Command {
         );
     command
         .subcommand_required(true)
+        .disable_help_subcommand(true)
         .subcommand(define::<Args>(run))
         .long_about(
             "Mock clocks for other people's programs. ptpctl-mock(7) has the mock clock itself, \
@@ -101,7 +102,7 @@ fn run(context: &mut Context<'_>, matches: &ArgMatches) -> Result<Report, Failur
         return Err(Failure::Usage("say what to do: mock run".into()));
     };
     let args: Args = read(matches)?;
-    let words = args.line.into_iter().map(|word| CString::new(word.into_vec()));
+    let words = args.program.into_iter().map(|word| CString::new(word.into_vec()));
     let words: Vec<CString> = words
         .collect::<Result<_, _>>()
         .map_err(|_| Failure::Usage("an argument of a program has no NUL".into()))?;
