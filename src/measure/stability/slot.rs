@@ -56,10 +56,14 @@ impl Stretch {
         &self.slots
     }
 
+    /// What is at each place, counted from the start of all. The last place may be the last number.
+    pub(super) fn places(&self) -> impl Iterator<Item = (u64, &Slot)> {
+        (self.place..=u64::MAX).zip(&self.slots)
+    }
+
     /// The offsets with their places, counted from the start of all.
     pub(super) fn measured(&self) -> impl Iterator<Item = (u64, i64)> {
-        let places = (self.place..).zip(&self.slots);
-        places.filter_map(|(place, slot)| slot.offset().map(|offset| (place, offset)))
+        self.places().filter_map(|(place, slot)| slot.offset().map(|offset| (place, offset)))
     }
 
     /// The place after its last one.
@@ -70,5 +74,19 @@ impl Stretch {
     /// How many offsets it has.
     pub(super) fn number(&self) -> usize {
         self.slots.len() - self.missing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretch_may_end_at_the_last_place() {
+        let mut stretch = Stretch::at(u64::MAX - 1);
+        stretch.push(1, 5);
+        stretch.push(1, 6);
+        let measured: Vec<_> = stretch.measured().collect();
+        assert_eq!(measured, [(u64::MAX - 1, 5), (u64::MAX, 6)]);
     }
 }

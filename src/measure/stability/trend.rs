@@ -84,7 +84,7 @@ impl Parabola {
                 rests.push(f64::NAN);
             }
             let first = first(stretch);
-            rests.extend((stretch.place..).zip(stretch.slots()).map(|(place, slot)| {
+            rests.extend(stretch.places().map(|(place, slot)| {
                 let t = float_of(place) - self.middle;
                 let offset = slot.offset().map(|offset| from(offset, first));
                 offset.map_or(f64::NAN, |x| x - (self.curve * t + self.slope) * t - level)
