@@ -6,12 +6,13 @@ use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments};
 use crate::files;
 use crate::kernel::in_words;
+use crate::kernel::supervision::start::end_by;
 use crate::mock::SystemConfig;
 use crate::report::Report;
 use crate::supervise::{self, ClockSpec, Ended, Notice, RunError, Setting, WireSpec};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signal::Signal;
 use std::ffi::{CString, OsString};
 use std::fs::{File, OpenOptions};
 use std::os::unix::ffi::OsStringExt;
@@ -160,8 +161,6 @@ fn open_log(path: &Path) -> Result<File, Failure> {
 fn end_as(signal: Signal) -> u8 {
     // The program has dumped its core, if it was to.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-    let _ = SigSet::from(signal).thread_unblock();
-    // The first one may only end the handler that Rust has for faults.
-    let _ = raise(signal).and_then(|()| raise(signal));
+    end_by(signal);
     u8::try_from(signal as i32 + 128).unwrap_or(1)
 }

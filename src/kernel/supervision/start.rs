@@ -85,6 +85,14 @@ pub(crate) fn send(process: Pid, number: i32) -> Result<()> {
     Errno::result(unsafe { libc::kill(process.as_raw(), number) }).map(drop)
 }
 
+/// Ends this process by a signal, whatever handler there is for it. Returns where it can't.
+pub(crate) fn end_by(by: Signal) {
+    // SAFETY: no handler is installed.
+    let _ = unsafe { signal(by, SigHandler::SigDfl) };
+    let _ = SigSet::from(by).thread_unblock();
+    let _ = nix::sys::signal::raise(by);
+}
+
 /// In the child: returns only where it failed.
 fn become_program(
     words: &[CString],
