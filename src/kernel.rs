@@ -40,6 +40,8 @@ pub use scheduling::{lock_memory, pin_to_cpu, run_in_real_time};
 pub use signals::{Interruptible, Signals, ignore_file_size_limit, notice_going_on, went_on};
 #[cfg(feature = "cli")]
 pub use standard_output::standard_output_was_closed;
+#[cfg(feature = "cli")]
+pub(crate) use system::has_capability;
 pub use system::{system_adjtime, system_gettime};
 
 pub use nix::errno::Errno;

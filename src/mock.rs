@@ -199,7 +199,7 @@ impl Mock {
             return 0;
         }
         world.emit();
-        let own = if world.config.kernel.has(Feature::QueuePerHandle) { self.handle } else { 0 };
+        let own = self.queue(&world);
         world.queues.get_mut(&own).map_or(0, |queue| queue.pop(events))
     }
 
@@ -469,22 +469,23 @@ impl World {
         shown.div_euclid(step) * step
     }
 
+    /// The channel that a pin has in this function; without pins, channels are wired.
+    fn channel_of(&self, pin: u32, function: u32) -> Option<u32> {
+        if self.pins.is_empty() {
+            return Some(pin);
+        }
+        let pin = self.pins.get(pin as usize)?;
+        (pin.func == function).then_some(pin.chan)
+    }
+
     /// Where the edges at an input channel come from.
     fn source(&self, channel: u32) -> Source {
-        if let Some((from, to)) = self.config.wire {
-            let uses = |pin: u32, function: u32| {
-                if self.pins.is_empty() {
-                    // Without pins, channels are wired.
-                    return Some(pin);
-                }
-                let pin = self.pins.get(pin as usize)?;
-                (pin.func == function).then_some(pin.chan)
-            };
-            if uses(to, kernel::uapi::PTP_PF_EXTTS) == Some(channel) {
-                let output = uses(from, kernel::uapi::PTP_PF_PEROUT)
-                    .and_then(|channel| self.chip.outputs.get(&channel));
-                return output.map_or(Source::Nowhere, |output| Source::Loop(*output));
-            }
+        if let Some((from, to)) = self.config.wire
+            && self.channel_of(to, kernel::uapi::PTP_PF_EXTTS) == Some(channel)
+        {
+            let output = self.channel_of(from, kernel::uapi::PTP_PF_PEROUT);
+            let output = output.and_then(|channel| self.chip.outputs.get(&channel));
+            return output.map_or(Source::Nowhere, |output| Source::Loop(*output));
         }
         let Some(period) = self.config.signal.map(|period| i128::from(period.nanoseconds())) else {
             return Source::Nowhere;

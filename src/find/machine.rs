@@ -3,6 +3,8 @@
 
 #[cfg(feature = "cli")]
 use super::Holder;
+#[cfg(feature = "cli")]
+use crate::kernel::has_capability;
 use libc::{major, minor};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -121,10 +123,7 @@ impl Machine {
 
     /// Whether this process has `CAP_SYS_TIME`; `None` where that is unknown.
     pub(crate) fn may_set_the_system_clock(&self) -> Option<bool> {
-        let status = self.text("proc/self/status")?;
-        let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?.trim();
-        let capabilities = u64::from_str_radix(capabilities, 16).ok()?;
-        Some(capabilities >> CAP_SYS_TIME & 1 == 1)
+        has_capability(&self.text("proc/self/status")?, CAP_SYS_TIME)
     }
 
     /// The device number that sysfs has for `/dev/ptpN`, as people write it: `249:0`.

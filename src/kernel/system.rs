@@ -43,6 +43,15 @@ pub fn system_adjtime(timex: &mut timex) -> Result<()> {
     clock::adjtime(libc::CLOCK_REALTIME, timex)
 }
 
+/// Whether a process has a capability, by the text of its `/proc/PID/status`; `None` where that
+/// doesn't say.
+#[cfg(feature = "cli")]
+pub(crate) fn has_capability(status: &str, capability: u32) -> Option<bool> {
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?.trim();
+    let effective = u64::from_str_radix(effective, 16).ok()?;
+    Some(effective >> capability & 1 == 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -364,13 +364,7 @@ impl Config {
             "servo" => self.servo = within(value, 1_000, i64::MAX)?,
             "claimed-error" => self.claimed_error = Some(within(value, 0, i64::MAX)?),
             "tai" if value == "unknown" => (self.tai, self.knows_leap_seconds) = (0, false),
-            "tai" => {
-                let (seconds, rest) = quantity::<Offset>(value)?.seconds_and_nanoseconds();
-                self.tai = i32::try_from(seconds)
-                    .ok()
-                    .filter(|_| rest == 0)
-                    .ok_or("use whole seconds, such as 37s")?;
-            }
+            "tai" => self.tai = whole_seconds(value)?,
             "aux" => {
                 let clock = value.parse().ok().filter(|clock| *clock < 8);
                 self.aux = Some(clock.ok_or("use a number from 0 to 7")?);
@@ -410,7 +404,14 @@ fn slow(value: &str, limit_ppb: i32) -> Result<Frequency, String> {
     }
 }
 
-fn quantity<T: FromStr>(text: &str) -> Result<T, String>
+/// TAI − UTC.
+pub(super) fn whole_seconds(value: &str) -> Result<i32, String> {
+    let (seconds, rest) = quantity::<Offset>(value)?.seconds_and_nanoseconds();
+    let seconds = i32::try_from(seconds).ok().filter(|_| rest == 0);
+    seconds.ok_or_else(|| "use whole seconds, such as 37s".to_owned())
+}
+
+pub(super) fn quantity<T: FromStr>(text: &str) -> Result<T, String>
 where
     T::Err: ToString,
 {

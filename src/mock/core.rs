@@ -24,7 +24,7 @@ use std::time::Duration;
 /// `KTIME_SEC_MAX`: the kernel has no time from this second on.
 const KTIME_SECONDS: i128 = i64::MAX as i128 / SECOND;
 /// `TIME_SETTOD_SEC_MAX`: a clock can be set only to times up to 30 years before that.
-const LAST_SECOND: i128 = KTIME_SECONDS - 30 * 365 * 24 * 3_600;
+pub(super) const LAST_SECOND: i128 = KTIME_SECONDS - 30 * 365 * 24 * 3_600;
 /// `PTP_DEFAULT_MAX_VCLOCKS`.
 pub(super) const MOST_VIRTUAL_CLOCKS: u32 = 20;
 
@@ -105,7 +105,7 @@ impl Mock {
     }
 
     /// The number of this handle's queue.
-    fn queue(&self, world: &World) -> u64 {
+    pub(super) fn queue(&self, world: &World) -> u64 {
         if world.config.kernel.has(Feature::QueuePerHandle) { self.handle } else { 0 }
     }
 }

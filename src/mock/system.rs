@@ -4,10 +4,12 @@
 //! The sources are the kernel's `kernel/time/ntp.c` and `timekeeping.c`. As there, a new frequency
 //! acts at once, and an offset is slewed in portions, one a second of the clock's own time.
 
+use super::config::{quantity, whole_seconds};
+use super::core::LAST_SECOND;
 use super::time::{SECOND, Time, to_timespec};
 use crate::kernel::Result;
 use crate::kernel::uapi::{timespec, timex, timex_timeval};
-use crate::{Frequency, Offset, ParseQuantityError};
+use crate::{Frequency, Offset};
 use libc::{
     ADJ_ESTERROR, ADJ_FREQUENCY, ADJ_MAXERROR, ADJ_MICRO, ADJ_NANO, ADJ_OFFSET, ADJ_SETOFFSET,
     ADJ_STATUS, ADJ_TAI, ADJ_TICK, ADJ_TIMECONST, STA_CLOCKERR, STA_DEL, STA_FLL, STA_FREQHOLD,
@@ -49,8 +51,6 @@ const MAX_TAI: i64 = 100_000;
 /// `ADJ_ADJTIME` and `ADJ_OFFSET_READONLY` of the kernel: what makes `adjtime` of `adjtimex`.
 const ADJTIME: u32 = 0x8000;
 const READ_ONLY: u32 = 0x2000;
-/// `TIME_SETTOD_SEC_MAX`: 30 years before the end of the kernel's time.
-const LAST_SECOND: i128 = i64::MAX as i128 / SECOND - 30 * 365 * 24 * 3_600;
 /// Scaled ppm have 16 bits below the point: 2^16 of them are a microsecond a second.
 const SCALED_PPM: i128 = 1 << 16;
 
@@ -113,18 +113,13 @@ impl FromStr for SystemConfig {
         let mut config = Self { offset: Offset::ZERO, frequency: Frequency::ZERO, tai: 37 };
         for setting in text.split(',').filter(|setting| !setting.is_empty()) {
             let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
-            let why = |error: ParseQuantityError| format!("{setting}: {}", error.why);
-            match key {
-                "offset" => config.offset = value.parse().map_err(why)?,
-                "freq" => config.frequency = value.parse().map_err(why)?,
-                "tai" => {
-                    let (seconds, rest) =
-                        value.parse::<Offset>().map_err(why)?.seconds_and_nanoseconds();
-                    let whole = i32::try_from(seconds).ok().filter(|_| rest == 0);
-                    config.tai = whole.ok_or_else(|| format!("{setting}: use whole seconds"))?;
-                }
-                _ => return Err(format!("{setting}: the settings are offset, freq and tai")),
-            }
+            let read = match key {
+                "offset" => quantity(value).map(|offset| config.offset = offset),
+                "freq" => quantity(value).map(|frequency| config.frequency = frequency),
+                "tai" => whole_seconds(value).map(|tai| config.tai = tai),
+                _ => Err("the settings are offset, freq and tai".to_owned()),
+            };
+            read.map_err(|why| format!("{setting}: {why}"))?;
         }
         if config.frequency.scaled_ppm().abs() > MOST_CRYSTAL {
             return Err("freq: a crystal is off by 1000 ppm at most".into());

@@ -73,15 +73,6 @@ impl World {
         self.chip.outputs.get(&channel).copied().filter(Output::is_valid)
     }
 
-    /// The channel that a pin has in this function; a pin is a channel where there are none.
-    fn channel_of(&self, pin: u32, function: u32) -> Option<u32> {
-        if self.pins.is_empty() {
-            return Some(pin);
-        }
-        let pin = self.pins.get(pin as usize)?;
-        (pin.func == function).then_some(pin.chan)
-    }
-
     /// The edges of an output from after one moment up to another.
     fn edges(&self, pin: u32, (from, shown): (i128, i128), to: i128) -> Vec<Edge> {
         let Some(output) = self.output_at(pin) else { return Vec::new() };

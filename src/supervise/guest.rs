@@ -4,6 +4,7 @@ use crate::kernel::Result;
 use crate::kernel::supervision::abi::Abi;
 use crate::kernel::supervision::listener::{Listener, Notification};
 use crate::kernel::supervision::memory::{Memory, Plain};
+use crate::kernel::supervision::timex32::cut;
 use nix::errno::Errno;
 use nix::fcntl::readlink;
 use nix::sys::stat::stat;
@@ -84,8 +85,7 @@ impl Guest<'_> {
 
     /// An argument that is an `int`.
     pub(super) fn int(&self, number: usize) -> i32 {
-        let [a, b, c, d, ..] = self.argument(number).to_le_bytes();
-        i32::from_le_bytes([a, b, c, d])
+        cut(self.argument(number).cast_signed())
     }
 
     /// The open file behind one of its descriptors.

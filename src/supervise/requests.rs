@@ -5,7 +5,7 @@ use super::guest::Guest;
 use crate::kernel::supervision::abi::Word;
 use crate::kernel::supervision::memory::Plain;
 use crate::kernel::supervision::ptp_request::PtpRequest;
-use crate::kernel::supervision::timex32::{Timespec32, Timex32};
+use crate::kernel::supervision::timex32::{Timespec32, Timex32, cut};
 use crate::kernel::uapi::{ptp_sys_offset, ptp_sys_offset_extended, timespec, timex};
 use crate::kernel::{Calls, Result};
 use crate::mock::Mock;
@@ -79,7 +79,7 @@ pub(super) fn time_at(guest: &Guest<'_>, at: u64, word: Word) -> Result<timespec
             let time: timespec = guest.read(at)?;
             // Of a 32-bit program the kernel takes 32 bits of nanoseconds.
             let narrow = guest.abi.word == Word::Bits32;
-            let tv_nsec = if narrow { low_half(time.tv_nsec).into() } else { time.tv_nsec };
+            let tv_nsec = if narrow { cut(time.tv_nsec).into() } else { time.tv_nsec };
             timespec { tv_nsec, ..time }
         }
         Word::Bits32 => guest.read::<Timespec32>(at)?.into(),
@@ -121,9 +121,4 @@ pub(super) fn put_time(guest: &Guest<'_>, word: Word, time: timespec) -> Result<
         Word::Bits32 => guest.write(at, &Timespec32::of(time))?,
     }
     Ok(0)
-}
-
-pub(super) fn low_half(number: i64) -> i32 {
-    let [a, b, c, d, ..] = number.to_le_bytes();
-    i32::from_le_bytes([a, b, c, d])
 }

@@ -1,6 +1,6 @@
 //! Which calls of a program the supervisor answers; all others cost it nothing.
 
-use crate::kernel::supervision::abi::{Abi, SIOCGHWTSTAMP, SIOCSHWTSTAMP, Syscall};
+use crate::kernel::supervision::abi::{SIOCGHWTSTAMP, SIOCSHWTSTAMP, Syscall};
 use crate::kernel::supervision::filter::{Fate, Rule, Test};
 use crate::kernel::uapi::{PTP_CLK_MAGIC, SIOCETHTOOL};
 
@@ -103,5 +103,5 @@ fn is(argument: usize, value: u32) -> Test {
 
 /// The filter of a program.
 pub(super) fn filter(seen: Seen) -> Vec<libc::sock_filter> {
-    crate::kernel::supervision::filter::filter(|_: &Abi, call| rules(call, seen))
+    crate::kernel::supervision::filter::filter(|call| rules(call, seen))
 }

@@ -10,7 +10,7 @@ use super::{Ended, LeftOn, Notice, Outcome, RunError, Setting, What};
 use crate::kernel::supervision::abi::{Abi, Syscall, known};
 use crate::kernel::supervision::listener::{Listener, Notification};
 use crate::kernel::supervision::start::{NotStarted, Started, send, start};
-use crate::kernel::{number_of, phc_major};
+use crate::kernel::{has_capability, number_of, phc_major};
 use crate::mock::SharedClock;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -161,9 +161,7 @@ const MAY_TRACE: u32 = 19;
 
 fn may_trace() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
-    effective.is_some_and(|bits| bits >> MAY_TRACE & 1 == 1)
+    has_capability(&status, MAY_TRACE).unwrap_or(false)
 }
 
 /// The major number of the clocks where this kernel has no PHCs. It is one of those that are left

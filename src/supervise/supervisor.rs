@@ -12,12 +12,12 @@ use crate::kernel::supervision::listener::{Listener, Notification};
 use crate::kernel::supervision::ptp_request::PtpRequest;
 use crate::kernel::supervision::status::{self, Status};
 use crate::kernel::uapi::PTP_CLK_MAGIC;
-use crate::mock::{SharedClock, Wire};
+use crate::mock::{Mock, SharedClock, Wire};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// What becomes of a call.
@@ -29,6 +29,14 @@ pub(super) enum Answer {
     File(OwnedFd, OFlag),
     /// It returns a descriptor of this clock.
     Clock(Identity, OwnedFd, OFlag),
+}
+
+/// What a path of the program's leads to.
+enum Found {
+    /// The clock at this place.
+    Clock(usize),
+    /// A file of sysfs.
+    File(Status),
 }
 
 /// All that the program is to see, and what it has open of it.
@@ -46,7 +54,7 @@ pub(super) struct Supervisor {
     /// Why a program can't see it.
     pub(super) unseen: Option<Errno>,
     /// A thread whose memory can't be read.
-    pub(super) unreadable: Cell<Option<i32>>,
+    pub(super) unreadable: Option<i32>,
 }
 
 /// Where a program wants a file's status: the argument that points there.
@@ -83,13 +91,13 @@ impl Supervisor {
             system,
             made: None,
             unseen: None,
-            unreadable: Cell::default(),
+            unreadable: None,
         }
     }
 
     /// Passes on the events up to now; answers how long until the next one may come.
     pub(super) fn pass_events(&mut self) -> Option<Duration> {
-        self.pass_edges();
+        self.wires.iter_mut().for_each(Wire::pass);
         let mut next = self.wires.iter().filter_map(Wire::until_next).min();
         for (place, clock) in self.clocks.0.iter_mut().enumerate() {
             let until = clock.mock.until_next_event();
@@ -104,15 +112,6 @@ impl Supervisor {
             next = next.into_iter().chain(until).chain(clock.mock.until_it_goes()).min();
         }
         next
-    }
-
-    fn pass_edges(&mut self) {
-        self.wires.iter_mut().for_each(Wire::pass);
-    }
-
-    /// The calls have changed clocks: their outputs go on from what they show now.
-    fn begin_edges(&mut self) {
-        self.wires.iter_mut().for_each(Wire::begin);
     }
 
     #[expect(clippy::too_many_lines, reason = "a table: what answers each call")]
@@ -195,17 +194,13 @@ impl Supervisor {
             Ok(path) => path,
             Err(errno) => {
                 if errno == Errno::EPERM {
-                    self.unreadable.set(Some(guest.call.thread));
+                    self.unreadable = Some(guest.call.thread);
                 }
                 return Answer::Native;
             }
         };
-        // By /proc/PID/fd an open clock is opened once more.
-        let again = is_descriptor(&path).then(|| nix::sys::stat::stat(path.as_path()).ok());
-        if let Some(Some(found)) = again
-            && let Some(handle) = self.handles.get(Identity::of(&found))
-        {
-            return self.open_clock(handle.clock, told).unwrap_or_else(Answer::from);
+        if let Some(place) = self.open_at(&path) {
+            return self.open_clock(place, told).unwrap_or_else(Answer::from);
         }
         if let Some(found) = self.clocks.at(&path) {
             let opened = found.and_then(|place| self.open_clock(place, told));
@@ -215,6 +210,24 @@ impl Supervisor {
             Some(Ok(file)) => Answer::File(file, told),
             Some(Err(errno)) => Answer::from(errno),
             None => Answer::Native,
+        }
+    }
+
+    /// The place of the clock that a process has open by this path, `/proc/PID/fd/N`.
+    fn open_at(&self, path: &Path) -> Option<usize> {
+        if !is_descriptor(path) {
+            return None;
+        }
+        let found = nix::sys::stat::stat(path).ok()?;
+        self.handles.get(Identity::of(&found)).map(|handle| handle.clock)
+    }
+
+    /// What there is at a path of the program's, if it is a clock or one of its files.
+    fn found(&self, path: &Path, follow: bool) -> Option<Result<Found>> {
+        let open = follow.then(|| self.open_at(path)).flatten().map(Ok);
+        match open.or_else(|| self.clocks.at(path)) {
+            Some(place) => Some(place.map(Found::Clock)),
+            None => self.sysfs.status(path, follow).map(|found| found.map(Found::File)),
         }
     }
 
@@ -245,22 +258,11 @@ impl Supervisor {
         let Ok(path) = guest.path(folder, guest.argument(path), follow) else {
             return Answer::Native;
         };
-        if follow
-            && is_descriptor(&path)
-            && let Ok(found) = nix::sys::stat::stat(path.as_path())
-            && let Some(handle) = self.handles.get(Identity::of(&found))
-        {
-            let found = self.status_of_clock(handle.clock);
-            return Answer::Answered(found.and_then(|found| into.put(guest, &found)));
-        }
-        let found = match self.clocks.at(&path) {
-            Some(found) => Some(found.and_then(|place| self.status_of_clock(place))),
-            None => self.sysfs.status(&path, follow),
-        };
-        match found {
-            Some(found) => Answer::Answered(found.and_then(|found| into.put(guest, &found))),
-            None => Answer::Native,
-        }
+        let Some(found) = self.found(&path, follow) else { return Answer::Native };
+        Answer::Answered(found.and_then(|found| match found {
+            Found::Clock(place) => into.put(guest, &self.status_of_clock(place)?),
+            Found::File(status) => into.put(guest, &status),
+        }))
     }
 
     /// `fstatat` and `statx`, which with an empty path are `fstat`.
@@ -296,22 +298,15 @@ impl Supervisor {
         let Ok(path) = guest.path(folder, guest.argument(path), true) else {
             return Answer::Native;
         };
-        let run = wanted & libc::X_OK != 0;
-        if let Some(found) = self.clocks.at(&path) {
-            return if let Err(errno) = found {
-                Answer::from(errno)
-            } else if run {
-                Answer::from(Errno::EACCES)
-            } else {
-                Answer::Answered(Ok(0))
+        let Some(found) = self.found(&path, true) else { return Answer::Native };
+        // Nobody executes a clock, and in sysfs only root may write.
+        Answer::Answered(found.and_then(|found| {
+            let refused = match found {
+                Found::Clock(_) => libc::X_OK,
+                Found::File(_) => libc::W_OK,
             };
-        }
-        match self.sysfs.status(&path, true) {
-            Some(Ok(_)) if wanted & libc::W_OK != 0 => Answer::from(Errno::EACCES),
-            Some(Ok(_)) => Answer::Answered(Ok(0)),
-            Some(Err(errno)) => Answer::from(errno),
-            None => Answer::Native,
-        }
+            if wanted & refused == 0 { Ok(0) } else { Err(Errno::EACCES) }
+        }))
     }
 
     /// No file of a clock has extended attributes.
@@ -319,13 +314,8 @@ impl Supervisor {
         let Ok(path) = guest.path(libc::AT_FDCWD, guest.argument(0), true) else {
             return Answer::Native;
         };
-        match self.clocks.at(&path) {
-            Some(found) => Answer::from(found.err().unwrap_or(Errno::EOPNOTSUPP)),
-            None => match self.sysfs.status(&path, true) {
-                Some(found) => Answer::from(found.err().unwrap_or(Errno::EOPNOTSUPP)),
-                None => Answer::Native,
-            },
-        }
+        let found = self.found(&path, true);
+        found.map_or(Answer::Native, |found| Answer::from(found.err().unwrap_or(Errno::EOPNOTSUPP)))
     }
 
     fn readlink(&self, guest: &Guest<'_>, folder: i32, path: usize) -> Answer {
@@ -354,12 +344,36 @@ impl Supervisor {
             return network::ioctl(guest, &mut self.clocks)
                 .map_or(Answer::Native, Answer::Answered);
         }
-        let Ok(identity) = guest.file(guest.int(0)) else { return Answer::Native };
+        let name = PtpRequest::of(request).map_or("ioctl", |(_, name)| name);
+        self.on_clock(guest, guest.int(0), name, |phc| requests::ioctl(guest, phc))
+    }
+
+    /// A call on a clock, by its id.
+    fn clock_call(
+        &mut self,
+        guest: &Guest<'_>,
+        name: &'static str,
+        call: impl FnOnce(&Mock) -> Result<i64>,
+    ) -> Answer {
+        // CLOCKID_TO_FD of the kernel's posix-timers.h.
+        self.on_clock(guest, !(guest.int(0) >> 3), name, call)
+    }
+
+    /// A call on the clock that is open as this descriptor.
+    fn on_clock(
+        &mut self,
+        guest: &Guest<'_>,
+        descriptor: i32,
+        name: &'static str,
+        call: impl FnOnce(&Mock) -> Result<i64>,
+    ) -> Answer {
+        let Ok(identity) = guest.file(descriptor) else { return Answer::Native };
         let Some(handle) = self.handles.get(identity) else { return Answer::Native };
         self.wires.iter_mut().for_each(Wire::pass);
-        let (place, answered) = (handle.clock, requests::ioctl(guest, &handle.mock));
-        self.begin_edges();
-        self.note(place, PtpRequest::of(request).map_or("ioctl", |(_, name)| name));
+        let (place, answered) = (handle.clock, call(&handle.mock));
+        // The call may have changed the clock: its outputs go on from what it shows now.
+        self.wires.iter_mut().for_each(Wire::begin);
+        self.note(place, name);
         Answer::Answered(answered)
     }
 
@@ -397,23 +411,6 @@ impl Supervisor {
             self.unseen.get_or_insert(errno);
         }
         Answer::Native
-    }
-
-    /// A call on a clock that a descriptor names.
-    fn clock_call(
-        &mut self,
-        guest: &Guest<'_>,
-        name: &'static str,
-        call: impl FnOnce(&crate::mock::Mock) -> Result<i64>,
-    ) -> Answer {
-        // CLOCKID_TO_FD of the kernel's posix-timers.h.
-        let Ok(identity) = guest.file(!(guest.int(0) >> 3)) else { return Answer::Native };
-        let Some(handle) = self.handles.get(identity) else { return Answer::Native };
-        self.wires.iter_mut().for_each(Wire::pass);
-        let (place, answered) = (handle.clock, call(&handle.mock));
-        self.begin_edges();
-        self.note(place, name);
-        Answer::Answered(answered)
     }
 }
 

@@ -2,9 +2,9 @@
 //! machine's, which it may only read.
 
 use super::guest::Guest;
-use super::requests::{adjtime_at, low_half, put_time, time_at};
+use super::requests::{adjtime_at, put_time, time_at};
 use crate::kernel::supervision::abi::Word;
-use crate::kernel::supervision::timex32::Timespec32;
+use crate::kernel::supervision::timex32::{Timespec32, cut};
 use crate::kernel::uapi::{timespec, timex};
 use crate::kernel::{Result, system_adjtime};
 use crate::mock::SharedClock;
@@ -40,7 +40,7 @@ pub(super) fn time(guest: &Guest<'_>, system: &SharedClock) -> Result<i64> {
     match (guest.argument(0), guest.abi.word) {
         (0, _) => {}
         (at, Word::Bits64) => guest.write(at, &tv_sec)?,
-        (at, Word::Bits32) => guest.write(at, &low_half(tv_sec))?,
+        (at, Word::Bits32) => guest.write(at, &cut(tv_sec))?,
     }
     Ok(tv_sec)
 }

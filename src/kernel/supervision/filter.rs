@@ -48,7 +48,7 @@ impl Rule {
 ///
 /// `rules` has the rules of a call, in order; what none of them fits is made by the kernel, like
 /// all calls without rules, and those of architectures that aren't known.
-pub(crate) fn filter(rules: impl Fn(&Abi, Syscall) -> Vec<Rule>) -> Vec<sock_filter> {
+pub(crate) fn filter(rules: impl Fn(Syscall) -> Vec<Rule>) -> Vec<sock_filter> {
     let mut program = vec![load(offset_of!(libc::seccomp_data, arch))];
     for abi in known() {
         let of_abi = instructions_of(abi, &rules);
@@ -61,14 +61,14 @@ pub(crate) fn filter(rules: impl Fn(&Abi, Syscall) -> Vec<Rule>) -> Vec<sock_fil
     program
 }
 
-fn instructions_of(abi: &Abi, rules: &impl Fn(&Abi, Syscall) -> Vec<Rule>) -> Vec<sock_filter> {
+fn instructions_of(abi: &Abi, rules: &impl Fn(Syscall) -> Vec<Rule>) -> Vec<sock_filter> {
     let mut program = vec![load(offset_of!(libc::seccomp_data, nr))];
     if abi.end != u32::MAX {
         program.extend([jump(BPF_JGE, abi.end, 0, 1), end(Fate::Native)]);
     }
     for &(number, call) in abi.calls {
         let mut of_call = Vec::new();
-        for rule in rules(abi, call) {
+        for rule in rules(call) {
             // A rule that doesn't fit jumps behind its own end.
             let mut left = 4 * rule.tests.len() + 1;
             for test in &rule.tests {
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    fn rules(_: &Abi, call: Syscall) -> Vec<Rule> {
+    fn rules(call: Syscall) -> Vec<Rule> {
         let is = |argument, value| Test { argument, shift: 0, mask: u32::MAX, value };
         match call {
             Syscall::Openat => vec![Rule::always(Fate::Asked)],

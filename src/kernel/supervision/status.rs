@@ -70,55 +70,69 @@ impl Status {
     }
 }
 
+/// Where the fields of a `struct stat` are, and how many bytes they have.
+struct Layout {
+    length: usize,
+    /// Of the inode; i386 has its lowest half once more, at the place where it used to be.
+    inode: &'static [(usize, usize)],
+    mode: usize,
+    links: (usize, usize),
+    /// Of the owner, 4 bytes before the group.
+    owner: usize,
+    numbers: usize,
+    size: usize,
+    block: (usize, usize),
+    blocks: usize,
+    /// Of the times, one behind the other, and the bytes of each of their numbers.
+    times: (usize, usize),
+}
+
+const X86: Layout = Layout {
+    length: 144,
+    inode: &[(8, 8)],
+    links: (16, 8),
+    mode: 24,
+    owner: 28,
+    numbers: 40,
+    size: 48,
+    block: (56, 8),
+    blocks: 64,
+    times: (72, 8),
+};
+const GENERIC: Layout =
+    Layout { length: 128, mode: 16, links: (20, 4), owner: 24, numbers: 32, block: (56, 4), ..X86 };
+const I386: Layout = Layout {
+    length: 96,
+    inode: &[(12, 4), (88, 8)],
+    size: 44,
+    block: (52, 4),
+    blocks: 56,
+    times: (64, 4),
+    ..GENERIC
+};
+
 /// `struct stat` in this layout. All architectures that have one here are little-endian.
 pub(crate) fn stat(layout: StatLayout, of: &Status) -> Vec<u8> {
-    let (length, word) = match layout {
-        StatLayout::X86 => (144, 8),
-        StatLayout::Generic => (128, 8),
-        StatLayout::I386 => (96, 4),
+    let layout = match layout {
+        StatLayout::X86 => X86,
+        StatLayout::Generic => GENERIC,
+        StatLayout::I386 => I386,
     };
-    let mut bytes = vec![0; length];
+    let mut bytes = vec![0; layout.length];
     let mut fields = Fields(&mut bytes);
     fields.put(0, 8, of.device);
-    let times = match layout {
-        StatLayout::X86 => {
-            fields.put(8, 8, of.inode);
-            fields.put(16, 8, of.links);
-            fields.put(24, 4, of.mode);
-            fields.put(28, 4, of.owner);
-            fields.put(32, 4, of.group);
-            fields.put(40, 8, of.numbers);
-            fields.put(48, 8, of.size);
-            fields.put(56, 8, of.block);
-            fields.put(64, 8, of.blocks);
-            72
-        }
-        StatLayout::Generic => {
-            fields.put(8, 8, of.inode);
-            fields.put(16, 4, of.mode);
-            fields.put(20, 4, of.links);
-            fields.put(24, 4, of.owner);
-            fields.put(28, 4, of.group);
-            fields.put(32, 8, of.numbers);
-            fields.put(48, 8, of.size);
-            fields.put(56, 4, of.block);
-            fields.put(64, 8, of.blocks);
-            72
-        }
-        StatLayout::I386 => {
-            fields.put(12, 4, of.inode);
-            fields.put(16, 4, of.mode);
-            fields.put(20, 4, of.links);
-            fields.put(24, 4, of.owner);
-            fields.put(28, 4, of.group);
-            fields.put(32, 8, of.numbers);
-            fields.put(44, 8, of.size);
-            fields.put(52, 4, of.block);
-            fields.put(56, 8, of.blocks);
-            fields.put(88, 8, of.inode);
-            64
-        }
-    };
+    for (at, length) in layout.inode {
+        fields.put(*at, *length, of.inode);
+    }
+    fields.put(layout.mode, 4, of.mode);
+    fields.put(layout.links.0, layout.links.1, of.links);
+    fields.put(layout.owner, 4, of.owner);
+    fields.put(layout.owner + 4, 4, of.group);
+    fields.put(layout.numbers, 8, of.numbers);
+    fields.put(layout.size, 8, of.size);
+    fields.put(layout.block.0, layout.block.1, of.block);
+    fields.put(layout.blocks, 8, of.blocks);
+    let (times, word) = layout.times;
     for (place, (seconds, nanoseconds)) in of.times.into_iter().enumerate() {
         fields.put(times + 2 * word * place, word, seconds);
         fields.put(times + 2 * word * place + word, word, nanoseconds);

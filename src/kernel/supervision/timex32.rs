@@ -40,7 +40,7 @@ pub(crate) struct Timex32 {
 const _: () = assert!(size_of::<Timex32>() == 128);
 
 /// What the kernel does with a number that 32 bits can't hold: it cuts it.
-fn cut(number: i64) -> i32 {
+pub(crate) fn cut(number: i64) -> i32 {
     let [a, b, c, d, ..] = number.to_le_bytes();
     i32::from_le_bytes([a, b, c, d])
 }
