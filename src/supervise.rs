@@ -107,6 +107,8 @@ pub(crate) enum Notice {
 pub(crate) enum RunError {
     /// The mock of this number can't be opened.
     Clock(MockError),
+    /// What was asked for can't be, and why.
+    Setting(String, String),
     /// The files of sysfs can't be made.
     Files(io::Error),
     /// The log can't be opened.
@@ -129,6 +131,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Clock(error) => error.fmt(f),
+            Self::Setting(what, why) => write!(f, "{what} can't be: {why}"),
             Self::Files(error) => {
                 write!(f, "can't make the clocks' files of sysfs: {}", in_words(error))
             }

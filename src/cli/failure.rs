@@ -3,7 +3,6 @@
 use super::advice::{Here, advice};
 use crate::find::FindError;
 use crate::kernel::{Call, Signals, in_words};
-use crate::mock::MockError;
 use crate::phc::Error;
 use crate::report::{Printer, Report, Value};
 use crate::supervise::RunError;
@@ -184,7 +183,7 @@ impl Failure {
             Self::Signal(_) | Self::Test(_) => 1,
             Self::Status(status) | Self::Verdict(_, status) => *status,
             Self::NotShown(_) => NOT_SHOWN,
-            Self::Run(RunError::Clock(MockError::Config { .. })) => 2,
+            Self::Run(RunError::Setting(..)) => 2,
             Self::Run(RunError::Program(_, Errno::ENOENT)) => NO_PROGRAM,
             Self::Run(RunError::Program(..)) => NOT_RUN,
             Self::Run(_) => NOT_STARTED,

@@ -221,6 +221,16 @@ impl Config {
         self.unprivileged
     }
 
+    /// How many ends a wire can have, and what they are: without pins, channels are wired.
+    pub(crate) fn ends(&self) -> (u32, &'static str) {
+        match self.profile.n_pins {
+            0 if self.profile.n_ext_ts > 0 => {
+                (self.profile.n_ext_ts.min(self.profile.n_per_out), "channels")
+            }
+            pins => (pins, "pins"),
+        }
+    }
+
     /// The driver's name.
     #[cfg(feature = "cli")]
     pub(crate) fn driver(&self) -> Option<&str> {
@@ -347,13 +357,7 @@ impl Config {
             "signal-phase" => self.signal_phase = within(value, 0, i64::MAX)?,
             "signal-width" => self.signal_width = Some(within(value, 1, i64::MAX)?),
             "loop" => {
-                // Without pins, channels are wired.
-                let (ends, what) = match self.profile.n_pins {
-                    0 if self.profile.n_ext_ts > 0 => {
-                        (self.profile.n_ext_ts.min(self.profile.n_per_out), "channels")
-                    }
-                    pins => (pins, "pins"),
-                };
+                let (ends, what) = self.ends();
                 let end = |text: &str| text.parse().ok().filter(|end| *end < ends);
                 self.wire =
                     value.split_once(':').and_then(|(from, to)| Some((end(from)?, end(to)?)));

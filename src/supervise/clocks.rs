@@ -1,5 +1,6 @@
 //! The clocks that a program is to see, and their names.
 
+use super::RunError;
 use crate::mock::{Config, Mock, MockError, Wire};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
@@ -46,6 +47,8 @@ pub(super) struct Clock {
     driver: Option<String>,
     /// A handle of its own, which the others are made from.
     pub(super) mock: Mock,
+    /// How many pins, or channels, can be wired.
+    ends: (u32, &'static str),
     /// Whether events could come when they were last passed on.
     pub(super) had_events: bool,
 }
@@ -101,17 +104,26 @@ pub(super) struct Clocks(pub(super) Vec<Clock>);
 impl Clocks {
     /// # Errors
     ///
-    /// Those of [`Mock::new`].
-    pub(super) fn new(specs: &[ClockSpec]) -> Result<Self, MockError> {
+    /// [`RunError::Clock`] for a mock that can't be opened, [`RunError::Setting`] for names that can't
+    /// be.
+    pub(super) fn new(specs: &[ClockSpec]) -> Result<Self, RunError> {
         check_names(specs)?;
         let clocks = (0..).zip(specs).map(|(index, spec)| {
-            let mock = Mock::unopened(&spec.config)?;
+            let mock = Mock::unopened(&spec.config).map_err(RunError::Clock)?;
             // The program would wait for an answer that comes late.
             mock.never_wait();
             let interface =
                 spec.interface.clone().map(|name| Interface { name, timestamps: [0; 3] });
             let (links, driver) = (spec.links.clone(), spec.config.driver().map(str::to_owned));
-            Ok(Clock { index, interface, links, driver, mock, had_events: false })
+            Ok(Clock {
+                index,
+                interface,
+                links,
+                driver,
+                mock,
+                ends: spec.config.ends(),
+                had_events: false,
+            })
         });
         clocks.collect::<Result<_, _>>().map(Self)
     }
@@ -137,21 +149,29 @@ impl Clocks {
     ///
     /// # Errors
     ///
-    /// [`MockError::Config`] for a clock that isn't there, and for a wire within one clock, which is
-    /// the mock's own setting.
-    pub(super) fn connect(&self, wires: &[WireSpec]) -> Result<Vec<Wire>, MockError> {
+    /// [`RunError::Setting`] for a clock or a pin that isn't there, and for a wire within one clock,
+    /// which is the mock's own setting.
+    pub(super) fn connect(&self, wires: &[WireSpec]) -> Result<Vec<Wire>, RunError> {
         let wires = wires.iter().map(|wire| {
-            let refuse = |why: &str| {
-                let ((from, output), (to, input)) = (wire.from, wire.to);
-                let text = format!("ptp{from}:{output}=ptp{to}:{input}");
-                MockError::Config { text, why: why.to_owned() }
+            let ((from, output), (to, input)) = (wire.from, wire.to);
+            let refuse = |why: String| {
+                RunError::Setting(format!("the wire ptp{from}:{output}=ptp{to}:{input}"), why)
             };
-            if wire.from.0 == wire.to.0 {
-                return Err(refuse("within one clock it is the setting loop=OUT:IN"));
+            if from == to {
+                return Err(refuse("within one clock it is the setting loop=OUT:IN".into()));
             }
-            let clock = |place| self.get(place).ok_or_else(|| refuse("there is no such clock"));
-            let (from, to) = (clock(wire.from.0)?, clock(wire.to.0)?);
-            Ok(Wire::new(&from.mock, wire.from.1, &to.mock, wire.to.1))
+            let clock = |place: usize, end: u32| {
+                let clock = self.get(place);
+                let clock = clock.ok_or_else(|| refuse(format!("there is no clock ptp{place}")))?;
+                let (ends, what) = clock.ends;
+                if end < ends {
+                    Ok(clock)
+                } else {
+                    Err(refuse(format!("ptp{place} has {ends} {what}, counted from 0")))
+                }
+            };
+            let (from, to) = (clock(from, output)?, clock(to, input)?);
+            Ok(Wire::new(&from.mock, output, &to.mock, input))
         });
         wires.collect()
     }
@@ -177,8 +197,8 @@ fn is_number(text: &str) -> bool {
 }
 
 /// Refuses names that two clocks have, and links that would hide another file of the machine.
-fn check_names(specs: &[ClockSpec]) -> Result<(), MockError> {
-    let refuse = |text: String, why: &str| Err(MockError::Config { text, why: why.to_owned() });
+fn check_names(specs: &[ClockSpec]) -> Result<(), RunError> {
+    let refuse = |text: String, why: &str| Err(RunError::Setting(text, why.to_owned()));
     let mut seen = BTreeSet::new();
     for spec in specs {
         let interface = spec.interface.iter().map(|name| format!("interface={name}"));
@@ -244,8 +264,8 @@ mod tests {
         }
         let specs = ["full", "full"].map(|text| text.parse().expect("a clock"));
         let clocks = Clocks::new(&specs).expect("clocks");
-        assert_eq!(clocks.connect(&[wire]).map(|wires| wires.len()), Ok(1));
-        for text in ["ptp0:1=ptp0:2", "ptp0:1=ptp2:0"] {
+        assert!(clocks.connect(&[wire]).is_ok_and(|wires| wires.len() == 1));
+        for text in ["ptp0:1=ptp0:2", "ptp0:1=ptp2:0", "ptp0:4=ptp1:0", "ptp0:0=ptp1:9"] {
             assert!(clocks.connect(&[text.parse().expect("a wire")]).is_err(), "{text}");
         }
     }

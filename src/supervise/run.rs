@@ -69,7 +69,7 @@ pub(crate) fn run(
     if system.is_some() && !known().iter().all(tells_its_beginning) {
         return Err(RunError::SystemClock);
     }
-    let clocks = Clocks::new(specs).map_err(RunError::Clock)?;
+    let clocks = Clocks::new(specs)?;
     let major = phc_major().ok().flatten().unwrap_or(FALLBACK_MAJOR);
     let system = system.map(SharedClock::new).transpose().map_err(RunError::Process)?;
     for clock in &clocks.0 {
@@ -80,7 +80,7 @@ pub(crate) fn run(
     let seen = Seen { interfaces: clocks.have_interfaces(), system: system.is_some() };
     let filter = filter(seen);
     let sysfs = Sysfs::new(&clocks, major).map_err(RunError::Files)?;
-    let wires = clocks.connect(wires).map_err(RunError::Clock)?;
+    let wires = clocks.connect(wires)?;
     let supervisor = Supervisor::new(clocks, wires, sysfs, major, system);
     // A daemon whose parent ends becomes a child of this process, which may read its memory.
     prctl::set_child_subreaper(true).map_err(RunError::Process)?;

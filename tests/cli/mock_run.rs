@@ -61,6 +61,10 @@ fn a_program_that_can_not_be_run_is_told() {
     ptpctl("mock run").failed(2, "PROGRAM");
     ptpctl("mock").failed(2, "run");
     ptpctl("mock run --clock nosuch -- true").failed(2, "none of its profiles");
+    let two = "mock run --clock full --clock full";
+    ptpctl(&format!("{two} --wire ptp0:9=ptp1:0 -- true")).failed(2, "ptp0 has 4 pins");
+    ptpctl(&format!("{two} --wire ptp0:0=ptp2:0 -- true")).failed(2, "there is no clock ptp2");
+    ptpctl("mock run --clock igb,link=/dev/null -- true").failed(2, "another file of this machine");
     ptpctl("mock run --clock full,time=virtual -- true").failed(2, "the machine's own time");
     let error = ptpctl("mock run --json -- there-is-no-such-program").stderr;
     let error: serde_json::Value = serde_json::from_str(&error).expect("an object");
