@@ -9,9 +9,13 @@ mod chip;
 mod config;
 mod core;
 mod fault;
+#[cfg(feature = "cli")]
+mod incident;
 mod linux;
 mod oscillator;
 mod outputs;
+#[cfg(feature = "cli")]
+mod pace;
 mod profile;
 mod queue;
 mod state;
@@ -25,6 +29,8 @@ pub use config::Config;
 #[cfg(feature = "cli")]
 pub(crate) use config::{profiles, settings};
 pub use fault::faults;
+#[cfg(feature = "cli")]
+pub(crate) use incident::Incident;
 pub use linux::{Feature, Linux};
 #[cfg(feature = "cli")]
 pub(crate) use system::{SharedClock, SystemConfig};
@@ -41,7 +47,7 @@ use nix::errno::Errno;
 use oscillator::{Oscillator, Random, Wandered};
 use queue::Queue;
 use state::StateFile;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -93,6 +99,11 @@ struct World {
     events: u32,
     /// How often the clock may be read.
     limit: Option<Limit>,
+    /// Counts of readings that somebody began.
+    #[cfg(feature = "cli")]
+    paces: Vec<pace::Pace>,
+    /// Pins, or channels where there are none, whose signal has stopped.
+    silent: BTreeSet<u32>,
     /// An event that is delivered after the next one.
     held: Option<kernel::uapi::ExttsEvent>,
     failures: Vec<Failure>,
@@ -346,8 +357,12 @@ fn oscillator_of(config: &Config) -> Oscillator {
         noise: config.noise.nanoseconds(),
         walk: config.walk.scaled_ppm(),
         steered: config.steered.scaled_ppm(),
-        frequency_step: config.frequency_step.map(|(by, at)| after((by.scaled_ppm(), at))),
-        step: config.step.map(|(by, at)| after((by.nanoseconds(), at))),
+        frequency_steps: config
+            .frequency_step
+            .map(|(by, at)| after((by.scaled_ppm(), at)))
+            .into_iter()
+            .collect(),
+        steps: config.step.map(|(by, at)| after((by.nanoseconds(), at))).into_iter().collect(),
         seed: config.seed,
         wandered: Wandered::default(),
     }
@@ -385,6 +400,9 @@ impl World {
             readings: 0,
             events: 0,
             limit: config.limit.map(|allowed| Limit::new(allowed, config.others, now)),
+            #[cfg(feature = "cli")]
+            paces: Vec::new(),
+            silent: BTreeSet::new(),
             held: None,
             failures: after_the_first_open(&config.fail),
             removal: None,
@@ -460,6 +478,8 @@ impl World {
     /// Counts a reading, which the card may not allow.
     fn count_a_reading(&mut self) -> kernel::Result<()> {
         let now = self.time.now();
+        #[cfg(feature = "cli")]
+        self.paces.iter_mut().for_each(|pace| pace.count(now));
         self.limit.as_mut().map_or(Ok(()), |limit| limit.take(now))
     }
 
@@ -478,8 +498,17 @@ impl World {
         (pin.func == function).then_some(pin.chan)
     }
 
+    /// Whether the signal at an input channel has stopped.
+    fn is_silent(&self, channel: u32) -> bool {
+        let is_of = |pin: &u32| self.channel_of(*pin, kernel::uapi::PTP_PF_EXTTS) == Some(channel);
+        self.silent.iter().any(is_of)
+    }
+
     /// Where the edges at an input channel come from.
     fn source(&self, channel: u32) -> Source {
+        if self.is_silent(channel) {
+            return Source::Nowhere;
+        }
         if let Some((from, to)) = self.config.wire
             && self.channel_of(to, kernel::uapi::PTP_PF_EXTTS) == Some(channel)
         {

@@ -12,6 +12,7 @@ mod network;
 mod requests;
 mod rules;
 mod run;
+mod script;
 mod supervisor;
 mod sysfs;
 mod system;
@@ -19,6 +20,7 @@ mod vdso;
 
 pub(crate) use clocks::{ClockSpec, WireSpec};
 pub(crate) use run::run;
+pub(crate) use script::{Judged, Script, ScriptError};
 
 use crate::kernel::in_words;
 use crate::mock::{MockError, SystemConfig};
@@ -40,6 +42,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) system: Option<&'a SystemConfig>,
     /// Where its calls are logged.
     pub(crate) log: Option<File>,
+    /// What happens to the clocks, and what is expected.
+    pub(crate) script: Option<&'a Script>,
 }
 
 /// How a program ended.
@@ -57,6 +61,8 @@ pub(crate) struct Outcome {
     pub(crate) ended: Ended,
     /// What the program left on its clocks.
     pub(crate) left: Vec<LeftOn>,
+    /// What came of the expectations of its script.
+    pub(crate) judged: Vec<Judged>,
 }
 
 /// Something that is still on when nobody has the clock open any more.
@@ -100,6 +106,8 @@ pub(crate) enum Notice {
     LogEnds(io::Error),
     /// A program reads the machine's system clock, not the simulated one.
     SeesTheMachinesClock(Errno),
+    /// The card of the clock at this place can't come back.
+    StaysAway(usize, MockError),
 }
 
 /// Why a program could not be run.
@@ -113,6 +121,8 @@ pub(crate) enum RunError {
     Files(io::Error),
     /// The log can't be opened.
     Log(PathBuf, io::Error),
+    /// The script can't be read.
+    Script(PathBuf, io::Error),
     /// No program of this processor is known.
     Processor,
     /// On this processor programs read the machine's system clock without a call.
@@ -137,6 +147,9 @@ impl fmt::Display for RunError {
             }
             Self::Log(path, error) => {
                 write!(f, "can't write the log to {}: {}", path.display(), in_words(error))
+            }
+            Self::Script(path, error) => {
+                write!(f, "can't read the script {}: {}", path.display(), in_words(error))
             }
             Self::Processor => f.write_str(
                 "can't answer a program's calls on this processor: x86-64, x86 and arm64 are known",

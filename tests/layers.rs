@@ -54,7 +54,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
         "selftest",
         &["restore", "phc", "kernel", "frequency", "rate", "sample", "timestamp", "offset"],
     ),
-    ("supervise", &["mock", "kernel"]),
+    ("supervise", &["mock", "kernel", "frequency", "offset"]),
     ("restore", &["find", "phc", "mock", "kernel", "files", "frequency", "timestamp", "offset"]),
     (
         "watch",

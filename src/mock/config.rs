@@ -117,6 +117,8 @@ pub struct Config {
 /// The widest that the mock's oscillator and its delays may be set to.
 const MOST_NOISE: i64 = 1_000_000;
 const MOST_DELAY: i64 = 1_000_000_000;
+/// The largest step of its frequency, in ppb.
+pub(super) const MOST_FREQUENCY_STEP: i32 = 1_000_000;
 /// The shortest period of a signal: a faster signal would keep the machine too busy.
 const SHORTEST_SIGNAL: i64 = 1_000;
 
@@ -308,7 +310,7 @@ impl Config {
     }
 
     #[expect(clippy::too_many_lines, reason = "a table: a line or a few for each setting")]
-    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
             "kernel" => self.kernel = value.parse()?,
             "state" if !value.is_empty() => self.state = Some(value.into()),
@@ -331,7 +333,7 @@ impl Config {
             "steered" => self.steered = slow(value, 10_000)?,
             "freq-step" => {
                 let (by, at) = then(value)?;
-                self.frequency_step = Some((slow(by, 1_000_000)?, at));
+                self.frequency_step = Some((slow(by, MOST_FREQUENCY_STEP)?, at));
             }
             "step" => {
                 let (by, at) = then(value)?;
@@ -341,6 +343,7 @@ impl Config {
             "edge" => self.edge = within(value, 0, MOST_DELAY)?,
             "late" => self.late = within(value, 0, MOST_DELAY)?,
             "resolution" => self.resolution = within(value, 1, 1_000_000_000)?,
+            "limit" if value == "off" => self.limit = None,
             "limit" => self.limit = Some(number(value, 1, 1_000_000)?),
             "others" => self.others = number(value, 0, 1_000_000)?,
             "driver" => value.clone_into(&mut self.driver),
@@ -383,14 +386,7 @@ impl Config {
             "log" => return Err("it takes a file: log=FILE".into()),
             "state" => return Err("it takes a file: state=FILE".into()),
             "fault" => self.faults.add(value.parse()?),
-            "fail" => {
-                let (call, errno) = value.split_once(':').ok_or("use CALL:ERRNO")?;
-                let (call, when) = when(call)?;
-                let call = call.parse().map_err(|error: NoSuchCall| error.to_string())?;
-                let number = number_of_errno(errno)
-                    .ok_or("use the name of an errno, such as EIO, or its number")?;
-                self.fail.push(Failure { call, number, when });
-            }
+            "fail" => self.fail.push(value.parse()?),
             "remove" => self.remove = Some(within(value, 0, i64::MAX)?),
             _ => return Err("there is no such setting: ptpctl-mock(7) has them all".into()),
         }
@@ -398,8 +394,21 @@ impl Config {
     }
 }
 
+impl FromStr for Failure {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (call, errno) = text.split_once(':').ok_or("use CALL:ERRNO")?;
+        let (call, when) = when(call)?;
+        let call = call.parse().map_err(|error: NoSuchCall| error.to_string())?;
+        let number =
+            number_of_errno(errno).ok_or("use the name of an errno, such as EIO, or its number")?;
+        Ok(Self { call, number, when })
+    }
+}
+
 /// Reads a frequency within a limit: the clock must run forwards.
-fn slow(value: &str, limit_ppb: i32) -> Result<Frequency, String> {
+pub(super) fn slow(value: &str, limit_ppb: i32) -> Result<Frequency, String> {
     let frequency: Frequency = quantity(value)?;
     if frequency.scaled_ppm().abs() <= Frequency::from_ppb(limit_ppb).scaled_ppm() {
         Ok(frequency)

@@ -23,10 +23,10 @@ pub(super) struct Oscillator {
     pub(super) walk: i64,
     /// A servo dials another frequency each second, of this standard deviation, in scaled ppm.
     pub(super) steered: i64,
-    /// A change of the frequency, in scaled ppm, and after how many nanoseconds it comes.
-    pub(super) frequency_step: Option<(i64, i128)>,
-    /// A step of the clock, in nanoseconds, and after how many nanoseconds it comes.
-    pub(super) step: Option<(i64, i128)>,
+    /// Changes of the frequency, in scaled ppm, and after how many nanoseconds each comes.
+    pub(super) frequency_steps: Vec<(i64, i128)>,
+    /// Steps of the clock, in nanoseconds, and after how many nanoseconds each comes.
+    pub(super) steps: Vec<(i64, i128)>,
     /// The seed of the noise.
     pub(super) seed: u64,
     pub(super) wandered: Wandered,
@@ -51,9 +51,10 @@ impl Oscillator {
         let micros = elapsed / 1_000;
         let drifted = micros * micros / 1_000 * i128::from(self.drift) * 16 / 2_000_000;
         let since = |at: i128| (elapsed - at).max(0);
-        let changed = self.frequency_step.map_or(0, |(by, at)| slewed(since(at), by));
-        let stepped = self.step.filter(|(_, at)| elapsed >= *at);
-        let stepped = stepped.map_or(0, |(by, _)| i128::from(by) * PARTS);
+        let freq_steps = self.frequency_steps.iter();
+        let changed: i128 = freq_steps.map(|(by, at)| slewed(since(*at), *by)).sum();
+        let steps = self.steps.iter().filter(|(_, at)| elapsed >= *at);
+        let stepped: i128 = steps.map(|(by, _)| i128::from(*by) * PARTS).sum();
         slewed(elapsed, self.frequency)
             + drifted
             + changed
@@ -187,8 +188,8 @@ mod tests {
     #[test]
     fn a_change_of_the_frequency_and_a_step_come_when_they_are_due() {
         let oscillator = Oscillator {
-            frequency_step: Some((65_536, 2 * SECOND)), // 1 ppm
-            step: Some((-5_000, 3 * SECOND)),
+            frequency_steps: vec![(65_536, 2 * SECOND)], // 1 ppm
+            steps: vec![(-5_000, 3 * SECOND)],
             ..Oscillator::default()
         };
         let error = |seconds| oscillator.phase_error(seconds * SECOND) / PARTS;

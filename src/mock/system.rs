@@ -83,6 +83,8 @@ struct SystemClock {
     leap: Leap,
     /// The second in which the leap second is.
     leap_at: Option<i128>,
+    /// By how many seconds the clock leaps at the end of this second, whatever its status says.
+    due: Option<i32>,
 }
 
 /// The state of a leap second.
@@ -153,7 +155,7 @@ impl SharedClock {
     }
 
     /// What it shows at a moment of true time.
-    pub(super) fn shows_at(&self, at: i128) -> i128 {
+    pub(crate) fn shows_at(&self, at: i128) -> i128 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.shows(at)
     }
 
@@ -188,6 +190,33 @@ impl SharedClock {
     }
 }
 
+impl SharedClock {
+    /// Somebody steps the clock.
+    pub(crate) fn step(&self, by: Offset) {
+        self.now(|clock, now| {
+            let to = clock.shows(now) + i128::from(by.nanoseconds());
+            clock.jump_to(to);
+        });
+    }
+
+    /// The machine's crystal changes its frequency.
+    pub(crate) fn change_crystal(&self, by: Frequency) {
+        self.now(|clock, now| {
+            clock.advance(now);
+            let most = MOST_CRYSTAL;
+            clock.crystal = clock.crystal.saturating_add(by.scaled_ppm()).clamp(-most, most);
+        });
+    }
+
+    /// A leap second comes at the end of the present second: one is inserted, or left out.
+    pub(crate) fn leap(&self, is_inserted: bool) {
+        self.now(|clock, now| {
+            clock.advance(now);
+            clock.due = Some(if is_inserted { -1 } else { 1 });
+        });
+    }
+}
+
 impl SystemClock {
     /// A clock that shows `shown` at the moment `now` of true time, in nanoseconds, and whose
     /// crystal is too fast by `crystal` in scaled ppm.
@@ -212,6 +241,7 @@ impl SystemClock {
             reference: second,
             leap: Leap::None,
             leap_at: None,
+            due: None,
         }
     }
 
@@ -433,6 +463,10 @@ impl SystemClock {
 
     /// What the leap second does at the beginning of a second.
     fn leap(&mut self) {
+        if let Some(seconds) = self.due.take() {
+            let then = if seconds < 0 { Leap::InProgress } else { Leap::Happened };
+            return self.skip(seconds, then);
+        }
         let second = self.second;
         let is_now = self.leap_at == Some(second);
         match self.leap {

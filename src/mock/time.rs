@@ -131,6 +131,13 @@ impl Time {
         Some(nanoseconds(now) + self.boot)
     }
 
+    /// True time now, which clocks that were read slowly are ahead of.
+    #[cfg(feature = "cli")]
+    pub(super) fn present(&self) -> i128 {
+        let of_machine = if self.is_virtual { None } else { self.on_the_machine() };
+        of_machine.unwrap_or(self.latest)
+    }
+
     /// The latest moment that anybody has seen.
     pub(super) fn latest(&self) -> i128 {
         self.latest

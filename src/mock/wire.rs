@@ -104,6 +104,9 @@ impl World {
     /// Edges come to a pin.
     fn arrive(&mut self, pin: u32, edges: &[Edge]) {
         let Some(channel) = self.channel_of(pin, PTP_PF_EXTTS) else { return };
+        if self.is_silent(channel) {
+            return;
+        }
         for &(at, falls) in edges {
             let Some(event) = self.chip.event_at(channel, at, falls) else { continue };
             for event in self.as_they_come(event) {

@@ -45,8 +45,13 @@ pub(super) struct Clock {
     pub(super) interface: Option<Interface>,
     links: Vec<PathBuf>,
     driver: Option<String>,
+    config: Config,
     /// A handle of its own, which the others are made from.
     pub(super) mock: Mock,
+    /// Whether its node and its files have gone with it.
+    pub(super) is_away: bool,
+    /// For each count of its readings, the most in a second before its card came back.
+    counts: Vec<u64>,
     /// How many pins, or channels, can be wired.
     ends: (u32, &'static str),
     /// Whether events could come when they were last passed on.
@@ -109,9 +114,7 @@ impl Clocks {
     pub(super) fn new(specs: &[ClockSpec]) -> Result<Self, RunError> {
         check_names(specs)?;
         let clocks = (0..).zip(specs).map(|(index, spec)| {
-            let mock = Mock::unopened(&spec.config).map_err(RunError::Clock)?;
-            // The program would wait for an answer that comes late.
-            mock.never_wait();
+            let mock = new_mock(&spec.config).map_err(RunError::Clock)?;
             let interface =
                 spec.interface.clone().map(|name| Interface { name, timestamps: [0; 3] });
             let (links, driver) = (spec.links.clone(), spec.config.driver().map(str::to_owned));
@@ -120,7 +123,10 @@ impl Clocks {
                 interface,
                 links,
                 driver,
+                config: spec.config.clone(),
                 mock,
+                is_away: false,
+                counts: Vec::new(),
                 ends: spec.config.ends(),
                 had_events: false,
             })
@@ -131,16 +137,15 @@ impl Clocks {
     /// The place of the clock that has this path. The clocks of the machine aren't there for the
     /// program: their paths are `ENOENT`.
     pub(super) fn at(&self, path: &Path) -> Option<Result<usize, Errno>> {
-        let place = self.0.iter().position(|clock| {
+        let is_it = |clock: &Clock| {
             clock.links.iter().any(|link| link == path) || path == Path::new(&clock.path())
-        });
+        };
+        // The node of a clock goes with it.
+        let place = self.0.iter().position(|clock| is_it(clock) && !clock.mock.has_gone());
         let number = || path.to_str()?.strip_prefix("/dev/ptp");
         match place {
-            // Its node has gone with it.
-            Some(place) if self.0.get(place).is_some_and(|clock| clock.mock.has_gone()) => {
-                Some(Err(Errno::ENOENT))
-            }
             Some(place) => Some(Ok(place)),
+            None if self.0.iter().any(is_it) => Some(Err(Errno::ENOENT)),
             None => number().is_some_and(is_number).then_some(Err(Errno::ENOENT)),
         }
     }
@@ -192,6 +197,13 @@ impl Clocks {
     }
 }
 
+/// A mock for other programs, which would wait for an answer that comes late.
+fn new_mock(config: &Config) -> Result<Mock, MockError> {
+    let mock = Mock::unopened(config)?;
+    mock.never_wait();
+    Ok(mock)
+}
+
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -218,6 +230,34 @@ fn check_names(specs: &[ClockSpec]) -> Result<(), RunError> {
 }
 
 impl Clock {
+    /// The card comes back as the clock of this number, as it was at first.
+    ///
+    /// # Errors
+    ///
+    /// [`MockError`] where the mock can't be opened again.
+    pub(super) fn come_back(&mut self, number: u32) -> Result<(), MockError> {
+        self.mock.give_up_state();
+        let mock = new_mock(&self.config)?;
+        for (count, most) in self.counts.iter_mut().enumerate() {
+            *most = self.mock.most_readings(count).max(*most);
+            mock.begin_count();
+        }
+        (self.mock, self.index, self.is_away) = (mock, number, false);
+        Ok(())
+    }
+
+    /// Begins to count its readings; answers the number of the count.
+    pub(super) fn begin_count(&mut self) -> usize {
+        self.counts.push(0);
+        self.mock.begin_count()
+    }
+
+    /// The most readings in any second of a count so far.
+    pub(super) fn most_readings(&self, count: usize) -> u64 {
+        let before = self.counts.get(count).copied().unwrap_or(0);
+        self.mock.most_readings(count).max(before)
+    }
+
     pub(super) fn name(&self) -> String {
         format!("ptp{}", self.index)
     }

@@ -4,6 +4,7 @@
 use super::clocks::{Clock, Clocks};
 use super::log::{Log, Made};
 use super::rules::{Seen, filter};
+use super::script::{Play, Wish};
 use super::supervisor::{Answer, Supervisor};
 use super::sysfs::Sysfs;
 use super::{Ended, LeftOn, Notice, Outcome, RunError, Setting, What};
@@ -27,6 +28,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
 /// Not passed on to the program: those that no process can catch, that faults and writes of this
@@ -64,10 +66,14 @@ pub(crate) fn run(
     words: &[CString],
     tell: &mut dyn FnMut(Notice),
 ) -> Result<Outcome, RunError> {
-    let Setting { clocks: specs, wires, system, log } = setting;
+    let Setting { clocks: specs, wires: wiring, system, log, script } = setting;
     check_machine()?;
     if system.is_some() && !known().iter().all(tells_its_beginning) {
         return Err(RunError::SystemClock);
+    }
+    if let Some(script) = script {
+        let fits = script.check(specs.len(), system.is_some());
+        fits.map_err(|why| RunError::Setting("the script".into(), why))?;
     }
     let clocks = Clocks::new(specs)?;
     let major = phc_major().ok().flatten().unwrap_or(FALLBACK_MAJOR);
@@ -80,8 +86,8 @@ pub(crate) fn run(
     let seen = Seen { interfaces: clocks.have_interfaces(), system: system.is_some() };
     let filter = filter(seen);
     let sysfs = Sysfs::new(&clocks, major).map_err(RunError::Files)?;
-    let wires = clocks.connect(wires)?;
-    let supervisor = Supervisor::new(clocks, wires, sysfs, major, system);
+    let wires = clocks.connect(wiring)?;
+    let supervisor = Supervisor::new(clocks, (wiring.to_vec(), wires), sysfs, major, system);
     // A daemon whose parent ends becomes a child of this process, which may read its memory.
     prctl::set_child_subreaper(true).map_err(RunError::Process)?;
     let mut caught = SigSet::all();
@@ -111,9 +117,12 @@ pub(crate) fn run(
         ended: None,
         log,
         log_ends: None,
+        play: script.map(Play::new),
     };
     let ended = watch.until_the_end(tell).map_err(RunError::Process)?;
-    Ok(Outcome { ended, left: left_on(&watch.supervisor.clocks) })
+    let left = left_on(&watch.supervisor.clocks);
+    let judged = watch.play.map_or(Vec::new(), |play| play.judge(ended, &left));
+    Ok(Outcome { ended, left, judged })
 }
 
 fn why(error: NotStarted, words: &[CString]) -> RunError {
@@ -176,7 +185,7 @@ fn raise_limit_of_files() {
     }
 }
 
-struct Watch {
+struct Watch<'a> {
     supervisor: Supervisor,
     listener: Listener,
     signals: SignalFd,
@@ -191,9 +200,11 @@ struct Watch {
     log: Option<Log>,
     /// Why the log ended.
     log_ends: Option<io::Error>,
+    /// The script, where there is one.
+    play: Option<Play<'a>>,
 }
 
-impl Watch {
+impl Watch<'_> {
     fn until_the_end(&mut self, tell: &mut dyn FnMut(Notice)) -> nix::Result<Ended> {
         let readable = EpollFlags::EPOLLIN;
         self.epoll.add(self.listener.as_fd(), EpollEvent::new(readable, CALLS))?;
@@ -201,8 +212,9 @@ impl Watch {
         self.epoll.add(self.timer.as_fd(), EpollEvent::new(readable, TIME))?;
         let (mut told, mut told_of_reading) = (false, false);
         loop {
-            let next = self.supervisor.pass_events();
-            self.wake_after(next)?;
+            let next_happening = self.play_on(tell);
+            let next_event = self.supervisor.pass_events();
+            self.wake_after(next_event.into_iter().chain(next_happening).min())?;
             let mut events = [EpollEvent::empty(); 8];
             let number = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
                 Err(Errno::EINTR) => 0,
@@ -239,6 +251,21 @@ impl Watch {
                 }
             }
         }
+    }
+
+    /// Goes on with the script; answers how long until something happens in it.
+    fn play_on(&mut self, tell: &mut dyn FnMut(Notice)) -> Option<Duration> {
+        let play = self.play.as_mut()?;
+        let (next, wish) = play.go_on(&mut self.supervisor, self.ended.is_some(), tell);
+        let signal = match wish {
+            Some(Wish::End) => libc::SIGTERM,
+            Some(Wish::Kill) => libc::SIGKILL,
+            None => return next,
+        };
+        for (process, _) in descendants() {
+            let _ = send(process, signal);
+        }
+        next
     }
 
     /// Sets the timer to the next moment at which something may come, or off.
@@ -351,14 +378,16 @@ impl Watch {
     }
 
     fn note(&mut self, status: WaitStatus) {
-        match status {
-            WaitStatus::Exited(process, status) if process == self.program => {
-                self.ended = Some(Ended::Exited(status));
-            }
+        let ended = match status {
+            WaitStatus::Exited(process, status) if process == self.program => Ended::Exited(status),
             WaitStatus::Signaled(process, signal, _) if process == self.program => {
-                self.ended = Some(Ended::Killed(signal));
+                Ended::Killed(signal)
             }
-            _ => {}
+            _ => return,
+        };
+        self.ended = Some(ended);
+        if let Some(play) = &mut self.play {
+            play.program_ended(&self.supervisor);
         }
     }
 
@@ -378,7 +407,30 @@ impl Watch {
 
 /// The processes that have this one for a parent, by number and name.
 fn children() -> Vec<(Pid, String)> {
-    let path = format!("/proc/self/task/{}/children", Pid::this());
+    children_of(Pid::this())
+}
+
+/// All processes that descend from this one, by number and name.
+fn descendants() -> Vec<(Pid, String)> {
+    let mut all = children();
+    let mut place = 0;
+    while let Some((process, _)) = all.get(place) {
+        let next = children_of(*process);
+        all.extend(next);
+        place += 1;
+    }
+    all
+}
+
+fn children_of(process: Pid) -> Vec<(Pid, String)> {
+    // Any of its threads may have started them.
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
+    let threads = threads.filter_map(|thread| thread.ok().map(|thread| thread.path()));
+    threads.flat_map(|thread| children_of_thread(&thread)).collect()
+}
+
+fn children_of_thread(thread: &Path) -> Vec<(Pid, String)> {
+    let path = thread.join("children");
     let all = fs::read_to_string(path).unwrap_or_default();
     all.split_whitespace()
         .filter_map(|number| {

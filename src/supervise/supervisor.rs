@@ -4,15 +4,16 @@ use super::clocks::{Clock, Clocks};
 use super::guest::{Guest, Identity, is_descriptor};
 use super::handles::Handles;
 use super::log::Made;
+use super::script::Side;
 use super::sysfs::Sysfs;
-use super::{network, requests, system, vdso};
+use super::{WireSpec, network, requests, system, vdso};
 use crate::kernel::Result;
 use crate::kernel::supervision::abi::{Syscall, Word, known};
 use crate::kernel::supervision::listener::{Listener, Notification};
 use crate::kernel::supervision::ptp_request::PtpRequest;
 use crate::kernel::supervision::status::{self, Status};
 use crate::kernel::uapi::PTP_CLK_MAGIC;
-use crate::mock::{Mock, SharedClock, Wire};
+use crate::mock::{Mock, MockError, SharedClock, Wire};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
@@ -44,6 +45,8 @@ pub(super) struct Supervisor {
     pub(super) clocks: Clocks,
     pub(super) handles: Handles,
     wires: Vec<Wire>,
+    /// How the cards are wired.
+    wiring: Vec<WireSpec>,
     sysfs: Sysfs,
     /// The major number of the clocks' character devices.
     major: u32,
@@ -77,7 +80,7 @@ impl StatusAt {
 impl Supervisor {
     pub(super) fn new(
         clocks: Clocks,
-        wires: Vec<Wire>,
+        (wiring, wires): (Vec<WireSpec>, Vec<Wire>),
         sysfs: Sysfs,
         major: u32,
         system: Option<SharedClock>,
@@ -85,6 +88,7 @@ impl Supervisor {
         Self {
             clocks,
             wires,
+            wiring,
             handles: Handles::default(),
             sysfs,
             major,
@@ -101,8 +105,9 @@ impl Supervisor {
         let mut next = self.wires.iter().filter_map(Wire::until_next).min();
         for (place, clock) in self.clocks.0.iter_mut().enumerate() {
             let until = clock.mock.until_next_event();
-            if clock.mock.has_gone() {
+            if clock.mock.has_gone() && !std::mem::replace(&mut clock.is_away, true) {
                 self.handles.end_events(place);
+                self.sysfs.remove(clock);
             }
             // Events of a channel that was switched off have come before that.
             if until.is_some() || clock.had_events || !self.wires.is_empty() {
@@ -112,6 +117,63 @@ impl Supervisor {
             next = next.into_iter().chain(until).chain(clock.mock.until_it_goes()).min();
         }
         next
+    }
+
+    /// The simulated system clock.
+    pub(super) fn system(&self) -> Option<&SharedClock> {
+        self.system.as_ref()
+    }
+
+    /// Changes the clock at this place, other than by a call.
+    pub(super) fn change_clock(&mut self, place: usize, change: impl FnOnce(&Mock)) {
+        self.wires.iter_mut().for_each(Wire::pass);
+        if let Some(clock) = self.clocks.get(place) {
+            change(&clock.mock);
+        }
+        self.wires.iter_mut().for_each(Wire::begin);
+    }
+
+    /// The card of the clock at this place goes away.
+    pub(super) fn take_away(&mut self, place: usize) {
+        self.change_clock(place, Mock::remove);
+        self.pass_events();
+    }
+
+    /// It comes back as the clock of this number.
+    ///
+    /// # Errors
+    ///
+    /// [`MockError`] where the mock can't be opened again.
+    pub(super) fn bring_back(
+        &mut self,
+        place: usize,
+        number: u32,
+    ) -> std::result::Result<(), MockError> {
+        self.take_away(place);
+        let Some(clock) = self.clocks.0.get_mut(place) else { return Ok(()) };
+        clock.come_back(number)?;
+        if let Some(system) = &self.system {
+            clock.mock.share_system_clock(system);
+        }
+        // A program that looks for a file that is missing finds none.
+        let _ = self.sysfs.add(place, clock);
+        // The wires lead to the card that has come back.
+        self.wires = self.clocks.connect(&self.wiring).unwrap_or_default();
+        Ok(())
+    }
+
+    /// How far one clock is ahead of another at present, in nanoseconds; `None` where one is away.
+    pub(super) fn offset(&self, of: Side, to: Side) -> Option<i128> {
+        let now = self.clocks.0.first()?.mock.moment();
+        let shown = |side: Side| match side {
+            Side::Clock(place) => {
+                let clock = self.clocks.get(place)?;
+                (!clock.mock.has_gone()).then(|| clock.mock.shows_at(now))
+            }
+            Side::System => Some(self.system.as_ref()?.shows_at(now)),
+            Side::Utc => Some(now),
+        };
+        Some(shown(of)? - shown(to)?)
     }
 
     #[expect(clippy::too_many_lines, reason = "a table: what answers each call")]

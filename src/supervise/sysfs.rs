@@ -58,7 +58,12 @@ impl Sysfs {
         Ok(sysfs)
     }
 
-    fn add(&mut self, place: usize, clock: &Clock) -> io::Result<()> {
+    /// Makes the files of the clock at this place.
+    ///
+    /// # Errors
+    ///
+    /// Those of making files.
+    pub(super) fn add(&mut self, place: usize, clock: &Clock) -> io::Result<()> {
         let (name, numbers) = (clock.name(), format!("{}:{}", self.major, clock.index));
         let card = Path::new(CARDS).join(format!("card{}", clock.index));
         let own = card.join("ptp").join(&name);
@@ -92,6 +97,24 @@ impl Sysfs {
             self.file(path, Attribute::Of(place, attribute))?;
         }
         Ok(())
+    }
+
+    /// The files of a clock go with its card.
+    pub(super) fn remove(&mut self, clock: &Clock) {
+        let name = clock.name();
+        let card = Path::new(CARDS).join(format!("card{}", clock.index));
+        let numbers = format!("{}:{}", self.major, clock.index);
+        let mut links =
+            vec![Path::new("sys/class/ptp").join(name), Path::new("sys/dev/char").join(numbers)];
+        if let Some(interface) = &clock.interface {
+            links.push(Path::new("sys/class/net").join(&interface.name));
+        }
+        // What can't be removed stays without what it led to.
+        for link in links {
+            let _ = fs::remove_file(self.folder.join(link));
+        }
+        let _ = fs::remove_dir_all(self.folder.join(&card));
+        self.attributes.retain(|path, _| !path.starts_with(&card));
     }
 
     fn fixed(&mut self, path: PathBuf, text: String) -> io::Result<()> {

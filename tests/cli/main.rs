@@ -23,6 +23,7 @@ mod journal;
 mod ktap;
 mod measure;
 mod mock_run;
+mod mock_script;
 mod outcomes;
 mod output;
 mod people;

@@ -33,8 +33,8 @@ args! {
 fn arguments(command: clap::Command) -> clap::Command {
     define::<Args>(command)
         .long_about(
-            "Writes ptpctl(1), a page for each command, ptpctl-mock(7) and ptpctl-json(7) into the \
-             sections man1 and man7 of a folder.",
+            "Writes ptpctl(1), a page for each command, ptpctl-mock-script(5), ptpctl-mock(7) and \
+             ptpctl-json(7) into the sections man1, man5 and man7 of a folder.",
         )
         .after_help("Examples:\n  ptpctl man man\n  ptpctl man /usr/local/share/man")
 }
@@ -44,7 +44,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let folder = &args.folder;
     let failed =
         |error: io::Error| Failure::Failed(format!("{}: {}", folder.display(), in_words(&error)));
-    for section in ["man1", "man7"] {
+    for section in SECTIONS {
         let section = folder.join(section);
         if !section.is_dir() {
             files::check_place(&section).map_err(failed)?;
@@ -98,6 +98,8 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     }
     Ok(pages)
 }
+
+const SECTIONS: [&str; 3] = ["man1", "man5", "man7"];
 
 const SOURCE: &str = concat!("ptpctl ", env!("CARGO_PKG_VERSION"));
 
@@ -194,7 +196,8 @@ fn siblings(title: &str) -> String {
     names.sort_unstable();
     names.dedup();
     let page = |name: &&str| format!("ptpctl\\-{}(1), ", name.replace('-', "\\-"));
-    names.iter().map(page).collect()
+    let script = if own == "mock-run" { "ptpctl\\-mock\\-script(5), " } else { "" };
+    names.iter().map(page).chain([script.to_owned()]).collect()
 }
 
 /// Gives the last section its name, which the renderer doesn't know, and adds what the statuses
@@ -223,7 +226,7 @@ const STABILITY_STATUS: &str = "\
 /// A program's own statuses are passed on.
 const RUN_STATUS: &str = "\
 .SH \"EXIT STATUS\"
-The program's. If it was not run: 2 wrong usage; 125 ptpctl could not run it; 126 the program can't be executed; 127 there is no such program. A signal that ends the program ends ptpctl by that signal.
+The program's. With a script: 0 all expectations came true, 1 one didn't, or that was not shown. If it was not run: 2 wrong usage; 125 ptpctl could not run it; 126 the program can't be executed; 127 there is no such program. A signal that ends the program ends ptpctl by that signal.
 ";
 
 /// The kernel's self-tests have statuses of their own.
@@ -307,7 +310,7 @@ testptp \-d /dev/ptp0 \-L 0,2 \-i 0 && testptp \-d /dev/ptp0 \-p 1000000000
 .fi
 ";
 
-const TOPICS: [Topic; 3] = [
+const TOPICS: [Topic; 4] = [
     Topic {
         name: "ptpctl-mock",
         section: "7",
@@ -317,6 +320,17 @@ const TOPICS: [Topic; 3] = [
         rest: include_str!("../mock_settings.txt"),
         list: faults,
         examples: "",
+        siblings: "ptpctl\\-mock\\-run(1), ",
+    },
+    Topic {
+        name: "ptpctl-mock-script",
+        section: "5",
+        about: "what happens to mock clocks, and what is expected of a program",
+        description: include_str!("../mock_script_page.txt"),
+        heading: ".SH KEYS\n",
+        rest: include_str!("../mock_script_keys.txt"),
+        list: String::new,
+        examples: include_str!("../mock_script_examples.man"),
         siblings: "ptpctl\\-mock\\-run(1), ",
     },
     Topic {
@@ -351,7 +365,7 @@ mod tests {
     fn the_pages_in_the_tree_are_those_that_the_program_writes() {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("man");
         let pages = pages().expect("pages");
-        let sections = ["man1", "man7"].map(|section| folder.join(section));
+        let sections = SECTIONS.map(|section| folder.join(section));
         let kept = sections.iter().flat_map(fs::read_dir).flatten().count();
         assert_eq!(kept, pages.len(), "run 'cargo run -- man man'");
         for (name, page) in pages {

@@ -7,15 +7,20 @@ use crate::cli::{Context, arguments};
 use crate::files;
 use crate::kernel::in_words;
 use crate::kernel::supervision::start::end_by;
-use crate::mock::SystemConfig;
-use crate::report::Report;
-use crate::supervise::{self, ClockSpec, Ended, Notice, RunError, Setting, WireSpec};
+use crate::mock::{MockError, SystemConfig};
+use crate::report::ktap::{self, Ktap};
+use crate::report::{Printer, Report};
+use crate::supervise::{
+    self, ClockSpec, Ended, Judged, Notice, RunError, Script, ScriptError, Setting, WireSpec,
+};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use std::ffi::{CString, OsString};
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 pub(super) const COMMAND: Command = Command {
@@ -56,6 +61,14 @@ args! {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .help("Log each call on a clock: seconds, thread, clock, call, answer"),
+        script: Option<PathBuf> = Arg::new("script")
+            .long("script")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help(
+                "Let things happen to the clocks, and judge what comes of it, as this TOML file \
+                 says: ptpctl-mock-script(5)",
+            ),
         program: Vec<OsString> = Arg::new("program")
             .value_name("PROGRAM")
             .help("The program and its arguments")
@@ -82,6 +95,7 @@ fn arguments(command: clap::Command) -> clap::Command {
              ptpctl mock run --clock igb --system-clock=offset=1ms,freq=50ppm -- \
              sh -c 'timeout 20 phc2sys -s /dev/ptp0 -O 0 -m; ptpctl offset'\n  \
              ptpctl mock run --clock igb,link=/dev/ptp_card -- ./run-tests.sh\n  \
+             ptpctl mock run --script ci/servo.toml -- ./my-servo -s eth7\n  \
              ptpctl mock run --clock full --clock full --wire ptp0:0=ptp1:0 -- ./two-clocks.sh",
         );
     command
@@ -107,47 +121,130 @@ fn run(context: &mut Context<'_>, matches: &ArgMatches) -> Result<Report, Failur
     let words: Vec<CString> = words
         .collect::<Result<_, _>>()
         .map_err(|_| Failure::Usage("an argument of a program has no NUL".into()))?;
-    let clocks = if args.clocks.is_empty() {
-        vec![
-            "mock"
-                .parse()
-                .map_err(|error: crate::mock::MockError| Failure::Failed(error.to_string()))?,
-        ]
+    let script = args.script.as_deref().map(read_script).transpose()?;
+    let clocks = one_of("--clock", args.clocks, script.as_ref().map(|script| &script.clocks))?;
+    let clocks = if clocks.is_empty() {
+        vec!["mock".parse().map_err(|error: MockError| Failure::Failed(error.to_string()))?]
     } else {
-        args.clocks
+        clocks
     };
-    let mut tell = |notice: Notice| match notice {
-        Notice::GoesOn(left) => {
-            let names: Vec<_> =
-                left.iter().map(|(process, name)| format!("{name} ({process})")).collect();
-            context.printer.aside(&format!(
-                "the program has ended, but goes on as {}: so does this, until they end",
-                names.join(", ")
-            ));
-        }
-        Notice::CantRead(thread) => context.printer.aside(&format!(
-            "process {thread} sees no clocks: its memory can't be read, because this user can't \
-             read its program's file, or because it made itself undumpable"
-        )),
-        Notice::LogEnds(error) => context
-            .printer
-            .aside(&format!("the log ends here: it can't be written: {}", in_words(&error))),
-        Notice::SeesTheMachinesClock(errno) => context.printer.aside(&format!(
-            "a program reads the machine's system clock, not the simulated one: its vDSO can't be \
-             replaced ({errno})"
-        )),
-    };
+    let wires = one_of("--wire", args.wires, script.as_ref().map(|script| &script.wires))?;
+    let system = args.system_clock.or(script.as_ref().and_then(|script| script.system));
     let log = args.log.as_deref().map(open_log).transpose()?;
-    let setting =
-        Setting { clocks: &clocks, wires: &args.wires, system: args.system_clock.as_ref(), log };
+    let setting = Setting {
+        clocks: &clocks,
+        wires: &wires,
+        system: system.as_ref(),
+        log,
+        script: script.as_ref(),
+    };
+    let mut tell = |notice| say(context.printer, notice);
     let outcome = supervise::run(setting, &words, &mut tell).map_err(Failure::Run)?;
     for left in outcome.left {
         context.printer.aside(&format!("the program has left this on: {left}"));
+    }
+    if let Some(path) = &args.script {
+        return Err(Failure::Status(show(context.printer, path, &outcome.judged)?));
     }
     Err(match outcome.ended {
         Ended::Exited(status) => Failure::Status(u8::try_from(status).unwrap_or(1)),
         Ended::Killed(signal) => Failure::Status(end_as(signal)),
     })
+}
+
+/// What the command line names, or the script; not both.
+fn one_of<T: Clone>(
+    option: &str,
+    named: Vec<T>,
+    of_script: Option<&Vec<T>>,
+) -> Result<Vec<T>, Failure> {
+    match of_script.filter(|of_script| !of_script.is_empty()) {
+        Some(_) if !named.is_empty() => {
+            Err(Failure::Usage(format!("the script has its own: leave out {option}")))
+        }
+        Some(of_script) => Ok(of_script.clone()),
+        None => Ok(named),
+    }
+}
+
+/// The longest that a script may be, in bytes.
+const LONGEST_SCRIPT: u64 = 1 << 20;
+
+fn read_script(path: &Path) -> Result<Script, Failure> {
+    let fails = |error| Failure::Run(RunError::Script(path.to_owned(), error));
+    let text = read_file(path).map_err(fails)?;
+    text.parse()
+        .map_err(|error: ScriptError| Failure::Usage(format!("script {}, {error}", path.display())))
+}
+
+/// The text of a file, or of a pipe. Opening a device can do harm, so this looks first.
+fn read_file(path: &Path) -> io::Result<String> {
+    let kind = fs::metadata(path)?.file_type();
+    if !kind.is_file() && !kind.is_fifo() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a pipe"));
+    }
+    let mut text = String::new();
+    let read = File::open(path)?.take(LONGEST_SCRIPT + 1).read_to_string(&mut text)?;
+    if u64::try_from(read).is_ok_and(|read| read > LONGEST_SCRIPT) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is longer than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// Prints what came of the expectations; answers the exit status.
+fn show(printer: &mut Printer, path: &Path, judged: &[Judged]) -> Result<u8, Failure> {
+    let are_met = judged.iter().all(|judged| judged.is_met == Some(true));
+    if printer.is_json() {
+        for Judged { name, is_met, found } in judged {
+            let object = [
+                ("expectation", name.as_str().into()),
+                ("met", (*is_met).into()),
+                ("found", found.as_str().into()),
+            ];
+            printer.line("", &object)?;
+        }
+        printer.flush()?;
+    } else {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut ktap = Ktap::new(printer);
+        ktap.begin(1)?;
+        ktap.group(&name, judged.len())?;
+        for Judged { name, is_met, found } in judged {
+            let outcome =
+                if *is_met == Some(true) { ktap::Outcome::Passed } else { ktap::Outcome::Failed };
+            ktap.test(name, outcome, std::slice::from_ref(found))?;
+        }
+        ktap.end_group(&name)?;
+    }
+    Ok(u8::from(!are_met))
+}
+
+/// Says what the user should know while the program runs.
+fn say(printer: &Printer, notice: Notice) {
+    match notice {
+        Notice::GoesOn(left) => {
+            let names: Vec<_> =
+                left.iter().map(|(process, name)| format!("{name} ({process})")).collect();
+            printer.aside(&format!(
+                "the program has ended, but goes on as {}: so does this, until they end",
+                names.join(", ")
+            ));
+        }
+        Notice::CantRead(thread) => printer.aside(&format!(
+            "process {thread} sees no clocks: its memory can't be read, because this user can't \
+             read its program's file, or because it made itself undumpable"
+        )),
+        Notice::LogEnds(error) => {
+            printer.aside(&format!("the log ends here: it can't be written: {}", in_words(&error)));
+        }
+        Notice::SeesTheMachinesClock(errno) => printer.aside(&format!(
+            "a program reads the machine's system clock, not the simulated one: its vDSO can't be \
+             replaced ({errno})"
+        )),
+        Notice::StaysAway(place, error) => {
+            printer.aside(&format!("the card of ptp{place} does not come back: {error}"));
+        }
+    }
 }
 
 fn open_log(path: &Path) -> Result<File, Failure> {

@@ -1,0 +1,495 @@
+//! Reads a script.
+
+use super::{Expectation, Expected, Happening, Script, ScriptError, Side, SystemIncident, Window};
+use crate::Offset;
+use crate::mock::{Incident, SystemConfig};
+use nix::sys::signal::Signal;
+use std::str::FromStr;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+type Result<T> = std::result::Result<T, ScriptError>;
+
+/// The text of a script, to tell lines.
+#[derive(Clone, Copy)]
+struct Text<'a>(&'a str);
+
+impl Text<'_> {
+    /// Refuses what is at a byte.
+    fn refuse<T>(self, at: usize, why: impl Into<String>) -> Result<T> {
+        let line = self.0.get(..at).unwrap_or_default().matches('\n').count() + 1;
+        Err(ScriptError { line, why: why.into() })
+    }
+}
+
+/// A table of the script, whose keys must all be known.
+struct Table<'a> {
+    text: Text<'a>,
+    of: &'a DeTable<'a>,
+    at: usize,
+}
+
+/// A value of a table.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    text: Text<'a>,
+    key: &'a str,
+    value: &'a DeValue<'a>,
+    at: usize,
+}
+
+impl<'a> Table<'a> {
+    fn new(text: Text<'a>, table: &'a DeTable<'a>, at: usize, known: &[&str]) -> Result<Self> {
+        match table.keys().find(|key| !known.contains(&&**key.get_ref())) {
+            Some(key) => text.refuse(
+                key.span().start,
+                format!(
+                    "there is no key '{}' here: the keys are {}",
+                    key.get_ref(),
+                    known.join(", ")
+                ),
+            ),
+            None => Ok(Self { text, of: table, at }),
+        }
+    }
+
+    fn get(&self, key: &'a str) -> Option<Found<'a>> {
+        let value = self.of.get(key)?;
+        let (at, value) = (value.span().start, value.get_ref());
+        Some(Found { text: self.text, key, value, at })
+    }
+
+    fn refuse<T>(&self, why: impl Into<String>) -> Result<T> {
+        self.text.refuse(self.at, why)
+    }
+
+    /// All keys and their values.
+    fn entries(&self) -> impl Iterator<Item = Found<'a>> + use<'a> {
+        let text = self.text;
+        self.of.iter().map(move |(key, value)| Found {
+            text,
+            key: key.get_ref(),
+            value: value.get_ref(),
+            at: value.span().start,
+        })
+    }
+
+    /// The tables of an array, such as `[[at]]`.
+    fn tables(&self, key: &'a str, known: &[&str]) -> Result<Vec<Table<'a>>> {
+        let Some(found) = self.get(key) else { return Ok(Vec::new()) };
+        let tables = found.array()?.into_iter().map(|item| match item.value {
+            DeValue::Table(table) => Table::new(item.text, table, item.at, known),
+            _ => item.refuse(format!("it is a table: [[{key}]]")),
+        });
+        tables.collect()
+    }
+}
+
+impl<'a> Found<'a> {
+    fn refuse<T>(self, why: impl AsRef<str>) -> Result<T> {
+        self.text.refuse(self.at, format!("{}: {}", self.key, why.as_ref()))
+    }
+
+    fn string(self) -> Result<&'a str> {
+        match self.value {
+            DeValue::String(text) => Ok(text),
+            _ => self.refuse("it is text, in quotes"),
+        }
+    }
+
+    fn parsed<T: FromStr>(self) -> Result<T>
+    where
+        T::Err: ToString,
+    {
+        self.string()?.parse().or_else(|why: T::Err| self.refuse(why.to_string()))
+    }
+
+    fn number(self) -> Result<u64> {
+        let number = match self.value {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        number.map_or_else(|| self.refuse("it is a whole number, without quotes"), Ok)
+    }
+
+    /// `true`; a key with `false` says nothing that could be meant.
+    fn is_true(self) -> Result<()> {
+        match self.value {
+            DeValue::Boolean(true) => Ok(()),
+            _ => self.refuse("it can only be true"),
+        }
+    }
+
+    fn array(self) -> Result<Vec<Found<'a>>> {
+        let DeValue::Array(array) = self.value else { return self.refuse("it is a list, in []") };
+        let items = array.iter().map(|item: &Spanned<DeValue<'a>>| Found {
+            value: item.get_ref(),
+            at: item.span().start,
+            ..self
+        });
+        Ok(items.collect())
+    }
+
+    /// A time after the start of the program.
+    fn time(self) -> Result<Duration> {
+        let time: Offset = self.parsed()?;
+        match u64::try_from(time.nanoseconds()) {
+            Ok(time) => Ok(Duration::from_nanos(time)),
+            Err(_) => self.refuse("it is a time after the start of the program"),
+        }
+    }
+
+    /// A value as the settings of a mock have it.
+    fn setting(self) -> Result<String> {
+        match self.value {
+            DeValue::String(text) => Ok(text.to_string()),
+            DeValue::Integer(number) => Ok(number.as_str().to_owned()),
+            _ => self.refuse("it is text, in quotes, or a whole number"),
+        }
+    }
+}
+
+const KEYS: [&str; 6] = ["clocks", "wires", "system-clock", "stop", "at", "expect"];
+const KEYS_OF_AT: [&str; 21] = [
+    "time",
+    "clock",
+    "freq-step",
+    "step",
+    "leap",
+    "fail",
+    "limit",
+    "others",
+    "read",
+    "jitter",
+    "shape",
+    "edge",
+    "late",
+    "resolution",
+    "fault",
+    "signal",
+    "signal-phase",
+    "signal-width",
+    "pin",
+    "goes",
+    "returns-as",
+];
+const KEYS_OF_EXPECT: [&str; 11] = [
+    "name",
+    "clock",
+    "reference",
+    "offset",
+    "within",
+    "readings-per-second",
+    "from",
+    "until",
+    "exit-status",
+    "signal",
+    "nothing-left-on",
+];
+
+/// Reads a script.
+pub(super) fn script(source: &str) -> Result<Script> {
+    let text = Text(source);
+    let root = DeTable::parse(source);
+    let root = match &root {
+        Ok(root) => root,
+        Err(error) => return text.refuse(error.span().map_or(0, |at| at.start), error.message()),
+    };
+    let root = Table::new(text, root.get_ref(), 0, &KEYS)?;
+    let mut script = Script::default();
+    for clock in root.get("clocks").map_or(Ok(Vec::new()), Found::array)? {
+        script.clocks.push(clock.parsed()?);
+    }
+    for wire in root.get("wires").map_or(Ok(Vec::new()), Found::array)? {
+        script.wires.push(wire.parsed()?);
+    }
+    script.system = root.get("system-clock").map(system).transpose()?;
+    script.stop = root.get("stop").map(Found::time).transpose()?;
+    for at in root.tables("at", &KEYS_OF_AT)? {
+        happenings(&at, &mut script.happenings)?;
+    }
+    // What is written first happens first.
+    script.happenings.sort_by_key(|(time, _)| *time);
+    for expect in root.tables("expect", &KEYS_OF_EXPECT)? {
+        script.expectations.push(expectation(&expect)?);
+    }
+    let is_of_end =
+        |expected: &Expectation| matches!(expected.what, Expected::Status(_) | Expected::Signal(_));
+    if !script.expectations.iter().any(is_of_end) {
+        let name = "the program ends well".to_owned();
+        script.expectations.push(Expectation { name, what: Expected::EndsWell });
+    }
+    Ok(script)
+}
+
+fn system(found: Found<'_>) -> Result<SystemConfig> {
+    match found.value {
+        DeValue::Boolean(true) => "".parse().or_else(|why: String| found.refuse(why)),
+        _ => found.parsed(),
+    }
+}
+
+/// The clock that is meant; the first where none is named.
+fn clock(table: &Table<'_>) -> Result<Side> {
+    table.get("clock").map_or(Ok(Side::Clock(0)), side)
+}
+
+fn side(found: Found<'_>) -> Result<Side> {
+    let name = found.string()?;
+    match name {
+        "system" => return Ok(Side::System),
+        "utc" => return Ok(Side::Utc),
+        _ => {}
+    }
+    let place = name.strip_prefix("ptp").and_then(|number| number.parse().ok());
+    place.map_or_else(
+        || found.refuse("it is ptp0, ptp1 and so on, as the clocks were at first, or system"),
+        |place| Ok(Side::Clock(place)),
+    )
+}
+
+/// What an `[[at]]` says.
+fn happenings(at: &Table<'_>, into: &mut Vec<(Duration, Happening)>) -> Result<()> {
+    let Some(time) = at.get("time") else { return at.refuse("at: it needs a time") };
+    let time = time.time()?;
+    let before = into.len();
+    match clock(at)? {
+        Side::System => {
+            for found in at.entries() {
+                let incident = match found.key {
+                    "time" | "clock" => continue,
+                    "step" => SystemIncident::Step(found.parsed()?),
+                    "freq-step" => SystemIncident::Crystal(found.parsed()?),
+                    "leap" => SystemIncident::Leap {
+                        is_inserted: match found.string()? {
+                            "insert" => true,
+                            "delete" => false,
+                            _ => return found.refuse("it is \"insert\" or \"delete\""),
+                        },
+                    },
+                    _ => {
+                        return found.refuse(
+                            "to the system clock only step, freq-step and leap can happen",
+                        );
+                    }
+                };
+                into.push((time, Happening::ToSystem(incident)));
+            }
+        }
+        Side::Clock(place) => {
+            if at.get("goes").map(Found::is_true).transpose()?.is_some() {
+                into.push((time, Happening::Goes(place)));
+            }
+            if let Some(found) = at.get("returns-as") {
+                let Side::Clock(number) = side(found)? else {
+                    return found.refuse("it is the number that the clock has then, such as ptp3");
+                };
+                let number = u32::try_from(number).or_else(|_| found.refuse("it is too large"))?;
+                into.push((time, Happening::Returns(place, number)));
+            }
+            let incident = incident(at)?;
+            if !incident.is_empty() {
+                into.push((time, Happening::ToClock(place, incident)));
+            }
+        }
+        Side::Utc => return at.refuse("nothing happens to UTC: clock is ptp0 or system"),
+    }
+    if into.len() == before { at.refuse("at: nothing happens then") } else { Ok(()) }
+}
+
+/// What happens to a clock.
+fn incident(at: &Table<'_>) -> Result<Incident> {
+    let mut incident = Incident::default();
+    let pin = at.get("pin").map(|found| found.number().map(|pin| (found, pin))).transpose()?;
+    for found in at.entries() {
+        let read = match found.key {
+            "time" | "clock" | "goes" | "returns-as" | "pin" => continue,
+            "leap" => return found.refuse("a leap second happens to clock = \"system\""),
+            "fail" => {
+                let failures = match found.value {
+                    DeValue::String(one) => vec![&**one],
+                    _ => found.array()?.into_iter().map(Found::string).collect::<Result<_>>()?,
+                };
+                incident.fail(failures)
+            }
+            "signal" if pin.is_some() => {
+                let is_on = match found.string()? {
+                    "on" => true,
+                    "off" => false,
+                    _ => return found.refuse("at one pin it is \"off\" or \"on\""),
+                };
+                let pin = pin.and_then(|(_, pin)| u32::try_from(pin).ok()).unwrap_or(u32::MAX);
+                incident.signal_at(pin, is_on);
+                Ok(())
+            }
+            key => incident.set(key, &found.setting()?),
+        };
+        read.or_else(|why| found.refuse(why))?;
+    }
+    match pin {
+        Some((found, _)) if at.get("signal").is_none() => {
+            found.refuse("it goes with signal = \"off\" or \"on\"")
+        }
+        _ => Ok(incident),
+    }
+}
+
+/// What an `[[expect]]` says.
+fn expectation(expect: &Table<'_>) -> Result<Expectation> {
+    let window = Window {
+        from: expect.get("from").map_or(Ok(Duration::ZERO), Found::time)?,
+        until: expect.get("until").map(Found::time).transpose()?,
+    };
+    if window.until.is_some_and(|until| until <= window.from) {
+        return expect.refuse("expect: until is not after from");
+    }
+    let kinds = ["within", "readings-per-second", "exit-status", "signal", "nothing-left-on"];
+    let mut said = kinds.iter().filter_map(|kind| expect.get(kind));
+    let (Some(found), None) = (said.next(), said.next()) else {
+        return expect.refuse(format!("expect: say one of {}", kinds.join(", ")));
+    };
+    let own: &[&str] = match found.key {
+        "within" => &["clock", "reference", "offset", "from", "until"],
+        "readings-per-second" => &["clock", "from", "until"],
+        _ => &[],
+    };
+    let stray =
+        |entry: &Found<'_>| ![found.key, "name"].contains(&entry.key) && !own.contains(&entry.key);
+    if let Some(stray) = expect.entries().find(stray) {
+        return stray.refuse(format!("it does not go with {}", found.key));
+    }
+    let (name, what) = match found.key {
+        "within" => offset(expect, found, window)?,
+        "readings-per-second" => {
+            let most = found.number()?;
+            let Side::Clock(of) = clock(expect)? else {
+                return expect.refuse("expect: readings are of a clock, such as ptp0");
+            };
+            let name = format!("ptp{of} has at most {most} readings in a second{}", words(window));
+            (name, Expected::Readings { of, most, window })
+        }
+        "exit-status" => {
+            let status = found.number()?;
+            let name = format!("the program ends with status {status}");
+            let status = i32::try_from(status).ok().filter(|status| *status < 256);
+            match status {
+                Some(status) => (name, Expected::Status(status)),
+                None => return found.refuse("it is 0 to 255"),
+            }
+        }
+        "signal" => {
+            let signal: Signal = found.parsed()?;
+            (format!("the program is ended by {signal}"), Expected::Signal(signal))
+        }
+        _ => {
+            found.is_true()?;
+            ("the program leaves nothing on".to_owned(), Expected::NothingLeft)
+        }
+    };
+    let name = expect.get("name").map_or(Ok(name), |found| found.string().map(str::to_owned))?;
+    Ok(Expectation { name, what })
+}
+
+fn offset(expect: &Table<'_>, found: Found<'_>, window: Window) -> Result<(String, Expected)> {
+    let within: Offset = found.parsed()?;
+    if within < Offset::ZERO {
+        return found.refuse("it is a limit in both directions, without a sign");
+    }
+    let of = clock(expect)?;
+    let to = expect.get("reference").map_or(Ok(Side::Utc), side)?;
+    if of == to {
+        return expect.refuse("expect: clock and reference are the same");
+    }
+    let wanted: Offset = expect.get("offset").map_or(Ok(Offset::ZERO), Found::parsed)?;
+    let about = if wanted == Offset::ZERO { String::new() } else { format!(" of {wanted}") };
+    let name = format!("{of} - {to} is within {within}{about}{}", words(window));
+    let (wanted, within) = (wanted.nanoseconds().into(), within.nanoseconds().into());
+    Ok((name, Expected::Offset { of, to, wanted, within, window }))
+}
+
+/// A window in words.
+fn words(window: Window) -> String {
+    match window {
+        Window { from: Duration::ZERO, until: None } => String::new(),
+        Window { from, until: None } => format!(" from {from:?} on"),
+        Window { from, until: Some(until) } => format!(" from {from:?} until {until:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_has_clocks_and_happenings_and_expectations() {
+        let script = script(
+            r#"
+            clocks = ["igb,offset=1ms", "full"]
+            wires = ["ptp0:0=ptp1:0"]
+            system-clock = "freq=50ppm"
+            stop = "140s"
+            [[at]]
+            time = "9s"
+            goes = true
+            returns-as = "ptp3"
+            [[at]]
+            time = "5s"
+            freq-step = "5ppb"
+            fail = ["sys_offset_extended/10:ETIMEDOUT"]
+            limit = 125
+            [[at]]
+            time = "6s"
+            clock = "system"
+            leap = "insert"
+            [[expect]]
+            clock = "system"
+            reference = "ptp0"
+            within = "100ns"
+            from = "20s"
+            until = "140s"
+            "#,
+        )
+        .expect("a script");
+        assert_eq!((script.clocks.len(), script.wires.len()), (2, 1));
+        assert_eq!(script.stop, Some(Duration::from_secs(140)));
+        let times: Vec<_> = script.happenings.iter().map(|(time, _)| time.as_secs()).collect();
+        assert_eq!(times, [5, 6, 9, 9]);
+        let names: Vec<_> = script.expectations.iter().map(|it| it.name.as_str()).collect();
+        let expected =
+            ["system - ptp0 is within 100 ns from 20s until 140s", "the program ends well"];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_line() {
+        for (text, line, why) in [
+            ("clocks = 5", 1, "clocks: it is a list"),
+            ("clocks = [\"nosuch\"]", 1, "none of its profiles"),
+            ("\n\nclock = []", 3, "no key 'clock' here: the keys are clocks"),
+            ("stop = 5", 1, "stop: it is text"),
+            ("stop = \"5\"", 1, "no unit"),
+            ("stop = \"-5s\"", 1, "after the start"),
+            ("[[at]]\ngoes = true", 1, "needs a time"),
+            ("[[at]]\ntime = \"5s\"", 1, "nothing happens"),
+            ("[[at]]\ntime = \"5s\"\ngoes = false", 3, "goes: it can only be true"),
+            ("[[at]]\ntime = \"5s\"\nlimit = 0", 3, "limit: use 1 to 1000000"),
+            ("[[at]]\ntime = \"5s\"\nfail = \"reed:EIO\"", 3, "fail: "),
+            ("[[at]]\ntime = \"5s\"\nleap = \"insert\"", 3, "clock = \"system\""),
+            ("[[at]]\ntime = \"5s\"\nclock = \"system\"\nlimit = 5", 4, "only step, freq-step"),
+            ("[[at]]\ntime = \"5s\"\npin = 1", 3, "goes with signal"),
+            ("[[at]]\ntime = \"5s\"\nclock = \"eth0\"\nlimit = 5", 3, "clock: it is ptp0"),
+            ("[[expect]]\nclock = \"ptp0\"", 1, "say one of within"),
+            ("[[expect]]\nwithin = \"5ns\"\nexit-status = 0", 1, "say one of"),
+            ("[[expect]]\nexit-status = 0\nfrom = \"1s\"", 3, "from: it does not go with exit"),
+            ("[[expect]]\nexit-status = 256", 2, "0 to 255"),
+            ("[[expect]]\nwithin = \"-5ns\"", 2, "without a sign"),
+            ("[[expect]]\nwithin = \"5ns\"\nfrom = \"2s\"\nuntil = \"1s\"", 1, "not after from"),
+            ("[[expect]]\nsignal = \"SIGNOSUCH\"", 2, "signal: "),
+            ("a = ", 1, ""),
+        ] {
+            let error = script(text).expect_err(text);
+            assert!(error.line == line && error.why.contains(why), "{text}: {error}");
+        }
+    }
+}
