@@ -9,6 +9,7 @@ mod compat;
 mod complete;
 mod done;
 mod drawing;
+mod exchanged;
 mod failure;
 mod frequencies;
 mod habits;

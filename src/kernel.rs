@@ -12,6 +12,8 @@ mod call;
 mod clock;
 mod device;
 mod ethtool;
+#[cfg(feature = "mock")]
+mod exchange;
 #[cfg(feature = "cli")]
 mod locks;
 mod netlink;
@@ -28,11 +30,13 @@ pub mod uapi;
 pub(crate) use answer::answer_with;
 #[cfg(any(feature = "cli", feature = "mock"))]
 pub(crate) use answer::in_words;
-pub(crate) use answer::{ENOTSUPP, forget_number, number_of};
+pub(crate) use answer::{ENOTSUPP, errno_name, forget_number, number_of};
 pub use call::{Call, NoSuchCall};
 pub use device::Device;
 pub(crate) use device::{CLASS, phc_major};
 pub use ethtool::{PhcOfInterface, phc_of_interface};
+#[cfg(feature = "mock")]
+pub(crate) use exchange::{Exchange, Traced};
 #[cfg(feature = "cli")]
 pub(crate) use locks::{has_writer, lock_as_writer};
 pub use netlink::{Provider, Source, timestamp_providers};

@@ -18,6 +18,8 @@ mod outputs;
 mod pace;
 mod profile;
 mod queue;
+pub(crate) mod recording;
+mod replay;
 mod state;
 #[cfg(feature = "cli")]
 mod system;
@@ -33,6 +35,8 @@ pub use fault::faults;
 pub(crate) use incident::Incident;
 pub use linux::{Feature, Linux};
 #[cfg(feature = "cli")]
+pub(crate) use pace::Pace;
+#[cfg(feature = "cli")]
 pub(crate) use system::{SharedClock, SystemConfig};
 #[cfg(feature = "cli")]
 pub(crate) use wire::Wire;
@@ -46,6 +50,7 @@ use fault::Fault;
 use nix::errno::Errno;
 use oscillator::{Oscillator, Random, Wandered};
 use queue::Queue;
+use replay::Replay;
 use state::StateFile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -81,6 +86,29 @@ enum When {
     Random(u32),
 }
 
+/// A call, and what tells it from others of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Asked {
+    call: Call,
+    /// The version of a request; 0 where there is only one.
+    version: u8,
+    /// The pin or the channel; the modes of `clock_adjtime`; 1 for switching on, or for writing.
+    which: u32,
+}
+
+impl From<Call> for Asked {
+    fn from(call: Call) -> Self {
+        Self { call, version: 0, which: 0 }
+    }
+}
+
+impl Asked {
+    fn of(call: Call, version: kernel::Version, which: u32) -> Self {
+        let version = if version == kernel::Version::V1 { 1 } else { 2 };
+        Self { call, version, which }
+    }
+}
+
 /// A mock clock and everything around it.
 struct World {
     config: Config,
@@ -108,6 +136,8 @@ struct World {
     held: Option<kernel::uapi::ExttsEvent>,
     failures: Vec<Failure>,
     removal: Option<i128>,
+    /// The recorded clock that it answers as.
+    replay: Option<Replay>,
     file: Option<StateFile>,
     log: Option<File>,
 }
@@ -137,7 +167,9 @@ impl Mock {
         if write && config.profile.read_only {
             return Err(MockError::Open(Errno::EACCES));
         }
-        let world = World::new(config, write)?;
+        let mut world = World::new(config, write)?;
+        let asked = Asked { which: u32::from(write), ..Call::Open.into() };
+        world.recorded_failure(asked).map_err(MockError::Open)?;
         let first = Self { world: Arc::new(Mutex::new(world)), handle: 0, write };
         Ok(first.again(write))
     }
@@ -387,12 +419,13 @@ impl World {
         let first = if config.unset { 0 } else { now };
         let first = first + i128::from(config.offset.nanoseconds());
         let servo = config.servo.nanoseconds().into();
-        let chip = Chip::new(oscillator_of(config), now, first, servo, config.faults);
+        let mut chip = Chip::new(oscillator_of(config), now, first, servo, config.faults);
+        chip.dialled = config.dialled.scaled_ppm();
         let mut world = Self {
             time,
             random: Random(config.seed),
             chip,
-            pins: core::pins_at_first(config.profile),
+            pins: core::pins_at_first(config),
             virtual_clocks: 0,
             queues: BTreeMap::new(),
             handles: 0,
@@ -406,6 +439,7 @@ impl World {
             held: None,
             failures: after_the_first_open(&config.fail),
             removal: None,
+            replay: config.replay.as_ref().map(|it| Replay::new(Arc::clone(it), config.exact)),
             file,
             log,
             config: config.clone(),
@@ -437,8 +471,10 @@ impl World {
         self.random = random;
     }
 
-    /// Logs a call, and fails it where that was asked for.
-    fn failure(&mut self, call: Call) -> kernel::Result<()> {
+    /// Logs a call, and fails it where that was asked for, or where the recorded clock failed.
+    fn failure(&mut self, asked: impl Into<Asked>) -> kernel::Result<()> {
+        let asked = asked.into();
+        let call = asked.call;
         if let Some(log) = &mut self.log {
             // Where the log can't be written, as on a full disk, the clock goes on.
             let _ = writeln!(log, "{}", call.method());
@@ -450,7 +486,7 @@ impl World {
                 break;
             }
         }
-        let Some((place, number, when)) = failed else { return Ok(()) };
+        let Some((place, number, when)) = failed else { return self.recorded_failure(asked) };
         if let When::Once(_) = when {
             self.failures.remove(place);
         }
@@ -464,6 +500,10 @@ impl World {
 
     /// Lets the time pass that one way of a reading takes.
     fn pass_a_reading(&mut self) -> i128 {
+        let recorded = self.replay.as_mut().and_then(|replay| replay.way(&mut self.random));
+        if let Some(recorded) = recorded {
+            return self.time.pass(recorded);
+        }
         let way = Way {
             least: self.config.read.nanoseconds(),
             jitter: self.config.jitter.nanoseconds(),
@@ -486,6 +526,7 @@ impl World {
     /// What the clock shows, cut to its resolution.
     fn resolved(&self, shown: i128) -> i128 {
         let step = i128::from(self.config.resolution.nanoseconds().max(1));
+        let shown = shown + self.replay.as_ref().map_or(0, Replay::wander);
         shown.div_euclid(step) * step
     }
 
@@ -516,6 +557,9 @@ impl World {
             let output = output.and_then(|channel| self.chip.outputs.get(&channel));
             return output.map_or(Source::Nowhere, |output| Source::Loop(*output));
         }
+        if self.replay.as_ref().is_some_and(Replay::has_events) {
+            return Source::Nowhere;
+        }
         let Some(period) = self.config.signal.map(|period| i128::from(period.nanoseconds())) else {
             return Source::Nowhere;
         };
@@ -537,6 +581,7 @@ impl World {
             .flat_map(|channel| self.chip.events(channel, self.source(channel), self.emitted, now))
             .collect();
         events.sort_by_key(|(time, _)| *time);
+        events.extend(self.recorded_events(now).into_iter().map(|event| (now, event)));
         let marks = self.config.kernel.has(Feature::ExtOffset);
         for (_, mut event) in events {
             if !marks {
@@ -572,9 +617,10 @@ impl World {
     fn until_next_event(&mut self) -> Option<i128> {
         let now = self.time.now();
         let channels = self.chip.inputs.keys();
-        channels
-            .filter_map(|channel| self.chip.until_next(*channel, self.source(*channel), now))
-            .min()
+        let simulated = channels
+            .filter_map(|channel| self.chip.until_next(*channel, self.source(*channel), now));
+        let recorded = self.replay.as_ref().and_then(|replay| replay.until_next_event(now));
+        simulated.chain(recorded).min()
     }
 
     fn save(&mut self) -> kernel::Result<()> {

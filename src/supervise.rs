@@ -16,11 +16,13 @@ mod script;
 mod supervisor;
 mod sysfs;
 mod system;
+mod trace;
 mod vdso;
 
 pub(crate) use clocks::{ClockSpec, WireSpec};
 pub(crate) use run::run;
 pub(crate) use script::{Judged, Script, ScriptError};
+pub(crate) use trace::{Seen, Wants, facts, trace};
 
 use crate::kernel::in_words;
 use crate::mock::{MockError, SystemConfig};
@@ -121,6 +123,8 @@ pub(crate) enum RunError {
     Files(io::Error),
     /// The log can't be opened.
     Log(PathBuf, io::Error),
+    /// The recording can't be made.
+    Recording(PathBuf, io::Error),
     /// The script can't be read.
     Script(PathBuf, io::Error),
     /// No program of this processor is known.
@@ -135,6 +139,8 @@ pub(crate) enum RunError {
     Filter(Errno),
     /// This process can't watch over it.
     Process(Errno),
+    /// It can't trace a program.
+    Trace(Errno),
 }
 
 impl fmt::Display for RunError {
@@ -147,6 +153,9 @@ impl fmt::Display for RunError {
             }
             Self::Log(path, error) => {
                 write!(f, "can't write the log to {}: {}", path.display(), in_words(error))
+            }
+            Self::Recording(path, error) => {
+                write!(f, "can't write the recording to {}: {}", path.display(), in_words(error))
             }
             Self::Script(path, error) => {
                 write!(f, "can't read the script {}: {}", path.display(), in_words(error))
@@ -175,6 +184,11 @@ impl fmt::Display for RunError {
                 )?;
                 f.write_str("with seccomp filters that have a listener")
             }
+            Self::Trace(errno) => write!(
+                f,
+                "can't watch a program's calls: {errno}; ptrace and seccomp filters are needed, with \
+                 Linux 5.3 or later, and /proc/sys/kernel/yama/ptrace_scope below 2",
+            ),
             Self::Process(errno) => write!(f, "can't watch over a program: {errno}"),
         }
     }

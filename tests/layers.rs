@@ -76,7 +76,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
     ("measure", &["fine_offset", "rate", "sample", "timestamp", "offset"]),
     ("find", &["phc", "mock", "kernel", "timestamp"]),
     ("phc", &["kernel", "frequency", "sample", "timestamp", "offset"]),
-    ("mock", &["kernel", "files", "frequency", "offset", "decimal"]),
+    ("mock", &["kernel", "json", "files", "frequency", "offset", "decimal"]),
     ("kernel", &[]),
     ("json", &["printable"]),
     ("printable", &[]),

@@ -24,6 +24,7 @@ mod selftest;
 mod set;
 pub(super) mod set_system;
 mod stability;
+mod trace;
 mod vclocks;
 
 use super::Context;
@@ -58,7 +59,7 @@ impl Command {
 }
 
 /// All commands, in the order in which help shows them.
-pub(super) const COMMANDS: [Command; 25] = [
+pub(super) const COMMANDS: [Command; 26] = [
     list::COMMAND,
     caps::COMMAND,
     get::COMMAND,
@@ -81,6 +82,7 @@ pub(super) const COMMANDS: [Command; 25] = [
     extts::COMMAND,
     selftest::COMMAND,
     mock::COMMAND,
+    trace::COMMAND,
     compat::COMMAND,
     completions::COMMAND,
     man::COMMAND,

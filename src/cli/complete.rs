@@ -203,7 +203,8 @@ fn mocks(begin: &str) -> Vec<String> {
     };
     let head = begin.strip_suffix(settings).unwrap_or_default();
     let Some((done, last)) = settings.rsplit_once(',') else {
-        let profiles = mock::profiles().map(|profile| format!("{head}{profile}"));
+        let profiles =
+            mock::profiles().chain(["replay="]).map(|profile| format!("{head}{profile}"));
         return starting_with(profiles.collect(), begin);
     };
     let one = |setting: &str| format!("{head}{done},{setting}");

@@ -40,6 +40,16 @@ pub(crate) fn number_of(errno: Errno) -> i32 {
     }
 }
 
+/// What the kernel calls an errno, by its number: "EBUSY", and "errno 517" where it has no name that
+/// programs know.
+pub(crate) fn errno_name(number: i32) -> String {
+    match Errno::from_raw(number) {
+        _ if number == ENOTSUPP => "ENOTSUPP".into(),
+        Errno::UnknownErrno => format!("errno {number}"),
+        errno => format!("{errno:?}"),
+    }
+}
+
 /// An I/O error in the style of the other errors: "No such file or directory (ENOENT)".
 #[cfg(any(feature = "cli", feature = "mock"))]
 pub(crate) fn in_words(error: &std::io::Error) -> String {

@@ -1,5 +1,6 @@
-//! What it takes to answer other programs' system calls: the filter that hands them over, the
-//! listener that gets them, their numbers and structs, and the memory of the programs.
+//! What it takes to answer other programs' system calls, or to watch them: the filter that hands
+//! them over, the listener that gets them, ptrace, their numbers and structs, and the memory of the
+//! programs.
 
 pub(crate) mod abi;
 pub(crate) mod filter;
@@ -10,3 +11,4 @@ pub(crate) mod ptp_request;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod timex32;
+pub(crate) mod tracing;

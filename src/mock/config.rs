@@ -5,13 +5,15 @@ use super::fault::Faults;
 use super::linux::Linux;
 use super::outputs::Wants;
 use super::profile::{PROFILES, Profile};
+use super::replay::Recorded;
 use super::{Failure, MockError, When};
 use crate::decimal::Decimal;
 use crate::kernel::{ENOTSUPP, NoSuchCall};
 use crate::{Frequency, Offset};
 use nix::errno::Errno;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// What a mock clock is like, read from the text that users give as the device.
 ///
@@ -57,6 +59,12 @@ use std::str::FromStr;
 /// | `fail=CALL:ERRNO` | the next call of this name fails; `CALL#2`: the one after that; `CALL/20`: every 20th; `CALL~2.5%`: this share of the calls, at random | |
 /// | `log=FILE` | append the name of each call that is made, a line each | |
 /// | `remove=2s` | the clock goes away this long after it was opened | it stays |
+///
+/// `mock:replay=FILE` is a clock that was recorded with `ptpctl trace --record`. It has the recorded
+/// driver, pins and kernel, its offset and frequency at the beginning, the delays of its readings,
+/// and its errors, as often as they were. With `exact` each call gets the recorded answers, one after
+/// the other, as long as there are any; `clock=ptp1` names a clock of a recording of several. Other
+/// settings come after these.
 ///
 /// # Examples
 ///
@@ -112,6 +120,11 @@ pub struct Config {
     pub(super) fail: Vec<Failure>,
     pub(super) remove: Option<Offset>,
     pub(super) log: Option<PathBuf>,
+    /// The recorded clock that it answers as, and whether exactly.
+    pub(super) replay: Option<Arc<Recorded>>,
+    pub(super) exact: bool,
+    /// The frequency that is dialled at first.
+    pub(super) dialled: Frequency,
 }
 
 /// The widest that the mock's oscillator and its delays may be set to.
@@ -132,23 +145,16 @@ impl FromStr for Config {
             Some(rest) => rest.strip_prefix(':').unwrap_or(rest),
             None => return Err(refuse("a mock's name begins with 'mock'".into())),
         };
+        if let Some(rest) = settings.strip_prefix("replay=") {
+            return Self::replaying(rest).map_err(refuse);
+        }
         let (profile, settings) = settings.split_once(',').unwrap_or((settings, ""));
         let profile = if profile.is_empty() { "full" } else { profile };
         let found = PROFILES.iter().find(|known| known.name == profile).ok_or_else(|| {
             let names: Vec<_> = PROFILES.iter().map(|profile| profile.name).collect();
             refuse(format!("'{profile}' is none of its profiles, {}", names.join(", ")))
         })?;
-        let mut config = Self::of(found);
-        for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
-            let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
-            config.set(key, value).map_err(|why| refuse(format!("{setting}: {why}")))?;
-        }
-        if config.limit.is_some_and(|limit| config.others >= limit) {
-            return Err(refuse(
-                "other programs take all readings: others must be below limit".into(),
-            ));
-        }
-        Ok(config)
+        Self::of(found).with(settings).map_err(refuse)
     }
 }
 
@@ -251,9 +257,10 @@ impl Config {
         self.held_by.as_deref()
     }
 
-    /// The files that the mock reads or writes: its state and its log.
+    /// The files that the mock reads or writes: its state, its log and its recording.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.state.iter().chain(&self.log)
+        let recording = self.replay.as_deref().map(Recorded::path);
+        self.state.iter().chain(&self.log).chain(recording)
     }
 
     /// The same mock, which doesn't write its log.
@@ -306,7 +313,46 @@ impl Config {
             fail: Vec::new(),
             remove: None,
             log: None,
+            replay: None,
+            exact: false,
+            dialled: Frequency::ZERO,
         }
+    }
+
+    /// The same with these settings.
+    fn with(mut self, settings: &str) -> Result<Self, String> {
+        for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
+            let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
+            self.set(key, value).map_err(|why| format!("{setting}: {why}"))?;
+        }
+        if self.limit.is_some_and(|limit| self.others >= limit) {
+            return Err("other programs take all readings: others must be below limit".into());
+        }
+        Ok(self)
+    }
+
+    /// A clock that answers as a recorded one: `FILE,exact,clock=ptp1` and other settings.
+    fn replaying(text: &str) -> Result<Self, String> {
+        let (path, settings) = text.split_once(',').unwrap_or((text, ""));
+        let of_replay = |setting: &&str| *setting == "exact" || setting.starts_with("clock=");
+        let (own, rest): (Vec<_>, Vec<_>) = settings.split(',').partition(of_replay);
+        let clock = own.iter().find_map(|setting| setting.strip_prefix("clock="));
+        let recorded = Recorded::open(Path::new(path), clock)
+            .map_err(|why| format!("the recording {path} can't be played: {why}"))?;
+        let (model, signal) = (recorded.model(), recorded.signal());
+        let config = Self {
+            offset: Offset::from_nanoseconds(i64::try_from(model.offset).unwrap_or(i64::MAX)),
+            frequency: Frequency::from_scaled_ppm(model.frequency - model.dialled),
+            dialled: Frequency::from_scaled_ppm(model.dialled),
+            signal: signal.map(|(period, _)| Offset::from_nanoseconds(period)),
+            signal_phase: Offset::from_nanoseconds(signal.map_or(0, |(_, phase)| phase)),
+            kernel: recorded.kernel().unwrap_or(Linux::NEWEST),
+            driver: recorded.facts().driver.clone().unwrap_or_default(),
+            unset: false,
+            exact: own.contains(&"exact"),
+            ..Self::of(recorded.profile()?)
+        };
+        Self { replay: Some(Arc::new(recorded)), ..config }.with(&rest.join(","))
     }
 
     #[expect(clippy::too_many_lines, reason = "a table: a line or a few for each setting")]

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::linux::Feature;
 use super::profile::Profile;
 use super::time::{LAST, SECOND, nanoseconds, to_timespec};
-use super::{Mock, World};
+use super::{Asked, Config, Mock, World};
 use crate::kernel::uapi::{
     self, CLOCK_AUX, ExttsEvent, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, PTP_PF_NONE, pin_desc,
     ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc, ptp_sys_offset,
@@ -18,7 +18,7 @@ use crate::kernel::uapi::{
 use crate::kernel::{Call, Calls, Result, Version, Wait};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollTimeout, poll};
-use readings::sampled;
+pub(super) use readings::sampled;
 use std::time::Duration;
 
 /// `KTIME_SEC_MAX`: the kernel has no time from this second on.
@@ -28,7 +28,13 @@ pub(super) const LAST_SECOND: i128 = KTIME_SECONDS - 30 * 365 * 24 * 3_600;
 /// `PTP_DEFAULT_MAX_VCLOCKS`.
 pub(super) const MOST_VIRTUAL_CLOCKS: u32 = 20;
 
-pub(super) fn pins_at_first(profile: &Profile) -> Vec<ptp_pin_desc> {
+pub(super) fn pins_at_first(config: &Config) -> Vec<ptp_pin_desc> {
+    let profile: &Profile = config.profile;
+    if let Some(recorded) = &config.replay
+        && recorded.facts().pins.len() == profile.n_pins as usize
+    {
+        return recorded.facts().pins.clone();
+    }
     (0..profile.n_pins)
         .map(|index| {
             let mut pin = pin_desc(index, PTP_PF_NONE, 0);
@@ -43,11 +49,15 @@ pub(super) fn pins_at_first(profile: &Profile) -> Vec<ptp_pin_desc> {
 
 impl Mock {
     /// Makes one call, unless it was asked to fail or the clock is gone.
-    fn call<T>(&self, name: Call, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
+    fn call<T>(
+        &self,
+        asked: impl Into<Asked>,
+        make: impl FnOnce(&mut World) -> Result<T>,
+    ) -> Result<T> {
         let mut world = self.lock();
         world.time.begin_call();
         world.catch_up();
-        world.failure(name)?;
+        world.failure(asked)?;
         if world.is_gone() {
             return Err(Errno::ENODEV);
         }
@@ -55,8 +65,12 @@ impl Mock {
     }
 
     /// As [`Mock::call`], for calls that change the clock.
-    fn change<T>(&self, name: Call, make: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
-        self.call(name, |world| {
+    fn change<T>(
+        &self,
+        asked: impl Into<Asked>,
+        make: impl FnOnce(&mut World) -> Result<T>,
+    ) -> Result<T> {
+        self.call(asked, |world| {
             // Events from before the change have the time of the clock as it was then.
             world.emit();
             let answer = make(world)?;
@@ -69,7 +83,7 @@ impl Mock {
 
     /// Whether it can be opened once more.
     pub(super) fn may_open(&self, write: bool) -> Result<()> {
-        self.call(Call::Open, |world| {
+        self.call(Asked { which: u32::from(write), ..Call::Open.into() }, |world| {
             if write && world.config.profile.read_only { Err(Errno::EACCES) } else { Ok(()) }
         })
     }
@@ -175,7 +189,10 @@ impl Calls for Mock {
     }
 
     fn clock_gettime(&self) -> Result<timespec> {
-        self.call(Call::ClockGettime, |world| to_timespec(world.read_clock()?))
+        self.call(Call::ClockGettime, |world| match world.recorded_time() {
+            Some(recorded) => recorded,
+            None => to_timespec(world.read_clock()?),
+        })
     }
 
     fn clock_settime(&self, time: &timespec) -> Result<()> {
@@ -207,10 +224,11 @@ impl Calls for Mock {
 
     fn clock_adjtime(&self, timex: &mut timex) -> Result<()> {
         let may_read = |world: &World| world.has(Feature::ReadOnlyChecks) || self.write;
+        let asked = Asked { which: timex.modes, ..Call::ClockAdjtime.into() };
         if timex.modes == 0 && may_read(&self.lock()) {
-            return self.call(Call::ClockAdjtime, |world| world.adjtime(timex));
+            return self.call(asked, |world| world.adjtime(timex));
         }
-        self.change(Call::ClockAdjtime, |world| {
+        self.change(asked, |world| {
             if !world.config.faults.has(Fault::ReadOnly) {
                 self.may_write(world, true)?;
             }
@@ -223,7 +241,7 @@ impl Calls for Mock {
     }
 
     fn getcaps(&self, version: Version) -> Result<ptp_clock_caps> {
-        self.call(Call::GetCaps, |world| {
+        self.call(Asked::of(Call::GetCaps, version, 0), |world| {
             world.knows(version)?;
             let profile = world.config.profile;
             let count = |number: u32| libc::c_int::try_from(number).unwrap_or(libc::c_int::MAX);
@@ -247,7 +265,7 @@ impl Calls for Mock {
     }
 
     fn extts_request(&self, version: Version, request: &ptp_extts_request) -> Result<()> {
-        self.change(Call::ExttsRequest, |world| {
+        self.change(Asked::of(Call::ExttsRequest, version, request.index), |world| {
             world.knows(version)?;
             self.may_write(world, false)?;
             world.extts(version, request)
@@ -255,7 +273,7 @@ impl Calls for Mock {
     }
 
     fn perout_request(&self, version: Version, request: &ptp_perout_request) -> Result<()> {
-        self.change(Call::PeroutRequest, |world| {
+        self.change(Asked::of(Call::PeroutRequest, version, request.index), |world| {
             world.knows(version)?;
             self.may_write(world, false)?;
             world.perout(version, request)
@@ -263,7 +281,7 @@ impl Calls for Mock {
     }
 
     fn enable_pps(&self, version: Version, enable: bool) -> Result<()> {
-        self.change(Call::EnablePps, |world| {
+        self.change(Asked::of(Call::EnablePps, version, u32::from(enable)), |world| {
             world.knows(version)?;
             self.may_write(world, false)?;
             if world.config.unprivileged {
@@ -278,12 +296,15 @@ impl Calls for Mock {
     }
 
     fn sys_offset(&self, version: Version, samples: &mut ptp_sys_offset) -> Result<()> {
-        self.call(Call::SysOffset, |world| {
+        self.call(Asked::of(Call::SysOffset, version, 0), |world| {
             world.knows(version)?;
             if samples.n_samples > PTP_MAX_SAMPLES {
                 return Err(Errno::EINVAL);
             }
             world.time.look_at_the_clocks();
+            if let Some(recorded) = world.recorded_basic(samples) {
+                return recorded;
+            }
             // System, clock, system, clock, …, system.
             let last = 2 * samples.n_samples as usize;
             for (index, reading) in samples.ts.iter_mut().enumerate().take(last + 1) {
@@ -307,7 +328,7 @@ impl Calls for Mock {
         version: Version,
         samples: &mut ptp_sys_offset_extended,
     ) -> Result<()> {
-        self.call(Call::SysOffsetExtended, |world| {
+        self.call(Asked::of(Call::SysOffsetExtended, version, 0), |world| {
             world.knows(version)?;
             if !world.has(Feature::Extended) {
                 return Err(Errno::ENOTTY);
@@ -320,7 +341,7 @@ impl Calls for Mock {
     }
 
     fn sys_offset_precise(&self, version: Version) -> Result<ptp_sys_offset_precise> {
-        self.call(Call::SysOffsetPrecise, |world| {
+        self.call(Asked::of(Call::SysOffsetPrecise, version, 0), |world| {
             world.knows(version)?;
             if !world.has(Feature::Precise) {
                 return Err(Errno::ENOTTY);
@@ -333,7 +354,7 @@ impl Calls for Mock {
     }
 
     fn pin_getfunc(&self, version: Version, pin: &mut ptp_pin_desc) -> Result<()> {
-        self.call(Call::PinGetFunc, |world| {
+        self.call(Asked::of(Call::PinGetFunc, version, pin.index), |world| {
             world.knows(version)?;
             if version == Version::V2 && pin.rsv != [0; 5] {
                 return Err(Errno::EINVAL);
@@ -344,7 +365,7 @@ impl Calls for Mock {
     }
 
     fn pin_setfunc(&self, version: Version, pin: &ptp_pin_desc) -> Result<()> {
-        self.change(Call::PinSetFunc, |world| {
+        self.change(Asked::of(Call::PinSetFunc, version, pin.index), |world| {
             world.knows(version)?;
             self.may_write(world, false)?;
             let reserved = version == Version::V2 && pin.rsv != [0; 5];
@@ -367,7 +388,7 @@ impl Calls for Mock {
     }
 
     fn mask_en_single(&self, channel: u32) -> Result<()> {
-        self.call(Call::MaskEnSingle, |world| {
+        self.call(Asked { which: channel, ..Call::MaskEnSingle.into() }, |world| {
             if !world.has(Feature::QueuePerHandle) {
                 return Err(Errno::ENOTTY);
             }

@@ -145,6 +145,12 @@ impl Random {
         i128::from(mix(self.0)) % (i128::from(most.max(0)) + 1)
     }
 
+    /// One of several, each as often as the others.
+    pub(super) fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        let last = i64::try_from(all.len().checked_sub(1)?).ok()?;
+        all.get(usize::try_from(self.up_to(last)).ok()?)
+    }
+
     /// A number between 0 and 1, both excluded.
     #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "53 bits of one")]
     pub(super) fn between(&mut self) -> f64 {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 /// Counts readings. Time has parts of a millisecond, so that a count needs the same memory however
 /// fast a program reads.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// The parts of the last second in which there were readings, and how many.
     parts: VecDeque<(i128, u64)>,
     /// How many readings these are.
@@ -20,7 +20,7 @@ const PARTS_OF_SECOND: i128 = 1_000;
 
 impl Pace {
     /// Counts a reading at a moment of true time, in nanoseconds.
-    pub(super) fn count(&mut self, now: i128) {
+    pub(crate) fn count(&mut self, now: i128) {
         let part = now.div_euclid(PART);
         while let Some((old, readings)) = self.parts.front().copied()
             && old <= part - PARTS_OF_SECOND
@@ -37,7 +37,7 @@ impl Pace {
     }
 
     /// The most readings that there were in any second.
-    pub(super) fn most(&self) -> u64 {
+    pub(crate) fn most(&self) -> u64 {
         self.most
     }
 }

@@ -1,7 +1,7 @@
 //! What can go wrong with a clock, and what to do about it.
 
 use super::{Reason, Task};
-use crate::kernel::{Call, ENOTSUPP, Errno};
+use crate::kernel::{Call, ENOTSUPP, Errno, errno_name};
 use std::fmt;
 
 /// The names of a clock: the one that the user gave, and its own.
@@ -95,11 +95,7 @@ impl Error {
     /// no name that programs know.
     pub fn errno_name(&self) -> Option<String> {
         match self {
-            Self::Call { number: ENOTSUPP, .. } => Some("ENOTSUPP".into()),
-            Self::Call { errno: Errno::UnknownErrno, number, .. } => {
-                Some(format!("errno {number}"))
-            }
-            Self::Call { errno, .. } => Some(format!("{errno:?}")),
+            Self::Call { number, .. } => Some(errno_name(*number)),
             Self::Unable { .. } | Self::Invalid { .. } => None,
         }
     }

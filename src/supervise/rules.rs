@@ -71,7 +71,7 @@ fn rules(call: Syscall, seen: Seen) -> Vec<Rule> {
             ],
             fate: Fate::Refused(libc::EPROTONOSUPPORT),
         }],
-        Syscall::Socket => Vec::new(),
+        Syscall::Socket | Syscall::Read => Vec::new(),
         // What it does passes no filter.
         Syscall::IoUringSetup => vec![Rule::always(Fate::Refused(libc::ENOSYS))],
     }

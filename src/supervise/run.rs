@@ -33,7 +33,7 @@ use std::time::Duration;
 
 /// Not passed on to the program: those that no process can catch, that faults and writes of this
 /// process raise, and that stop or continue a job, which the program gets from its terminal, too.
-const OWN: [Signal; 14] = [
+pub(super) const OWN: [Signal; 14] = [
     Signal::SIGKILL,
     Signal::SIGSTOP,
     Signal::SIGTSTP,
@@ -125,7 +125,7 @@ pub(crate) fn run(
     Ok(Outcome { ended, left, judged })
 }
 
-fn why(error: NotStarted, words: &[CString]) -> RunError {
+pub(super) fn why(error: NotStarted, words: &[CString]) -> RunError {
     match error {
         NotStarted::Program(errno) => {
             let name = words.first().map(|name| name.to_string_lossy().into_owned());
@@ -406,7 +406,7 @@ impl Watch<'_> {
 }
 
 /// The processes that have this one for a parent, by number and name.
-fn children() -> Vec<(Pid, String)> {
+pub(super) fn children() -> Vec<(Pid, String)> {
     children_of(Pid::this())
 }
 

@@ -243,6 +243,7 @@ impl Supervisor {
                 self.clock_call(&guest, "clock_getres", |phc| requests::getres(&guest, phc, word))
             }
             Syscall::Socket
+            | Syscall::Read
             | Syscall::IoUringSetup
             | Syscall::ClockNanosleep
             | Syscall::TimerCreate => Answer::Native,

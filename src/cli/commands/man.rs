@@ -109,6 +109,7 @@ fn render(command: clap::Command, title: &str) -> io::Result<Vec<u8>> {
         "ptpctl" => (".SH NOTES\n", ""),
         "ptpctl-selftest" => (".SH EXAMPLES\n", SELFTEST_STATUS),
         "ptpctl-mock-run" => (".SH EXAMPLES\n", RUN_STATUS),
+        "ptpctl-trace" => (".SH EXAMPLES\n", TRACE_STATUS),
         "ptpctl-stability" => (".SH EXAMPLES\n", STABILITY_STATUS),
         _ => (".SH EXAMPLES\n", STATUS),
     };
@@ -162,7 +163,8 @@ fn synopsis(command: &clap::Command, title: &str) -> String {
         let name = if names.is_empty() { positional.get_id().to_string() } else { names };
         let word = format!("\\fI{name}\\fR");
         // Everything behind `--` is another program's.
-        let word = if positional.is_trailing_var_arg_set() && title == "ptpctl-mock-run" {
+        let runs = ["ptpctl-mock-run", "ptpctl-trace"].contains(&title);
+        let word = if positional.is_trailing_var_arg_set() && runs {
             format!("\\-\\- {word} [\\fIARGUMENT\\fR…]")
         } else {
             word
@@ -196,8 +198,12 @@ fn siblings(title: &str) -> String {
     names.sort_unstable();
     names.dedup();
     let page = |name: &&str| format!("ptpctl\\-{}(1), ", name.replace('-', "\\-"));
-    let script = if own == "mock-run" { "ptpctl\\-mock\\-script(5), " } else { "" };
-    names.iter().map(page).chain([script.to_owned()]).collect()
+    let others = match own {
+        "mock-run" => "ptpctl\\-trace(1), ptpctl\\-mock\\-script(5), ",
+        "trace" => "ptpctl\\-mock\\-run(1), ",
+        _ => "",
+    };
+    names.iter().map(page).chain([others.to_owned()]).collect()
 }
 
 /// Gives the last section its name, which the renderer doesn't know, and adds what the statuses
@@ -227,6 +233,12 @@ const STABILITY_STATUS: &str = "\
 const RUN_STATUS: &str = "\
 .SH \"EXIT STATUS\"
 The program's. With a script: 0 all expectations came true, 1 one didn't, or that was not shown. If it was not run: 2 wrong usage; 125 ptpctl could not run it; 126 the program can't be executed; 127 there is no such program. A signal that ends the program ends ptpctl by that signal.
+";
+
+/// As for `mock run`.
+const TRACE_STATUS: &str = "\
+.SH \"EXIT STATUS\"
+The program's. If it was not run: 2 wrong usage; 125 ptpctl could not run or watch it; 126 the program can't be executed; 127 there is no such program; 1 the recording could not be written. A signal that ends the program ends ptpctl by that signal.
 ";
 
 /// The kernel's self-tests have statuses of their own.
@@ -320,7 +332,7 @@ const TOPICS: [Topic; 4] = [
         rest: include_str!("../mock_settings.txt"),
         list: faults,
         examples: "",
-        siblings: "ptpctl\\-mock\\-run(1), ",
+        siblings: "ptpctl\\-mock\\-run(1), ptpctl\\-trace(1), ",
     },
     Topic {
         name: "ptpctl-mock-script",

@@ -24,6 +24,7 @@ pub(crate) enum Syscall {
     Readlink,
     Readlinkat,
     Ioctl,
+    Read,
     Socket,
     ClockGettime(Word),
     ClockSettime(Word),
@@ -82,8 +83,8 @@ pub(crate) enum StatLayout {
 use Syscall::{
     Access, Adjtimex, ArchPrctl, ClockAdjtime, ClockGetres, ClockGettime, ClockNanosleep,
     ClockSettime, Creat, Faccessat, Fstat, Fstatat, Gettimeofday, Getxattr, IoUringSetup, Ioctl,
-    Lstat, Open, Openat, Openat2, Readlink, Readlinkat, SetThreadArea, Settimeofday, Socket, Stat,
-    Statx, Stime, Time, TimerCreate,
+    Lstat, Open, Openat, Openat2, Read, Readlink, Readlinkat, SetThreadArea, Settimeofday, Socket,
+    Stat, Statx, Stime, Time, TimerCreate,
 };
 use Word::{Bits32, Bits64};
 
@@ -93,6 +94,7 @@ const X86_64: Abi = Abi {
     stat: StatLayout::X86,
     end: 0x4000_0000,
     calls: &[
+        (0, Read),
         (2, Open),
         (4, Stat),
         (5, Fstat),
@@ -134,6 +136,7 @@ const I386: Abi = Abi {
     stat: StatLayout::I386,
     end: u32::MAX,
     calls: &[
+        (3, Read),
         (5, Open),
         (8, Creat),
         (13, Time),
@@ -181,6 +184,7 @@ const ARM64: Abi = Abi {
     stat: StatLayout::Generic,
     end: u32::MAX,
     calls: &[
+        (63, Read),
         (8, Getxattr),
         (9, Getxattr),
         (11, Getxattr),
@@ -248,6 +252,7 @@ mod tests {
         let libc = |number: libc::c_long| u32::try_from(number).ok();
         let word = if cfg!(target_arch = "x86") { Bits32 } else { Bits64 };
         assert_eq!(number(Ioctl), libc(libc::SYS_ioctl));
+        assert_eq!(number(Read), libc(libc::SYS_read));
         assert_eq!(number(Openat), libc(libc::SYS_openat));
         assert_eq!(number(Openat2), libc(libc::SYS_openat2));
         assert_eq!(number(Readlinkat), libc(libc::SYS_readlinkat));

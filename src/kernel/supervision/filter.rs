@@ -18,6 +18,8 @@ pub(crate) enum Fate {
     Native,
     /// The supervisor is asked.
     Asked,
+    /// The one who traces the program is told.
+    Marked,
     /// It fails with this errno.
     Refused(i32),
 }
@@ -105,6 +107,7 @@ fn end(fate: Fate) -> sock_filter {
     let action = match fate {
         Fate::Native => libc::SECCOMP_RET_ALLOW,
         Fate::Asked => libc::SECCOMP_RET_USER_NOTIF,
+        Fate::Marked => libc::SECCOMP_RET_TRACE,
         Fate::Refused(errno) => libc::SECCOMP_RET_ERRNO | u32::try_from(errno).unwrap_or_default(),
     };
     statement(BPF_RET | BPF_K, action)

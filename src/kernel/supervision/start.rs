@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "forks, and installs a filter in the child")]
 
 use super::listener::{Listener, check_sizes};
+use super::tracing;
 use crate::kernel::Result;
 use libc::sock_filter;
 use nix::errno::Errno;
@@ -12,6 +13,7 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
     sendmsg, socketpair,
 };
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, execvp, fork};
 use std::ffi::CString;
 use std::io::{IoSlice, IoSliceMut};
@@ -49,6 +51,90 @@ pub(crate) fn start(
     blocked_before: &SigSet,
 ) -> std::result::Result<Started, NotStarted> {
     check_sizes().map_err(NotStarted::Filter)?;
+    let (process, ours) = fork_into(words, blocked_before, |theirs| {
+        // Without its supervisor it could do little: no file could be opened any more.
+        let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+        prctl::set_no_new_privs()?;
+        let listener = install_with_listener(program)?;
+        let fds = [listener.as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&fds)];
+        let part = [IoSlice::new(&[0])];
+        sendmsg::<()>(theirs.as_raw_fd(), &part, &rights, MsgFlags::empty(), None).map(drop)
+    })?;
+    let listener = match receive(&ours).map_err(NotStarted::Filter)? {
+        Message::Listener(fd) => Listener::new(fd),
+        Message::Failed(failed) => return Err(failed),
+    };
+    check_started(&ours)?;
+    Ok(Started { process, listener })
+}
+
+/// Starts `words` as [`start`] does, watched by ptrace. Where a filter is given, it marks the calls
+/// that are to be told.
+///
+/// Only where filters need that, the program has no new privileges.
+pub(crate) fn start_watched(
+    words: &[CString],
+    filter: Option<&[sock_filter]>,
+    blocked_before: &SigSet,
+) -> std::result::Result<Pid, NotStarted> {
+    let (process, ours) = fork_into(words, blocked_before, |theirs| {
+        // This process is watched from here on.
+        nix::unistd::read(theirs, &mut [0]).map(drop)?;
+        let Some(filter) = filter else { return Ok(()) };
+        match install(filter, 0) {
+            Err(Errno::EACCES) => {
+                prctl::set_no_new_privs()?;
+                install(filter, 0).map(drop)
+            }
+            installed => installed.map(drop),
+        }
+    })?;
+    let watched = tracing::seize(process);
+    let told = watched.and_then(|()| nix::unistd::write(&ours, &[0]).map(drop));
+    if let Err(errno) = told {
+        let _ = send(process, libc::SIGKILL);
+        return Err(NotStarted::Process(errno));
+    }
+    check_started(&ours)?;
+    Ok(process)
+}
+
+/// Whether somebody answers this process's calls already: then no filter of its own could mark any.
+pub(crate) fn is_supervised() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "0"])) {
+        return false;
+    }
+    // Only one listener can be. A child tries, which ends with its filter.
+    // SAFETY: this process has one thread, and the child makes two calls.
+    match unsafe { fork() } {
+        Ok(ForkResult::Child) => {
+            let all = [libc::sock_filter {
+                code: u16::try_from(libc::BPF_RET | libc::BPF_K).unwrap_or_default(),
+                jt: 0,
+                jf: 0,
+                k: libc::SECCOMP_RET_ALLOW,
+            }];
+            let _ = prctl::set_no_new_privs();
+            let is_busy = install_with_listener(&all).is_err_and(|errno| errno == Errno::EBUSY);
+            // SAFETY: ends the child without the parent's cleaning up.
+            unsafe { libc::_exit(i32::from(is_busy)) }
+        }
+        Ok(ForkResult::Parent { child }) => {
+            matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 1)))
+        }
+        Err(_) => false,
+    }
+}
+
+/// Forks. The child does what `prepare` says, with its end of a connection, and becomes the
+/// program; it says where it failed.
+fn fork_into(
+    words: &[CString],
+    blocked_before: &SigSet,
+    prepare: impl FnOnce(&OwnedFd) -> Result<()>,
+) -> std::result::Result<(Pid, OwnedFd), NotStarted> {
     let (ours, theirs) =
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
             .map_err(NotStarted::Process)?;
@@ -56,26 +142,27 @@ pub(crate) fn start(
     match unsafe { fork() }.map_err(NotStarted::Process)? {
         ForkResult::Child => {
             drop(ours);
-            let (doing, errno) = become_program(words, program, blocked_before, &theirs);
+            let (doing, errno) = become_program(words, blocked_before, || prepare(&theirs));
             let [a, b, c, d] = (errno as i32).to_ne_bytes();
             // Where the parent has gone, nobody wants to know.
             let _ = nix::unistd::write(&theirs, &[doing, a, b, c, d]);
             // SAFETY: ends the child without the parent's cleaning up.
             unsafe { libc::_exit(127) }
         }
-        ForkResult::Parent { child } => {
-            drop(theirs);
-            let listener = receive_listener(&ours).map_err(NotStarted::Filter)?;
-            let listener = match listener {
-                Message::Listener(fd) => Listener::new(fd),
-                Message::Failed(failed) => return Err(failed),
-            };
-            // The program's start ends the connection, and needs no answers of the listener.
-            match receive_listener(&ours) {
-                Ok(Message::Failed(failed)) => Err(failed),
-                _ => Ok(Started { process: child, listener }),
-            }
-        }
+        ForkResult::Parent { child } => Ok((child, ours)),
+    }
+}
+
+/// Why the program of this connection could not be started, if that has shown.
+///
+/// # Errors
+///
+/// [`NotStarted`], which the child has said.
+fn check_started(connection: &OwnedFd) -> std::result::Result<(), NotStarted> {
+    match receive(connection) {
+        Ok(Message::Failed(failed)) => Err(failed),
+        // The program's start ends the connection.
+        _ => Ok(()),
     }
 }
 
@@ -96,9 +183,8 @@ pub(crate) fn end_by(by: Signal) {
 /// In the child: returns only where it failed.
 fn become_program(
     words: &[CString],
-    program: &[sock_filter],
     blocked_before: &SigSet,
-    parent: &OwnedFd,
+    prepare: impl FnOnce() -> Result<()>,
 ) -> (u8, Errno) {
     // Rust ignores this signal for itself, and ptpctl the other one.
     for ignored in [Signal::SIGPIPE, Signal::SIGXFSZ] {
@@ -106,21 +192,7 @@ fn become_program(
         let _ = unsafe { signal(ignored, SigHandler::SigDfl) };
     }
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(blocked_before), None);
-    // Without its supervisor it could do little: no file could be opened any more.
-    let _ = prctl::set_pdeathsig(Signal::SIGKILL);
-    if let Err(errno) = prctl::set_no_new_privs() {
-        return (FILTER, errno);
-    }
-    let listener = match install(program) {
-        Ok(listener) => listener,
-        Err(errno) => return (FILTER, errno),
-    };
-    let fds = [listener.as_raw_fd()];
-    let rights = [ControlMessage::ScmRights(&fds)];
-    let sent =
-        sendmsg::<()>(parent.as_raw_fd(), &[IoSlice::new(&[0])], &rights, MsgFlags::empty(), None);
-    drop(listener);
-    if let Err(errno) = sent {
+    if let Err(errno) = prepare() {
         return (FILTER, errno);
     }
     let Some(name) = words.first() else { return (PROGRAM, Errno::ENOENT) };
@@ -130,18 +202,21 @@ fn become_program(
 
 /// Installs the filter. Without `WAIT_KILLABLE_RECV` (before Linux 5.19) a signal would make the
 /// program repeat a call that was already answered, so there is no filter without it.
-fn install(program: &[sock_filter]) -> Result<OwnedFd> {
-    let length = u16::try_from(program.len()).map_err(|_| Errno::E2BIG)?;
-    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+fn install_with_listener(program: &[sock_filter]) -> Result<OwnedFd> {
     let flags =
         libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-    // SAFETY: the kernel only reads the program, which outlives the call.
-    let fd = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
-    };
-    let fd = Errno::result(fd)?;
+    let fd = install(program, flags)?;
     // SAFETY: the call answers a new descriptor.
     Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).map_err(|_| Errno::EBADF)?) })
+}
+
+fn install(program: &[sock_filter], flags: libc::c_ulong) -> Result<libc::c_long> {
+    let length = u16::try_from(program.len()).map_err(|_| Errno::E2BIG)?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the kernel only reads the program, which outlives the call.
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
+    })
 }
 
 /// What the child says.
@@ -153,7 +228,7 @@ enum Message {
 /// # Errors
 ///
 /// `EPIPE` where the child has ended, or has become the program.
-fn receive_listener(connection: &OwnedFd) -> Result<Message> {
+fn receive(connection: &OwnedFd) -> Result<Message> {
     let mut bytes = [0; 8];
     let mut space = nix::cmsg_space!(RawFd);
     let (length, fd) = {

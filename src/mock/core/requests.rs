@@ -48,6 +48,9 @@ impl World {
             if !self.config.faults.has(Fault::ExttsStays) {
                 self.chip.inputs.remove(&request.index);
             }
+            if let Some(replay) = &mut self.replay {
+                replay.switch(request.index, None);
+            }
             return Ok(());
         }
         if let Some(channel) = profile.extts_needs_pin
@@ -62,6 +65,10 @@ impl World {
         };
         let both = if self.config.faults.has(Fault::EdgesBoth) { PTP_EXTTS_EDGES } else { 0 };
         self.chip.inputs.insert(request.index, taken | both);
+        if let Some(replay) = &mut self.replay {
+            let now = self.time.now();
+            replay.switch(request.index, Some(now));
+        }
         Ok(())
     }
 

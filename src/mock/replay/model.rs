@@ -1,0 +1,351 @@
+//! What a recorded clock was like, without what the program did to it: pure functions of its calls.
+
+use super::at;
+use super::recorded::system_time;
+use crate::kernel::uapi::{PTP_MAX_SAMPLES, timex};
+use crate::kernel::{Exchange, Traced};
+use crate::mock::oscillator::{PARTS, slewed};
+use crate::mock::time::{SECOND, nanoseconds};
+use libc::{ADJ_FREQUENCY, ADJ_NANO, ADJ_SETOFFSET};
+
+/// A clock, as far as its readings and what was done to it show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::mock) struct Model {
+    /// Clock - system clock at its first good reading, in nanoseconds.
+    pub(in crate::mock) offset: i128,
+    /// How much faster it went than the system clock, without what was dialled, in scaled ppm.
+    pub(in crate::mock) frequency: i64,
+    /// The frequency that was dialled at first, in scaled ppm.
+    pub(in crate::mock) dialled: i64,
+    /// How far the clock was from a straight line at each call, as far as the delays of its samples
+    /// don't explain that, in nanoseconds.
+    pub(super) wander: Vec<i128>,
+    /// How long both ways of each sample took, in nanoseconds.
+    pub(super) ways: Vec<(i128, i128)>,
+}
+
+/// What one call showed of the offset.
+#[derive(Clone, Debug)]
+struct Shown {
+    /// When: nanoseconds since the recording began.
+    at: i128,
+    /// The delay of each sample, and clock - system clock without what was dialled and stepped, in
+    /// nanoseconds. The first sample has the shortest delay.
+    samples: Vec<(i128, i128)>,
+}
+
+impl Shown {
+    /// The sample with the shortest delay.
+    fn best(&self) -> (i128, i128) {
+        self.samples.first().copied().unwrap_or_default()
+    }
+}
+
+/// The shortest time over which a frequency can be told.
+const SHORTEST: i128 = SECOND / 10;
+
+impl Model {
+    /// The model of the clock of these calls, while the system's clock was steered by those.
+    pub(super) fn of(calls: &[Traced], system: &[Traced], began: i128) -> Self {
+        let mut own = Steered::default();
+        let dialled = own.begin(calls);
+        let mut others = Steered::default();
+        others.begin(system);
+        let mut changes = system.iter().peekable();
+        let has_samples =
+            calls.iter().any(|call| is_sampled(&call.exchange) && call.answer.is_ok());
+        let mut stretches: Vec<Vec<Shown>> = vec![Vec::new()];
+        for call in calls.iter().filter(|call| call.answer.is_ok()) {
+            let now = since_began(call);
+            while let Some(change) = changes.next_if(|change| since_began(change) <= now) {
+                if others.take(change) {
+                    stretches.push(Vec::new());
+                }
+            }
+            if own.take(call) {
+                stretches.push(Vec::new());
+            }
+            // A reading of the clock alone is much coarser.
+            let mut samples = match &call.exchange {
+                Exchange::ClockGettime(time) if !has_samples => {
+                    vec![(0, nanoseconds(*time) - system_time(call, began))]
+                }
+                exchange => samples_of(exchange),
+            };
+            if samples.is_empty() {
+                continue;
+            }
+            samples.sort_unstable();
+            let steered = (own.phase(now) - others.phase(now)) / PARTS;
+            for (_, offset) in &mut samples {
+                *offset -= steered;
+            }
+            if let Some(stretch) = stretches.last_mut() {
+                stretch.push(Shown { at: now, samples });
+            }
+        }
+        let longest = stretches.iter().max_by_key(|stretch| stretch.len());
+        let longest = longest.map_or(&[][..], Vec::as_slice);
+        let line = Line::of(&better_half(longest));
+        let first = stretches.iter().flat_map(|stretch| better_half(stretch)).next();
+        let (mut wander, mut ways) = (Vec::new(), Vec::new());
+        for shown in longest {
+            let (moved, of_samples) = apart(shown, line.at(shown.at));
+            wander.push(moved);
+            // A cross timestamp and a reading of the clock alone have no ways.
+            ways.extend(of_samples.into_iter().filter(|ways| *ways != (0, 0)));
+        }
+        let offset = first.map_or(0, |first| first.best().1);
+        Self { offset, frequency: line.slope, dialled, wander, ways }
+    }
+}
+
+/// The half of the readings with the shorter delays: an interrupted reading shows the offset badly.
+fn better_half(stretch: &[Shown]) -> Vec<Shown> {
+    let mut delays: Vec<_> = stretch.iter().map(|shown| shown.best().0).collect();
+    delays.sort_unstable();
+    let median = delays.get(delays.len() / 2).copied().unwrap_or(0);
+    stretch.iter().filter(|shown| shown.best().0 <= median).cloned().collect()
+}
+
+/// Tells apart why samples aren't on the line: their two ways were of different length, and where
+/// that doesn't explain it, the clock has moved. Answers by how much, and the ways of each sample.
+fn apart(shown: &Shown, on_line: i128) -> (i128, Vec<(i128, i128)>) {
+    let off = |offset: i128| offset - on_line;
+    let least = shown.samples.iter().map(|(delay, offset)| off(*offset) - delay / 2).max();
+    let most = shown.samples.iter().map(|(delay, offset)| off(*offset) + delay / 2).min();
+    let moved = match (least, most) {
+        (Some(least), Some(most)) if least <= most => 0.clamp(least, most),
+        // The clock has moved between the samples.
+        (Some(least), Some(most)) => i128::midpoint(least, most),
+        _ => 0,
+    };
+    let ways = shown.samples.iter().map(|(delay, offset)| {
+        let there = (delay / 2 + off(*offset) - moved).clamp(0, *delay);
+        (there, delay - there)
+    });
+    (moved, ways.collect())
+}
+
+fn since_began(call: &Traced) -> i128 {
+    i128::try_from((call.at + call.took / 2).as_nanos()).unwrap_or(0)
+}
+
+/// What was dialled and stepped so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Steered {
+    /// The frequency that is dialled, relative to the first one, in scaled ppm, and since when.
+    frequency: i64,
+    since: i128,
+    /// The frequency that was dialled first.
+    first: i64,
+    /// The phase that this has made by then, in [`PARTS`].
+    phase: i128,
+}
+
+impl Steered {
+    /// The frequency that was dialled when the recording began.
+    fn begin(&mut self, calls: &[Traced]) -> i64 {
+        let read = calls.iter().find_map(|call| match (&call.exchange, &call.answer) {
+            (Exchange::ClockAdjtime(both), Ok(_)) if both.0.modes & ADJ_FREQUENCY == 0 => {
+                Some(both.1.freq)
+            }
+            // Nobody had asked before.
+            (Exchange::ClockAdjtime(_), Ok(_)) => Some(0),
+            _ => None,
+        });
+        self.first = read.unwrap_or(0);
+        self.first
+    }
+
+    /// Takes a call; answers whether the clock was set, so that nothing can be compared across it.
+    fn take(&mut self, call: &Traced) -> bool {
+        let now = since_began(call);
+        match &call.exchange {
+            Exchange::ClockSettime(_) => return true,
+            Exchange::ClockAdjtime(both) => {
+                let asked = &both.0;
+                if asked.modes & ADJ_FREQUENCY != 0 {
+                    self.phase = self.phase(now);
+                    (self.frequency, self.since) = (asked.freq.saturating_sub(self.first), now);
+                }
+                if asked.modes & ADJ_SETOFFSET != 0 {
+                    self.phase += step(asked) * PARTS;
+                }
+            }
+            _ => {}
+        }
+        false
+    }
+
+    fn phase(&self, now: i128) -> i128 {
+        self.phase + slewed(now - self.since, self.frequency)
+    }
+}
+
+fn step(asked: &timex) -> i128 {
+    let part = if asked.modes & ADJ_NANO == 0 { 1_000 } else { 1 };
+    i128::from(asked.time.tv_sec) * SECOND + i128::from(asked.time.tv_usec) * part
+}
+
+fn is_sampled(exchange: &Exchange) -> bool {
+    matches!(
+        exchange,
+        Exchange::SysOffset(..) | Exchange::SysOffsetExtended(..) | Exchange::SysOffsetPrecise(..)
+    )
+}
+
+/// The delay of each sample of a call, and the offset from the system's clock that it shows.
+fn samples_of(exchange: &Exchange) -> Vec<(i128, i128)> {
+    let sample = |before: i128, phc: i128, after: i128| {
+        ((after - before).max(0), phc - i128::midpoint(before, after))
+    };
+    match exchange {
+        Exchange::SysOffsetExtended(_, told) if told.clockid == libc::CLOCK_REALTIME => {
+            let number = told.n_samples.min(PTP_MAX_SAMPLES) as usize;
+            let samples = told.ts.iter().take(number);
+            samples.map(|[before, phc, after]| sample(at(*before), at(*phc), at(*after))).collect()
+        }
+        Exchange::SysOffset(_, told) => {
+            let number = 2 * told.n_samples.min(PTP_MAX_SAMPLES) as usize + 1;
+            let times: Vec<_> = told.ts.iter().take(number).map(|time| at(*time)).collect();
+            let three = times.windows(3).step_by(2).filter_map(|three| match three {
+                [before, phc, after] => Some(sample(*before, *phc, *after)),
+                _ => None,
+            });
+            three.collect()
+        }
+        Exchange::SysOffsetPrecise(_, told) => {
+            vec![(0, at(told.device) - at(told.sys_realtime))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A line through offsets, as near to them by its squares as there is one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    /// The middle of it: when, in nanoseconds, and which offset it has there.
+    middle: (i128, i128),
+    /// In scaled ppm.
+    slope: i64,
+}
+
+impl Line {
+    fn of(shown: &[Shown]) -> Self {
+        let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
+            return Self::default();
+        };
+        let number = i128::try_from(shown.len()).unwrap_or(1);
+        // In microseconds, so that the products of many hours have room in 128 bits.
+        let time = |it: &Shown| (it.at - first.at) / 1_000;
+        let offset = |it: &Shown| it.best().1 - first.best().1;
+        let mean_time = shown.iter().map(time).sum::<i128>() / number;
+        let mean = shown.iter().map(offset).sum::<i128>() / number;
+        let centred = |it: &Shown| (time(it) - mean_time, offset(it) - mean);
+        let products = shown.iter().map(centred).map(|(time, offset)| time * offset);
+        let squares = shown.iter().map(centred).map(|(time, _)| time * time);
+        let (products, squares) = (products.sum::<i128>(), squares.sum::<i128>());
+        let is_short = last.at - first.at < SHORTEST || squares == 0;
+        let slope = if is_short { 0 } else { products.saturating_mul(1_000 << 16) / squares };
+        Self {
+            middle: (first.at + 1_000 * mean_time, first.best().1 + mean),
+            slope: i64::try_from(slope).unwrap_or(0),
+        }
+    }
+
+    fn at(&self, time: i128) -> i128 {
+        self.middle.1 + slewed(time - self.middle.0, self.slope) / PARTS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Version::V1;
+    use crate::kernel::uapi::{clock_time, sys_offset_extended};
+    use std::time::Duration;
+
+    /// A successful call at a time in milliseconds.
+    fn call(at: u64, exchange: Exchange) -> Traced {
+        Traced {
+            at: Duration::from_millis(at),
+            took: Duration::ZERO,
+            program: String::new(),
+            process: 1,
+            thread: 1,
+            clock: "ptp0".into(),
+            exchange,
+            answer: Ok(0),
+        }
+    }
+
+    fn time(nanoseconds: i64) -> crate::kernel::uapi::ptp_clock_time {
+        let part = nanoseconds.rem_euclid(1_000_000_000);
+        clock_time(nanoseconds.div_euclid(1_000_000_000), u32::try_from(part).expect("a part"))
+    }
+
+    /// Samples of this offset, both of whose ways take 500 ns.
+    fn reading(at: u64, offset: i64) -> Traced {
+        let mut samples = sys_offset_extended(2, 0);
+        let now = i64::try_from(at).expect("small") * 1_000_000;
+        for sample in samples.ts.iter_mut().take(2) {
+            *sample = [time(now), time(now + 500 + offset), time(now + 1_000)];
+        }
+        call(at, Exchange::SysOffsetExtended(V1, Box::new(samples)))
+    }
+
+    fn adjusted(at: u64, change: impl FnOnce(&mut timex)) -> Traced {
+        let mut asked = crate::kernel::uapi::timex();
+        change(&mut asked);
+        call(at, Exchange::ClockAdjtime(Box::new((asked, asked))))
+    }
+
+    #[test]
+    fn a_clock_that_runs_freely_has_its_offset_and_frequency() {
+        let calls = [reading(0, 7_000), reading(1_000, 8_030), reading(2_000, 9_000)];
+        let model = Model::of(&calls, &[], 0);
+        assert_eq!((model.offset, model.frequency, model.dialled), (7_000, 65_536, 0));
+        assert_eq!(model.wander, [0, 0, 0], "the ways explain it");
+        let ways = [(490, 510), (490, 510), (520, 480), (520, 480), (490, 510), (490, 510)];
+        assert_eq!(model.ways, ways);
+    }
+
+    #[test]
+    fn a_clock_has_moved_where_no_ways_explain_what_is_read() {
+        let calls = [reading(0, 0), reading(1_000, 6_000), reading(2_000, 0)];
+        let model = Model::of(&calls, &[], 0);
+        assert_eq!((model.frequency, model.wander), (0, vec![-1_500, 3_500, -1_500]));
+        assert!(model.ways.iter().all(|(there, back)| there + back == 1_000));
+    }
+
+    #[test]
+    fn what_was_dialled_and_stepped_is_not_the_clocks_own() {
+        // 1 ppm fast; after a second 2 ppm less are dialled, and it is stepped by 1 us.
+        let dial = adjusted(1_000, |timex| {
+            (timex.modes, timex.freq) = (ADJ_FREQUENCY, -2 * 65_536);
+        });
+        let step = adjusted(1_000, |timex| {
+            timex.modes = ADJ_SETOFFSET | ADJ_NANO;
+            timex.time.tv_usec = 1_000;
+        });
+        let calls = [reading(0, 0), reading(1_000, 1_000), dial, step, reading(2_000, 1_000)];
+        let model = Model::of(&calls, &[], 0);
+        assert_eq!((model.frequency, model.wander), (65_536, vec![0, 0, 0]));
+        // The same, where the system's clock is steered.
+        let dial = adjusted(1_000, |timex| (timex.modes, timex.freq) = (ADJ_FREQUENCY, 65_536));
+        let calls = [reading(0, 0), reading(1_000, 1_000), reading(2_000, 1_000)];
+        assert_eq!(Model::of(&calls, &[dial], 0).frequency, 65_536);
+    }
+
+    #[test]
+    fn nothing_is_compared_across_a_setting() {
+        let set = call(
+            1_500,
+            Exchange::ClockSettime(crate::kernel::uapi::timespec { tv_sec: 0, tv_nsec: 0 }),
+        );
+        let calls = [reading(0, 0), reading(1_000, 1_000), set, reading(2_000, -9_000_000)];
+        assert_eq!(Model::of(&calls, &[], 0).frequency, 65_536);
+        assert_eq!(Model::of(&[], &[], 0), Model::default());
+    }
+}
