@@ -164,8 +164,8 @@ impl fmt::Display for RunError {
                 "can't answer a program's calls on this processor: x86-64, x86 and arm64 are known",
             ),
             Self::SystemClock => f.write_str(
-                "can't simulate the system clock on this processor: that is known for x86-64 and \
-                 x86 only",
+                "can't simulate the system clock on this processor: that is known for x86-64, x86 \
+                 and arm64",
             ),
             Self::Yama(scope) => write!(
                 f,

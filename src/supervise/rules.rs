@@ -42,15 +42,19 @@ fn rules(call: Syscall, seen: Seen) -> Vec<Rule> {
         // A program that steers the system's clock by a mock must not steer the machine's own.
         Syscall::ClockSettime(_) => vec![of_device(Fate::Asked), of_system(steered(system))],
         Syscall::Settimeofday | Syscall::Stime => vec![Rule::always(steered(system))],
-        Syscall::Gettimeofday | Syscall::Time | Syscall::SetThreadArea if system => {
+        Syscall::Gettimeofday | Syscall::Time | Syscall::SetThreadArea | Syscall::Begin
+            if system =>
+        {
             vec![Rule::always(Fate::Asked)]
         }
         Syscall::ArchPrctl if system => {
             vec![Rule { tests: vec![is(0, ARCH_SET_FS)], fate: Fate::Asked }]
         }
-        Syscall::Gettimeofday | Syscall::Time | Syscall::SetThreadArea | Syscall::ArchPrctl => {
-            Vec::new()
-        }
+        Syscall::Gettimeofday
+        | Syscall::Time
+        | Syscall::SetThreadArea
+        | Syscall::ArchPrctl
+        | Syscall::Begin => Vec::new(),
         Syscall::ClockAdjtime(_) => vec![of_device(Fate::Asked), of_system(Fate::Asked)],
         // No PHC has timers.
         Syscall::ClockNanosleep | Syscall::TimerCreate => {

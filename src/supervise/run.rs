@@ -161,7 +161,9 @@ fn check_machine() -> Result<(), RunError> {
 
 /// Whether a program makes a call at its beginning, in which its vDSO can be replaced.
 fn tells_its_beginning(abi: &Abi) -> bool {
-    let begins = |call: &Syscall| matches!(call, Syscall::ArchPrctl | Syscall::SetThreadArea);
+    let begins = |call: &Syscall| {
+        matches!(call, Syscall::ArchPrctl | Syscall::SetThreadArea | Syscall::Begin)
+    };
     abi.calls.iter().any(|(_, call)| begins(call))
 }
 

@@ -235,7 +235,9 @@ impl Supervisor {
                 self.system_call("settimeofday", |clock| system::settimeofday(&guest, clock))
             }
             Syscall::Stime => self.system_call("stime", |clock| system::stime(&guest, clock)),
-            Syscall::ArchPrctl | Syscall::SetThreadArea => self.begin_program(&guest),
+            Syscall::ArchPrctl | Syscall::SetThreadArea | Syscall::Begin => {
+                self.begin_program(&guest)
+            }
             Syscall::ClockAdjtime(word) => {
                 self.clock_call(&guest, "clock_adjtime", |phc| requests::adjtime(&guest, phc, word))
             }

@@ -8,17 +8,20 @@
 
 use super::guest::Guest;
 use crate::kernel::Result;
-use crate::kernel::supervision::abi::{Abi, Syscall, Word};
+use crate::kernel::supervision::abi::{AUDIT_ARCH_AARCH64, Abi, Syscall, Word};
 use nix::errno::Errno;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 
 /// The functions that tell the system's time, and what they do.
-const FUNCTIONS: [(&str, Syscall); 4] = [
+const FUNCTIONS: [(&str, Syscall); 6] = [
     ("__vdso_clock_gettime", Syscall::ClockGettime(Word::Bits64)),
     ("__vdso_clock_gettime64", Syscall::ClockGettime(Word::Bits64)),
     ("__vdso_gettimeofday", Syscall::Gettimeofday),
     ("__vdso_time", Syscall::Time),
+    // As arm64 calls them.
+    ("__kernel_clock_gettime", Syscall::ClockGettime(Word::Bits64)),
+    ("__kernel_gettimeofday", Syscall::Gettimeofday),
 ];
 
 /// `PT_DYNAMIC` of a program header, and the tags of the tables in it.
@@ -123,10 +126,10 @@ impl Image<'_> {
     }
 }
 
-/// What to write where in a vDSO. `None` where it isn't as expected.
+/// What to write where in a vDSO; nothing where that was done. `None` where it isn't as expected.
 fn patches(bytes: &[u8], abi: &Abi) -> Option<Vec<(u64, Vec<u8>)>> {
     let image = Image { bytes, word: abi.word };
-    let mut patches = Vec::new();
+    let (mut patches, mut was_done) = (Vec::new(), false);
     for (name, place, length) in image.functions()? {
         let Some((_, call)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else { continue };
         // Of the two functions of i386, the one without a number has times of 32 bits.
@@ -136,18 +139,28 @@ fn patches(bytes: &[u8], abi: &Abi) -> Option<Vec<(u64, Vec<u8>)>> {
         };
         let code = system_call(abi, call)?;
         let end = place.checked_add(length)?;
+        let there = usize::try_from(place).ok().and_then(|place| bytes.get(place..));
+        if there.is_some_and(|there| there.starts_with(&code)) {
+            was_done = true;
+            continue;
+        }
         // What follows is another function.
         if (code.len() as u64) > length || end > bytes.len() as u64 {
             return None;
         }
         patches.push((place, code));
     }
-    Some(patches).filter(|patches| !patches.is_empty())
+    Some(patches).filter(|patches| was_done || !patches.is_empty())
 }
 
 /// A function that makes a system call of two arguments.
 fn system_call(abi: &Abi, call: Syscall) -> Option<Vec<u8>> {
     let (number, _) = abi.calls.iter().find(|(_, known)| *known == call)?;
+    if abi.arch == AUDIT_ARCH_AARCH64 {
+        // mov x8, #number; svc #0; ret
+        let code = [0xd280_0008 | number << 5, 0xd400_0001, 0xd65f_03c0_u32];
+        return Some(code.into_iter().flat_map(u32::to_le_bytes).collect());
+    }
     let number = number.to_le_bytes();
     Some(match abi.word {
         // mov eax, number; syscall; ret
@@ -185,6 +198,12 @@ mod tests {
         let abi = &crate::kernel::supervision::abi::known()[0];
         let found = patches(&image, abi).expect("functions");
         assert_eq!(found.len(), 3, "clock_gettime, gettimeofday, time");
+        let mut done = image.clone();
+        for (place, code) in &found {
+            let place = usize::try_from(*place).expect("small");
+            done[place..place + code.len()].copy_from_slice(code);
+        }
+        assert_eq!(patches(&done, abi), Some(Vec::new()), "it is done once");
         assert!(found.iter().any(|(_, code)| code[..3] == [0xb8, 228, 0]));
         // What is no vDSO is left alone.
         assert!(super::patches(&[0; 4_096], abi).is_none());

@@ -63,7 +63,10 @@ pub(super) fn main() -> ExitCode {
     for case in cases.iter().filter(|case| wanted.is_none_or(|part| case.name.contains(part))) {
         let outcome = run(case);
         match &outcome {
-            Ok(()) => println!("ok - {}", case.name),
+            Ok(told) => {
+                println!("ok - {}", case.name);
+                told.lines().for_each(|line| println!("#   {line}"));
+            }
             Err(why) => {
                 println!("not ok - {}\n#   {}", case.name, why.replace('\n', "\n#   "));
                 failed += 1;
@@ -76,7 +79,10 @@ pub(super) fn main() -> ExitCode {
 
 /// Runs a program under ptpctl.
 pub(crate) fn supervised(clocks: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ptpctl"));
+    // In an emulated machine it is somewhere else.
+    let ptpctl = std::env::var_os("PTPCTL_PROGRAM");
+    let ptpctl = ptpctl.unwrap_or_else(|| env!("CARGO_BIN_EXE_ptpctl").into());
+    let mut command = Command::new(ptpctl);
     command.args(["mock", "run"]).stdin(Stdio::null());
     for clock in clocks {
         // What is no clock is an option of its own.
@@ -90,14 +96,15 @@ pub(crate) fn supervised(clocks: &[&str]) -> Command {
     command
 }
 
-fn run(case: &Case) -> Result<(), String> {
+/// Runs a case; answers what it has to tell.
+fn run(case: &Case) -> Result<String, String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = supervised(case.clocks);
     let ended = command.arg(own).args([GUEST, case.name]).output();
     let ended = ended.map_err(|error| error.to_string())?;
     let told = String::from_utf8_lossy(&ended.stderr);
     if ended.status.success() && told.is_empty() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
     }
     Err(format!("{}: {}", ended.status, told.trim_end()))
 }

@@ -40,6 +40,9 @@ pub(crate) enum Syscall {
     /// Where a program begins: it sets up its thread's memory.
     ArchPrctl,
     SetThreadArea,
+    /// One of the first calls of a program where the others aren't: `set_tid_address` of C
+    /// libraries, `sched_getaffinity` of Go.
+    Begin,
     IoUringSetup,
 }
 
@@ -81,7 +84,7 @@ pub(crate) enum StatLayout {
 }
 
 use Syscall::{
-    Access, Adjtimex, ArchPrctl, ClockAdjtime, ClockGetres, ClockGettime, ClockNanosleep,
+    Access, Adjtimex, ArchPrctl, Begin, ClockAdjtime, ClockGetres, ClockGettime, ClockNanosleep,
     ClockSettime, Creat, Faccessat, Fstat, Fstatat, Gettimeofday, Getxattr, IoUringSetup, Ioctl,
     Lstat, Open, Openat, Openat2, Read, Readlink, Readlinkat, SetThreadArea, Settimeofday, Socket,
     Stat, Statx, Stime, Time, TimerCreate,
@@ -178,8 +181,11 @@ const I386: Abi = Abi {
     ],
 };
 
+/// `AUDIT_ARCH_AARCH64`.
+pub(crate) const AUDIT_ARCH_AARCH64: u32 = 0xc000_00b7;
+
 const ARM64: Abi = Abi {
-    arch: 0xc000_00b7,
+    arch: AUDIT_ARCH_AARCH64,
     word: Bits64,
     stat: StatLayout::Generic,
     end: u32::MAX,
@@ -195,11 +201,13 @@ const ARM64: Abi = Abi {
         (78, Readlinkat),
         (79, Fstatat),
         (80, Fstat),
+        (96, Begin),
         (107, TimerCreate),
         (112, ClockSettime(Bits64)),
         (113, ClockGettime(Bits64)),
         (114, ClockGetres(Bits64)),
         (115, ClockNanosleep),
+        (123, Begin),
         (169, Gettimeofday),
         (170, Settimeofday),
         (171, Adjtimex),
@@ -259,6 +267,10 @@ mod tests {
         assert_eq!(number(Faccessat), libc(libc::SYS_faccessat));
         assert_eq!(arch.call(439), Some(Faccessat));
         assert_eq!(libc::SYS_faccessat2, 439);
+        #[cfg(target_arch = "aarch64")]
+        for number in [libc::SYS_set_tid_address, libc::SYS_sched_getaffinity] {
+            assert_eq!(arch.call(u32::try_from(number).expect("a number")), Some(Begin));
+        }
         assert_eq!(number(Statx), libc(libc::SYS_statx));
         assert_eq!(number(Socket), libc(libc::SYS_socket));
         assert_eq!(number(TimerCreate), libc(libc::SYS_timer_create));

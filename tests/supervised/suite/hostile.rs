@@ -19,6 +19,16 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// For how long the cases go on that are as good as the time they take: 2 s, or as the variable
+/// says.
+fn duration() -> Duration {
+    Duration::from_secs(of_variable("PTPCTL_SECONDS").unwrap_or(2))
+}
+
+fn of_variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// A generator of numbers that look random, of Marsaglia.
 struct Numbers(u64);
 
@@ -45,13 +55,15 @@ fn int(number: i32) -> u64 {
 /// named, no file is made.
 fn random() {
     let clock = Clock::open(0);
-    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    // Never 0, of which this generator makes nothing else.
+    let seed = of_variable("PTPCTL_SEED").unwrap_or(1);
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15 ^ seed << 8);
     let mut memory = vec![0_u64; 1_024];
     let paths = ["/dev/ptp0", "/dev/ptp1", "/sys/class/ptp", "ptp0", "", "/", "/sys/class/ptp/.."];
     let paths = paths.map(|path| std::ffi::CString::new(path).expect("a path"));
     let began = Instant::now();
     let mut made = 0_u32;
-    while began.elapsed() < Duration::from_secs(2) {
+    while began.elapsed() < duration() {
         let place = usize::try_from(numbers.next() % 1_024).expect("small");
         memory[place] = numbers.next();
         let number = numbers.next();
@@ -101,6 +113,7 @@ fn random() {
     }
     assert!(made > 1_000, "{made}");
     assert!(Clock::open(0).caps().is_ok());
+    println!("{made} calls");
 }
 
 fn killed() {
@@ -142,7 +155,7 @@ fn signals() {
     }
     let (mut made, mut interrupted) = (0_i64, 0);
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(2) {
+    while began.elapsed() < duration() {
         match clock.step(10) {
             Ok(()) => made += 1,
             Err(Errno::EINTR) => interrupted += 1,
@@ -159,11 +172,15 @@ fn signals() {
     let grown = clock.time().expect("a time") - before;
     let seconds = i128::from(made) * 10;
     let rest = grown - seconds * 1_000_000_000;
+    // One step more or less would be 10 s. Slow readings may bring a clock ahead by a second.
+    let elapsed = i128::try_from(began.elapsed().as_nanos()).expect("short");
     assert!(
-        (1_900_000_000..9_000_000_000).contains(&rest),
-        "{made} made, {interrupted} not, {rest}"
+        (rest - elapsed).abs() < 2_000_000_000,
+        "{made} made, {interrupted} not, {} ns beside them",
+        rest - elapsed
     );
     assert!(made > 100, "{made}");
+    println!("{made} steps made, {interrupted} interrupted, each that was made once");
 }
 
 fn changing() {
