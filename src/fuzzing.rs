@@ -112,6 +112,33 @@ pub fn files(text: &str) {
     }
 }
 
+/// Reads a text as a script of `mock run`.
+pub fn script(text: &str) {
+    let _ = text.parse::<crate::supervise::Script>();
+}
+
+/// Reads bytes as a recording of calls, and plays it.
+pub fn replay(bytes: &[u8]) {
+    for exact in [false, true] {
+        let Some(mock) = crate::mock::Mock::playing(bytes, exact) else { continue };
+        for _ in 0..3 {
+            let _ = mock.clock_gettime();
+            let _ = mock.getcaps(Version::V2);
+            let _ = mock.sys_offset(Version::V1, &mut uapi::sys_offset(5));
+            let _ = mock.sys_offset_extended(Version::V1, &mut uapi::sys_offset_extended(25, 0));
+            let _ = mock.sys_offset_precise(Version::V1);
+            let _ = mock.clock_adjtime(&mut uapi::timex());
+            let mut pin = uapi::pin_desc(0, 0, 0);
+            let _ = mock.pin_getfunc(Version::V1, &mut pin);
+            let on = ptp_extts_request { index: 0, flags: 3, rsv: [0; 2] };
+            let _ = mock.extts_request(Version::V1, &on);
+            mock.pass(Duration::from_secs(2));
+            let _ = mock.wait(&[], Duration::from_secs(1));
+            let _ = mock.clock_settime(&timespec { tv_sec: 5, tv_nsec: 0 });
+        }
+    }
+}
+
 /// Reads bytes as the kernel's events.
 pub fn events(bytes: &[u8]) {
     let told = Told { events: bytes.to_vec(), ..Told::default() };

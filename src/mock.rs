@@ -308,6 +308,14 @@ impl Mock {
         self.lock().chip.outputs.keys().copied().collect()
     }
 
+    /// Plays these bytes as a recording, for the fuzz targets.
+    #[cfg(fuzzing)]
+    pub(crate) fn playing(bytes: &[u8], exact: bool) -> Option<Self> {
+        let recorded = replay::Recorded::of(bytes, None).ok()?;
+        let config = Config::of_recorded(recorded, exact).ok()?;
+        Self::new(&Config { virtual_time: true, ..config }).ok()
+    }
+
     fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }

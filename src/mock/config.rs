@@ -338,21 +338,27 @@ impl Config {
         let (own, rest): (Vec<_>, Vec<_>) = settings.split(',').partition(of_replay);
         let clock = own.iter().find_map(|setting| setting.strip_prefix("clock="));
         let recorded = Recorded::open(Path::new(path), clock)
+            .and_then(|recorded| Self::of_recorded(recorded, own.contains(&"exact")))
             .map_err(|why| format!("the recording {path} can't be played: {why}"))?;
+        recorded.with(&rest.join(","))
+    }
+
+    /// A clock that answers as a recorded one.
+    pub(super) fn of_recorded(recorded: Recorded, exact: bool) -> Result<Self, String> {
         let (model, signal) = (recorded.model(), recorded.signal());
         let config = Self {
             offset: Offset::from_nanoseconds(i64::try_from(model.offset).unwrap_or(i64::MAX)),
-            frequency: Frequency::from_scaled_ppm(model.frequency - model.dialled),
+            frequency: Frequency::from_scaled_ppm(model.frequency.saturating_sub(model.dialled)),
             dialled: Frequency::from_scaled_ppm(model.dialled),
             signal: signal.map(|(period, _)| Offset::from_nanoseconds(period)),
             signal_phase: Offset::from_nanoseconds(signal.map_or(0, |(_, phase)| phase)),
             kernel: recorded.kernel().unwrap_or(Linux::NEWEST),
             driver: recorded.facts().driver.clone().unwrap_or_default(),
             unset: false,
-            exact: own.contains(&"exact"),
+            exact,
             ..Self::of(recorded.profile()?)
         };
-        Self { replay: Some(Arc::new(recorded)), ..config }.with(&rest.join(","))
+        Ok(Self { replay: Some(Arc::new(recorded)), ..config })
     }
 
     #[expect(clippy::too_many_lines, reason = "a table: a line or a few for each setting")]

@@ -18,6 +18,7 @@ use crate::kernel::uapi::{
 };
 use crate::kernel::{self, Exchange, Result, Traced};
 use crate::mock::core::sampled;
+use model::LONGEST;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -185,6 +186,9 @@ impl World {
         let told: Vec<_> = told.ts.iter().take(number).map(|three| three.map(at)).collect();
         let clock = samples.clockid;
         let (first, last) = (told.first()?[0], told.last()?[2]);
+        if !(0..=LONGEST).contains(&(last - first)) {
+            return None;
+        }
         self.come_to(first);
         let now = self.time.now();
         let now = match self.shown(clock, now) {
@@ -216,6 +220,9 @@ impl World {
         let number = 2 * told.n_samples.min(PTP_MAX_SAMPLES) as usize + 1;
         let told: Vec<_> = told.ts.iter().take(number).map(|time| at(*time)).collect();
         let (first, last) = (*told.first()?, *told.last()?);
+        if !(0..=LONGEST).contains(&(last - first)) {
+            return None;
+        }
         self.come_to(first);
         let now = self.time.now();
         let now = match self.shown(libc::CLOCK_REALTIME, now) {

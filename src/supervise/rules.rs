@@ -50,11 +50,6 @@ fn rules(call: Syscall, seen: Seen) -> Vec<Rule> {
         Syscall::ArchPrctl if system => {
             vec![Rule { tests: vec![is(0, ARCH_SET_FS)], fate: Fate::Asked }]
         }
-        Syscall::Gettimeofday
-        | Syscall::Time
-        | Syscall::SetThreadArea
-        | Syscall::ArchPrctl
-        | Syscall::Begin => Vec::new(),
         Syscall::ClockAdjtime(_) => vec![of_device(Fate::Asked), of_system(Fate::Asked)],
         // No PHC has timers.
         Syscall::ClockNanosleep | Syscall::TimerCreate => {
@@ -75,7 +70,13 @@ fn rules(call: Syscall, seen: Seen) -> Vec<Rule> {
             ],
             fate: Fate::Refused(libc::EPROTONOSUPPORT),
         }],
-        Syscall::Socket | Syscall::Read => Vec::new(),
+        Syscall::Gettimeofday
+        | Syscall::Time
+        | Syscall::SetThreadArea
+        | Syscall::ArchPrctl
+        | Syscall::Begin
+        | Syscall::Read
+        | Syscall::Socket => Vec::new(),
         // What it does passes no filter.
         Syscall::IoUringSetup => vec![Rule::always(Fate::Refused(libc::ENOSYS))],
     }

@@ -137,7 +137,10 @@ fn pin(object: Object<'_>) -> Found<ptp_pin_desc> {
 }
 
 fn call(object: Object<'_>) -> Found<Traced> {
-    let duration = |key: &str| object.number::<u64>(key).map(Duration::from_nanos);
+    let duration = |key: &str| match object.number::<u64>(key)? {
+        nanoseconds if nanoseconds <= LONGEST => Ok(Duration::from_nanos(nanoseconds)),
+        _ => Err(format!("{key} is more than 30 years")),
+    };
     let answer = match object.number_or_0("errno_number")? {
         0 => Ok(object.number("returned")?),
         number => Err(number),
@@ -155,6 +158,9 @@ fn call(object: Object<'_>) -> Found<Traced> {
         answer,
     })
 }
+
+/// The longest time in a recording, in nanoseconds.
+const LONGEST: u64 = 1_000_000_000_000_000_000;
 
 fn exchange(name: &str, object: Object<'_>, succeeded: bool) -> Found<Exchange> {
     let of_clock = match name {

@@ -39,10 +39,21 @@ impl Shown {
     fn best(&self) -> (i128, i128) {
         self.samples.first().copied().unwrap_or_default()
     }
+
+    fn is_near(&self, other: &Self) -> bool {
+        (self.best().1 - other.best().1).abs() < FARTHEST
+    }
 }
 
 /// The shortest time over which a frequency can be told.
 const SHORTEST: i128 = SECOND / 10;
+/// Offsets that are farther apart than this, in nanoseconds, are compared with nothing: the clock
+/// was set by somebody else.
+const FARTHEST: i128 = 1_000_000_000_000_000;
+/// The longest delay of a sample that can be played, in nanoseconds.
+pub(super) const LONGEST: i128 = 10 * SECOND;
+/// The largest frequency that a mock's crystal, or its dial, can have, in scaled ppm: a tenth.
+const MOST_FREQUENCY: i64 = 100_000 << 16;
 
 impl Model {
     /// The model of the clock of these calls, while the system's clock was steered by those.
@@ -80,8 +91,12 @@ impl Model {
             for (_, offset) in &mut samples {
                 *offset -= steered;
             }
-            if let Some(stretch) = stretches.last_mut() {
-                stretch.push(Shown { at: now, samples });
+            let shown = Shown { at: now, samples };
+            match stretches.last_mut() {
+                Some(stretch) if stretch.first().is_none_or(|first| shown.is_near(first)) => {
+                    stretch.push(shown);
+                }
+                _ => stretches.push(vec![shown]),
             }
         }
         let longest = stretches.iter().max_by_key(|stretch| stretch.len());
@@ -93,7 +108,8 @@ impl Model {
             let (moved, of_samples) = apart(shown, line.at(shown.at));
             wander.push(moved);
             // A cross timestamp and a reading of the clock alone have no ways.
-            ways.extend(of_samples.into_iter().filter(|ways| *ways != (0, 0)));
+            let played = |(there, back): &(i128, i128)| (1..=LONGEST).contains(&(there + back));
+            ways.extend(of_samples.into_iter().filter(played));
         }
         let offset = first.map_or(0, |first| first.best().1);
         Self { offset, frequency: line.slope, dialled, wander, ways }
@@ -154,7 +170,7 @@ impl Steered {
             (Exchange::ClockAdjtime(_), Ok(_)) => Some(0),
             _ => None,
         });
-        self.first = read.unwrap_or(0);
+        self.first = read.unwrap_or(0).clamp(-MOST_FREQUENCY, MOST_FREQUENCY);
         self.first
     }
 
@@ -167,7 +183,8 @@ impl Steered {
                 let asked = &both.0;
                 if asked.modes & ADJ_FREQUENCY != 0 {
                     self.phase = self.phase(now);
-                    (self.frequency, self.since) = (asked.freq.saturating_sub(self.first), now);
+                    let dialled = asked.freq.clamp(-MOST_FREQUENCY, MOST_FREQUENCY);
+                    (self.frequency, self.since) = (dialled - self.first, now);
                 }
                 if asked.modes & ADJ_SETOFFSET != 0 {
                     self.phase += step(asked) * PARTS;
@@ -250,7 +267,7 @@ impl Line {
         let slope = if is_short { 0 } else { products.saturating_mul(1_000 << 16) / squares };
         Self {
             middle: (first.at + 1_000 * mean_time, first.best().1 + mean),
-            slope: i64::try_from(slope).unwrap_or(0),
+            slope: i64::try_from(slope).unwrap_or(0).clamp(-MOST_FREQUENCY, MOST_FREQUENCY),
         }
     }
 

@@ -40,8 +40,10 @@ pub(super) struct Event {
     pub(super) read_at: i128,
 }
 
-/// The longest recording, in bytes, and its longest line.
+/// The longest recording, in bytes.
 const LONGEST: u64 = 1 << 30;
+/// More pins than any card has.
+const MOST_PINS: i32 = 1_024;
 
 impl Recorded {
     /// Reads the recording of a clock; of the first one where none is named.
@@ -61,7 +63,7 @@ impl Recorded {
         Ok(Self { path: path.to_owned(), ..recorded })
     }
 
-    pub(super) fn of(lines: impl BufRead, clock: Option<&str>) -> Result<Self, String> {
+    pub(in crate::mock) fn of(lines: impl BufRead, clock: Option<&str>) -> Result<Self, String> {
         let mut facts: Option<Facts> = None;
         let (mut calls, mut system) = (Vec::new(), Vec::new());
         let mut lines = (1..).zip(lines.lines()).peekable();
@@ -141,6 +143,9 @@ impl Recorded {
     /// Where that isn't known.
     pub(in crate::mock) fn profile(&self) -> Result<&'static Profile, String> {
         let caps = self.caps().ok_or("it doesn't say what the clock can do")?;
+        if caps.n_pins > MOST_PINS {
+            return Err(format!("no clock has {} pins", caps.n_pins));
+        }
         let count = |number: i32| u32::try_from(number).unwrap_or(0);
         let works = |wanted: Call| {
             let mut calls = self.answers.iter().filter(|(asked, _)| asked.call == wanted);

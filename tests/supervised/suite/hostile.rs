@@ -111,7 +111,7 @@ fn random() {
         }
         made += 1;
     }
-    assert!(made > 1_000, "{made}");
+    assert!(made > 100, "{made}");
     assert!(Clock::open(0).caps().is_ok());
     println!("{made} calls");
 }
