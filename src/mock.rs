@@ -132,6 +132,8 @@ struct World {
     paces: Vec<pace::Pace>,
     /// Pins, or channels where there are none, whose signal has stopped.
     silent: BTreeSet<u32>,
+    /// Those that another clock's output is wired to.
+    wired: BTreeSet<u32>,
     /// An event that is delivered after the next one.
     held: Option<kernel::uapi::ExttsEvent>,
     failures: Vec<Failure>,
@@ -388,8 +390,11 @@ fn log_of(config: &Config) -> Result<Option<File>, MockError> {
     })
 }
 
+/// How much too fast a clock with that fault is, in scaled ppm: 1 %.
+const FAST: i64 = 10_000 << 16;
+
 fn oscillator_of(config: &Config) -> Oscillator {
-    let fast = if config.faults.has(Fault::Fast) { 10_000 << 16 } else { 0 };
+    let fast = if config.faults.has(Fault::Fast) { FAST } else { 0 };
     let after = |(by, after): (i64, Offset)| (by, i128::from(after.nanoseconds()));
     Oscillator {
         frequency: config.frequency.scaled_ppm() + fast,
@@ -444,6 +449,7 @@ impl World {
             #[cfg(feature = "cli")]
             paces: Vec::new(),
             silent: BTreeSet::new(),
+            wired: BTreeSet::new(),
             held: None,
             failures: after_the_first_open(&config.fail),
             removal: None,
@@ -549,13 +555,18 @@ impl World {
 
     /// Whether the signal at an input channel has stopped.
     fn is_silent(&self, channel: u32) -> bool {
-        let is_of = |pin: &u32| self.channel_of(*pin, kernel::uapi::PTP_PF_EXTTS) == Some(channel);
-        self.silent.iter().any(is_of)
+        self.silent.iter().any(|pin| self.is_input_of(*pin, channel))
+    }
+
+    /// Whether what comes to a pin comes to an input channel.
+    fn is_input_of(&self, pin: u32, channel: u32) -> bool {
+        self.channel_of(pin, kernel::uapi::PTP_PF_EXTTS) == Some(channel)
     }
 
     /// Where the edges at an input channel come from.
     fn source(&self, channel: u32) -> Source {
-        if self.is_silent(channel) {
+        let is_wired = self.wired.iter().any(|pin| self.is_input_of(*pin, channel));
+        if is_wired || self.is_silent(channel) {
             return Source::Nowhere;
         }
         if let Some((from, to)) = self.config.wire
@@ -565,7 +576,7 @@ impl World {
             let output = output.and_then(|channel| self.chip.outputs.get(&channel));
             return output.map_or(Source::Nowhere, |output| Source::Loop(*output));
         }
-        if self.replay.as_ref().is_some_and(Replay::has_events) {
+        if self.replay.as_ref().is_some_and(|replay| replay.has_events(channel)) {
             return Source::Nowhere;
         }
         let Some(period) = self.config.signal.map(|period| i128::from(period.nanoseconds())) else {

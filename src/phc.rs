@@ -73,6 +73,9 @@ impl fmt::Debug for Phc {
     }
 }
 
+/// How often a call may be interrupted: a driver that always answers so is told as any other error.
+const MOST_INTERRUPTIONS: u32 = 10_000;
+
 impl Phc {
     /// Opens the character device at `path`.
     ///
@@ -419,18 +422,19 @@ impl Phc {
         (timex.tai != 0).then_some(TaiOffset(timex.tai))
     }
 
-    /// Makes a call again as long as signals interrupt it, and turns its errno into an [`Error`].
+    /// Makes a call again as often as signals interrupt it, and turns its errno into an [`Error`].
     fn call<T>(
         &self,
         asked: &Task,
         call: Call,
         mut make: impl FnMut() -> kernel::Result<T>,
     ) -> Result<T, Error> {
+        let mut interrupted = 0;
         loop {
             kernel::forget_number();
             match make() {
                 Ok(value) => return Ok(value),
-                Err(Errno::EINTR) => {}
+                Err(Errno::EINTR) if interrupted < MOST_INTERRUPTIONS => interrupted += 1,
                 Err(errno) => return Err(self.failed(asked, call, errno)),
             }
         }

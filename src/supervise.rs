@@ -27,7 +27,6 @@ pub(crate) use trace::{Seen, Wants, facts, trace};
 use crate::kernel::in_words;
 use crate::mock::{MockError, SystemConfig};
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::fs::File;
 use std::path::PathBuf;
@@ -53,8 +52,8 @@ pub(crate) struct Setting<'a> {
 pub(crate) enum Ended {
     /// With this status.
     Exited(i32),
-    /// By this signal.
-    Killed(Signal),
+    /// By the signal of this number, which may be one of the real-time signals.
+    Killed(i32),
 }
 
 /// What came of a run.
@@ -147,7 +146,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Clock(error) => error.fmt(f),
-            Self::Setting(what, why) => write!(f, "{what} can't be: {why}"),
+            Self::Setting(what, why) => write!(f, "{what}: {why}"),
             Self::Files(error) => {
                 write!(f, "can't make the clocks' files of sysfs: {}", in_words(error))
             }

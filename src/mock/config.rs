@@ -239,6 +239,22 @@ impl Config {
         }
     }
 
+    /// How many pins, or channels where there are none, can have a signal; and what they are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn inputs(&self) -> (u32, &'static str) {
+        match self.profile.n_pins {
+            _ if self.profile.n_ext_ts == 0 => (0, "inputs"),
+            0 => (self.profile.n_ext_ts, "channels"),
+            pins => (pins, "pins"),
+        }
+    }
+
+    /// The calls that are to fail.
+    #[cfg(feature = "cli")]
+    pub(crate) fn failing(&self) -> impl Iterator<Item = crate::kernel::Call> {
+        self.fail.iter().map(|failure| failure.call)
+    }
+
     /// The driver's name.
     #[cfg(feature = "cli")]
     pub(crate) fn driver(&self) -> Option<&str> {
@@ -353,7 +369,7 @@ impl Config {
             signal: signal.map(|(period, _)| Offset::from_nanoseconds(period)),
             signal_phase: Offset::from_nanoseconds(signal.map_or(0, |(_, phase)| phase)),
             kernel: recorded.kernel().unwrap_or(Linux::NEWEST),
-            driver: recorded.facts().driver.clone().unwrap_or_default(),
+            driver: recorded.facts().driver.clone().filter(|it| is_name(it)).unwrap_or_default(),
             unset: false,
             exact,
             ..Self::of(recorded.profile()?)
@@ -398,6 +414,9 @@ impl Config {
             "limit" if value == "off" => self.limit = None,
             "limit" => self.limit = Some(number(value, 1, 1_000_000)?),
             "others" => self.others = number(value, 0, 1_000_000)?,
+            "driver" if !value.is_empty() && !is_name(value) => {
+                return Err("it is the name of a driver".into());
+            }
             "driver" => value.clone_into(&mut self.driver),
             "word" => {
                 self.bits_of_long = match value {
@@ -452,11 +471,18 @@ impl FromStr for Failure {
     fn from_str(text: &str) -> Result<Self, String> {
         let (call, errno) = text.split_once(':').ok_or("use CALL:ERRNO")?;
         let (call, when) = when(call)?;
-        let call = call.parse().map_err(|error: NoSuchCall| error.to_string())?;
+        let call = call
+            .parse()
+            .map_err(|error: NoSuchCall| format!("there is no call '{call}': {error}"))?;
         let number =
             number_of_errno(errno).ok_or("use the name of an errno, such as EIO, or its number")?;
         Ok(Self { call, number, when })
     }
+}
+
+/// Whether a text can be the name of a file.
+fn is_name(text: &str) -> bool {
+    !["", ".", ".."].contains(&text) && !text.contains('/')
 }
 
 /// Reads a frequency within a limit: the clock must run forwards.

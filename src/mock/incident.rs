@@ -2,8 +2,10 @@
 //! card limits them, a signal stops.
 
 use super::config::{MOST_FREQUENCY_STEP, quantity, slow};
+use super::fault::Fault;
 use super::pace::Pace;
-use super::{Config, Failure, Limit, Mock};
+use super::{Config, FAST, Failure, Limit, Mock};
+use crate::kernel::Call;
 use crate::{Frequency, Offset};
 
 /// One incident. It is read from the settings that change, which mean what they mean in a [`Config`].
@@ -78,6 +80,21 @@ impl Incident {
         self.signal = Some((pin, is_on));
     }
 
+    /// The calls that fail from then on.
+    pub(crate) fn failing(&self) -> impl Iterator<Item = Call> {
+        self.fail.iter().flatten().map(|failure| failure.call)
+    }
+
+    /// Whether it is about a signal at the inputs.
+    pub(crate) fn changes_signal(&self) -> bool {
+        self.signal.is_some() || self.settings.iter().any(|(key, _)| key.starts_with("signal"))
+    }
+
+    /// The pin, or the channel, whose signal stops or begins again.
+    pub(crate) fn pin(&self) -> Option<u32> {
+        self.signal.map(|(pin, _)| pin)
+    }
+
     /// Whether nothing happens.
     pub(crate) fn is_empty(&self) -> bool {
         self.settings.is_empty()
@@ -107,6 +124,9 @@ impl Mock {
                 .limit
                 .filter(|limit| others < *limit)
                 .map(|limit| Limit::new(limit, others, now));
+        }
+        if world.config.faults.has(Fault::Fast) && !world.chip.faults.has(Fault::Fast) {
+            world.chip.oscillator.frequency_steps.push((FAST, since));
         }
         world.chip.faults = world.config.faults;
         if let Some(by) = incident.frequency_step {
@@ -186,6 +206,17 @@ mod tests {
         mock.suffer(&incident(&[("freq-step", "-5ppb"), ("step", "-1us")]));
         mock.pass(Duration::from_secs(1));
         assert_eq!(mock.true_offset(), 2_005);
+    }
+
+    #[test]
+    fn the_driver_gets_a_fault() {
+        let mock = mock("");
+        mock.suffer(&incident(&[("fault", "fast")]));
+        mock.pass(Duration::from_secs(1));
+        assert_eq!(mock.true_offset(), 10_000_000);
+        mock.suffer(&incident(&[("fault", "stuck-time")]));
+        let times = [mock.clock_gettime(), mock.clock_gettime()].map(|time| time.expect("a time"));
+        assert_eq!(times[0], times[1]);
     }
 
     #[test]

@@ -100,9 +100,11 @@ impl Replay {
         }
     }
 
-    /// Whether its events are the recorded ones.
-    pub(super) fn has_events(&self) -> bool {
-        self.is_exact
+    /// Whether the next event of a channel is a recorded one.
+    pub(super) fn has_events(&self, channel: u32) -> bool {
+        let given = self.channels.get(&channel).map_or(0, |(_, given)| *given);
+        let recorded = self.recorded.events.get(&channel).map_or(0, Vec::len);
+        self.is_exact && given < recorded
     }
 
     /// The events that have come by now, and when: true time.

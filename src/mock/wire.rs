@@ -22,6 +22,8 @@ impl Wire {
     pub(crate) fn new(from: &Mock, output: u32, to: &Mock, input: u32) -> Self {
         let now = from.lock().time.now();
         let (from, to) = (from.again(false), to.again(false));
+        // No other signal comes to that pin.
+        to.lock().wired.insert(input);
         let mut wire = Self { from, output, to, input, passed: (now, 0) };
         wire.begin();
         wire

@@ -144,12 +144,13 @@ impl Phc {
     /// Makes a request, again and again while signals interrupt it; returns whether it was strict.
     fn request_extts(&self, version: Version, channel: u32, flags: u32) -> Result<bool, Errno> {
         let mut strict = version == Version::V2;
+        let mut interrupted = 0;
         loop {
             let flags = if strict { flags | PTP_STRICT_FLAGS } else { flags };
             let request = ptp_extts_request { index: channel, flags, rsv: [0; 2] };
             kernel::forget_number();
             match self.calls.extts_request(version, &request) {
-                Err(Errno::EINTR) => {}
+                Err(Errno::EINTR) if interrupted < super::MOST_INTERRUPTIONS => interrupted += 1,
                 // Linux 5.4 has version 2 and doesn't know the strict flag.
                 Err(Errno::EINVAL) if strict => strict = false,
                 other => return other.map(|()| strict),

@@ -1,6 +1,7 @@
 //! The clocks that a program is to see, and their names.
 
 use super::RunError;
+use crate::kernel::Call;
 use crate::mock::{Config, Mock, MockError, Wire};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
@@ -99,8 +100,36 @@ impl FromStr for ClockSpec {
         if config.is_virtual() {
             return Err(refuse("other programs run on the machine's own time"));
         }
+        if let Some(call) = config.failing().find(|call| !is_answered(*call)) {
+            return Err(refuse(&unanswered(call)));
+        }
         Ok(Self { config, interface, links })
     }
+}
+
+impl ClockSpec {
+    /// How many pins, or channels, a signal can come to, and what they are.
+    pub(super) fn inputs(&self) -> (u32, &'static str) {
+        self.config.inputs()
+    }
+}
+
+/// Whether the mock answers this call of another program; others are the kernel's own.
+pub(super) fn is_answered(call: Call) -> bool {
+    !matches!(
+        call,
+        Call::Read
+            | Call::Wait
+            | Call::SetAttribute
+            | Call::VirtualClocks
+            | Call::SystemGettime
+            | Call::SystemNanosleep
+            | Call::SystemAdjtime
+    )
+}
+
+pub(super) fn unanswered(call: Call) -> String {
+    format!("{} of another program can't fail: the kernel itself answers it", call.method())
 }
 
 /// All clocks of a program, in the order of their numbers.

@@ -11,6 +11,7 @@ use super::{Ended, LeftOn, Notice, Outcome, RunError, Setting, What};
 use crate::kernel::supervision::abi::{Abi, Syscall, known};
 use crate::kernel::supervision::listener::{Listener, Notification};
 use crate::kernel::supervision::start::{NotStarted, Started, send, start};
+use crate::kernel::supervision::tracing::{self, Event};
 use crate::kernel::{has_capability, number_of, phc_major};
 use crate::mock::SharedClock;
 use nix::errno::Errno;
@@ -22,7 +23,6 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::CString;
 use std::fs;
@@ -72,7 +72,7 @@ pub(crate) fn run(
         return Err(RunError::SystemClock);
     }
     if let Some(script) = script {
-        let fits = script.check(specs.len(), system.is_some());
+        let fits = script.check(specs, system.is_some());
         fits.map_err(|why| RunError::Setting("the script".into(), why))?;
     }
     let clocks = Clocks::new(specs)?;
@@ -146,7 +146,8 @@ fn left_on(clocks: &Clocks) -> Vec<LeftOn> {
         let clock = clock.path();
         all.into_iter().map(move |what| LeftOn { clock: clock.clone(), what })
     };
-    clocks.0.iter().flat_map(of_clock).collect()
+    // What is on of a card that has gone has gone with it.
+    clocks.0.iter().filter(|clock| !clock.mock.has_gone()).flat_map(of_clock).collect()
 }
 
 /// Refuses a machine where no program's memory can be read.
@@ -370,23 +371,24 @@ impl Watch<'_> {
 
     /// Takes notice of all children that have ended, also those of daemons.
     fn reap(&mut self) {
-        let any = Pid::from_raw(-1);
-        while let Ok(status) = waitpid(any, Some(WaitPidFlag::WNOHANG)) {
-            match status {
-                WaitStatus::StillAlive => break,
-                status => self.note(status),
-            }
+        while let Ok(Some((process, event))) = tracing::next(false) {
+            self.note(process, event);
         }
     }
 
-    fn note(&mut self, status: WaitStatus) {
-        let ended = match status {
-            WaitStatus::Exited(process, status) if process == self.program => Ended::Exited(status),
-            WaitStatus::Signaled(process, signal, _) if process == self.program => {
-                Ended::Killed(signal)
+    fn note(&mut self, process: Pid, event: Event) {
+        let ended = match event {
+            Event::Exited(status) => Ended::Exited(status),
+            Event::Killed(signal) => Ended::Killed(signal),
+            // It was traced to replace its vDSO, which is done.
+            stopped => {
+                let _ = tracing::let_go(process, stopped);
+                return;
             }
-            _ => return,
         };
+        if process != self.program {
+            return;
+        }
         self.ended = Some(ended);
         if let Some(play) = &mut self.play {
             play.program_ended(&self.supervisor);
@@ -399,9 +401,10 @@ impl Watch<'_> {
             if let Some(ended) = self.ended {
                 return Ok(ended);
             }
-            match waitpid(Pid::from_raw(-1), None) {
-                Err(Errno::EINTR) => {}
-                status => self.note(status?),
+            match tracing::next(true) {
+                Err(Errno::EINTR) | Ok(None) => {}
+                Ok(Some((process, event))) => self.note(process, event),
+                Err(errno) => return Err(errno),
             }
         }
     }

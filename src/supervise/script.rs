@@ -8,7 +8,7 @@ mod read;
 
 pub(super) use play::{Play, Wish};
 
-use super::clocks::{ClockSpec, WireSpec};
+use super::clocks::{ClockSpec, WireSpec, is_answered, unanswered};
 use crate::mock::{Incident, SystemConfig};
 use crate::{Frequency, Offset};
 use nix::sys::signal::Signal;
@@ -131,53 +131,93 @@ impl fmt::Display for ScriptError {
 }
 
 impl Script {
-    /// Refuses what needs more than so many clocks, or a system clock where there is none.
-    pub(super) fn check(&self, clocks: usize, has_system: bool) -> Result<(), String> {
-        let mut sides = Vec::new();
-        let mut numbers = Vec::new();
-        for (_, happening) in &self.happenings {
-            match happening {
-                Happening::ToClock(place, _) | Happening::Goes(place) => {
-                    sides.push(Side::Clock(*place));
-                }
-                Happening::Returns(place, number) => {
-                    sides.push(Side::Clock(*place));
-                    numbers.push((*place, *number));
-                }
-                Happening::ToSystem(_) => sides.push(Side::System),
-            }
-        }
-        for expectation in &self.expectations {
-            match expectation.what {
-                Expected::Offset { of, to, .. } => sides.extend([of, to]),
-                Expected::Readings { of, .. } => sides.push(Side::Clock(of)),
-                _ => {}
-            }
-        }
-        let is_missing = |side: &&Side| match side {
-            Side::Clock(place) => *place >= clocks,
-            Side::System => !has_system,
-            Side::Utc => false,
+    /// Refuses what doesn't fit these clocks, or needs a system clock where there is none.
+    pub(super) fn check(&self, clocks: &[ClockSpec], has_system: bool) -> Result<(), String> {
+        let is_there = |side: &Side| match side {
+            Side::Clock(place) => *place < clocks.len(),
+            Side::System => has_system,
+            Side::Utc => true,
         };
-        match sides.iter().find(is_missing) {
+        let sides = self.happenings.iter().map(|(_, happening)| happening.side());
+        let expected = self.expectations.iter().flat_map(|it| it.what.sides());
+        match sides.chain(expected).find(|side| !is_there(side)) {
             Some(Side::System) => {
                 return Err("it needs --system-clock, or system-clock = true".into());
             }
             Some(side) => return Err(format!("there is no clock {side}")),
             None => {}
         }
-        let at_first = |place: usize, number: u32| {
-            usize::try_from(number).is_ok_and(|number| number < clocks && number != place)
-        };
-        let is_taken = |&&(place, number): &&(usize, u32)| {
-            let by_another = |other: &(usize, u32)| other.0 != place && other.1 == number;
-            at_first(place, number) || numbers.iter().any(by_another)
-        };
-        match numbers.iter().find(is_taken) {
-            Some((place, number)) => Err(format!(
-                "the card of ptp{place} can't return as ptp{number}: another clock has this number"
-            )),
-            None => Ok(()),
+        self.check_signals(clocks)?;
+        self.check_cards(clocks.len())
+    }
+
+    /// Refuses signals at inputs that the clocks don't have, and failures that nobody would see.
+    fn check_signals(&self, clocks: &[ClockSpec]) -> Result<(), String> {
+        for (_, happening) in &self.happenings {
+            let Happening::ToClock(place, incident) = happening else { continue };
+            let Some(clock) = clocks.get(*place) else { continue };
+            let (ends, what) = clock.inputs();
+            if incident.changes_signal() && ends == 0 {
+                return Err(format!("ptp{place} has no inputs that a signal could come to"));
+            }
+            if let Some(pin) = incident.pin().filter(|pin| *pin >= ends) {
+                return Err(format!(
+                    "ptp{place} has {ends} {what}, counted from 0: there is no {pin}"
+                ));
+            }
+            if let Some(call) = incident.failing().find(|call| !is_answered(*call)) {
+                return Err(unanswered(call));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses cards that go or come back twice, and numbers that two clocks would have.
+    fn check_cards(&self, clocks: usize) -> Result<(), String> {
+        let mut away = vec![false; clocks];
+        let mut numbers: Vec<(usize, u32)> = (0..clocks).zip(0..).collect();
+        for (time, happening) in &self.happenings {
+            let (place, goes) = match happening {
+                Happening::Goes(place) => (*place, true),
+                Happening::Returns(place, number) => {
+                    if numbers.iter().any(|known| known.1 == *number && known.0 != *place) {
+                        return Err(format!(
+                            "the card of ptp{place} can't return as ptp{number}: another clock has \
+                             this number"
+                        ));
+                    }
+                    numbers.push((*place, *number));
+                    (*place, false)
+                }
+                Happening::ToClock(..) | Happening::ToSystem(_) => continue,
+            };
+            let was_away = away.get_mut(place).map(|away| std::mem::replace(away, goes));
+            if was_away == Some(goes) {
+                let how = if goes { "go away: it is" } else { "return: it is not" };
+                return Err(format!("at {time:?} the card of ptp{place} can't {how} away"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Happening {
+    fn side(&self) -> Side {
+        match self {
+            Self::ToClock(place, _) | Self::Goes(place) | Self::Returns(place, _) => {
+                Side::Clock(*place)
+            }
+            Self::ToSystem(_) => Side::System,
+        }
+    }
+}
+
+impl Expected {
+    fn sides(&self) -> Vec<Side> {
+        match self {
+            Self::Offset { of, to, .. } => vec![*of, *to],
+            Self::Readings { of, .. } => vec![Side::Clock(*of)],
+            Self::Status(_) | Self::Signal(_) | Self::EndsWell | Self::NothingLeft => Vec::new(),
         }
     }
 }

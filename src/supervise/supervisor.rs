@@ -246,6 +246,7 @@ impl Supervisor {
             }
             Syscall::Socket
             | Syscall::Read
+            | Syscall::Seccomp
             | Syscall::IoUringSetup
             | Syscall::ClockNanosleep
             | Syscall::TimerCreate => Answer::Native,

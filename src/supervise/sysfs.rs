@@ -16,7 +16,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The files of the clocks.
 pub(super) struct Sysfs {
@@ -94,7 +94,14 @@ impl Sysfs {
                 Some(name) => card.join(name),
                 None => own.join(&attribute),
             };
-            self.file(path, Attribute::Of(place, attribute))?;
+            // A recorded pin may have any name, also one that another pin has.
+            let is_plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+            if is_plain
+                && !self.attributes.contains_key(&path)
+                && attribute.matches('/').count() < 2
+            {
+                self.file(path, Attribute::Of(place, attribute))?;
+            }
         }
         Ok(())
     }

@@ -35,12 +35,17 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+/// The bit of `SECCOMP_FILTER_FLAG_NEW_LISTENER`.
+const NEW_LISTENER: u32 = 3;
+
 /// What the watcher is told.
 pub(crate) enum Seen<'a> {
     /// A call on a clock.
     Call(&'a Traced),
     /// The program has ended, but these processes of it go on.
     GoesOn(Vec<(Pid, String)>),
+    /// This program has another supervisor answer the calls of what it starts: they aren't seen.
+    Hidden(String),
 }
 
 /// Whether the watcher wants to see more.
@@ -115,6 +120,7 @@ fn rules(call: Syscall) -> Vec<Rule> {
         // Events have 32 bytes; other reads have other lengths, or more.
         Syscall::Read => vec![marked(vec![test(2, 0, 31, 0), test(2, 12, 0xf_ffff, 0)])],
         Syscall::ClockGettime(_) | Syscall::ClockGetres(_) => vec![of_device()],
+        Syscall::Seccomp => vec![marked(vec![test(1, NEW_LISTENER, 1, 1)])],
         Syscall::ClockSettime(_) | Syscall::ClockAdjtime(_) => vec![of_device(), of_system()],
         _ => Vec::new(),
     }
@@ -148,7 +154,7 @@ struct Pending {
 impl Watch<'_> {
     fn until_the_end(mut self, signals: &SignalFd) -> nix::Result<Ended> {
         loop {
-            match tracing::next() {
+            match tracing::next(false) {
                 Ok(Some((thread, event))) => self.handle(thread, event),
                 Ok(None) => {
                     let wait = PollFd::new(signals.as_fd(), PollFlags::POLLIN);
@@ -170,10 +176,7 @@ impl Watch<'_> {
         // A thread that was killed meanwhile can't go on, which its end will tell.
         let _ = match event {
             Event::Exited(status) => return self.end(thread, Ended::Exited(status)),
-            Event::Killed(number) => {
-                let signal = Signal::try_from(number).unwrap_or(Signal::SIGKILL);
-                return self.end(thread, Ended::Killed(signal));
-            }
+            Event::Killed(signal) => return self.end(thread, Ended::Killed(signal)),
             Event::GroupStop => tracing::stay_stopped(thread),
             Event::Signal(number) => tracing::go_on(thread, self.next, number),
             Event::Started => tracing::go_on(thread, self.next, 0),
@@ -204,6 +207,15 @@ impl Watch<'_> {
         let Some((abi, call)) = abi.and_then(|abi| Some((abi, abi.call(number)?))) else {
             return self.next;
         };
+        let [operation, flags, ..] = arguments;
+        if call == Syscall::Seccomp
+            && int(operation).cast_unsigned() == libc::SECCOMP_SET_MODE_FILTER
+            && flags >> NEW_LISTENER & 1 == 1
+            && self.next == Next::Run
+        {
+            let (_, program) = self.name_of(thread);
+            (self.tell)(Seen::Hidden(program));
+        }
         match self.asked(thread.as_raw(), abi, call, arguments) {
             Some(pending) => {
                 self.pending.insert(thread, pending);
@@ -266,6 +278,8 @@ impl Watch<'_> {
                 Some((clock, Exchange::Read(Vec::new()), second, own))
             }
             Syscall::Adjtimex => system(caller.adjtime(first, own), first, own),
+            // It may set the time zone only.
+            Syscall::Settimeofday if first == 0 => None,
             Syscall::Settimeofday => system(caller.settimeofday(first), first, own),
             Syscall::Stime => system(caller.stime(first), first, own),
             Syscall::ClockSettime(word) if is_system => {

@@ -9,8 +9,11 @@
 use super::guest::Guest;
 use crate::kernel::Result;
 use crate::kernel::supervision::abi::{AUDIT_ARCH_AARCH64, Abi, Syscall, Word};
+use crate::kernel::supervision::tracing;
 use nix::errno::Errno;
+use nix::unistd::Pid;
 use std::fs::{self, OpenOptions};
+use std::io;
 use std::os::unix::fs::FileExt;
 
 /// The functions that tell the system's time, and what they do.
@@ -45,13 +48,35 @@ pub(super) fn replace(guest: &Guest<'_>) -> Result<()> {
     let length = usize::try_from(length.ok_or(Errno::ENOEXEC)?).map_err(|_| Errno::ENOEXEC)?;
     let mut image = vec![0; length];
     guest.read_bytes(start, &mut image)?;
+    let patches = patches(&image, guest.abi).ok_or(Errno::ENOEXEC)?;
+    if patches.is_empty() {
+        return Ok(());
+    }
+    match write(thread, start, &patches) {
+        // From Linux 6.12 on a kernel may allow this to the program's tracer only.
+        Err(Errno::EIO) => write_as_tracer(thread, start, &patches),
+        written => written,
+    }
+}
+
+fn write(thread: i32, start: u64, patches: &[(u64, Vec<u8>)]) -> Result<()> {
+    let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
     let memory = OpenOptions::new().write(true).open(format!("/proc/{thread}/mem"));
-    let memory = memory.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
-    for (offset, code) in patches(&image, guest.abi).ok_or(Errno::ENOEXEC)? {
-        let written = memory.write_all_at(&code, start + offset);
-        written.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+    let memory = memory.map_err(errno)?;
+    for (offset, code) in patches {
+        memory.write_all_at(code, start + offset).map_err(errno)?;
     }
     Ok(())
+}
+
+/// Becomes the thread's tracer to write. The thread stops when its call has ended, and is let go
+/// then.
+fn write_as_tracer(thread: i32, start: u64, patches: &[(u64, Vec<u8>)]) -> Result<()> {
+    let process = Pid::from_raw(thread);
+    tracing::attach(process)?;
+    let written = write(thread, start, patches);
+    tracing::interrupt(process)?;
+    written
 }
 
 /// Where the vDSO is, by the text of `/proc/PID/maps`.

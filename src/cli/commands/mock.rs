@@ -15,10 +15,9 @@ use crate::supervise::{
 };
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::Signal;
 use std::ffi::{CString, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -144,7 +143,12 @@ fn run(context: &mut Context<'_>, matches: &ArgMatches) -> Result<Report, Failur
         context.printer.aside(&format!("the program has left this on: {left}"));
     }
     if let Some(path) = &args.script {
-        return Err(Failure::Status(show(context.printer, path, &outcome.judged)?));
+        let are_met = outcome.judged.iter().all(|judged| judged.is_met == Some(true));
+        return Err(match show(context.printer, path, &outcome.judged) {
+            // The verdict stands even if nobody reads it.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Failure::Output(error),
+            _ => Failure::Status(u8::from(!are_met)),
+        });
     }
     Err(match outcome.ended {
         Ended::Exited(status) => Failure::Status(u8::try_from(status).unwrap_or(1)),
@@ -191,9 +195,8 @@ fn read_file(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Prints what came of the expectations; answers the exit status.
-fn show(printer: &mut Printer, path: &Path, judged: &[Judged]) -> Result<u8, Failure> {
-    let are_met = judged.iter().all(|judged| judged.is_met == Some(true));
+/// Prints what came of the expectations.
+fn show(printer: &mut Printer, path: &Path, judged: &[Judged]) -> io::Result<()> {
     if printer.is_json() {
         for Judged { name, is_met, found } in judged {
             let object = [
@@ -206,6 +209,8 @@ fn show(printer: &mut Printer, path: &Path, judged: &[Judged]) -> Result<u8, Fai
         printer.flush()?;
     } else {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // The last line of the program may have no end.
+        printer.write_all(b"\n")?;
         let mut ktap = Ktap::new(printer);
         ktap.begin(1)?;
         ktap.group(&name, judged.len())?;
@@ -216,7 +221,7 @@ fn show(printer: &mut Printer, path: &Path, judged: &[Judged]) -> Result<u8, Fai
         }
         ktap.end_group(&name)?;
     }
-    Ok(u8::from(!are_met))
+    Ok(())
 }
 
 /// Says what the user should know while the program runs.
@@ -255,9 +260,9 @@ fn open_log(path: &Path) -> Result<File, Failure> {
 
 /// Ends this process by the signal that ended the program. Where that can't be, answers the status
 /// that shells show for it.
-fn end_as(signal: Signal) -> u8 {
+fn end_as(signal: i32) -> u8 {
     // The program has dumped its core, if it was to.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     end_by(signal);
-    u8::try_from(signal as i32 + 128).unwrap_or(1)
+    u8::try_from(signal + 128).unwrap_or(1)
 }

@@ -74,29 +74,30 @@ fn run(context: &mut Context<'_>, args: Args) -> Result<Report, Failure> {
         prints: !args.summary,
         is_first: true,
         recording: file.map(|file| Recording { to: io::BufWriter::new(file), is_first: true }),
-        failed: None,
+        has_failed: false,
         anonymous: args.anonymous.then(Anonymous::default),
         clocks: BTreeSet::new(),
         summary: Summary::default(),
     };
     let ended = trace(&words, &mut |seen| watcher.take(seen)).map_err(Failure::Run)?;
-    let Watcher { recording, failed, summary, .. } = watcher;
-    let finished = recording.map_or(Ok(()), |mut recording| recording.to.flush());
-    if let Some(error) = failed.or(finished.err()) {
-        return Err(Failure::Failed(format!("can't write the recording: {}", in_words(&error))));
+    if let Some(Recording { mut to, .. }) = watcher.recording.take()
+        && let Err(error) = to.flush()
+    {
+        watcher.tell_of_recording(&error);
     }
-    let report = summary.report();
-    match ended {
-        Ended::Exited(status) => {
-            let status = u8::try_from(status).unwrap_or(1);
-            Err(Failure::Verdict(Box::new(report), status))
-        }
+    let Watcher { has_failed, summary, .. } = watcher;
+    let shown = context.printer.report(&summary.report());
+    let is_unread = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    let has_failed = has_failed || shown.is_err_and(|error| !is_unread(&error));
+    Err(match ended {
+        // What the program says counts, if it says that something is wrong.
+        Ended::Exited(0) if has_failed => Failure::Status(1),
+        Ended::Exited(status) => Failure::Status(u8::try_from(status).unwrap_or(1)),
         Ended::Killed(signal) => {
-            context.printer.report(&report)?;
             end_by(signal);
-            Err(Failure::Status(u8::try_from(signal as i32 + 128).unwrap_or(1)))
+            Failure::Status(u8::try_from(signal + 128).unwrap_or(1))
         }
-    }
+    })
 }
 
 /// Makes the file of a recording. What is there stays.
@@ -122,8 +123,8 @@ struct Watcher<'a> {
     prints: bool,
     is_first: bool,
     recording: Option<Recording>,
-    /// Why the recording can't be written.
-    failed: Option<io::Error>,
+    /// Whether the recording or the output can't be written.
+    has_failed: bool,
     anonymous: Option<Anonymous>,
     /// The clocks that were seen.
     clocks: BTreeSet<String>,
@@ -142,6 +143,13 @@ impl Watcher<'_> {
                 ));
                 return Wants::More;
             }
+            Seen::Hidden(program) => {
+                self.printer.aside(&format!(
+                    "{program} has another supervisor answer the calls of what it starts, so that \
+                     they are not seen here"
+                ));
+                return Wants::More;
+            }
             Seen::Call(call) => call,
         };
         let is_new = self.clocks.insert(call.clock.clone());
@@ -150,15 +158,24 @@ impl Watcher<'_> {
         self.summary.count(call);
         if let Err(error) = self.record(call, is_new) {
             self.recording = None;
-            self.failed = Some(error);
+            self.tell_of_recording(&error);
+        }
+        let Err(error) = self.print(call) else { return Wants::More };
+        self.prints = false;
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            // Nobody reads it any more.
             return Wants::End;
         }
-        if self.print(call).is_ok() {
-            return Wants::More;
-        }
-        // Nobody reads it any more.
-        self.prints = false;
-        Wants::End
+        self.has_failed = true;
+        self.printer.aside(&format!("the output can't be written: {}", in_words(&error)));
+        Wants::More
+    }
+
+    /// A full disk must not end the program that is watched.
+    fn tell_of_recording(&mut self, error: &io::Error) {
+        self.has_failed = true;
+        let error = in_words(error);
+        self.printer.aside(&format!("the recording ends here: it can't be written: {error}"));
     }
 
     fn record(&mut self, call: &Traced, is_new: bool) -> io::Result<()> {

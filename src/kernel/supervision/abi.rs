@@ -44,6 +44,7 @@ pub(crate) enum Syscall {
     /// libraries, `sched_getaffinity` of Go.
     Begin,
     IoUringSetup,
+    Seccomp,
 }
 
 /// How wide a `long` is in the structs of a call.
@@ -86,8 +87,8 @@ pub(crate) enum StatLayout {
 use Syscall::{
     Access, Adjtimex, ArchPrctl, Begin, ClockAdjtime, ClockGetres, ClockGettime, ClockNanosleep,
     ClockSettime, Creat, Faccessat, Fstat, Fstatat, Gettimeofday, Getxattr, IoUringSetup, Ioctl,
-    Lstat, Open, Openat, Openat2, Read, Readlink, Readlinkat, SetThreadArea, Settimeofday, Socket,
-    Stat, Statx, Stime, Time, TimerCreate,
+    Lstat, Open, Openat, Openat2, Read, Readlink, Readlinkat, Seccomp, SetThreadArea, Settimeofday,
+    Socket, Stat, Statx, Stime, Time, TimerCreate,
 };
 use Word::{Bits32, Bits64};
 
@@ -126,6 +127,7 @@ const X86_64: Abi = Abi {
         (267, Readlinkat),
         (269, Faccessat),
         (305, ClockAdjtime(Bits64)),
+        (317, Seccomp),
         (332, Statx),
         (425, IoUringSetup),
         (437, Openat2),
@@ -168,6 +170,7 @@ const I386: Abi = Abi {
         (305, Readlinkat),
         (307, Faccessat),
         (343, ClockAdjtime(Bits32)),
+        (354, Seccomp),
         (359, Socket),
         (383, Statx),
         (403, ClockGettime(Bits64)),
@@ -213,6 +216,7 @@ const ARM64: Abi = Abi {
         (171, Adjtimex),
         (198, Socket),
         (266, ClockAdjtime(Bits64)),
+        (277, Seccomp),
         (291, Statx),
         (425, IoUringSetup),
         (437, Openat2),
@@ -272,6 +276,7 @@ mod tests {
             assert_eq!(arch.call(u32::try_from(number).expect("a number")), Some(Begin));
         }
         assert_eq!(number(Statx), libc(libc::SYS_statx));
+        assert_eq!(number(Seccomp), libc(libc::SYS_seccomp));
         assert_eq!(number(Socket), libc(libc::SYS_socket));
         assert_eq!(number(TimerCreate), libc(libc::SYS_timer_create));
         assert_eq!(number(IoUringSetup), libc(libc::SYS_io_uring_setup));

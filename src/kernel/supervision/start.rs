@@ -173,11 +173,21 @@ pub(crate) fn send(process: Pid, number: i32) -> Result<()> {
 }
 
 /// Ends this process by a signal, whatever handler there is for it. Returns where it can't.
-pub(crate) fn end_by(by: Signal) {
-    // SAFETY: no handler is installed.
-    let _ = unsafe { signal(by, SigHandler::SigDfl) };
-    let _ = SigSet::from(by).thread_unblock();
-    let _ = nix::sys::signal::raise(by);
+pub(crate) fn end_by(number: i32) {
+    // SAFETY: no handler is installed; the set is filled in before it is used.
+    unsafe {
+        libc::signal(number, libc::SIG_DFL);
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, number);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+        libc::raise(number);
+    }
+}
+
+/// What a signal is called: `SIGTERM`, and `signal 40` where it has no name.
+pub(crate) fn signal_name(number: i32) -> String {
+    Signal::try_from(number).map_or(format!("signal {number}"), |known| known.to_string())
 }
 
 /// In the child: returns only where it failed.

@@ -89,6 +89,34 @@ pub(crate) fn seize(process: Pid) -> Result<()> {
     request(libc::PTRACE_SEIZE, process, 0, number(OPTIONS))
 }
 
+/// Becomes the tracer of a thread, which goes on as before; [`interrupt`] and [`let_go`] end that.
+///
+/// # Errors
+///
+/// `EPERM` where it has one, or where this process may not.
+pub(crate) fn attach(thread: Pid) -> Result<()> {
+    request(libc::PTRACE_SEIZE, thread, 0, 0)
+}
+
+/// Lets a thread stop, before it returns from the call that it is in.
+///
+/// # Errors
+///
+/// `ESRCH` where it has been killed meanwhile.
+pub(crate) fn interrupt(thread: Pid) -> Result<()> {
+    request(libc::PTRACE_INTERRUPT, thread, 0, 0)
+}
+
+/// Lets a thread that has stopped for this reason go on without a tracer.
+///
+/// # Errors
+///
+/// `ESRCH` where it has been killed meanwhile.
+pub(crate) fn let_go(thread: Pid, why: Event) -> Result<()> {
+    let signal = if let Event::Signal(signal) = why { signal } else { 0 };
+    request(libc::PTRACE_DETACH, thread, 0, number(signal))
+}
+
 /// Lets a thread go on; it gets this signal, or none for 0.
 ///
 /// # Errors
@@ -141,15 +169,17 @@ pub(crate) fn at_call(thread: Pid) -> Result<AtCall> {
     })
 }
 
-/// The next thread that has stopped or ended; `None` where none has at present.
+/// The next thread or child that has stopped or ended. Where none has at present, this waits, or
+/// answers `None`.
 ///
 /// # Errors
 ///
-/// `ECHILD` where no thread is left.
-pub(crate) fn next() -> Result<Option<(Pid, Event)>> {
+/// `ECHILD` where none is left, `EINTR`.
+pub(crate) fn next(waits: bool) -> Result<Option<(Pid, Event)>> {
     let mut status = 0;
+    let options = libc::__WALL | if waits { 0 } else { libc::WNOHANG };
     // SAFETY: the kernel fills in one number.
-    let thread = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
+    let thread = unsafe { libc::waitpid(-1, &raw mut status, options) };
     let thread = Errno::result(thread)?;
     if thread == 0 {
         return Ok(None);

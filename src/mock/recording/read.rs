@@ -1,6 +1,7 @@
 //! Reads a line of a recording.
 
 use super::Facts;
+use crate::json::SCHEMA;
 use crate::kernel::Version::{self, V1, V2};
 use crate::kernel::uapi::{
     ExttsEvent, PTP_BUF_TIMESTAMPS, PTP_MAX_SAMPLES, PeroutTimes, clock_caps, clock_time,
@@ -27,6 +28,9 @@ pub(in crate::mock) enum Line {
 pub(in crate::mock) fn read(line: &str) -> Result<Line, String> {
     let value: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let object = Object(value.as_object().ok_or("it is no object")?);
+    if object.0.contains_key("schema") && object.number::<u32>("schema")? != SCHEMA {
+        return Err("it is of another version of ptpctl".into());
+    }
     if object.0.contains_key("call") {
         call(object).map(|call| Line::Call(Box::new(call)))
     } else {

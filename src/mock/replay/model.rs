@@ -40,6 +40,13 @@ impl Shown {
         self.samples.first().copied().unwrap_or_default()
     }
 
+    /// The mean offset of the half of the samples with the shorter delays.
+    fn offset(&self) -> i128 {
+        let half = self.samples.len().div_ceil(2).max(1);
+        let better = self.samples.iter().take(half).map(|(_, offset)| offset);
+        better.sum::<i128>() / i128::try_from(half).unwrap_or(1)
+    }
+
     fn is_near(&self, other: &Self) -> bool {
         (self.best().1 - other.best().1).abs() < FARTHEST
     }
@@ -79,7 +86,7 @@ impl Model {
             // A reading of the clock alone is much coarser.
             let mut samples = match &call.exchange {
                 Exchange::ClockGettime(time) if !has_samples => {
-                    vec![(0, nanoseconds(*time) - system_time(call, began))]
+                    vec![(0, alone(nanoseconds(*time) - system_time(call, began), call))]
                 }
                 exchange => samples_of(exchange),
             };
@@ -102,7 +109,12 @@ impl Model {
         let longest = stretches.iter().max_by_key(|stretch| stretch.len());
         let longest = longest.map_or(&[][..], Vec::as_slice);
         let line = Line::of(&better_half(longest));
-        let first = stretches.iter().flat_map(|stretch| better_half(stretch)).next();
+        // The clock begins where the line through its first readings does.
+        let first = stretches.iter().find(|stretch| !stretch.is_empty());
+        let offset = first.map_or(0, |first| {
+            let begins = first.first().map_or(0, |shown| shown.at);
+            Line::of(&better_half(first)).at(begins)
+        });
         let (mut wander, mut ways) = (Vec::new(), Vec::new());
         for shown in longest {
             let (moved, of_samples) = apart(shown, line.at(shown.at));
@@ -111,7 +123,6 @@ impl Model {
             let played = |(there, back): &(i128, i128)| (1..=LONGEST).contains(&(there + back));
             ways.extend(of_samples.into_iter().filter(played));
         }
-        let offset = first.map_or(0, |first| first.best().1);
         Self { offset, frequency: line.slope, dialled, wander, ways }
     }
 }
@@ -141,6 +152,13 @@ fn apart(shown: &Shown, on_line: i128) -> (i128, Vec<(i128, i128)>) {
         (there, delay - there)
     });
     (moved, ways.collect())
+}
+
+/// The offset that a reading of the clock alone shows: none, where it is less than the time that
+/// the reading took.
+fn alone(offset: i128, call: &Traced) -> i128 {
+    let took = i128::try_from(call.took.as_nanos()).unwrap_or(0);
+    if offset.abs() <= took { 0 } else { offset }
 }
 
 fn since_began(call: &Traced) -> i128 {
@@ -256,7 +274,7 @@ impl Line {
         let number = i128::try_from(shown.len()).unwrap_or(1);
         // In microseconds, so that the products of many hours have room in 128 bits.
         let time = |it: &Shown| (it.at - first.at) / 1_000;
-        let offset = |it: &Shown| it.best().1 - first.best().1;
+        let offset = |it: &Shown| it.offset() - first.offset();
         let mean_time = shown.iter().map(time).sum::<i128>() / number;
         let mean = shown.iter().map(offset).sum::<i128>() / number;
         let centred = |it: &Shown| (time(it) - mean_time, offset(it) - mean);
@@ -266,7 +284,7 @@ impl Line {
         let is_short = last.at - first.at < SHORTEST || squares == 0;
         let slope = if is_short { 0 } else { products.saturating_mul(1_000 << 16) / squares };
         Self {
-            middle: (first.at + 1_000 * mean_time, first.best().1 + mean),
+            middle: (first.at + 1_000 * mean_time, first.offset() + mean),
             slope: i64::try_from(slope).unwrap_or(0).clamp(-MOST_FREQUENCY, MOST_FREQUENCY),
         }
     }
@@ -322,7 +340,8 @@ mod tests {
     fn a_clock_that_runs_freely_has_its_offset_and_frequency() {
         let calls = [reading(0, 7_000), reading(1_000, 8_030), reading(2_000, 9_000)];
         let model = Model::of(&calls, &[], 0);
-        assert_eq!((model.offset, model.frequency, model.dialled), (7_000, 65_536, 0));
+        // Where the line through all readings begins.
+        assert_eq!((model.offset, model.frequency, model.dialled), (7_010, 65_536, 0));
         assert_eq!(model.wander, [0, 0, 0], "the ways explain it");
         let ways = [(490, 510), (490, 510), (520, 480), (520, 480), (490, 510), (490, 510)];
         assert_eq!(model.ways, ways);

@@ -66,13 +66,20 @@ impl Recorded {
     pub(in crate::mock) fn of(lines: impl BufRead, clock: Option<&str>) -> Result<Self, String> {
         let mut facts: Option<Facts> = None;
         let (mut calls, mut system) = (Vec::new(), Vec::new());
-        let mut lines = (1..).zip(lines.lines()).peekable();
-        while let Some((number, line)) = lines.next() {
-            let line = line.map_err(|error| crate::kernel::in_words(&error))?;
-            let line = match read(&line) {
+        let mut lines = lines;
+        let (mut number, mut text) = (0, String::new());
+        loop {
+            text.clear();
+            let read_on =
+                lines.read_line(&mut text).map_err(|error| crate::kernel::in_words(&error));
+            if read_on? == 0 {
+                break;
+            }
+            number += 1;
+            let line = match read(&text) {
                 Ok(line) => line,
                 // The last line of a recording may have been cut off.
-                Err(_) if number > 1 && lines.peek().is_none() => break,
+                Err(_) if number > 1 && !text.ends_with('\n') => break,
                 Err(why) => return Err(format!("line {number} is none of a recording: {why}")),
             };
             match line {

@@ -2,9 +2,9 @@
 
 use super::expect::{Offsets, Shown, readings, too_early};
 use super::{Expectation, Expected, Happening, Judged, Script, SystemIncident, Window};
+use crate::kernel::supervision::start::signal_name;
 use crate::supervise::supervisor::Supervisor;
 use crate::supervise::{Ended, LeftOn, Notice};
-use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
 /// A script that is played.
@@ -103,6 +103,11 @@ impl<'a> Play<'a> {
     /// What came of all expectations.
     pub(in crate::supervise) fn judge(self, ended: Ended, left: &[LeftOn]) -> Vec<Judged> {
         let was_stopped = self.stop.is_some_and(|(_, wish)| wish == Wish::Kill);
+        let missing = self.script.happenings.get(self.passed).map(|(time, _)| Judged {
+            name: "all that the script lets happen has happened".into(),
+            is_met: None,
+            found: format!("not shown: the program ended before {time:?}"),
+        });
         let judged = self.watched.into_iter().map(|watched| {
             let shown = match watched.seen {
                 Seen::Judged(shown) => shown,
@@ -110,7 +115,7 @@ impl<'a> Play<'a> {
             };
             shown.of(&watched.expectation.name)
         });
-        judged.collect()
+        judged.chain(missing).collect()
     }
 }
 
@@ -118,9 +123,9 @@ impl<'a> Play<'a> {
 fn at_the_end(what: &Expected, ended: Ended, left: &[LeftOn], was_stopped: bool) -> Shown {
     let is_met = match (what, ended) {
         (Expected::Status(status), Ended::Exited(found)) => *status == found,
-        (Expected::Signal(signal), Ended::Killed(found)) => *signal == found,
+        (Expected::Signal(signal), Ended::Killed(found)) => *signal as i32 == found,
         (Expected::EndsWell, Ended::Exited(found)) => found == 0,
-        (Expected::EndsWell, Ended::Killed(found)) => was_stopped && found == Signal::SIGTERM,
+        (Expected::EndsWell, Ended::Killed(found)) => was_stopped && found == libc::SIGTERM,
         (Expected::NothingLeft, _) => left.is_empty(),
         _ => false,
     };
@@ -130,7 +135,7 @@ fn at_the_end(what: &Expected, ended: Ended, left: &[LeftOn], was_stopped: bool)
             left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         }
         (_, Ended::Exited(status)) => format!("it ended with status {status}"),
-        (_, Ended::Killed(signal)) => format!("it was ended by {signal}"),
+        (_, Ended::Killed(signal)) => format!("it was ended by {}", signal_name(signal)),
     };
     if is_met { Shown::Met(found) } else { Shown::Broken(found) }
 }

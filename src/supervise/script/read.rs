@@ -226,7 +226,8 @@ pub(super) fn script(source: &str) -> Result<Script> {
 fn system(found: Found<'_>) -> Result<SystemConfig> {
     match found.value {
         DeValue::Boolean(true) => "".parse().or_else(|why: String| found.refuse(why)),
-        _ => found.parsed(),
+        DeValue::String(_) => found.parsed(),
+        _ => found.refuse("it is true, or text such as \"offset=1ms\""),
     }
 }
 
@@ -282,10 +283,10 @@ fn happenings(at: &Table<'_>, into: &mut Vec<(Duration, Happening)>) -> Result<(
                 into.push((time, Happening::Goes(place)));
             }
             if let Some(found) = at.get("returns-as") {
-                let Side::Clock(number) = side(found)? else {
-                    return found.refuse("it is the number that the clock has then, such as ptp3");
+                let number = found.string()?.strip_prefix("ptp").and_then(|it| it.parse().ok());
+                let Some(number) = number else {
+                    return found.refuse("it is what the clock is called then, such as ptp3");
                 };
-                let number = u32::try_from(number).or_else(|_| found.refuse("it is too large"))?;
                 into.push((time, Happening::Returns(place, number)));
             }
             let incident = incident(at)?;
@@ -326,6 +327,13 @@ fn incident(at: &Table<'_>) -> Result<Incident> {
             key => incident.set(key, &found.setting()?),
         };
         read.or_else(|why| found.refuse(why))?;
+    }
+    // Of a limit that isn't known, others can't take a part.
+    if let Some(others) = at.get("others") {
+        let limit = at.get("limit").map(Found::number).transpose()?.unwrap_or(0);
+        if others.number()? >= limit {
+            return others.refuse("it goes with a limit in the same [[at]], and is below it");
+        }
     }
     match pin {
         Some((found, _)) if at.get("signal").is_none() => {
@@ -379,7 +387,9 @@ fn expectation(expect: &Table<'_>) -> Result<Expectation> {
             }
         }
         "signal" => {
-            let signal: Signal = found.parsed()?;
+            let signal = found.string()?.parse::<Signal>();
+            let signal =
+                signal.or_else(|_| found.refuse("it is a signal's name, such as SIGTERM"))?;
             (format!("the program is ended by {signal}"), Expected::Signal(signal))
         }
         _ => {
@@ -412,6 +422,7 @@ fn offset(expect: &Table<'_>, found: Found<'_>, window: Window) -> Result<(Strin
 fn words(window: Window) -> String {
     match window {
         Window { from: Duration::ZERO, until: None } => String::new(),
+        Window { from: Duration::ZERO, until: Some(until) } => format!(" until {until:?}"),
         Window { from, until: None } => format!(" from {from:?} on"),
         Window { from, until: Some(until) } => format!(" from {from:?} until {until:?}"),
     }
