@@ -50,7 +50,7 @@ mod frequency;
 #[cfg(all(fuzzing, feature = "cli"))]
 #[doc(hidden)]
 pub mod fuzzing;
-#[cfg(feature = "recordings")]
+#[cfg(any(feature = "mock", feature = "recordings"))]
 mod json;
 pub mod kernel;
 pub mod measure;

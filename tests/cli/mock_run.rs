@@ -43,7 +43,7 @@ fn the_program_has_the_limits_and_signals_of_its_caller() {
 #[test]
 fn a_signal_that_ends_the_program_ends_ptpctl() {
     use std::os::unix::process::ExitStatusExt;
-    for signal in [libc::SIGTERM, libc::SIGKILL, libc::SIGSEGV] {
+    for signal in [libc::SIGTERM, libc::SIGKILL, libc::SIGSEGV, libc::SIGRTMIN() + 6] {
         let line = format!("kill -{signal} $$");
         let ended = program().args(["mock", "run", "--", "sh", "-c", &line]).status();
         let ended = ended.expect("ptpctl runs");
@@ -106,6 +106,24 @@ fn what_is_left_on_is_told() {
     let Some(ended) = shell(&["full"], &line) else { return };
     assert_eq!(ended.status, Some(0));
     assert!(ended.stderr.contains("left this on: the output of channel 1 of /dev/ptp0"));
+}
+
+#[test]
+fn what_was_on_of_a_card_that_has_gone_is_not_left_on() {
+    let line = format!("{} perout --channel 1 --period 1s ptp0; sleep 0.4", start().join(" "));
+    let Some(ended) = shell(&["full,remove=400ms"], &line) else { return };
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_wired_input_has_no_other_signal() {
+    let own = start().join(" ");
+    let line = format!("{own} extts --json --channel 0 --timeout 1500ms ptp1");
+    let wired = ["--clock", "full", "--clock", "full", "--wire", "ptp0:0=ptp1:0", "--", "sh", "-c"];
+    // Pin 0 is an input of channel 0, to which nothing comes.
+    let line = format!("{own} pin 0 extts ptp1 >/dev/null; {line}");
+    let Some(ended) = mock_run(&[&wired, [line.as_str()].as_slice()].concat()) else { return };
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(5), ""), "{ended:?}");
 }
 
 #[test]

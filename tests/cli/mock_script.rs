@@ -41,8 +41,9 @@ fn a_script_ends_with_a_line_for_each_expectation() {
     ";
     let Some(ended) = play(script, "sleep 0.1; exit 3") else { return };
     let lines: Vec<_> = ended.stdout.lines().filter(|line| !line.starts_with("  # ")).collect();
-    let (head, tests) = lines.split_at(3);
-    assert_eq!(head, ["KTAP version 1", "1..1", "  KTAP version 1"]);
+    let (head, tests) = lines.split_at(4);
+    // The last line of the program may have no end.
+    assert_eq!(head, ["", "KTAP version 1", "1..1", "  KTAP version 1"]);
     let [count, offset, status, left, group] = tests else { panic!("{ended:?}") };
     assert_eq!(*count, "  1..3");
     assert_eq!(*offset, "  ok 1 ptp0 - utc is within 10 us of 1 ms");
@@ -251,4 +252,64 @@ fn a_script_that_can_not_be_is_refused_before_the_program_starts() {
     device.failed(125, "it is neither a file nor a pipe");
     let missing = run(program().args(["mock", "run", "--script", "/nowhere", "--", "true"]));
     missing.failed(125, "can't read the script /nowhere: ");
+}
+
+#[test]
+fn the_verdict_stands_even_if_nobody_reads_it() {
+    let file = TemporaryFile::new("script-unread");
+    fs::write(&file.0, "[[expect]]\nexit-status = 0\n").expect("written");
+    for (options, status) in [("", 1), ("--json", 1)] {
+        let line = format!(
+            "{} mock run {options} --script {} -- sh -c 'sleep 0.2; exit 3' | true; \
+             exit ${{PIPESTATUS[0]}}",
+            own(),
+            file.0.display()
+        );
+        let ended = run(std::process::Command::new("bash").args(["-c", &line]));
+        assert!([Some(status), Some(125)].contains(&ended.status), "{ended:?}");
+    }
+}
+
+#[test]
+fn what_did_not_happen_is_not_shown() {
+    let script = "
+        [[at]]
+        time = '50s'
+        goes = true
+        [[expect]]
+        exit-status = 0
+    ";
+    let Some(ended) = play(script, "true") else { return };
+    assert_eq!(ended.status, Some(1));
+    let line =
+        "# not shown: the program ended before 50s\n  not ok 2 all that the script lets happen";
+    assert!(ended.stdout.contains(line), "{ended:?}");
+}
+
+#[test]
+fn what_can_not_happen_to_these_clocks_is_refused() {
+    for (script, why) in [
+        ("[[at]]\ntime='1s'\npin=99\nsignal='off'", "ptp0 has 4 pins, counted from 0"),
+        ("clocks=['igb']\n[[at]]\ntime='1s'\nsignal='1s'", "no inputs that a signal"),
+        ("[[at]]\ntime='1s'\nothers=20", "line 3: others: it goes with a limit"),
+        ("[[at]]\ntime='1s'\nlimit=10\nothers=20", "line 4: others: it goes with a limit"),
+        ("[[at]]\ntime='1s'\ngoes=true\n[[at]]\ntime='2s'\ngoes=true", "at 2s the card of ptp0"),
+        ("[[at]]\ntime='1s'\nreturns-as='ptp5'", "can't return: it is not away"),
+        ("[[at]]\ntime='1s'\nreturns-as='foo'", "line 3: returns-as: it is what the clock"),
+        ("[[at]]\ntime='1s'\nfail='read:EIO'", "read of another program can't fail"),
+        ("[[at]]\ntime='1s'\nfail='getcap:EIO'", "there is no call 'getcap'"),
+        ("clocks=['full,fail=read/1:EIO']", "read of another program can't fail"),
+        ("system-clock=false", "system-clock: it is true, or text"),
+        ("[[expect]]\nsignal='TERM'", "it is a signal's name, such as SIGTERM"),
+    ] {
+        let Some(ended) = play(script, "echo started") else { return };
+        ended.failed(2, why);
+    }
+}
+
+#[test]
+fn a_signal_without_a_name_ends_the_program_with_a_verdict() {
+    let Some(ended) = play("", "kill -40 $$") else { return };
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("# it was ended by signal 40\n  not ok 1"), "{ended:?}");
 }

@@ -141,6 +141,64 @@ fn events_come_as_they_were_recorded() {
 }
 
 #[test]
+fn after_the_recorded_events_others_come_as_often() {
+    let lines = ["extts --channel 0 --count 2 ptp0"];
+    let Some((file, _)) = record("more", "full,signal=20ms", &lines) else { return };
+    let replay = format!("mock:replay={},exact,time=virtual", file.0.display());
+    let events = ptpctl(&format!("extts --json --channel 0 --count 6 {replay}")).done().lines();
+    assert_eq!(events.len(), 6);
+}
+
+#[test]
+fn a_reading_alone_shows_no_offset_that_is_shorter_than_it_took() {
+    let Some((file, _)) = record("alone", "full", &["set now --dry-run ptp0"]) else { return };
+    let text = fs::read_to_string(&file.0).expect("a recording");
+    let alone = |line: &&str| line.contains("\"caps\"") || line.contains("\"clock_gettime\"");
+    let lines: Vec<_> = text.lines().filter(alone).collect();
+    fs::write(&file.0, lines.join("\n") + "\n").expect("written");
+    let shown = ptpctl(&format!("offset --json mock:replay={}", file.0.display())).done().json();
+    let offset = shown["offset_ns"].as_i64().expect("an offset");
+    assert!(offset.abs() < 1_000, "{shown}");
+}
+
+/// Names and numbers that no clock has: no file is made elsewhere, and nothing waits or overflows.
+#[test]
+fn a_hostile_recording_does_no_harm() {
+    let Some((file, _)) = record("hostile", "full", &["pins ptp0", "offset ptp0"]) else { return };
+    let text = fs::read_to_string(&file.0).expect("a recording");
+    let path = file.0.display().to_string();
+    for (from, to, why) in [
+        ("\"n_pins\":4", "\"n_pins\":2147483647", "no clock has 2147483647 pins"),
+        ("\"schema\":2", "\"schema\":99", "it is of another version of ptpctl"),
+        ("\"at_ns\":", "\"at_ns\":9", ""),
+    ] {
+        fs::write(&file.0, text.replace(from, to)).expect("written");
+        let ended = ptpctl(&format!("caps mock:replay={path}"));
+        if why.is_empty() {
+            assert!([Some(0), Some(2)].contains(&ended.status), "{ended:?}");
+        } else {
+            ended.failed(2, why);
+        }
+    }
+    let evil = format!("../../../../../../../../../..{path}-evil");
+    let changed = text
+        .replacen("\"name\":\"SDP0\"", &format!("\"name\":\"{evil}\""), 1)
+        .replacen("\"name\":\"SDP1\"", "\"name\":\"SDP2\"", 1)
+        .replacen("\"driver\":null", &format!("\"driver\":\"{evil}\""), 1);
+    fs::write(&file.0, changed).expect("written");
+    let clock = format!("replay={path}");
+    let mut command = program();
+    let ended = run(command.args(["mock", "run", "--clock", &clock, "--", "true"]));
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(!std::path::Path::new(&format!("{path}-evil")).exists());
+}
+
+#[test]
+fn a_call_that_is_always_interrupted_fails() {
+    ptpctl("get mock:full,fail=clock_gettime/1:EINTR").failed(1, "EINTR");
+}
+
+#[test]
 fn what_can_not_be_played_is_refused() {
     let file = TemporaryFile::new("replay-bad");
     for (text, why) in [

@@ -53,6 +53,7 @@ fn the_exit_status_or_the_signal_is_the_programs() {
     }
     assert_eq!(seven.code(), Some(7));
     assert_eq!(traced("kill -TERM $$").signal(), Some(libc::SIGTERM));
+    assert_eq!(traced("kill -40 $$").signal(), Some(40));
     let missing = run(program().args(["trace", "--", "there-is-no-such-program"]));
     missing.failed(127, "can't run 'there-is-no-such-program': ENOENT");
 }
@@ -151,20 +152,49 @@ fn a_recording_replaces_no_file_and_fails_on_a_full_disk() {
     let ended = run(program().args(["trace", "--record"]).arg(&file.0).args(["--", "true"]));
     ended.failed(125, "there is a file of this name");
     assert_eq!(fs::read_to_string(&file.0).expect("there"), "mine");
-    let full = ["trace", "--record", "/dev/full", "--", "sh", "-c", ": </dev/ptp987654"];
-    let ended = run(program().args(full));
-    assert!([Some(1), Some(125)].contains(&ended.status), "{ended:?}");
-    assert!(ended.stderr.contains("can't write the recording"), "{ended:?}");
+    // The program goes on, and its status counts.
+    for (line, status) in [("(: </dev/ptp987654); exit 0", 1), ("(: </dev/ptp987654); exit 6", 6)] {
+        let full = ["trace", "--record", "/dev/full", "--", "sh", "-c", line];
+        let ended = run(program().args(full));
+        if ended.status != Some(125) {
+            assert_eq!(ended.status, Some(status), "{ended:?}");
+            assert!(ended.stderr.contains("the recording ends here"), "{ended:?}");
+        }
+    }
+}
+
+#[test]
+fn what_another_supervisor_hides_is_told() {
+    let line = format!("{} mock run -- true", own());
+    let mut command = program();
+    let ended = run(command.args(["trace", "--", "sh", "-c", &line]));
+    if ended.status != Some(125) {
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        assert!(ended.stderr.contains("they are not seen here"), "{ended:?}");
+    }
+}
+
+#[test]
+fn setting_the_time_zone_is_no_setting_of_a_clock() {
+    let program = "import ctypes; ctypes.CDLL(None).settimeofday(None, b'\\0' * 8)";
+    let line = format!("{} trace -- python3 -c \"{program}\"", own());
+    let mut command = crate::common::program();
+    command.args(["mock", "run", "--system-clock", "--", "sh", "-c", &line]);
+    let ended = run(&mut command);
+    if ended.status == Some(0) {
+        assert!(ended.stdout.contains("made no call on a clock"), "{ended:?}");
+    }
 }
 
 #[test]
 fn a_program_whose_trace_nobody_reads_is_told_to_end() {
     let line = format!(
-        "{} trace -- sh -c 'while :; do : </dev/ptp987654; sleep 0.01; done 2>/dev/null' | head -1",
+        "{} trace -- sh -c 'while :; do (: </dev/ptp987654); sleep 0.01; done 2>/dev/null' | head -1",
         own()
     );
-    let ended = std::process::Command::new("sh").args(["-c", &line]).output().expect("runs");
-    assert!(ended.status.success());
+    let line = format!("{line}; exit ${{PIPESTATUS[0]}}");
+    let ended = std::process::Command::new("bash").args(["-c", &line]).output().expect("runs");
+    assert!([Some(143), Some(125)].contains(&ended.status.code()), "{ended:?}");
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         man.render_extra_section(&mut page)?;
         pages.push((
             format!("man{section}/{}.{section}", topic.name),
-            finished(&page, topic.heading, topic.examples, topic.siblings),
+            finished(&page, topic.name, topic.heading, topic.examples, topic.siblings),
         ));
     }
     Ok(pages)
@@ -138,7 +138,7 @@ fn render(command: clap::Command, title: &str) -> io::Result<Vec<u8>> {
         man.render_subcommands_section(&mut page)?;
     }
     man.render_extra_section(&mut page)?;
-    Ok(finished(&page, heading, status, &siblings(title)))
+    Ok(finished(&page, title, heading, status, &siblings(title)))
 }
 
 /// How a command is called: each option with its value.
@@ -208,13 +208,16 @@ fn siblings(title: &str) -> String {
 
 /// Gives the last section its name, which the renderer doesn't know, and adds what the statuses
 /// mean and where to read on.
-fn finished(page: &[u8], heading: &str, status: &str, siblings: &str) -> Vec<u8> {
+fn finished(page: &[u8], title: &str, heading: &str, status: &str, siblings: &str) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     let page = page.replace(".SH EXTRA\nExamples:\n", heading).replace(".SH EXTRA\n", heading);
     // A command of commands has no page.
     let page = page.replace("ptpctl\\-mock(1)", "ptpctl\\-mock\\-run(1)");
-    let see =
-        format!(".SH \"SEE ALSO\"\nptpctl(1), {siblings}ptpctl\\-mock(7), ptpctl\\-json(7)\n");
+    let own = title.replace('-', "\\-");
+    let others = ["ptpctl\\-mock(7)", "ptpctl\\-json(7)"];
+    let others = others.into_iter().filter(|other| other.split('(').next() != Some(own.as_str()));
+    let others: Vec<_> = others.collect();
+    let see = format!(".SH \"SEE ALSO\"\nptpctl(1), {siblings}{}\n", others.join(", "));
     format!("{}\n{status}{see}", page.trim_end()).into_bytes()
 }
 
@@ -238,7 +241,7 @@ The program's. With a script: 0 all expectations came true, 1 one didn't, or tha
 /// As for `mock run`.
 const TRACE_STATUS: &str = "\
 .SH \"EXIT STATUS\"
-The program's. If it was not run: 2 wrong usage; 125 ptpctl could not run or watch it; 126 the program can't be executed; 127 there is no such program; 1 the recording could not be written. A signal that ends the program ends ptpctl by that signal.
+The program's. If it was not run: 2 wrong usage; 125 ptpctl could not run or watch it; 126 the program can't be executed; 127 there is no such program. 1 where the program ended with 0, but its recording or the output could not be written to the end. A signal that ends the program ends ptpctl by that signal.
 ";
 
 /// The kernel's self-tests have statuses of their own.
@@ -332,7 +335,7 @@ const TOPICS: [Topic; 4] = [
         rest: include_str!("../mock_settings.txt"),
         list: faults,
         examples: "",
-        siblings: "ptpctl\\-mock\\-run(1), ptpctl\\-trace(1), ",
+        siblings: "ptpctl\\-mock\\-run(1), ptpctl\\-mock\\-script(5), ptpctl\\-trace(1), ",
     },
     Topic {
         name: "ptpctl-mock-script",

@@ -143,7 +143,8 @@ fn steered() {
     let before = ahead_of(&clock);
     std::thread::sleep(std::time::Duration::from_millis(300));
     let gained = ahead_of(&clock) - before;
-    assert!(gained.abs() < 60_000, "{gained}");
+    // Without the dialling it would be 300 µs.
+    assert!(gained.abs() < 150_000, "{gained}");
 }
 
 fn refused() {
