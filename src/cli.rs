@@ -17,6 +17,7 @@ mod left;
 mod measured;
 mod picture;
 mod pins;
+mod programs;
 mod progress;
 mod times;
 mod told;

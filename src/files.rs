@@ -47,6 +47,20 @@ pub(crate) fn check(path: &Path) -> io::Result<()> {
     check_kind(&found)
 }
 
+/// Opens a file, or a pipe, to read it. Opening a device can do harm, so this looks first.
+///
+/// # Errors
+///
+/// `InvalidInput` for anything else; the errors of opening.
+#[cfg(feature = "mock")]
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_fifo() {
+        return File::open(path);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a pipe"))
+}
+
 /// Refuses a path where no new file may be made: in the kernel's file systems, and in `/dev`, where
 /// a missing device would become a file that fills the memory.
 ///

@@ -32,7 +32,7 @@ pub use config::Config;
 pub(crate) use config::{profiles, settings};
 pub use fault::faults;
 #[cfg(feature = "cli")]
-pub(crate) use incident::Incident;
+pub(crate) use incident::{CHANGEABLE, Incident};
 pub use linux::{Feature, Linux};
 #[cfg(feature = "cli")]
 pub(crate) use pace::Pace;

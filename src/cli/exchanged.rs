@@ -3,7 +3,7 @@
 use crate::kernel::uapi::{
     PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_FALLING_EDGE, PTP_MAX_SAMPLES, PTP_PEROUT_DUTY_CYCLE,
     PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT,
-    PTP_PF_PHYSYNC, PTP_RISING_EDGE, PTP_STRICT_FLAGS, perout_times, ptp_clock_caps,
+    PTP_PF_PHYSYNC, PTP_RISING_EDGE, PTP_STRICT_FLAGS, perout_times, pin_name, ptp_clock_caps,
     ptp_clock_time, ptp_extts_request, ptp_perout_request, ptp_pin_desc, ptp_sys_offset,
     ptp_sys_offset_extended, timespec, timex,
 };
@@ -77,7 +77,9 @@ fn told(exchange: &Exchange, value: i64) -> String {
             format!("frequency {}", Frequency::from_scaled_ppm(both.1.freq))
         }
         Exchange::GetCaps(_, told) => caps(told),
-        Exchange::PinGetFunc(_, pin) => format!("{}: {}", name(pin), function(pin)),
+        Exchange::PinGetFunc(_, pin) => {
+            format!("{}: {}", String::from_utf8_lossy(&pin_name(pin)), function(pin))
+        }
         Exchange::SysOffset(_, samples) => best(&basic(samples)),
         Exchange::SysOffsetExtended(_, samples) | Exchange::SysOffsetExtendedCycles(samples) => {
             best(&extended(samples))
@@ -203,12 +205,6 @@ fn perout(request: &ptp_perout_request) -> String {
         words.push("once".into());
     }
     format!("channel {index}: {}", words.join(", "))
-}
-
-fn name(pin: &ptp_pin_desc) -> String {
-    let bytes = pin.name.iter().take_while(|byte| **byte != 0);
-    let name: Vec<u8> = bytes.flat_map(|byte| byte.to_ne_bytes()).collect();
-    String::from_utf8_lossy(&name).into_owned()
 }
 
 fn function(pin: &ptp_pin_desc) -> String {

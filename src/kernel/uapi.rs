@@ -118,6 +118,22 @@ pub const fn pin_desc(index: u32, func: u32, chan: u32) -> ptp_pin_desc {
     ptp_pin_desc { name: [0; 64], index, func, chan, rsv: [0; 5] }
 }
 
+/// The name of a pin, up to its end.
+pub(crate) fn pin_name(pin: &ptp_pin_desc) -> Vec<u8> {
+    let name = pin.name.iter().take_while(|byte| **byte != 0);
+    name.map(|byte| u8::from_ne_bytes(byte.to_ne_bytes())).collect()
+}
+
+/// Gives a pin a name, which is cut where it is too long.
+#[cfg(feature = "mock")]
+pub(crate) fn name_pin(pin: &mut ptp_pin_desc, name: &str) {
+    // The last byte is the end of the name.
+    let places = pin.name.len() - 1;
+    for (to, from) in pin.name.iter_mut().take(places).zip(name.bytes()) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+}
+
 /// Room for basic samples.
 pub const fn sys_offset(n_samples: u32) -> ptp_sys_offset {
     ptp_sys_offset { n_samples, rsv: [0; 3], ts: [clock_time(0, 0); 51] }

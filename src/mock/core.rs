@@ -11,7 +11,7 @@ use super::profile::Profile;
 use super::time::{LAST, SECOND, nanoseconds, to_timespec};
 use super::{Asked, Config, Mock, World};
 use crate::kernel::uapi::{
-    self, CLOCK_AUX, ExttsEvent, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, PTP_PF_NONE, pin_desc,
+    self, CLOCK_AUX, ExttsEvent, MAX_AUX_CLOCKS, PTP_MAX_SAMPLES, PTP_PF_NONE, name_pin, pin_desc,
     ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc, ptp_sys_offset,
     ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
 };
@@ -38,10 +38,7 @@ pub(super) fn pins_at_first(config: &Config) -> Vec<ptp_pin_desc> {
     (0..profile.n_pins)
         .map(|index| {
             let mut pin = pin_desc(index, PTP_PF_NONE, 0);
-            let name = format!("{}{index}", profile.pin_name);
-            for (to, from) in pin.name.iter_mut().zip(name.bytes()) {
-                *to = libc::c_char::from_ne_bytes([from]);
-            }
+            name_pin(&mut pin, &format!("{}{index}", profile.pin_name));
             pin
         })
         .collect()

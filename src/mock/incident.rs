@@ -21,7 +21,7 @@ pub(crate) struct Incident {
 }
 
 /// The settings that can change while a clock runs.
-const CHANGEABLE: [&str; 12] = [
+pub(crate) const CHANGEABLE: [&str; 12] = [
     "limit",
     "others",
     "read",

@@ -2,7 +2,7 @@
 
 use super::{Error, Phc, Reason, Task};
 use crate::kernel::uapi::{
-    PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT, PTP_PF_PHYSYNC, pin_desc, ptp_pin_desc,
+    PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT, PTP_PF_PHYSYNC, pin_desc, pin_name, ptp_pin_desc,
 };
 use crate::kernel::{Call, Version};
 use std::fmt;
@@ -85,15 +85,9 @@ impl Pin {
 
 impl From<&ptp_pin_desc> for Pin {
     fn from(pin: &ptp_pin_desc) -> Self {
-        let name: Vec<u8> = pin
-            .name
-            .iter()
-            .take_while(|byte| **byte != 0)
-            .map(|byte| u8::from_ne_bytes(byte.to_ne_bytes()))
-            .collect();
         Self {
             index: pin.index,
-            name: String::from_utf8_lossy(&name).into_owned(),
+            name: String::from_utf8_lossy(&pin_name(pin)).into_owned(),
             function: PinFunction::from_kernel(pin.func),
             channel: pin.chan,
         }

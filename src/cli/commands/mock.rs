@@ -3,23 +3,19 @@
 use super::Command;
 use crate::cli::args::{args, define, read, values};
 use crate::cli::failure::Failure;
-use crate::cli::{Context, arguments};
+use crate::cli::{Context, arguments, programs};
 use crate::files;
 use crate::kernel::in_words;
-use crate::kernel::supervision::start::end_by;
 use crate::mock::{MockError, SystemConfig};
 use crate::report::ktap::{self, Ktap};
 use crate::report::{Printer, Report};
 use crate::supervise::{
-    self, ClockSpec, Ended, Judged, Notice, RunError, Script, ScriptError, Setting, WireSpec,
+    self, ClockSpec, Judged, Notice, RunError, Script, ScriptError, Setting, WireSpec,
 };
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
-use nix::sys::resource::{Resource, setrlimit};
-use std::ffi::{CString, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 pub(super) const COMMAND: Command = Command {
@@ -68,14 +64,7 @@ args! {
                 "Let things happen to the clocks, and judge what comes of it, as this TOML file \
                  says: ptpctl-mock-script(5)",
             ),
-        program: Vec<OsString> = Arg::new("program")
-            .value_name("PROGRAM")
-            .help("The program and its arguments")
-            .required(true)
-            .num_args(1..)
-            .trailing_var_arg(true)
-            .allow_hyphen_values(true)
-            .value_parser(value_parser!(OsString)),
+        program: Vec<OsString> = programs::argument(),
     }
 }
 values!(ClockSpec, WireSpec, SystemConfig, OsString);
@@ -116,10 +105,7 @@ fn run(context: &mut Context<'_>, matches: &ArgMatches) -> Result<Report, Failur
         return Err(Failure::Usage("say what to do: mock run".into()));
     };
     let args: Args = read(matches)?;
-    let words = args.program.into_iter().map(|word| CString::new(word.into_vec()));
-    let words: Vec<CString> = words
-        .collect::<Result<_, _>>()
-        .map_err(|_| Failure::Usage("an argument of a program has no NUL".into()))?;
+    let words = programs::words(args.program)?;
     let script = args.script.as_deref().map(read_script).transpose()?;
     let clocks = one_of("--clock", args.clocks, script.as_ref().map(|script| &script.clocks))?;
     let clocks = if clocks.is_empty() {
@@ -150,10 +136,7 @@ fn run(context: &mut Context<'_>, matches: &ArgMatches) -> Result<Report, Failur
             _ => Failure::Status(u8::from(!are_met)),
         });
     }
-    Err(match outcome.ended {
-        Ended::Exited(status) => Failure::Status(u8::try_from(status).unwrap_or(1)),
-        Ended::Killed(signal) => Failure::Status(end_as(signal)),
-    })
+    Err(programs::end_as(outcome.ended))
 }
 
 /// What the command line names, or the script; not both.
@@ -181,14 +164,11 @@ fn read_script(path: &Path) -> Result<Script, Failure> {
         .map_err(|error: ScriptError| Failure::Usage(format!("script {}, {error}", path.display())))
 }
 
-/// The text of a file, or of a pipe. Opening a device can do harm, so this looks first.
+/// The text of a file, or of a pipe.
 fn read_file(path: &Path) -> io::Result<String> {
-    let kind = fs::metadata(path)?.file_type();
-    if !kind.is_file() && !kind.is_fifo() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a pipe"));
-    }
     let mut text = String::new();
-    let read = File::open(path)?.take(LONGEST_SCRIPT + 1).read_to_string(&mut text)?;
+    let file = files::open_to_read(path)?;
+    let read = file.take(LONGEST_SCRIPT + 1).read_to_string(&mut text)?;
     if u64::try_from(read).is_ok_and(|read| read > LONGEST_SCRIPT) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is longer than 1 MiB"));
     }
@@ -227,14 +207,7 @@ fn show(printer: &mut Printer, path: &Path, judged: &[Judged]) -> io::Result<()>
 /// Says what the user should know while the program runs.
 fn say(printer: &Printer, notice: Notice) {
     match notice {
-        Notice::GoesOn(left) => {
-            let names: Vec<_> =
-                left.iter().map(|(process, name)| format!("{name} ({process})")).collect();
-            printer.aside(&format!(
-                "the program has ended, but goes on as {}: so does this, until they end",
-                names.join(", ")
-            ));
-        }
+        Notice::GoesOn(left) => programs::tell_who_goes_on(printer, &left),
         Notice::CantRead(thread) => printer.aside(&format!(
             "process {thread} sees no clocks: its memory can't be read, because this user can't \
              read its program's file, or because it made itself undumpable"
@@ -256,13 +229,4 @@ fn open_log(path: &Path) -> Result<File, Failure> {
     let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
     files::open(path, &options, libc::O_CLOEXEC)
         .map_err(|error| Failure::Run(RunError::Log(path.to_owned(), error)))
-}
-
-/// Ends this process by the signal that ended the program. Where that can't be, answers the status
-/// that shells show for it.
-fn end_as(signal: i32) -> u8 {
-    // The program has dumped its core, if it was to.
-    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-    end_by(signal);
-    u8::try_from(signal + 128).unwrap_or(1)
 }

@@ -4,22 +4,20 @@ use super::Command;
 use crate::cli::args::{args, define, read};
 use crate::cli::exchanged::{self, span};
 use crate::cli::failure::Failure;
-use crate::cli::{Context, arguments};
+use crate::cli::{Context, arguments, programs};
 use crate::files;
 use crate::kernel::Traced;
 use crate::kernel::in_words;
-use crate::kernel::supervision::start::end_by;
 use crate::kernel::uapi::PTP_MAX_SAMPLES;
 use crate::mock::Pace;
 use crate::mock::recording::{Facts, write_call, write_facts};
 use crate::report::{Printer, Report, Table, Value};
 use crate::supervise::{Ended, RunError, Seen, Wants, facts, trace};
-use clap::{Arg, value_parser};
+use clap::value_parser;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,14 +39,7 @@ args! {
             "anonymous",
             "Leave out the names of programs and clocks, and the numbers of processes",
         ),
-        program: Vec<OsString> = Arg::new("program")
-            .value_name("PROGRAM")
-            .help("The program and its arguments")
-            .required(true)
-            .num_args(1..)
-            .trailing_var_arg(true)
-            .allow_hyphen_values(true)
-            .value_parser(value_parser!(OsString)),
+        program: Vec<OsString> = programs::argument(),
     }
 }
 
@@ -64,10 +55,7 @@ fn arguments(command: clap::Command) -> clap::Command {
 
 fn run(context: &mut Context<'_>, args: Args) -> Result<Report, Failure> {
     context.without_clock()?;
-    let words = args.program.into_iter().map(|word| CString::new(word.into_vec()));
-    let words: Vec<CString> = words
-        .collect::<Result<_, _>>()
-        .map_err(|_| Failure::Usage("an argument of a program has no NUL".into()))?;
+    let words = programs::words(args.program)?;
     let file = args.record.as_deref().map(open).transpose()?;
     let mut watcher = Watcher {
         printer: context.printer,
@@ -92,11 +80,7 @@ fn run(context: &mut Context<'_>, args: Args) -> Result<Report, Failure> {
     Err(match ended {
         // What the program says counts, if it says that something is wrong.
         Ended::Exited(0) if has_failed => Failure::Status(1),
-        Ended::Exited(status) => Failure::Status(u8::try_from(status).unwrap_or(1)),
-        Ended::Killed(signal) => {
-            end_by(signal);
-            Failure::Status(u8::try_from(signal + 128).unwrap_or(1))
-        }
+        ended => programs::end_as(ended),
     })
 }
 
@@ -135,12 +119,7 @@ impl Watcher<'_> {
     fn take(&mut self, seen: Seen<'_>) -> Wants {
         let call = match seen {
             Seen::GoesOn(left) => {
-                let names: Vec<_> =
-                    left.iter().map(|(process, name)| format!("{name} ({process})")).collect();
-                self.printer.aside(&format!(
-                    "the program has ended, but goes on as {}: so does this, until they end",
-                    names.join(", ")
-                ));
+                programs::tell_who_goes_on(self.printer, &left);
                 return Wants::More;
             }
             Seen::Hidden(program) => {

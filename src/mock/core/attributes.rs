@@ -2,7 +2,7 @@
 
 use super::MOST_VIRTUAL_CLOCKS;
 use crate::kernel::Result;
-use crate::kernel::uapi::ptp_pin_desc;
+use crate::kernel::uapi::pin_name;
 #[cfg(feature = "cli")]
 use crate::mock::Mock;
 use crate::mock::World;
@@ -89,8 +89,4 @@ impl World {
         self.virtual_clocks = number;
         Ok(())
     }
-}
-
-fn pin_name(pin: &ptp_pin_desc) -> Vec<u8> {
-    pin.name.iter().take_while(|byte| **byte != 0).flat_map(|byte| byte.to_ne_bytes()).collect()
 }

@@ -4,7 +4,7 @@ use super::Facts;
 use crate::json::SCHEMA;
 use crate::kernel::Version::{self, V1, V2};
 use crate::kernel::uapi::{
-    ExttsEvent, PTP_BUF_TIMESTAMPS, PTP_MAX_SAMPLES, PeroutTimes, clock_caps, clock_time,
+    ExttsEvent, PTP_BUF_TIMESTAMPS, PTP_MAX_SAMPLES, PeroutTimes, clock_caps, clock_time, name_pin,
     perout_request, pin_desc, ptp_clock_caps, ptp_clock_time, ptp_extts_request, ptp_pin_desc,
     ptp_sys_offset, ptp_sys_offset_extended, ptp_sys_offset_precise, sys_offset,
     sys_offset_extended, sys_offset_precise, timespec, timex,
@@ -131,12 +131,7 @@ fn caps(object: Object<'_>) -> Found<ptp_clock_caps> {
 fn pin(object: Object<'_>) -> Found<ptp_pin_desc> {
     let index = object.number("pin")?;
     let mut pin = pin_desc(index, object.number_or_0("function")?, object.number_or_0("channel")?);
-    let name = object.text("name").unwrap_or_default();
-    // The last byte is the end of the name.
-    let places = pin.name.len() - 1;
-    for (to, from) in pin.name.iter_mut().take(places).zip(name.bytes()) {
-        *to = libc::c_char::from_ne_bytes([from]);
-    }
+    name_pin(&mut pin, &object.text("name").unwrap_or_default());
     Ok(pin)
 }
 

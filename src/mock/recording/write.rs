@@ -3,7 +3,7 @@
 use super::Facts;
 use crate::json::{self, SCHEMA};
 use crate::kernel::uapi::{
-    PTP_MAX_SAMPLES, perout_times, ptp_clock_caps, ptp_clock_time, ptp_pin_desc,
+    PTP_MAX_SAMPLES, perout_times, pin_name, ptp_clock_caps, ptp_clock_time, ptp_pin_desc,
     ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
 };
 use crate::kernel::{Exchange, Traced, errno_name};
@@ -217,11 +217,9 @@ fn caps(told: &ptp_clock_caps) -> Members {
 }
 
 fn pin(told: &ptp_pin_desc) -> Members {
-    let bytes = told.name.iter().take_while(|byte| **byte != 0);
-    let name: Vec<u8> = bytes.flat_map(|byte| byte.to_ne_bytes()).collect();
     vec![
         ("pin", told.index.into()),
-        ("name", text(&String::from_utf8_lossy(&name))),
+        ("name", text(&String::from_utf8_lossy(&pin_name(told)))),
         ("function", told.func.into()),
         ("channel", told.chan.into()),
     ]

@@ -2,6 +2,7 @@
 
 use super::at;
 use super::model::Model;
+use crate::files;
 use crate::kernel::uapi::{
     ExttsEvent, PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_EXTTS_EDGES, PTP_PEROUT_DUTY_CYCLE,
     PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, ptp_clock_caps,
@@ -12,9 +13,7 @@ use crate::mock::linux::Linux;
 use crate::mock::profile::Profile;
 use crate::mock::recording::{Facts, Line, read};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// What one clock did.
@@ -53,12 +52,7 @@ impl Recorded {
     /// Why it can't be played.
     pub(in crate::mock) fn open(path: &Path, clock: Option<&str>) -> Result<Self, String> {
         let in_words = |error: io::Error| crate::kernel::in_words(&error);
-        // Opening a device can do harm, so this looks first.
-        let kind = fs::metadata(path).map_err(in_words)?.file_type();
-        if !kind.is_file() && !kind.is_fifo() {
-            return Err("it is neither a file nor a pipe".into());
-        }
-        let file = File::open(path).map_err(in_words)?;
+        let file = files::open_to_read(path).map_err(in_words)?;
         let recorded = Self::of(BufReader::new(file.take(LONGEST)), clock)?;
         Ok(Self { path: path.to_owned(), ..recorded })
     }

@@ -2,7 +2,7 @@
 
 use super::{Expectation, Expected, Happening, Script, ScriptError, Side, SystemIncident, Window};
 use crate::Offset;
-use crate::mock::{Incident, SystemConfig};
+use crate::mock::{CHANGEABLE, Incident, SystemConfig};
 use nix::sys::signal::Signal;
 use std::str::FromStr;
 use std::time::Duration;
@@ -151,29 +151,9 @@ impl<'a> Found<'a> {
 }
 
 const KEYS: [&str; 6] = ["clocks", "wires", "system-clock", "stop", "at", "expect"];
-const KEYS_OF_AT: [&str; 21] = [
-    "time",
-    "clock",
-    "freq-step",
-    "step",
-    "leap",
-    "fail",
-    "limit",
-    "others",
-    "read",
-    "jitter",
-    "shape",
-    "edge",
-    "late",
-    "resolution",
-    "fault",
-    "signal",
-    "signal-phase",
-    "signal-width",
-    "pin",
-    "goes",
-    "returns-as",
-];
+/// Besides the settings of a mock that can change.
+const KEYS_OF_AT: [&str; 9] =
+    ["time", "clock", "freq-step", "step", "leap", "fail", "pin", "goes", "returns-as"];
 const KEYS_OF_EXPECT: [&str; 11] = [
     "name",
     "clock",
@@ -206,7 +186,8 @@ pub(super) fn script(source: &str) -> Result<Script> {
     }
     script.system = root.get("system-clock").map(system).transpose()?;
     script.stop = root.get("stop").map(Found::time).transpose()?;
-    for at in root.tables("at", &KEYS_OF_AT)? {
+    let keys_of_at = [KEYS_OF_AT.as_slice(), &CHANGEABLE].concat();
+    for at in root.tables("at", &keys_of_at)? {
         happenings(&at, &mut script.happenings)?;
     }
     // What is written first happens first.
