@@ -514,7 +514,8 @@ impl World {
 
     /// Lets the time pass that one way of a reading takes.
     fn pass_a_reading(&mut self) -> i128 {
-        let recorded = self.replay.as_mut().and_then(|replay| replay.way(&mut self.random));
+        let replay = self.replay.as_mut().filter(|_| self.config.has_recorded_delays);
+        let recorded = replay.and_then(|replay| replay.way(&mut self.random));
         if let Some(recorded) = recorded {
             return self.time.pass(recorded);
         }

@@ -123,10 +123,14 @@ pub struct Config {
     /// The recorded clock that it answers as, and whether exactly.
     pub(super) replay: Option<Arc<Recorded>>,
     pub(super) exact: bool,
+    /// Whether its readings take as long as the recorded ones: they don't where it is said how long.
+    pub(super) has_recorded_delays: bool,
     /// The frequency that is dialled at first.
     pub(super) dialled: Frequency,
 }
 
+/// The settings that say how long a reading takes.
+const DELAYS: [&str; 5] = ["read", "jitter", "shape", "edge", "late"];
 /// The widest that the mock's oscillator and its delays may be set to.
 const MOST_NOISE: i64 = 1_000_000;
 const MOST_DELAY: i64 = 1_000_000_000;
@@ -331,6 +335,7 @@ impl Config {
             log: None,
             replay: None,
             exact: false,
+            has_recorded_delays: false,
             dialled: Frequency::ZERO,
         }
     }
@@ -372,6 +377,7 @@ impl Config {
             driver: recorded.facts().driver.clone().filter(|it| is_name(it)).unwrap_or_default(),
             unset: false,
             exact,
+            has_recorded_delays: true,
             ..Self::of(recorded.profile()?)
         };
         Ok(Self { replay: Some(Arc::new(recorded)), ..config })
@@ -379,6 +385,7 @@ impl Config {
 
     #[expect(clippy::too_many_lines, reason = "a table: a line or a few for each setting")]
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        self.has_recorded_delays &= !DELAYS.contains(&key);
         match key {
             "kernel" => self.kernel = value.parse()?,
             "state" if !value.is_empty() => self.state = Some(value.into()),

@@ -122,6 +122,8 @@ fn a_clock_that_is_steered_has_the_recorded_statistics() {
     assert!((60_000..140_000).contains(&grown), "{grown} ns in 10 s");
     let delays: Vec<_> = lines.iter().filter_map(|line| line["delay_ns"].as_i64()).collect();
     assert!(delays.iter().all(|delay| (1_100..200_000).contains(delay)), "{delays:?}");
+    let slow = ptpctl(&format!("offset --json {replay},read=300us,jitter=0")).done().json();
+    assert_eq!(slow["delay_ns"], 600_000);
 }
 
 #[test]
