@@ -70,6 +70,7 @@ fn all() -> Vec<Exchange> {
     ]
 }
 
+#[cfg_attr(miri, ignore = "no unsafe code, and it takes long there")]
 #[test]
 fn each_call_is_read_back_as_it_was_written() {
     for exchange in all() {
@@ -83,6 +84,7 @@ fn each_call_is_read_back_as_it_was_written() {
     }
 }
 
+#[cfg_attr(miri, ignore = "no unsafe code, and it takes long there")]
 #[test]
 fn what_a_clock_is_like_is_read_back() {
     let pins = vec![pin_desc(0, 0, 0), pin_desc(1, PTP_PF_EXTTS, 3)];
@@ -107,6 +109,7 @@ fn what_a_clock_is_like_is_read_back() {
     }
 }
 
+#[cfg_attr(miri, ignore = "no unsafe code, and it takes long there")]
 #[test]
 fn a_line_that_is_none_of_a_recording_is_told() {
     let read_error = Exchange::ClockGettime(timespec { tv_sec: 0, tv_nsec: 0 });
