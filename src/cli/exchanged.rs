@@ -1,11 +1,10 @@
 //! A call on a clock in words: what was asked, and what was answered.
 
 use crate::kernel::uapi::{
-    PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_FALLING_EDGE, PTP_MAX_SAMPLES, PTP_PEROUT_DUTY_CYCLE,
+    PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_FALLING_EDGE, PTP_PEROUT_DUTY_CYCLE,
     PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, PTP_PF_EXTTS, PTP_PF_NONE, PTP_PF_PEROUT,
     PTP_PF_PHYSYNC, PTP_RISING_EDGE, PTP_STRICT_FLAGS, perout_times, pin_name, ptp_clock_caps,
-    ptp_clock_time, ptp_extts_request, ptp_perout_request, ptp_pin_desc, ptp_sys_offset,
-    ptp_sys_offset_extended, timespec, timex,
+    ptp_clock_time, ptp_extts_request, ptp_perout_request, ptp_pin_desc, timespec, timex, total,
 };
 use crate::kernel::{Exchange, Traced, errno_name};
 use crate::{Frequency, Offset};
@@ -80,13 +79,14 @@ fn told(exchange: &Exchange, value: i64) -> String {
         Exchange::PinGetFunc(_, pin) => {
             format!("{}: {}", String::from_utf8_lossy(&pin_name(pin)), function(pin))
         }
-        Exchange::SysOffset(_, samples) => best(&basic(samples)),
-        Exchange::SysOffsetExtended(_, samples) | Exchange::SysOffsetExtendedCycles(samples) => {
-            best(&extended(samples))
-        }
-        Exchange::SysOffsetPrecise(_, sample) | Exchange::SysOffsetPreciseCycles(sample) => {
-            let offset = nanoseconds(sample.device) - nanoseconds(sample.sys_realtime);
-            format!("offset {}", offset_of(offset))
+        Exchange::SysOffset(..)
+        | Exchange::SysOffsetExtended(..)
+        | Exchange::SysOffsetExtendedCycles(_) => best(&exchange.samples()),
+        Exchange::SysOffsetPrecise(..) | Exchange::SysOffsetPreciseCycles(_) => {
+            let samples = exchange.samples();
+            samples
+                .first()
+                .map_or(String::new(), |(_, offset)| format!("offset {}", offset_of(*offset)))
         }
         Exchange::Read(events) => {
             let events = events.iter().map(|event| {
@@ -118,10 +118,6 @@ fn time_of(time: timespec) -> String {
     format!("{}.{:09}", time.tv_sec, time.tv_nsec)
 }
 
-fn nanoseconds(time: ptp_clock_time) -> i128 {
-    i128::from(time.sec) * 1_000_000_000 + i128::from(time.nsec)
-}
-
 fn offset_of(nanoseconds: i128) -> String {
     i64::try_from(nanoseconds).map_or_else(
         |_| format!("{nanoseconds} ns"),
@@ -138,12 +134,7 @@ fn adjustment(asked: &timex, is_system: bool) -> String {
     let asks = |mode: u32| asked.modes & mode != 0;
     let mut words = Vec::new();
     if asks(ADJ_SETOFFSET) {
-        let part = if asks(ADJ_NANO) { 1 } else { 1_000 };
-        let part = i128::from(asked.time.tv_usec) * part;
-        words.push(format!(
-            "step {}",
-            offset_of(i128::from(asked.time.tv_sec) * 1_000_000_000 + part)
-        ));
+        words.push(format!("step {}", offset_of(asked.step())));
     }
     if asks(ADJ_FREQUENCY) {
         words.push(format!("frequency {}", Frequency::from_scaled_ppm(asked.freq)));
@@ -192,14 +183,14 @@ fn extts(request: &ptp_extts_request) -> String {
 fn perout(request: &ptp_perout_request) -> String {
     let ptp_perout_request { index, flags, period, .. } = request;
     let times = perout_times(request);
-    if nanoseconds(*period) == 0 && flags & PTP_PEROUT_ONE_SHOT == 0 {
+    if total(*period) == 0 && flags & PTP_PEROUT_ONE_SHOT == 0 {
         return format!("channel {index}: off");
     }
     let first = if flags & PTP_PEROUT_PHASE == 0 { "start" } else { "phase" };
     let first = format!("{first} {} s", time(times.start_or_phase));
-    let mut words = vec![format!("period {}", offset_of(nanoseconds(*period))), first];
+    let mut words = vec![format!("period {}", offset_of(total(*period))), first];
     if flags & PTP_PEROUT_DUTY_CYCLE != 0 {
-        words.push(format!("width {}", offset_of(nanoseconds(times.on))));
+        words.push(format!("width {}", offset_of(total(times.on))));
     }
     if flags & PTP_PEROUT_ONE_SHOT != 0 {
         words.push("once".into());
@@ -249,28 +240,6 @@ fn samples_of(number: u32, clock: libc::clockid_t) -> String {
         other => format!(" against clock {other}"),
     };
     format!("{number} sample{}{against}", if number == 1 { "" } else { "s" })
-}
-
-/// Offset and delay of each sample.
-fn extended(samples: &ptp_sys_offset_extended) -> Vec<(i128, i128)> {
-    let number = samples.n_samples.min(PTP_MAX_SAMPLES) as usize;
-    let samples = samples.ts.iter().take(number);
-    samples.map(|[before, phc, after]| sample(*before, *phc, *after)).collect()
-}
-
-fn basic(samples: &ptp_sys_offset) -> Vec<(i128, i128)> {
-    let number = 2 * samples.n_samples.min(PTP_MAX_SAMPLES) as usize + 1;
-    let times = samples.ts.get(..number).unwrap_or_default();
-    let samples = times.windows(3).step_by(2).filter_map(|three| match three {
-        [before, phc, after] => Some(sample(*before, *phc, *after)),
-        _ => None,
-    });
-    samples.collect()
-}
-
-fn sample(before: ptp_clock_time, phc: ptp_clock_time, after: ptp_clock_time) -> (i128, i128) {
-    let (before, after) = (nanoseconds(before), nanoseconds(after));
-    (after - before, nanoseconds(phc) - i128::midpoint(before, after))
 }
 
 /// The sample with the shortest delay.

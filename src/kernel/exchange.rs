@@ -2,9 +2,12 @@
 //! a recording keeps.
 
 use super::Version;
+#[cfg(feature = "cli")]
+use super::supervision::ptp_request::PtpRequest;
 use super::uapi::{
-    ExttsEvent, ptp_clock_caps, ptp_extts_request, ptp_perout_request, ptp_pin_desc,
-    ptp_sys_offset, ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
+    ExttsEvent, PTP_MAX_SAMPLES, ptp_clock_caps, ptp_extts_request, ptp_perout_request,
+    ptp_pin_desc, ptp_sys_offset, ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
+    total,
 };
 use std::time::Duration;
 
@@ -44,47 +47,29 @@ pub(crate) enum Exchange {
 impl Exchange {
     /// What the kernel calls the call: requests of version 2 end with a 2.
     pub(crate) fn name(&self) -> &'static str {
-        use Version::V1;
-        let versions = |version: &Version, names: [&'static str; 2]| {
-            let [first, second] = names;
-            if *version == V1 { first } else { second }
+        let request = match self {
+            Self::Open { .. } => return "open",
+            Self::ClockGettime(_) => return "clock_gettime",
+            Self::ClockSettime(_) => return "clock_settime",
+            Self::ClockGetres(_) => return "clock_getres",
+            Self::ClockAdjtime(_) => return "clock_adjtime",
+            Self::Read(_) => return "read",
+            Self::Other(_) => return "ioctl",
+            Self::GetCaps(version, _) => PtpRequest::GetCaps(*version),
+            Self::ExttsRequest(version, _) => PtpRequest::Extts(*version),
+            Self::PeroutRequest(version, _) => PtpRequest::Perout(*version),
+            Self::EnablePps(version, _) => PtpRequest::EnablePps(*version),
+            Self::PinGetFunc(version, _) => PtpRequest::PinGetfunc(*version),
+            Self::PinSetFunc(version, _) => PtpRequest::PinSetfunc(*version),
+            Self::SysOffset(version, _) => PtpRequest::SysOffset(*version),
+            Self::SysOffsetExtended(version, _) => PtpRequest::SysOffsetExtended(*version),
+            Self::SysOffsetPrecise(version, _) => PtpRequest::SysOffsetPrecise(*version),
+            Self::SysOffsetExtendedCycles(_) => PtpRequest::SysOffsetExtendedCycles,
+            Self::SysOffsetPreciseCycles(_) => PtpRequest::SysOffsetPreciseCycles,
+            Self::MaskClearAll => PtpRequest::MaskClearAll,
+            Self::MaskEnSingle(_) => PtpRequest::MaskEnSingle,
         };
-        match self {
-            Self::Open { .. } => "open",
-            Self::ClockGettime(_) => "clock_gettime",
-            Self::ClockSettime(_) => "clock_settime",
-            Self::ClockGetres(_) => "clock_getres",
-            Self::ClockAdjtime(_) => "clock_adjtime",
-            Self::GetCaps(version, _) => {
-                versions(version, ["PTP_CLOCK_GETCAPS", "PTP_CLOCK_GETCAPS2"])
-            }
-            Self::ExttsRequest(version, _) => {
-                versions(version, ["PTP_EXTTS_REQUEST", "PTP_EXTTS_REQUEST2"])
-            }
-            Self::PeroutRequest(version, _) => {
-                versions(version, ["PTP_PEROUT_REQUEST", "PTP_PEROUT_REQUEST2"])
-            }
-            Self::EnablePps(version, _) => versions(version, ["PTP_ENABLE_PPS", "PTP_ENABLE_PPS2"]),
-            Self::PinGetFunc(version, _) => {
-                versions(version, ["PTP_PIN_GETFUNC", "PTP_PIN_GETFUNC2"])
-            }
-            Self::PinSetFunc(version, _) => {
-                versions(version, ["PTP_PIN_SETFUNC", "PTP_PIN_SETFUNC2"])
-            }
-            Self::SysOffset(version, _) => versions(version, ["PTP_SYS_OFFSET", "PTP_SYS_OFFSET2"]),
-            Self::SysOffsetExtended(version, _) => {
-                versions(version, ["PTP_SYS_OFFSET_EXTENDED", "PTP_SYS_OFFSET_EXTENDED2"])
-            }
-            Self::SysOffsetPrecise(version, _) => {
-                versions(version, ["PTP_SYS_OFFSET_PRECISE", "PTP_SYS_OFFSET_PRECISE2"])
-            }
-            Self::SysOffsetExtendedCycles(_) => "PTP_SYS_OFFSET_EXTENDED_CYCLES",
-            Self::SysOffsetPreciseCycles(_) => "PTP_SYS_OFFSET_PRECISE_CYCLES",
-            Self::MaskClearAll => "PTP_MASK_CLEAR_ALL",
-            Self::MaskEnSingle(_) => "PTP_MASK_EN_SINGLE",
-            Self::Read(_) => "read",
-            Self::Other(_) => "ioctl",
-        }
+        request.name()
     }
 
     /// How many readings of the clock the call makes.
@@ -98,6 +83,32 @@ impl Exchange {
                 samples.n_samples
             }
             _ => 0,
+        }
+    }
+}
+
+impl Exchange {
+    /// The delay of each sample, and the offset that it shows, clock - reference, in nanoseconds. A
+    /// cross timestamp has no delay.
+    pub(crate) fn samples(&self) -> Vec<(i128, i128)> {
+        let sample = |[before, clock, after]: [i128; 3]| {
+            (after - before, clock - i128::midpoint(before, after))
+        };
+        match self {
+            Self::SysOffset(_, told) => {
+                let number = 2 * told.n_samples.min(PTP_MAX_SAMPLES) as usize + 1;
+                let times: Vec<_> = told.ts.iter().take(number).map(|at| total(*at)).collect();
+                let three = times.windows(3).step_by(2);
+                three.filter_map(|three| three.try_into().ok()).map(sample).collect()
+            }
+            Self::SysOffsetExtended(_, told) | Self::SysOffsetExtendedCycles(told) => {
+                let number = told.n_samples.min(PTP_MAX_SAMPLES) as usize;
+                told.ts.iter().take(number).map(|three| sample(three.map(total))).collect()
+            }
+            Self::SysOffsetPrecise(_, told) | Self::SysOffsetPreciseCycles(told) => {
+                vec![(0, total(told.device) - total(told.sys_realtime))]
+            }
+            _ => Vec::new(),
         }
     }
 }

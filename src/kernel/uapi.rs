@@ -97,6 +97,12 @@ pub const fn clock_time(sec: i64, nsec: u32) -> ptp_clock_time {
     ptp_clock_time { sec, nsec, reserved: 0 }
 }
 
+/// A time in nanoseconds.
+#[cfg(feature = "mock")]
+pub(crate) fn total(time: ptp_clock_time) -> i128 {
+    i128::from(time.sec) * 1_000_000_000 + i128::from(time.nsec)
+}
+
 /// Caps with every field 0.
 pub const fn clock_caps() -> ptp_clock_caps {
     ptp_clock_caps {
@@ -250,6 +256,15 @@ pub struct timex {
     /// TAI - UTC in seconds.
     pub tai: i32,
     padding_4: [i32; 11],
+}
+
+impl timex {
+    /// The step that `ADJ_SETOFFSET` asks for, in nanoseconds.
+    #[cfg(feature = "mock")]
+    pub(crate) fn step(&self) -> i128 {
+        let part = if self.modes & libc::ADJ_NANO == 0 { 1_000 } else { 1 };
+        i128::from(self.time.tv_sec) * 1_000_000_000 + i128::from(self.time.tv_usec) * part
+    }
 }
 
 /// A `timex` with every field 0.

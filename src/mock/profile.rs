@@ -51,7 +51,7 @@ pub(super) struct Profile {
 }
 
 /// A clock with everything.
-const FULL: Profile = Profile {
+pub(super) const FULL: Profile = Profile {
     name: "full",
     clock_name: "mock PHC",
     max_adj: 100_000_000,

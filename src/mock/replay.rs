@@ -13,8 +13,8 @@ use super::oscillator::Random;
 use super::time::{SECOND, nanoseconds, to_timespec};
 use super::{Asked, World};
 use crate::kernel::uapi::{
-    self, ExttsEvent, PTP_MAX_SAMPLES, ptp_clock_time, ptp_sys_offset, ptp_sys_offset_extended,
-    ptp_sys_offset_precise, timespec,
+    self, ExttsEvent, PTP_MAX_SAMPLES, ptp_sys_offset, ptp_sys_offset_extended,
+    ptp_sys_offset_precise, timespec, total,
 };
 use crate::kernel::{self, Exchange, Result, Traced};
 use crate::mock::core::sampled;
@@ -152,112 +152,103 @@ impl World {
     }
 
     /// Lets time pass as it did between the recorded readings, up to a reading that began then by
-    /// the recorded clock of the system. The same rate shows only in the same time.
-    fn come_to(&mut self, recorded: i128) {
+    /// the recorded clock of the system. The same rate shows only in the same time. Answers what a
+    /// clock of the system shows now.
+    fn come_to(&mut self, recorded: i128, clock: libc::clockid_t) -> Result<i128> {
         let now = self.time.now();
-        let Some(replay) = &mut self.replay else { return };
-        let (first, of_first) = *replay.origin.get_or_insert((now, recorded));
+        let origin = self.replay.as_mut().map(|it| *it.origin.get_or_insert((now, recorded)));
+        let (first, of_first) = origin.unwrap_or((now, recorded));
         let left = first + recorded - of_first - now;
         let most = if self.time.is_virtual() { i128::MAX } else { LONGEST_WAIT };
         if left > 0 {
             self.time.pass(left.min(most));
         }
-    }
-
-    /// `clock_gettime` as it was recorded: as far from the system's clock.
-    pub(super) fn recorded_time(&mut self) -> Option<Result<timespec>> {
-        let recorded = &self.replay.as_ref()?.recorded;
-        let call = self.recorded_now()?;
-        let Exchange::ClockGettime(time) = call.exchange else { return None };
-        let then = recorded.system_time(call);
-        self.come_to(then);
-        let offset = nanoseconds(time) - then;
         let now = self.time.now();
-        Some(self.shown(libc::CLOCK_REALTIME, now).and_then(|now| to_timespec(now + offset)))
+        self.shown(clock, now)
     }
 
-    /// Extended samples as they were recorded: the same offsets and delays, from now on.
+    /// `clock_gettime` as it was recorded: as far from the system's clock. `None` where it wasn't.
+    pub(super) fn recorded_time(&mut self) -> Result<Option<timespec>> {
+        let Some((call, recorded)) = self.recorded_now().zip(self.replay.as_ref()) else {
+            return Ok(None);
+        };
+        let Exchange::ClockGettime(time) = call.exchange else { return Ok(None) };
+        let then = recorded.recorded.system_time(call);
+        let now = self.come_to(then, libc::CLOCK_REALTIME)?;
+        to_timespec(now + nanoseconds(time) - then).map(Some)
+    }
+
+    /// Extended samples as they were recorded: the same offsets and delays, from now on. Answers
+    /// whether there are any.
     pub(super) fn recorded_extended(
         &mut self,
         samples: &mut ptp_sys_offset_extended,
-    ) -> Option<Result<()>> {
-        let Exchange::SysOffsetExtended(_, told) = &self.recorded_now()?.exchange else {
-            return None;
-        };
+    ) -> Result<bool> {
+        let told = self.recorded_now().and_then(|call| match &call.exchange {
+            Exchange::SysOffsetExtended(_, told) => Some(**told),
+            _ => None,
+        });
+        let Some(told) = told else { return Ok(false) };
         let number = told.n_samples.min(PTP_MAX_SAMPLES) as usize;
-        let told: Vec<_> = told.ts.iter().take(number).map(|three| three.map(at)).collect();
-        let clock = samples.clockid;
-        let (first, last) = (told.first()?[0], told.last()?[2]);
-        if !(0..=LONGEST).contains(&(last - first)) {
-            return None;
-        }
-        self.come_to(first);
-        let now = self.time.now();
-        let now = match self.shown(clock, now) {
-            Ok(now) => now,
-            Err(errno) => return Some(Err(errno)),
+        let told: Vec<_> = told.ts.iter().take(number).map(|three| three.map(total)).collect();
+        let (Some([first, ..]), Some([.., last])) = (told.first(), told.last()) else {
+            return Ok(false);
         };
+        let (first, span) = (*first, last - first);
+        if !(0..=LONGEST).contains(&span) {
+            return Ok(false);
+        }
+        let now = self.come_to(first, samples.clockid)?;
         let wanted = samples.n_samples.min(PTP_MAX_SAMPLES) as usize;
-        for (place, sample) in samples.ts.iter_mut().take(wanted).enumerate() {
-            // Where more are wanted than there were, they begin anew.
-            let round = i128::try_from(place / number).unwrap_or(0) * (last - first);
-            for (to, from) in sample.iter_mut().zip(told.get(place % number)?) {
-                match sampled(now + from - first + round) {
-                    Ok(time) => *to = time,
-                    Err(errno) => return Some(Err(errno)),
-                }
+        // Where more are wanted than there were, they begin anew.
+        let all = (0..).flat_map(|round| told.iter().map(move |sample| (round, sample)));
+        for (sample, (round, told)) in samples.ts.iter_mut().take(wanted).zip(all) {
+            for (to, from) in sample.iter_mut().zip(told) {
+                *to = sampled(now + from - first + round * span)?;
             }
         }
         let rounds = i128::try_from(wanted.div_ceil(number)).unwrap_or(1);
-        self.time.pass((last - first) * rounds);
-        Some(Ok(()))
+        self.time.pass(span * rounds);
+        Ok(true)
     }
 
-    /// Basic samples as they were recorded.
-    pub(super) fn recorded_basic(&mut self, samples: &mut ptp_sys_offset) -> Option<Result<()>> {
-        let Exchange::SysOffset(_, told) = &self.recorded_now()?.exchange else { return None };
-        if told.n_samples != samples.n_samples {
-            return None;
-        }
+    /// Basic samples as they were recorded; answers whether there are any.
+    pub(super) fn recorded_basic(&mut self, samples: &mut ptp_sys_offset) -> Result<bool> {
+        let told = self.recorded_now().and_then(|call| match &call.exchange {
+            Exchange::SysOffset(_, told) if told.n_samples == samples.n_samples => Some(**told),
+            _ => None,
+        });
+        let Some(told) = told else { return Ok(false) };
         let number = 2 * told.n_samples.min(PTP_MAX_SAMPLES) as usize + 1;
-        let told: Vec<_> = told.ts.iter().take(number).map(|time| at(*time)).collect();
-        let (first, last) = (*told.first()?, *told.last()?);
-        if !(0..=LONGEST).contains(&(last - first)) {
-            return None;
+        let told: Vec<_> = told.ts.iter().take(number).map(|time| total(*time)).collect();
+        let (Some(first), Some(last)) = (told.first(), told.last()) else { return Ok(false) };
+        let span = last - first;
+        if !(0..=LONGEST).contains(&span) {
+            return Ok(false);
         }
-        self.come_to(first);
-        let now = self.time.now();
-        let now = match self.shown(libc::CLOCK_REALTIME, now) {
-            Ok(now) => now,
-            Err(errno) => return Some(Err(errno)),
-        };
+        let now = self.come_to(*first, libc::CLOCK_REALTIME)?;
         for (to, from) in samples.ts.iter_mut().zip(&told) {
-            match sampled(now + from - first) {
-                Ok(time) => *to = time,
-                Err(errno) => return Some(Err(errno)),
-            }
+            *to = sampled(now + from - first)?;
         }
-        self.time.pass(last - first);
-        Some(Ok(()))
+        self.time.pass(span);
+        Ok(true)
     }
 
-    /// A cross timestamp as it was recorded: as far from the system's clock.
-    pub(super) fn recorded_precise(&mut self) -> Option<Result<ptp_sys_offset_precise>> {
-        let Exchange::SysOffsetPrecise(_, told) = &self.recorded_now()?.exchange else {
-            return None;
+    /// A cross timestamp as it was recorded: as far from the system's clock. `None` where it wasn't.
+    pub(super) fn recorded_precise(&mut self) -> Result<Option<ptp_sys_offset_precise>> {
+        let Some(Exchange::SysOffsetPrecise(_, told)) =
+            self.recorded_now().map(|call| &call.exchange)
+        else {
+            return Ok(None);
         };
-        let (device, system) = (at(told.device), at(told.sys_realtime));
-        self.come_to(system);
-        let now = self.time.now();
-        let answer = || {
-            let mut answer = uapi::sys_offset_precise();
-            let realtime = self.shown(libc::CLOCK_REALTIME, now)?;
-            answer.device = sampled(realtime + device - system)?;
-            answer.sys_realtime = sampled(realtime)?;
-            answer.sys_monoraw = sampled(self.shown(libc::CLOCK_MONOTONIC_RAW, now)?)?;
-            Ok(answer)
-        };
-        Some(answer())
+        let (device, system) = (total(told.device), total(told.sys_realtime));
+        let realtime = self.come_to(system, libc::CLOCK_REALTIME)?;
+        let raw = self.shown(libc::CLOCK_MONOTONIC_RAW, self.time.latest())?;
+        let mut answer = uapi::sys_offset_precise();
+        answer.device = sampled(realtime + device - system)?;
+        answer.sys_realtime = sampled(realtime)?;
+        answer.sys_monoraw = sampled(raw)?;
+        Ok(Some(answer))
     }
 
     /// The recorded events that have come by now: as far from the system's clock.
@@ -265,7 +256,7 @@ impl World {
         let due = self.replay.as_mut().map_or(Vec::new(), |replay| replay.events(now));
         let shift = |(when, event, read_at): (i128, ExttsEvent, i128)| {
             let system = self.shown(libc::CLOCK_REALTIME, when).ok()?;
-            let t = sampled(at(event.t) - read_at + system).ok()?;
+            let t = sampled(total(event.t) - read_at + system).ok()?;
             Some(ExttsEvent { t, ..event })
         };
         due.into_iter().filter_map(shift).collect()
@@ -274,8 +265,3 @@ impl World {
 
 /// The longest wait for the moment of a recorded reading, except in virtual time.
 const LONGEST_WAIT: i128 = SECOND / 10;
-
-/// A time in nanoseconds.
-fn at(time: ptp_clock_time) -> i128 {
-    i128::from(time.sec) * SECOND + i128::from(time.nsec)
-}

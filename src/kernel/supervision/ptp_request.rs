@@ -57,6 +57,11 @@ const ALL: [(Request, &str, PtpRequest); 22] = [
 ];
 
 impl PtpRequest {
+    /// What the kernel calls it.
+    pub(crate) fn name(self) -> &'static str {
+        ALL.iter().find(|(.., known)| *known == self).map_or("ioctl", |(_, name, _)| name)
+    }
+
     /// The request of this number, and its name: the lowest 32 bits count.
     pub(crate) fn of(number: u32) -> Option<(Self, &'static str)> {
         let low = |request: Request| {

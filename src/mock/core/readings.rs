@@ -31,8 +31,8 @@ impl World {
             return Err(Errno::EINVAL);
         }
         self.time.look_at_the_clocks();
-        if let Some(recorded) = self.recorded_extended(samples) {
-            return recorded;
+        if self.recorded_extended(samples)? {
+            return Ok(());
         }
         for sample in samples.ts.iter_mut().take(samples.n_samples as usize) {
             self.count_a_reading()?;
@@ -53,8 +53,8 @@ impl World {
 
     pub(super) fn precise(&mut self, cycles: bool) -> Result<ptp_sys_offset_precise> {
         self.time.look_at_the_clocks();
-        if let Some(recorded) = self.recorded_precise() {
-            return recorded;
+        if let Some(recorded) = self.recorded_precise()? {
+            return Ok(recorded);
         }
         self.count_a_reading()?;
         let now = self.pass_a_reading();

@@ -7,7 +7,7 @@ use crate::kernel::uapi::{
     ptp_sys_offset_extended, ptp_sys_offset_precise, timespec, timex,
 };
 use crate::kernel::{Exchange, Traced, errno_name};
-use libc::{ADJ_FREQUENCY, ADJ_NANO, ADJ_OFFSET, ADJ_SETOFFSET, ADJ_STATUS, ADJ_TICK};
+use libc::{ADJ_FREQUENCY, ADJ_OFFSET, ADJ_SETOFFSET, ADJ_STATUS, ADJ_TICK};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::io::{self, Write};
 
@@ -242,9 +242,7 @@ fn adjtime(asked: &timex, told: &timex, succeeded: bool) -> Members {
         members.push(("asked_tick_us", asked.tick.into()));
     }
     if asks(ADJ_SETOFFSET) {
-        let part = if asks(ADJ_NANO) { 1 } else { 1_000 };
-        let step = asked.time.tv_sec.saturating_mul(1_000_000_000);
-        let step = step.saturating_add(asked.time.tv_usec.saturating_mul(part));
+        let step = i64::try_from(asked.step()).unwrap_or(i64::MAX);
         members.push(("step_ns", step.into()));
     }
     if succeeded {

@@ -1,12 +1,10 @@
 //! What a recorded clock was like, without what the program did to it: pure functions of its calls.
 
-use super::at;
 use super::recorded::system_time;
-use crate::kernel::uapi::{PTP_MAX_SAMPLES, timex};
 use crate::kernel::{Exchange, Traced};
 use crate::mock::oscillator::{PARTS, slewed};
 use crate::mock::time::{SECOND, nanoseconds};
-use libc::{ADJ_FREQUENCY, ADJ_NANO, ADJ_SETOFFSET};
+use libc::{ADJ_FREQUENCY, ADJ_SETOFFSET};
 
 /// A clock, as far as its readings and what was done to it show it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +67,7 @@ impl Model {
         let dialled = own.begin(calls);
         let mut others = Steered::default();
         others.begin(system);
-        let mut changes = system.iter().peekable();
+        let mut changes = system.iter().filter(|call| call.answer.is_ok()).peekable();
         let has_samples =
             calls.iter().any(|call| is_sampled(&call.exchange) && call.answer.is_ok());
         let mut stretches: Vec<Vec<Shown>> = vec![Vec::new()];
@@ -205,7 +203,7 @@ impl Steered {
                     (self.frequency, self.since) = (dialled - self.first, now);
                 }
                 if asked.modes & ADJ_SETOFFSET != 0 {
-                    self.phase += step(asked) * PARTS;
+                    self.phase += asked.step() * PARTS;
                 }
             }
             _ => {}
@@ -218,11 +216,6 @@ impl Steered {
     }
 }
 
-fn step(asked: &timex) -> i128 {
-    let part = if asked.modes & ADJ_NANO == 0 { 1_000 } else { 1 };
-    i128::from(asked.time.tv_sec) * SECOND + i128::from(asked.time.tv_usec) * part
-}
-
 fn is_sampled(exchange: &Exchange) -> bool {
     matches!(
         exchange,
@@ -232,29 +225,13 @@ fn is_sampled(exchange: &Exchange) -> bool {
 
 /// The delay of each sample of a call, and the offset from the system's clock that it shows.
 fn samples_of(exchange: &Exchange) -> Vec<(i128, i128)> {
-    let sample = |before: i128, phc: i128, after: i128| {
-        ((after - before).max(0), phc - i128::midpoint(before, after))
+    let samples = match exchange {
+        Exchange::SysOffsetExtended(_, told) if told.clockid != libc::CLOCK_REALTIME => Vec::new(),
+        // The counter is another clock.
+        Exchange::SysOffsetExtendedCycles(_) | Exchange::SysOffsetPreciseCycles(_) => Vec::new(),
+        exchange => exchange.samples(),
     };
-    match exchange {
-        Exchange::SysOffsetExtended(_, told) if told.clockid == libc::CLOCK_REALTIME => {
-            let number = told.n_samples.min(PTP_MAX_SAMPLES) as usize;
-            let samples = told.ts.iter().take(number);
-            samples.map(|[before, phc, after]| sample(at(*before), at(*phc), at(*after))).collect()
-        }
-        Exchange::SysOffset(_, told) => {
-            let number = 2 * told.n_samples.min(PTP_MAX_SAMPLES) as usize + 1;
-            let times: Vec<_> = told.ts.iter().take(number).map(|time| at(*time)).collect();
-            let three = times.windows(3).step_by(2).filter_map(|three| match three {
-                [before, phc, after] => Some(sample(*before, *phc, *after)),
-                _ => None,
-            });
-            three.collect()
-        }
-        Exchange::SysOffsetPrecise(_, told) => {
-            vec![(0, at(told.device) - at(told.sys_realtime))]
-        }
-        _ => Vec::new(),
-    }
+    samples.into_iter().map(|(delay, offset)| (delay.max(0), offset)).collect()
 }
 
 /// A line through offsets, as near to them by its squares as there is one.
@@ -298,7 +275,8 @@ impl Line {
 mod tests {
     use super::*;
     use crate::kernel::Version::V1;
-    use crate::kernel::uapi::{clock_time, sys_offset_extended};
+    use crate::kernel::uapi::{clock_time, sys_offset_extended, timex};
+    use libc::ADJ_NANO;
     use std::time::Duration;
 
     /// A successful call at a time in milliseconds.

@@ -1,16 +1,12 @@
 //! A recording of one clock, ready to be played.
 
-use super::at;
 use super::model::Model;
 use crate::files;
-use crate::kernel::uapi::{
-    ExttsEvent, PTP_ENABLE_FEATURE, PTP_EXT_OFFSET, PTP_EXTTS_EDGES, PTP_PEROUT_DUTY_CYCLE,
-    PTP_PEROUT_ONE_SHOT, PTP_PEROUT_PHASE, ptp_clock_caps,
-};
+use crate::kernel::uapi::{ExttsEvent, PTP_ENABLE_FEATURE, ptp_clock_caps, total};
 use crate::kernel::{Call, Exchange, Traced};
 use crate::mock::Asked;
 use crate::mock::linux::Linux;
-use crate::mock::profile::Profile;
+use crate::mock::profile::{FULL, Profile};
 use crate::mock::recording::{Facts, Line, read};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, BufReader, Read};
@@ -160,7 +156,6 @@ impl Recorded {
             name: "replay",
             clock_name: Box::leak(name.into_boxed_str()),
             max_adj: caps.max_adj,
-            older_max_adj: None,
             n_alarm: caps.n_alarm,
             n_ext_ts: count(caps.n_ext_ts),
             n_per_out: count(caps.n_per_out),
@@ -168,18 +163,10 @@ impl Recorded {
             n_pins: count(caps.n_pins),
             pin_name: "pin",
             precise: caps.cross_timestamping != 0 || works(Call::SysOffsetPrecise),
-            extended: true,
             cycles: works(Call::SysOffsetExtendedCycles) || works(Call::SysOffsetPreciseCycles),
             max_phase: (caps.adjust_phase != 0).then_some(limit),
-            extts_flags: PTP_EXTTS_EDGES | PTP_EXT_OFFSET,
-            strict: true,
-            checks_version_1: false,
-            extts_needs_pin: None,
-            perout_flags: PTP_PEROUT_ONE_SHOT | PTP_PEROUT_DUTY_CYCLE | PTP_PEROUT_PHASE,
-            perout_is_pps: false,
             output_pins: count(caps.n_pins),
-            read_only: false,
-            is_virtual: false,
+            ..FULL
         })))
     }
 
@@ -188,7 +175,7 @@ impl Recorded {
     pub(in crate::mock) fn signal(&self) -> Option<(i64, i64)> {
         let period = i64::try_from(self.period()?).ok()?;
         let first = self.events.values().flatten().next()?;
-        let phase = (at(first.told.t) - self.model.offset).rem_euclid(period.into());
+        let phase = (total(first.told.t) - self.model.offset).rem_euclid(period.into());
         Some((period, i64::try_from(phase).ok()?))
     }
 
@@ -198,7 +185,7 @@ impl Recorded {
             .values()
             .flat_map(|events| events.windows(2))
             .filter_map(|two| match two {
-                [one, next] => Some(at(next.told.t) - at(one.told.t)),
+                [one, next] => Some(total(next.told.t) - total(one.told.t)),
                 _ => None,
             })
             .filter(|span| *span >= 1_000)
