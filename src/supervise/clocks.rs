@@ -45,7 +45,6 @@ pub(super) struct Clock {
     /// The interface of the network that it belongs to.
     pub(super) interface: Option<Interface>,
     links: Vec<PathBuf>,
-    driver: Option<String>,
     config: Config,
     /// A handle of its own, which the others are made from.
     pub(super) mock: Mock,
@@ -53,8 +52,6 @@ pub(super) struct Clock {
     pub(super) is_away: bool,
     /// For each count of its readings, the most in a second before its card came back.
     counts: Vec<u64>,
-    /// How many pins, or channels, can be wired.
-    ends: (u32, &'static str),
     /// Whether events could come when they were last passed on.
     pub(super) had_events: bool,
 }
@@ -146,17 +143,14 @@ impl Clocks {
             let mock = new_mock(&spec.config).map_err(RunError::Clock)?;
             let interface =
                 spec.interface.clone().map(|name| Interface { name, timestamps: [0; 3] });
-            let (links, driver) = (spec.links.clone(), spec.config.driver().map(str::to_owned));
             Ok(Clock {
                 index,
                 interface,
-                links,
-                driver,
+                links: spec.links.clone(),
                 config: spec.config.clone(),
                 mock,
                 is_away: false,
                 counts: Vec::new(),
-                ends: spec.config.ends(),
                 had_events: false,
             })
         });
@@ -197,7 +191,7 @@ impl Clocks {
             let clock = |place: usize, end: u32| {
                 let clock = self.get(place);
                 let clock = clock.ok_or_else(|| refuse(format!("there is no clock ptp{place}")))?;
-                let (ends, what) = clock.ends;
+                let (ends, what) = clock.config.ends();
                 if end < ends {
                     Ok(clock)
                 } else {
@@ -293,7 +287,7 @@ impl Clock {
 
     /// The name of its driver.
     pub(super) fn driver(&self) -> Option<&str> {
-        self.driver.as_deref()
+        self.config.driver()
     }
 
     pub(super) fn path(&self) -> String {

@@ -3,8 +3,10 @@
 
 use super::clocks::{Clock, Clocks};
 use super::log::{Log, Made};
+use super::processes::{children, descendants};
 use super::rules::{Seen, filter};
 use super::script::{Play, Wish};
+use super::signals::Signals;
 use super::supervisor::{Answer, Supervisor};
 use super::sysfs::Sysfs;
 use super::{Ended, LeftOn, Notice, Outcome, RunError, Setting, What};
@@ -19,8 +21,6 @@ use nix::fcntl::OFlag;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::unistd::Pid;
@@ -28,27 +28,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::time::Duration;
-
-/// Not passed on to the program: those that no process can catch, that faults and writes of this
-/// process raise, and that stop or continue a job, which the program gets from its terminal, too.
-pub(super) const OWN: [Signal; 14] = [
-    Signal::SIGKILL,
-    Signal::SIGSTOP,
-    Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGCONT,
-    Signal::SIGSEGV,
-    Signal::SIGBUS,
-    Signal::SIGILL,
-    Signal::SIGFPE,
-    Signal::SIGTRAP,
-    Signal::SIGSYS,
-    Signal::SIGPIPE,
-    Signal::SIGXFSZ,
-];
 
 /// The marks of what the loop waits for. That of a handle is this much more than its inode.
 const CALLS: u64 = 0;
@@ -86,18 +66,10 @@ pub(crate) fn run(
     let seen = Seen { interfaces: clocks.have_interfaces(), system: system.is_some() };
     let filter = filter(seen);
     let sysfs = Sysfs::new(&clocks, major).map_err(RunError::Files)?;
-    let wires = clocks.connect(wiring)?;
-    let supervisor = Supervisor::new(clocks, (wiring.to_vec(), wires), sysfs, major, system);
+    let supervisor = Supervisor::new(clocks, wiring, sysfs, major, system)?;
     // A daemon whose parent ends becomes a child of this process, which may read its memory.
     prctl::set_child_subreaper(true).map_err(RunError::Process)?;
-    let mut caught = SigSet::all();
-    for signal in OWN {
-        caught.remove(signal);
-    }
-    let blocked_before = caught.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK);
-    let blocked_before = blocked_before.map_err(RunError::Process)?;
-    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-    let signals = SignalFd::with_flags(&caught, flags).map_err(RunError::Process)?;
+    let (signals, blocked_before) = Signals::catch().map_err(RunError::Process)?;
     let Started { process, listener } =
         start(words, &filter, &blocked_before).map_err(|error| why(error, words))?;
     // Not before: the program has the limit that it would have.
@@ -191,7 +163,7 @@ fn raise_limit_of_files() {
 struct Watch<'a> {
     supervisor: Supervisor,
     listener: Listener,
-    signals: SignalFd,
+    signals: Signals,
     /// Wakes the loop when something may come, to the nanosecond.
     timer: TimerFd,
     is_set: bool,
@@ -348,12 +320,10 @@ impl Watch<'_> {
     }
 
     fn take_signals(&mut self) {
-        while let Ok(Some(signal)) = self.signals.read_signal() {
-            let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
+        for number in self.signals.came() {
             if number == libc::SIGCHLD {
                 self.reap();
-            } else if signal.ssi_code <= 0 {
-                // What the kernel sends, as for a key of the terminal, the program has got, too.
+            } else {
                 self.pass_on(number);
             }
         }
@@ -408,39 +378,4 @@ impl Watch<'_> {
             }
         }
     }
-}
-
-/// The processes that have this one for a parent, by number and name.
-pub(super) fn children() -> Vec<(Pid, String)> {
-    children_of(Pid::this())
-}
-
-/// All processes that descend from this one, by number and name.
-fn descendants() -> Vec<(Pid, String)> {
-    let mut all = children();
-    let mut place = 0;
-    while let Some((process, _)) = all.get(place) {
-        let next = children_of(*process);
-        all.extend(next);
-        place += 1;
-    }
-    all
-}
-
-fn children_of(process: Pid) -> Vec<(Pid, String)> {
-    // Any of its threads may have started them.
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
-    let threads = threads.filter_map(|thread| thread.ok().map(|thread| thread.path()));
-    threads.flat_map(|thread| children_of_thread(&thread)).collect()
-}
-
-fn children_of_thread(thread: &Path) -> Vec<(Pid, String)> {
-    let path = thread.join("children");
-    let all = fs::read_to_string(path).unwrap_or_default();
-    all.split_whitespace()
-        .filter_map(|number| {
-            let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
-            Some((Pid::from_raw(number.parse().ok()?), name.trim_end().to_owned()))
-        })
-        .collect()
 }

@@ -6,7 +6,7 @@ use super::handles::Handles;
 use super::log::Made;
 use super::script::Side;
 use super::sysfs::Sysfs;
-use super::{WireSpec, network, requests, system, vdso};
+use super::{RunError, WireSpec, network, requests, system, vdso};
 use crate::kernel::Result;
 use crate::kernel::supervision::abi::{Syscall, Word, known};
 use crate::kernel::supervision::listener::{Listener, Notification};
@@ -78,17 +78,20 @@ impl StatusAt {
 }
 
 impl Supervisor {
+    /// # Errors
+    ///
+    /// [`RunError::Setting`] for wires that can't be.
     pub(super) fn new(
         clocks: Clocks,
-        (wiring, wires): (Vec<WireSpec>, Vec<Wire>),
+        wiring: &[WireSpec],
         sysfs: Sysfs,
         major: u32,
         system: Option<SharedClock>,
-    ) -> Self {
-        Self {
+    ) -> std::result::Result<Self, RunError> {
+        Ok(Self {
+            wires: clocks.connect(wiring)?,
             clocks,
-            wires,
-            wiring,
+            wiring: wiring.to_vec(),
             handles: Handles::default(),
             sysfs,
             major,
@@ -96,7 +99,7 @@ impl Supervisor {
             made: None,
             unseen: None,
             unreadable: None,
-        }
+        })
     }
 
     /// Passes on the events up to now; answers how long until the next one may come.

@@ -10,7 +10,8 @@ mod facts;
 
 pub(crate) use facts::facts;
 
-use super::run::{OWN, children};
+use super::processes::children;
+use super::signals::Signals;
 use super::{Ended, RunError};
 use crate::kernel::Exchange;
 use crate::kernel::Traced;
@@ -26,8 +27,6 @@ use clocks::Clocks;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -68,14 +67,7 @@ pub(crate) fn trace(
     if known().is_empty() {
         return Err(RunError::Processor);
     }
-    let mut caught = SigSet::all();
-    for signal in OWN {
-        caught.remove(signal);
-    }
-    let blocked_before = caught.thread_swap_mask(SigmaskHow::SIG_BLOCK);
-    let blocked_before = blocked_before.map_err(RunError::Process)?;
-    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-    let signals = SignalFd::with_flags(&caught, flags).map_err(RunError::Process)?;
+    let (signals, blocked_before) = Signals::catch().map_err(RunError::Process)?;
     let next = if is_supervised() { Next::ToCall } else { Next::Run };
     let filter = filter(rules);
     let filter = (next == Next::Run).then_some(filter.as_slice());
@@ -152,7 +144,7 @@ struct Pending {
 }
 
 impl Watch<'_> {
-    fn until_the_end(mut self, signals: &SignalFd) -> nix::Result<Ended> {
+    fn until_the_end(mut self, signals: &Signals) -> nix::Result<Ended> {
         loop {
             match tracing::next(false) {
                 Ok(Some((thread, event))) => self.handle(thread, event),
@@ -357,13 +349,9 @@ impl Watch<'_> {
     }
 
     /// Passes on the signals that were sent to this process.
-    fn pass_on(&self, signals: &SignalFd) {
-        while let Ok(Some(signal)) = signals.read_signal() {
-            let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
-            // What the kernel sends, as for a key of the terminal, the program has got, too.
-            if number != Signal::SIGCHLD as i32 && signal.ssi_code <= 0 {
-                let _ = send(self.program, number);
-            }
+    fn pass_on(&self, signals: &Signals) {
+        for number in signals.came().into_iter().filter(|number| *number != libc::SIGCHLD) {
+            let _ = send(self.program, number);
         }
     }
 }
