@@ -377,6 +377,7 @@ impl Config {
             driver: recorded.facts().driver.clone().filter(|it| is_name(it)).unwrap_or_default(),
             unset: false,
             exact,
+            reversed: model.reversed,
             has_recorded_delays: true,
             ..Self::of(recorded.profile()?)
         };

@@ -163,6 +163,25 @@ fn a_reading_alone_shows_no_offset_that_is_shorter_than_it_took() {
     assert!(offset.abs() < 1_000, "{shown}");
 }
 
+/// What cards in the field do is played as it was recorded.
+#[test]
+fn a_card_that_misbehaves_misbehaves_again() {
+    let clock = "igb,reversed,offset=3ms";
+    let Some((file, _)) = record("reversed", clock, &["offset ptp0"]) else { return };
+    for way in ["", ",exact"] {
+        let replay = format!("mock:replay={}{way}", file.0.display());
+        let shown = ptpctl(&format!("offset --json {replay}")).done().json();
+        assert_eq!(shown["method"], "basic", "{way}: {shown}");
+        let offset = shown["offset_ns"].as_i64().expect("an offset");
+        assert!((2_900_000..3_100_000).contains(&offset), "{way}: {offset}");
+    }
+    let clock = "full,fail=pin_setfunc/1:524";
+    let lines = ["pin 0 extts ptp0"];
+    let Some((file, _)) = record("524", clock, &lines) else { return };
+    let replay = format!("mock:replay={}", file.0.display());
+    ptpctl(&format!("pin 0 extts {replay}")).failed(3, "ENOTSUPP, 524");
+}
+
 /// Names and numbers that no clock has: no file is made elsewhere, and nothing waits or overflows.
 #[test]
 fn a_hostile_recording_does_no_harm() {

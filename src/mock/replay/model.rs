@@ -20,6 +20,8 @@ pub(in crate::mock) struct Model {
     pub(super) wander: Vec<i128>,
     /// How long both ways of each sample took, in nanoseconds.
     pub(super) ways: Vec<(i128, i128)>,
+    /// Whether the system times of extended samples are the wrong way round.
+    pub(in crate::mock) reversed: bool,
 }
 
 /// What one call showed of the offset.
@@ -68,8 +70,9 @@ impl Model {
         let mut others = Steered::default();
         others.begin(system);
         let mut changes = system.iter().filter(|call| call.answer.is_ok()).peekable();
-        let has_samples =
-            calls.iter().any(|call| is_sampled(&call.exchange) && call.answer.is_ok());
+        let is_sampled =
+            |call: &Traced| call.answer.is_ok() && !samples_of(&call.exchange).is_empty();
+        let has_samples = calls.iter().any(is_sampled);
         let mut stretches: Vec<Vec<Shown>> = vec![Vec::new()];
         for call in calls.iter().filter(|call| call.answer.is_ok()) {
             let now = since_began(call);
@@ -121,7 +124,8 @@ impl Model {
             let played = |(there, back): &(i128, i128)| (1..=LONGEST).contains(&(there + back));
             ways.extend(of_samples.into_iter().filter(played));
         }
-        Self { offset, frequency: line.slope, dialled, wander, ways }
+        let reversed = calls.iter().any(is_reversed);
+        Self { offset, frequency: line.slope, dialled, wander, ways, reversed }
     }
 }
 
@@ -157,6 +161,13 @@ fn apart(shown: &Shown, on_line: i128) -> (i128, Vec<(i128, i128)>) {
 fn alone(offset: i128, call: &Traced) -> i128 {
     let took = i128::try_from(call.took.as_nanos()).unwrap_or(0);
     if offset.abs() <= took { 0 } else { offset }
+}
+
+fn is_reversed(call: &Traced) -> bool {
+    let is_extended = matches!(call.exchange, Exchange::SysOffsetExtended(..));
+    is_extended
+        && call.answer.is_ok()
+        && call.exchange.samples().iter().any(|(delay, _)| *delay < 0)
 }
 
 fn since_began(call: &Traced) -> i128 {
@@ -216,13 +227,6 @@ impl Steered {
     }
 }
 
-fn is_sampled(exchange: &Exchange) -> bool {
-    matches!(
-        exchange,
-        Exchange::SysOffset(..) | Exchange::SysOffsetExtended(..) | Exchange::SysOffsetPrecise(..)
-    )
-}
-
 /// The delay of each sample of a call, and the offset from the system's clock that it shows.
 fn samples_of(exchange: &Exchange) -> Vec<(i128, i128)> {
     let samples = match exchange {
@@ -231,7 +235,8 @@ fn samples_of(exchange: &Exchange) -> Vec<(i128, i128)> {
         Exchange::SysOffsetExtendedCycles(_) | Exchange::SysOffsetPreciseCycles(_) => Vec::new(),
         exchange => exchange.samples(),
     };
-    samples.into_iter().map(|(delay, offset)| (delay.max(0), offset)).collect()
+    // Where the system times are the wrong way round, no offset is known.
+    samples.into_iter().filter(|(delay, _)| *delay >= 0).collect()
 }
 
 /// A line through offsets, as near to them by its squares as there is one.
