@@ -152,6 +152,9 @@ impl FromStr for Config {
         if let Some(rest) = settings.strip_prefix("replay=") {
             return Self::replaying(rest).map_err(refuse);
         }
+        if settings.split(',').next() == Some("replay") {
+            return Err(refuse("it takes a recording: mock:replay=FILE".into()));
+        }
         let (profile, settings) = settings.split_once(',').unwrap_or((settings, ""));
         let profile = if profile.is_empty() { "full" } else { profile };
         let found = PROFILES.iter().find(|known| known.name == profile).ok_or_else(|| {
@@ -466,6 +469,11 @@ impl Config {
             "state" => return Err("it takes a file: state=FILE".into()),
             "fault" => self.faults.add(value.parse()?),
             "fail" => self.fail.push(value.parse()?),
+            "replay" | "exact" => {
+                return Err(
+                    "a recording takes the place of the profile: mock:replay=FILE,exact".into()
+                );
+            }
             "remove" => self.remove = Some(within(value, 0, i64::MAX)?),
             _ => return Err("there is no such setting: ptpctl-mock(7) has them all".into()),
         }
@@ -594,6 +602,8 @@ mod tests {
         for (text, reason) in [
             ("mock:nosuch", "its profiles, full, clockmatrix"),
             ("mock:full,colour=red", "no such setting"),
+            ("mock:igb,replay=x", "takes the place of the profile"),
+            ("mock:replay", "it takes a recording: mock:replay=FILE"),
             ("mock:full,seed=x", "whole number"),
             ("mock:full,freq=5", "no unit"),
             ("mock:full,freq=200000ppm", "limit"),

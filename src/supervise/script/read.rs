@@ -78,6 +78,9 @@ impl<'a> Table<'a> {
     /// The tables of an array, such as `[[at]]`.
     fn tables(&self, key: &'a str, known: &[&str]) -> Result<Vec<Table<'a>>> {
         let Some(found) = self.get(key) else { return Ok(Vec::new()) };
+        if found.value.is_table() {
+            return found.refuse(format!("there can be several: write [[{key}]]"));
+        }
         let tables = found.array()?.into_iter().map(|item| match item.value {
             DeValue::Table(table) => Table::new(item.text, table, item.at, known),
             _ => item.refuse(format!("it is a table: [[{key}]]")),
@@ -95,6 +98,17 @@ impl<'a> Found<'a> {
         match self.value {
             DeValue::String(text) => Ok(text),
             _ => self.refuse("it is text, in quotes"),
+        }
+    }
+
+    /// A quantity, which has a unit.
+    fn quantity<T: FromStr>(self, such_as: &str) -> Result<T>
+    where
+        T::Err: ToString,
+    {
+        match self.value {
+            DeValue::String(_) => self.parsed(),
+            _ => self.refuse(format!("it has a unit, and is in quotes: \"{such_as}\"")),
         }
     }
 
@@ -133,7 +147,7 @@ impl<'a> Found<'a> {
 
     /// A time after the start of the program.
     fn time(self) -> Result<Duration> {
-        let time: Offset = self.parsed()?;
+        let time: Offset = self.quantity("5s")?;
         match u64::try_from(time.nanoseconds()) {
             Ok(time) => Ok(Duration::from_nanos(time)),
             Err(_) => self.refuse("it is a time after the start of the program"),
@@ -241,8 +255,8 @@ fn happenings(at: &Table<'_>, into: &mut Vec<(Duration, Happening)>) -> Result<(
             for found in at.entries() {
                 let incident = match found.key {
                     "time" | "clock" => continue,
-                    "step" => SystemIncident::Step(found.parsed()?),
-                    "freq-step" => SystemIncident::Crystal(found.parsed()?),
+                    "step" => SystemIncident::Step(found.quantity("1ms")?),
+                    "freq-step" => SystemIncident::Crystal(found.quantity("5ppb")?),
                     "leap" => SystemIncident::Leap {
                         is_inserted: match found.string()? {
                             "insert" => true,
@@ -383,7 +397,7 @@ fn expectation(expect: &Table<'_>) -> Result<Expectation> {
 }
 
 fn offset(expect: &Table<'_>, found: Found<'_>, window: Window) -> Result<(String, Expected)> {
-    let within: Offset = found.parsed()?;
+    let within: Offset = found.quantity("100ns")?;
     if within < Offset::ZERO {
         return found.refuse("it is a limit in both directions, without a sign");
     }
@@ -392,7 +406,7 @@ fn offset(expect: &Table<'_>, found: Found<'_>, window: Window) -> Result<(Strin
     if of == to {
         return expect.refuse("expect: clock and reference are the same");
     }
-    let wanted: Offset = expect.get("offset").map_or(Ok(Offset::ZERO), Found::parsed)?;
+    let wanted: Offset = expect.get("offset").map_or(Ok(Offset::ZERO), |it| it.quantity("37s"))?;
     let about = if wanted == Offset::ZERO { String::new() } else { format!(" of {wanted}") };
     let name = format!("{of} - {to} is within {within}{about}{}", words(window));
     let (wanted, within) = (wanted.nanoseconds().into(), within.nanoseconds().into());
@@ -459,7 +473,9 @@ mod tests {
             ("clocks = 5", 1, "clocks: it is a list"),
             ("clocks = [\"nosuch\"]", 1, "none of its profiles"),
             ("\n\nclock = []", 3, "no key 'clock' here: the keys are clocks"),
-            ("stop = 5", 1, "stop: it is text"),
+            ("stop = 5", 1, "stop: it has a unit, and is in quotes: \"5s\""),
+            ("[at]\ntime = \"5s\"", 1, "at: there can be several: write [[at]]"),
+            ("[[expect]]\nwithin = 100", 2, "within: it has a unit, and is in quotes: \"100ns\""),
             ("stop = \"5\"", 1, "no unit"),
             ("stop = \"-5s\"", 1, "after the start"),
             ("[[at]]\ngoes = true", 1, "needs a time"),
