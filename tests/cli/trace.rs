@@ -187,6 +187,20 @@ fn setting_the_time_zone_is_no_setting_of_a_clock() {
 }
 
 #[test]
+fn a_recording_is_there_when_ptpctl_is_killed() {
+    let file = TemporaryFile::new("trace-killed");
+    let line = "(: </dev/ptp987654); kill -KILL $PPID; sleep 5";
+    let mut command = program();
+    command.args(["trace", "--summary", "--record"]).arg(&file.0);
+    let ended = command.args(["--", "sh", "-c", line]).output().expect("runs").status;
+    if ended.code() != Some(125) {
+        assert_eq!(ended.signal(), Some(libc::SIGKILL));
+        let text = fs::read_to_string(&file.0).expect("a recording");
+        assert!(text.ends_with('\n') && text.contains("\"errno\":\"ENOENT\""), "{text:?}");
+    }
+}
+
+#[test]
 fn a_program_whose_trace_nobody_reads_is_told_to_end() {
     let line = format!(
         "{} trace -- sh -c 'while :; do (: </dev/ptp987654); sleep 0.01; done 2>/dev/null' | head -1",

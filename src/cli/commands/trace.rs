@@ -61,7 +61,7 @@ fn run(context: &mut Context<'_>, args: Args) -> Result<Report, Failure> {
         printer: context.printer,
         prints: !args.summary,
         is_first: true,
-        recording: file.map(|file| Recording { to: io::BufWriter::new(file), is_first: true }),
+        recording: file.map(|file| Recording { to: io::LineWriter::new(file), is_first: true }),
         has_failed: false,
         anonymous: args.anonymous.then(Anonymous::default),
         clocks: BTreeSet::new(),
@@ -95,9 +95,10 @@ fn open(path: &Path) -> Result<File, Failure> {
     files::open(path, &options, libc::O_CLOEXEC).map_err(fails)
 }
 
-/// A recording that is written.
+/// A recording that is written. Each line is in the file at once: what was recorded until this
+/// process is killed, or the machine hangs, is what somebody wants to see.
 struct Recording {
-    to: io::BufWriter<File>,
+    to: io::LineWriter<File>,
     is_first: bool,
 }
 
