@@ -1,9 +1,10 @@
 //! Runs the program as people do.
 
 use crate::schema;
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// How a run of the program ended.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ pub(crate) fn program() -> Command {
         command.env_remove(variable);
     }
     command
+}
+
+pub(crate) fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a pid"))
 }
 
 /// Runs the program with arguments as a shell would split them; `'…'` keeps blanks.
@@ -112,6 +117,11 @@ impl TemporaryFile {
         let path = std::env::temp_dir().join(file);
         let _ = std::fs::remove_file(&path);
         Self(path)
+    }
+
+    /// A file whose name has this extension, which tells its format.
+    pub(crate) fn with_extension(name: &str, extension: &str) -> Self {
+        Self::new(&format!("{name}.{extension}"))
     }
 
     /// A mock clock that is kept in this file.

@@ -1,7 +1,7 @@
 //! ptpctl under the names of testptp and `phc_ctl`. What is expected here is what those programs
 //! printed on real kernels; `tests/kernel/run compat` compares both there.
 
-use crate::common::{Run, TemporaryFile, ptpctl, run, start};
+use crate::common::{Run, TemporaryFile, pid, ptpctl, run, start};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -269,8 +269,7 @@ fn a_signal_ends_it_though_nobody_reads() {
     let mut child =
         Command::new(&words[0]).args(&words[1..]).stdout(Stdio::piped()).spawn().expect("a child");
     std::thread::sleep(Duration::from_millis(500));
-    let process = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process"));
-    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGINT).expect("sent");
+    nix::sys::signal::kill(pid(&child), nix::sys::signal::Signal::SIGINT).expect("sent");
     let ended = child.wait().expect("an end");
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(libc::SIGINT));
 }
@@ -285,9 +284,8 @@ fn a_signal_switches_the_timestamps_off() {
     let mut child =
         Command::new(&words[0]).args(&words[1..]).stdout(Stdio::null()).spawn().expect("a child");
     std::thread::sleep(Duration::from_millis(300));
-    let process = i32::try_from(child.id()).expect("a process");
     let term = nix::sys::signal::Signal::SIGTERM;
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), term).expect("sent");
+    nix::sys::signal::kill(pid(&child), term).expect("sent");
     let ended = child.wait().expect("an end");
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(libc::SIGTERM));
     let state = std::fs::read_to_string(&file.0).expect("a state");

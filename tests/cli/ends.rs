@@ -1,8 +1,7 @@
 //! However `extts` ends, what it switched on is switched off.
 
-use crate::common::{TemporaryFile, limited, program, ptpctl};
+use crate::common::{TemporaryFile, limited, pid, program, ptpctl};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Stdio};
@@ -114,8 +113,7 @@ fn a_signal_ends_a_program_whose_reader_has_stopped_reading() {
     let stdout = child.stdout.take().expect("a pipe");
     // At 10 kHz the lines fill the pipe's 64 KiB in a moment.
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-    kill(pid, Signal::SIGTERM).expect("sent");
+    kill(pid(&child), Signal::SIGTERM).expect("sent");
     assert_eq!(child.wait().expect("ended").signal(), Some(Signal::SIGTERM as i32));
     drop(stdout);
     let state = std::fs::read_to_string(&file.0).expect("a state");
@@ -145,8 +143,7 @@ fn a_signal_ends_a_program_whose_complaints_nobody_reads() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     std::thread::sleep(std::time::Duration::from_millis(300));
-    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-    kill(pid, Signal::SIGTERM).expect("sent");
+    kill(pid(&child), Signal::SIGTERM).expect("sent");
     let began = std::time::Instant::now();
     assert_eq!(child.wait().expect("ended").signal(), Some(Signal::SIGTERM as i32));
     assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
@@ -193,14 +190,13 @@ fn events_that_a_stopped_reader_lost_are_counted() {
         serde_json::from_str(&events.next().expect("an event").expect("a line")).expect("JSON")
     };
     (0..20).for_each(|_| drop(next()));
-    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-    kill(pid, Signal::SIGSTOP).expect("stopped");
+    kill(pid(&child), Signal::SIGSTOP).expect("stopped");
     std::thread::sleep(std::time::Duration::from_millis(500));
-    kill(pid, Signal::SIGCONT).expect("going on");
+    kill(pid(&child), Signal::SIGCONT).expect("going on");
     // The queue has kept the last 127 of about 500.
     let missing = (0..1_000).map(|_| next()["missing"].as_u64().expect("a number")).max();
     assert!(missing > Some(250), "{missing:?}");
-    kill(pid, Signal::SIGTERM).expect("sent");
+    kill(pid(&child), Signal::SIGTERM).expect("sent");
     child.wait().expect("ended");
 }
 
@@ -262,9 +258,8 @@ fn end_at_random(
                     match end {
                         End::ClosedPipe => drop(child.stdout.take()),
                         End::Signal(signal) => {
-                            let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
                             let signal = Signal::try_from(signal).expect("one with a name");
-                            kill(pid, signal).expect("sent");
+                            kill(pid(&child), signal).expect("sent");
                         }
                     }
                     // Nobody reads the pipe: it holds all output, or the signal ends the write.

@@ -1,29 +1,19 @@
 //! Clocks that are measured again and again: monitor, record, stability, and their pictures.
 
-use crate::common::{Run, TemporaryFile, limited, program, ptpctl, run};
-use nix::pty::{Winsize, openpty};
+use crate::common::{Run, TemporaryFile, limited, pid, program, ptpctl, run};
+use crate::terminal::Terminal;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
-use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, mkfifo};
+use nix::unistd::mkfifo;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 /// A clock with virtual time, which passes without waiting.
 const MOCK: &str = "mock:igb,time=virtual,freq=50ppb";
-
-/// A file whose name has this extension, which tells its format.
-fn file(name: &str, extension: &str) -> TemporaryFile {
-    let mut file = TemporaryFile::new(name);
-    file.0.set_extension(extension);
-    let _ = std::fs::remove_file(&file.0);
-    file
-}
 
 #[test]
 fn monitor_prints_a_line_for_each_measurement() {
@@ -124,7 +114,7 @@ fn what_contradicts_a_precise_offset_is_told_before_it_is_measured_again_and_aga
 #[test]
 fn what_record_writes_is_what_monitor_prints_and_reads() {
     for extension in ["jsonl", "jsonl.gz", "jsonl.zst"] {
-        let file = file(&format!("replay-{extension}"), extension);
+        let file = TemporaryFile::with_extension(&format!("replay-{extension}"), extension);
         let path = file.0.display();
         let printed = ptpctl(&format!("monitor --count 5 --json {MOCK}")).done().stdout;
         let report = ptpctl(&format!("record --count 5 --json {path} {MOCK}")).done().json();
@@ -143,7 +133,7 @@ fn what_record_writes_is_what_monitor_prints_and_reads() {
 #[test]
 fn a_file_is_whole_after_a_signal() {
     for extension in ["jsonl", "jsonl.zst"] {
-        let file = file(&format!("signal-{extension}"), extension);
+        let file = TemporaryFile::with_extension(&format!("signal-{extension}"), extension);
         let mut child = program()
             .args(["record", "--interval", "5ms"])
             .args([file.0.as_os_str(), "mock:igb".as_ref()])
@@ -163,7 +153,7 @@ fn a_file_is_whole_after_a_signal() {
 
 #[test]
 fn a_file_whose_end_was_cut_off_counts_up_to_there() {
-    let file = file("cut", "jsonl");
+    let file = TemporaryFile::with_extension("cut", "jsonl");
     let path = file.0.display();
     ptpctl(&format!("record --count 5 {path} {MOCK}")).done();
     let whole = std::fs::read(&file.0).expect("read");
@@ -224,7 +214,7 @@ fn a_mask_that_is_not_kept_is_told_with_its_tau_and_ends_with_1() {
 
 /// A recording of offsets, 100 ms apart. `None` is a measurement that is missing.
 fn recording(name: &str, offsets: impl Iterator<Item = Option<i64>>) -> TemporaryFile {
-    let file = file(name, "jsonl");
+    let file = TemporaryFile::with_extension(name, "jsonl");
     let mut lines = String::new();
     for (place, offset) in offsets.enumerate() {
         let (seconds, part) = (1_700_000_000 + place / 10, place % 10 * 100_000_000);
@@ -365,7 +355,7 @@ fn offsets_without_bounds_are_taken_at_their_word_which_is_said() {
 #[test]
 fn masks_of_ones_own_are_in_the_form_that_is_printed() {
     let recorded = recording("own-mask", (0..3_000).map(|place| Some(place % 4)));
-    let own = file("own", "masks");
+    let own = TemporaryFile::with_extension("own", "masks");
     let text = "# ours\nmask house\ntitle the clock in our house\nmax|TE| = 700\n\
                 MTIE 0.1 to 10 = 1 + 0.1 t\nMTIE 10 to 100 = 5\n";
     std::fs::write(&own.0, text).expect("written");
@@ -402,7 +392,7 @@ fn masks_of_ones_own_are_in_the_form_that_is_printed() {
 
 #[test]
 fn stability_of_a_file_is_that_of_the_clock() {
-    let file = file("stability", "jsonl.zst");
+    let file = TemporaryFile::with_extension("stability", "jsonl.zst");
     let path = file.0.display();
     let second = "mock:e1000e,time=virtual";
     ptpctl(&format!("record --interval 100ms --count 300 {path} {MOCK} {second}")).done();
@@ -415,12 +405,15 @@ fn stability_of_a_file_is_that_of_the_clock() {
 
 #[test]
 fn stability_that_is_interrupted_tells_what_it_has() {
+    // On a terminal it shows when it has measured something.
+    let (mut terminal, screen) = Terminal::new(80, 24);
     let mut child = program()
         .args(["stability", "--interval", "5ms", "mock:igb"])
         .stdout(Stdio::piped())
+        .stderr(screen)
         .spawn()
         .expect("started");
-    thread::sleep(Duration::from_millis(700));
+    terminal.until(|drawn| drawn.contains(" readings, the last ")).expect("readings");
     kill(pid(&child), Signal::SIGTERM).expect("sent");
     let mut told = String::new();
     child.stdout.take().expect("a pipe").read_to_string(&mut told).expect("text");
@@ -528,7 +521,10 @@ fn offsets_in_pairs_and_at_changing_intervals_are_told() {
 
 #[test]
 fn a_picture_can_leave_the_band_out() {
-    let (with, without) = (file("with-band", "svg"), file("without-band", "svg"));
+    let (with, without) = (
+        TemporaryFile::with_extension("with-band", "svg"),
+        TemporaryFile::with_extension("without-band", "svg"),
+    );
     for (file, more) in [(&with, ""), (&without, " --no-band")] {
         let plot = file.0.display();
         ptpctl(&format!("monitor --lines --count 20 --plot {plot}{more} {MOCK}")).done();
@@ -547,7 +543,7 @@ fn stability_of_too_little_is_an_error() {
     let from = format!("--from {}", one.0.display());
     ptpctl(&format!("stability {from}")).failed(1, "too few");
     ptpctl(&format!("stability --mask g8272-a {from}")).failed(4, "too few");
-    let empty = file("empty", "jsonl");
+    let empty = TemporaryFile::with_extension("empty", "jsonl");
     File::create(&empty.0).expect("made");
     ptpctl(&format!("stability --from {}", empty.0.display())).failed(1, "has no measurement");
     ptpctl("stability --from /nonexistent").failed(1, "can't open /nonexistent");
@@ -555,7 +551,7 @@ fn stability_of_too_little_is_an_error() {
 
 #[test]
 fn pictures_are_drawn_as_their_names_say() {
-    let recorded = file("pictures", "jsonl");
+    let recorded = TemporaryFile::with_extension("pictures", "jsonl");
     let recorded = recorded.0.display();
     ptpctl(&format!("record --count 50 {recorded} {MOCK}")).done();
     for (command, title) in [
@@ -566,7 +562,10 @@ fn pictures_are_drawn_as_their_names_say() {
         (format!("record --count 20 /dev/null {MOCK}"), "realtime"),
         ("stability --count 50 mock:igb,time=virtual".into(), "ADEV"),
     ] {
-        let (svg, png) = (file("picture", "svg"), file("picture", "png"));
+        let (svg, png) = (
+            TemporaryFile::with_extension("picture", "svg"),
+            TemporaryFile::with_extension("picture", "png"),
+        );
         ptpctl(&format!("{command} --plot {}", svg.0.display())).done();
         let text = std::fs::read_to_string(&svg.0).expect("a picture");
         assert!(text.starts_with("<svg") && text.contains(title), "{command}");
@@ -578,7 +577,7 @@ fn pictures_are_drawn_as_their_names_say() {
             drawn.contains('┤') && drawn.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c))
         );
     }
-    let masked = file("masked", "svg");
+    let masked = TemporaryFile::with_extension("masked", "svg");
     let line = format!(
         "stability --count 50 --samples 800 --mask g8272-a --plot {} mock:igb,time=virtual",
         masked.0.display()
@@ -625,13 +624,9 @@ fn wrong_intervals_and_sources_are_told() {
     }
     ptpctl("monitor --count 1 nosuch:mock").failed(1, "nosuch");
     ptpctl("record /nonexistent/a.jsonl mock").failed(1, "can't write /nonexistent/a.jsonl");
-    let other = file("other", "txt");
+    let other = TemporaryFile::with_extension("other", "txt");
     std::fs::write(&other.0, "something else\n").expect("written");
     ptpctl(&format!("record {} mock", other.0.display())).failed(1, "no recording");
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).expect("a pid"))
 }
 
 #[test]
@@ -646,7 +641,7 @@ fn what_cannot_be_written_is_told_before_it_is_measured() {
 
 #[test]
 fn a_picture_of_characters_needs_no_place_on_the_disk() {
-    let folder = file("folder", "d");
+    let folder = TemporaryFile::with_extension("folder", "d");
     std::fs::create_dir_all(folder.0.join("-")).expect("made");
     let arguments = ["offset", "--samples", "25", "--plot", "-", MOCK];
     let run = run(program().args(arguments).current_dir(&folder.0));
@@ -657,7 +652,7 @@ fn a_picture_of_characters_needs_no_place_on_the_disk() {
 #[test]
 fn a_name_that_ends_in_what_is_not_written_is_refused() {
     for end in ["csv", "xz", "tim", "TSV"] {
-        let path = file(&format!("not-{end}"), end);
+        let path = TemporaryFile::with_extension(&format!("not-{end}"), end);
         let line = format!("record --count 1 {} {MOCK}", path.0.display());
         ptpctl(&line).failed(2, "record writes JSON lines");
         assert!(!path.0.exists(), "{end}");
@@ -666,7 +661,7 @@ fn a_name_that_ends_in_what_is_not_written_is_refused() {
 
 #[test]
 fn two_cannot_add_to_one_file() {
-    let file = file("two", "jsonl.zst");
+    let file = TemporaryFile::with_extension("two", "jsonl.zst");
     let path = file.0.display().to_string();
     let mut first = program()
         .args(["record", "--interval", "5ms", &path, "mock:igb"])
@@ -685,7 +680,7 @@ fn two_cannot_add_to_one_file() {
 
 #[test]
 fn a_signal_ends_what_waits_for_a_pipe() {
-    let pipe = file("pipe", "jsonl");
+    let pipe = TemporaryFile::with_extension("pipe", "jsonl");
     mkfifo(&pipe.0, Mode::S_IRWXU).expect("a pipe");
     let path = pipe.0.display().to_string();
     let signalled = |mut child: Child| {
@@ -737,7 +732,7 @@ fn a_line_that_comes_through_a_pipe_is_printed_at_once() {
 
 #[test]
 fn what_is_compressed_is_known_without_its_name() {
-    let file = file("unnamed", "jsonl.zst");
+    let file = TemporaryFile::with_extension("unnamed", "jsonl.zst");
     ptpctl(&format!("record --count 3 {} {MOCK}", file.0.display())).done();
     let from = File::open(&file.0).expect("opened");
     let run = run(program().args(["monitor", "--json", "--from", "-"]).stdin(from));
@@ -746,7 +741,7 @@ fn what_is_compressed_is_known_without_its_name() {
 
 #[test]
 fn a_file_without_a_measurement_is_an_error() {
-    let file = file("empty", "jsonl");
+    let file = TemporaryFile::with_extension("empty", "jsonl");
     std::fs::write(&file.0, "").expect("written");
     for command in ["monitor", "stability"] {
         let line = format!("{command} --from {}", file.0.display());
@@ -756,7 +751,7 @@ fn a_file_without_a_measurement_is_an_error() {
 
 #[test]
 fn stability_picks_one_of_several_of_a_file() {
-    let file = file("several", "jsonl");
+    let file = TemporaryFile::with_extension("several", "jsonl");
     let path = file.0.display();
     let other = "mock:igb,time=virtual,offset=1us";
     ptpctl(&format!("record --count 20 {path} {MOCK} {MOCK}:{other}")).done();
@@ -786,172 +781,6 @@ fn readings_are_counted_while_the_clock_is_there_and_a_gone_one_costs_no_time() 
     assert!(began.elapsed() >= Duration::from_millis(950), "{:?}", began.elapsed());
 }
 
-/// What the kernel says of a terminal: some C libraries leave the rest of the struct as it was.
-fn settings_of(terminal: &Termios) -> impl PartialEq + std::fmt::Debug + use<> {
-    let flags = (terminal.input_flags, terminal.output_flags, terminal.control_flags);
-    (flags, terminal.local_flags, terminal.control_chars[..19].to_vec())
-}
-
-/// What a program draws on a terminal of this size until a key is pressed or a signal sent.
-fn on_a_terminal(columns: u16, rows: u16, end: impl FnOnce(&Child, &mut File)) -> (String, Child) {
-    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    let terminal = openpty(&size, None).expect("a terminal");
-    let before = tcgetattr(&terminal.slave).expect("its settings");
-    let (mut keyboard, screen) = (File::from(terminal.master), File::from(terminal.slave));
-    let mut child = program()
-        .args(["monitor", "--interval", "10ms", "mock:igb"])
-        .stdin(screen.try_clone().expect("a terminal"))
-        .stdout(screen.try_clone().expect("a terminal"))
-        .stderr(Stdio::piped())
-        // Ctrl-Z stops all of a job.
-        .process_group(0)
-        .spawn()
-        .expect("started");
-    let mut reading = keyboard.try_clone().expect("a terminal");
-    let reader = thread::spawn(move || {
-        let mut drawn = Vec::new();
-        let mut some = [0; 4_096];
-        while let Ok(number @ 1..) = reading.read(&mut some) {
-            drawn.extend_from_slice(&some[..number]);
-            if drawn.ends_with(b"<end>") {
-                break;
-            }
-        }
-        String::from_utf8_lossy(&drawn).into_owned()
-    });
-    thread::sleep(Duration::from_millis(500));
-    end(&child, &mut keyboard);
-    child.wait().expect("ended");
-    let now = tcgetattr(&screen).expect("its settings");
-    assert_eq!(settings_of(&now), settings_of(&before), "the terminal is as it was");
-    let mut screen = screen;
-    screen.write_all(b"<end>").expect("written");
-    (reader.join().expect("read"), child)
-}
-
-#[test]
-fn on_a_terminal_it_draws_and_gives_the_terminal_back() {
-    let keys = |keys: &'static [u8]| {
-        move |_: &Child, keyboard: &mut File| keyboard.write_all(keys).expect("pressed")
-    };
-    let signal =
-        |signal| move |child: &Child, _: &mut File| kill(pid(child), signal).expect("sent");
-    let check = |(drawn, mut child): (String, Child), status: Option<i32>| {
-        assert!(drawn.contains("\x1b[?1049h") && drawn.contains("\x1b[?1049l"), "{drawn:?}");
-        assert!(
-            drawn.contains("\x1b[?25l") && drawn.contains("\x1b[?25h"),
-            "the cursor: {drawn:?}"
-        );
-        assert!(drawn.contains("mock:igb"), "{drawn:?}");
-        let ended = child.wait().expect("ended");
-        assert_eq!(ended.code(), status, "{ended:?}");
-    };
-    check(on_a_terminal(80, 24, keys(b"q")), Some(0));
-    check(on_a_terminal(200, 60, keys(b" u0+-brq")), Some(0));
-    check(on_a_terminal(20, 3, keys(b"\x03")), Some(0));
-    check(on_a_terminal(80, 24, signal(Signal::SIGTERM)), None);
-    check(on_a_terminal(80, 24, signal(Signal::SIGQUIT)), None);
-    // The bytes of an arrow may come one by one.
-    let slowly = |child: &Child, keyboard: &mut File| {
-        for byte in b"\x1b[A" {
-            keyboard.write_all(&[*byte]).expect("pressed");
-            thread::sleep(Duration::from_millis(5));
-        }
-        thread::sleep(Duration::from_millis(300));
-        assert!(is_running(child), "it went on");
-        keyboard.write_all(b"q").expect("pressed");
-    };
-    check(on_a_terminal(80, 24, slowly), Some(0));
-}
-
-/// Whether it hasn't ended.
-fn is_running(child: &Child) -> bool {
-    waitpid(pid(child), Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive)
-}
-
-#[test]
-fn whatever_is_typed_does_no_harm() {
-    let type_all = |child: &Child, keyboard: &mut File| {
-        let sequences: [&[u8]; 9] = [
-            b"\x1b[M",
-            b"\x1b[<M",
-            b"\x1b[1",
-            b"\x1b[1;M",
-            b"\x1b[999999~",
-            b"\x1bOP",
-            b"\x1bx",
-            "äβ€".as_bytes(),
-            b"\xff\x00\x7f",
-        ];
-        for sequence in sequences {
-            keyboard.write_all(sequence).expect("pressed");
-            thread::sleep(Duration::from_millis(150));
-            assert!(is_running(child), "{sequence:?}");
-        }
-        keyboard.write_all(b"~q").expect("pressed");
-    };
-    let (_, mut child) = on_a_terminal(80, 24, type_all);
-    assert_eq!(child.wait().expect("ended").code(), Some(0));
-}
-
-#[test]
-fn keys_change_what_is_drawn() {
-    let press = |_: &Child, keyboard: &mut File| {
-        for key in [b" ", b" ", b"u", b"r"] {
-            keyboard.write_all(key).expect("pressed");
-            thread::sleep(Duration::from_millis(250));
-        }
-        keyboard.write_all(b"q").expect("pressed");
-    };
-    let (drawn, _) = on_a_terminal(80, 24, press);
-    let frames: Vec<_> = drawn.split("\x1b[?2026h").collect();
-    assert!(frames.iter().any(|frame| frame.contains("paused")), "{drawn}");
-    let counts: Vec<u32> = frames
-        .iter()
-        .filter_map(|frame| frame.split("  n ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next())
-        .filter_map(|number| number.parse().ok())
-        .collect();
-    assert!(counts.windows(2).any(|two| two[1] < two[0]), "it began anew: {counts:?}");
-}
-
-#[test]
-fn ctrl_z_gives_the_terminal_back_until_it_goes_on() {
-    let stop_and_go = |child: &Child, keyboard: &mut File| {
-        keyboard.write_all(b"\x1a").expect("pressed");
-        let stopped = waitpid(pid(child), Some(WaitPidFlag::WUNTRACED)).expect("waited");
-        assert_eq!(stopped, WaitStatus::Stopped(pid(child), Signal::SIGTSTP));
-        let settings = tcgetattr(&*keyboard).expect("its settings");
-        assert!(settings.local_flags.contains(LocalFlags::ECHO | LocalFlags::ICANON));
-        kill(pid(child), Signal::SIGCONT).expect("sent");
-        thread::sleep(Duration::from_millis(300));
-        let settings = tcgetattr(&*keyboard).expect("its settings");
-        assert!(!settings.local_flags.contains(LocalFlags::ICANON));
-        keyboard.write_all(b"q").expect("pressed");
-    };
-    let (_, mut child) = on_a_terminal(80, 24, stop_and_go);
-    assert_eq!(child.wait().expect("ended").code(), Some(0));
-}
-
-#[test]
-fn what_was_stopped_takes_the_terminal_again() {
-    let stop_and_go = |child: &Child, keyboard: &mut File| {
-        let settings = tcgetattr(&*keyboard).expect("its settings");
-        kill(pid(child), Signal::SIGSTOP).expect("sent");
-        // A shell does this when it takes the terminal back.
-        let mut cooked = settings.clone();
-        cooked.local_flags.insert(LocalFlags::ECHO | LocalFlags::ICANON);
-        tcsetattr(&*keyboard, SetArg::TCSANOW, &cooked).expect("set");
-        kill(pid(child), Signal::SIGCONT).expect("sent");
-        thread::sleep(Duration::from_millis(300));
-        let now = tcgetattr(&*keyboard).expect("its settings");
-        assert_eq!(settings_of(&now), settings_of(&settings));
-        keyboard.write_all(b"q").expect("pressed");
-    };
-    let (drawn, mut child) = on_a_terminal(80, 24, stop_and_go);
-    assert_eq!(child.wait().expect("ended").code(), Some(0));
-    assert_eq!(drawn.matches("\x1b[?1049h").count(), 2, "{drawn:?}");
-}
-
 #[test]
 fn a_measurement_of_many_samples_delays_no_end() {
     let mut child = program()
@@ -968,7 +797,7 @@ fn a_measurement_of_many_samples_delays_no_end() {
 
 #[test]
 fn a_full_disk_is_told_after_a_signal_too() {
-    let recording = file("limited", "jsonl");
+    let recording = TemporaryFile::with_extension("limited", "jsonl");
     // A write beyond `ulimit -f` fails with an errno, like a write to a full disk.
     let child = limited("ulimit -f 0")
         .args(["record", "--interval", "100ms"])
@@ -1025,44 +854,9 @@ fn measurements_come_through_a_pipe() {
     assert_eq!(String::from_utf8(output.stdout).expect("text"), direct.done().stdout);
 }
 
-/// What a command writes to standard error, on a terminal of 80 columns.
-fn told_on_a_terminal(arguments: &str) -> String {
-    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-    let terminal = openpty(&size, None).expect("a terminal");
-    let (mut terminal, screen) = (File::from(terminal.master), File::from(terminal.slave));
-    let mut child = program()
-        .args(arguments.split(' '))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(screen)
-        .spawn()
-        .expect("started");
-    let mut told = Vec::new();
-    // The read fails when no program has the terminal open any more.
-    let _ = terminal.read_to_end(&mut told);
-    assert!(child.wait().expect("ended").success());
-    String::from_utf8_lossy(&told).into_owned()
-}
-
-#[test]
-fn on_a_terminal_it_is_shown_how_long_measuring_takes_yet() {
-    let recording = file("progress", "jsonl");
-    let record = format!("record --duration 1500ms --interval 50ms {}", recording.0.display());
-    for command in [record.as_str(), "stability --duration 1500ms --interval 50ms"] {
-        let told = told_on_a_terminal(&format!("{command} mock:igb"));
-        assert!(told.starts_with("\r1s, 1s left: "), "{told:?}");
-        assert!(told.contains(" readings, the last "), "{told:?}");
-        // The line is cleared at the end.
-        let last = told.trim_end_matches('\r').rsplit('\r').next();
-        assert!(last.is_some_and(|last| last.trim().is_empty()), "{told:?}");
-    }
-    let short = "stability --count 5 --interval 10ms mock:igb,time=virtual";
-    assert_eq!(told_on_a_terminal(short), "", "what ends soon shows nothing");
-}
-
 #[test]
 fn a_picture_has_room_for_twenty_clocks_and_says_what_it_leaves_out() {
-    let recording = file("many-clocks", "jsonl");
+    let recording = TemporaryFile::with_extension("many-clocks", "jsonl");
     let line = |clock: u32| {
         format!(
             "{{\"device\":\"/dev/ptp{clock}\",\"clock_name\":null,\"reference\":\"realtime\",\"at\":{{\
@@ -1071,7 +865,7 @@ fn a_picture_has_room_for_twenty_clocks_and_says_what_it_leaves_out() {
         )
     };
     let lines = |number| (0..number).map(line).collect::<Vec<_>>().concat();
-    let picture = file("many-clocks", "svg");
+    let picture = TemporaryFile::with_extension("many-clocks", "svg");
     let [from, to] = [&recording, &picture].map(|file| file.0.display().to_string());
     for (number, told) in [(20, ""), (5_000, "room for 20 clocks; left out: 4980")] {
         std::fs::write(&recording.0, lines(number)).expect("written");

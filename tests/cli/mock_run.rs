@@ -2,7 +2,7 @@
 
 #![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 
-use crate::common::{Run, TemporaryFile, program, ptpctl, run, start};
+use crate::common::{Run, TemporaryFile, pid, program, ptpctl, run, start};
 use serde_json::json;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -159,8 +159,7 @@ fn passed_on(line: &str, signal: nix::sys::signal::Signal) {
         assert_eq!(child.wait().expect("ended").code(), Some(125));
         return;
     }
-    let process = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a number"));
-    kill(process, signal).expect("sent");
+    kill(pid(&child), signal).expect("sent");
     assert_eq!(child.wait().expect("ended").code(), Some(9));
     assert_eq!(std::io::read_to_string(stdout).expect("text"), "got it\n");
 }

@@ -2,15 +2,13 @@
 //! completes the line and runs it.
 
 use crate::common::{TemporaryFile, ptpctl, start};
-use nix::pty::{Winsize, openpty};
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use crate::terminal::Terminal;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What is typed, with tabs, and what the completed line must print.
 const LINES: [(&str, &str); 9] = [
@@ -54,16 +52,13 @@ fn make_program(folder: &Path, script: &str) {
 
 /// A shell on a terminal.
 struct Shell {
-    keyboard: File,
-    drawn: mpsc::Receiver<Vec<u8>>,
-    child: std::process::Child,
+    terminal: Terminal,
+    child: Child,
 }
 
 impl Shell {
     fn start(program: &str, arguments: &[&str], folder: &Path) -> Self {
-        let size = Winsize { ws_row: 50, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
-        let terminal = openpty(&size, None).expect("a terminal");
-        let (keyboard, screen) = (File::from(terminal.master), File::from(terminal.slave));
+        let (terminal, screen) = Terminal::new(200, 50);
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
         // fish needs a controlling terminal of its own.
         let mut command = Command::new("setsid");
@@ -76,34 +71,13 @@ impl Shell {
         command.env_remove("PTPCTL_DEVICE").env_remove("PTPCTL_RUNNER");
         let same = || screen.try_clone().expect("a terminal");
         command.stdin(Stdio::from(same())).stdout(Stdio::from(same())).stderr(Stdio::from(same()));
-        let child = command.spawn().expect("setsid");
-        let mut reading = keyboard.try_clone().expect("a terminal");
-        let (to, drawn) = mpsc::channel();
-        thread::spawn(move || {
-            let mut buffer = [0; 4_096];
-            while let Ok(number @ 1..) = reading.read(&mut buffer) {
-                if to.send(buffer[..number].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { keyboard, drawn, child }
+        Self { terminal, child: command.spawn().expect("setsid") }
     }
 
     /// Types keys. Returns what is drawn until it shows `wanted`.
     fn type_until(&mut self, keys: &str, wanted: &str) -> Result<String, String> {
-        self.keyboard.write_all(keys.as_bytes()).expect("typed");
-        let (began, mut drawn) = (Instant::now(), Vec::new());
-        while began.elapsed() < Duration::from_secs(20) {
-            if let Ok(more) = self.drawn.recv_timeout(Duration::from_millis(100)) {
-                drawn.extend(more);
-            }
-            let text = String::from_utf8_lossy(&drawn);
-            if text.contains(wanted) {
-                return Ok(text.into_owned());
-            }
-        }
-        Err(String::from_utf8_lossy(&drawn).into_owned())
+        self.terminal.press(keys);
+        self.terminal.until(|drawn| drawn.contains(wanted))
     }
 }
 
@@ -134,41 +108,41 @@ fn shell_with_completions(
         println!("{shell} isn't installed: its completions aren't tried");
         return None;
     }
-    let mut terminal = Shell::start(shell, arguments, folder);
+    let mut shell = Shell::start(shell, arguments, folder);
     let set_up = format!("{set_up}source {}\n", script.0.display());
     // The shell echoes what is typed. So the typed words differ from what they print.
-    terminal.type_until(&set_up, "source").expect("set up");
-    terminal.type_until("echo be''gin\n", "begin").expect("begun");
-    Some(terminal)
+    shell.type_until(&set_up, "source").expect("set up");
+    shell.type_until("echo be''gin\n", "begin").expect("begun");
+    Some(shell)
 }
 
 /// Types lines with tabulators in them, and looks at what they print.
-fn type_lines(terminal: &mut Shell, lines: &[(&str, &str)]) {
+fn type_lines(shell: &mut Shell, lines: &[(&str, &str)]) {
     for (number, (typed, wanted)) in lines.iter().enumerate() {
         for part in typed.split_inclusive('\t') {
             // The shell needs time to draw a completion before the rest is typed.
-            terminal.keyboard.write_all(part.as_bytes()).expect("typed");
+            shell.terminal.press(part);
             thread::sleep(Duration::from_millis(700));
         }
         let end = format!("end-{number}");
-        terminal.keyboard.write_all(b"\n").expect("typed");
-        let drawn = terminal.type_until(&format!("echo en''d-{number}\n"), &end);
+        shell.terminal.press("\n");
+        let drawn = shell.type_until(&format!("echo en''d-{number}\n"), &end);
         let drawn = drawn.unwrap_or_else(|drawn| panic!("{typed:?}: {drawn:?}"));
         assert!(drawn.contains(wanted), "{typed:?} doesn't print {wanted:?}: {drawn:?}");
     }
 }
 
 fn completes(shell: &str, arguments: &[&str], set_up: &str) {
-    if let Some(mut terminal) = shell_with_completions(shell, arguments, set_up, &folder()) {
-        type_lines(&mut terminal, &LINES);
+    if let Some(mut shell) = shell_with_completions(shell, arguments, set_up, &folder()) {
+        type_lines(&mut shell, &LINES);
     }
     let folder = folder_of_a_stand_in();
-    if let Some(mut terminal) = shell_with_completions(shell, arguments, set_up, &folder) {
+    if let Some(mut shell) = shell_with_completions(shell, arguments, set_up, &folder) {
         let lines = [
             ("ptpctl get ID\t", "<get><IDT CM TOD0>"),
             ("ptpctl get IDT\\ C\t", "<get><IDT CM TOD0>"),
         ];
-        type_lines(&mut terminal, &lines);
+        type_lines(&mut shell, &lines);
     }
 }
 
