@@ -42,6 +42,8 @@ impl FromStr for WireSpec {
 pub(super) struct Clock {
     /// N of `/dev/ptpN`.
     pub(super) index: u32,
+    /// The number of its card, which stays when the card comes back as another clock.
+    pub(super) card: u32,
     /// The interface of the network that it belongs to.
     pub(super) interface: Option<Interface>,
     links: Vec<PathBuf>,
@@ -145,6 +147,7 @@ impl Clocks {
                 spec.interface.clone().map(|name| Interface { name, timestamps: [0; 3] });
             Ok(Clock {
                 index,
+                card: index,
                 interface,
                 links: spec.links.clone(),
                 config: spec.config.clone(),

@@ -65,7 +65,7 @@ impl Sysfs {
     /// Those of making files.
     pub(super) fn add(&mut self, place: usize, clock: &Clock) -> io::Result<()> {
         let (name, numbers) = (clock.name(), format!("{}:{}", self.major, clock.index));
-        let card = Path::new(CARDS).join(format!("card{}", clock.index));
+        let card = Path::new(CARDS).join(format!("card{}", clock.card));
         let own = card.join("ptp").join(&name);
         fs::create_dir_all(self.folder.join(own.join("pins")))?;
         self.link(&own.join("device"), &card)?;
@@ -109,7 +109,7 @@ impl Sysfs {
     /// The files of a clock go with its card.
     pub(super) fn remove(&mut self, clock: &Clock) {
         let name = clock.name();
-        let card = Path::new(CARDS).join(format!("card{}", clock.index));
+        let card = Path::new(CARDS).join(format!("card{}", clock.card));
         let numbers = format!("{}:{}", self.major, clock.index);
         let mut links =
             vec![Path::new("sys/class/ptp").join(name), Path::new("sys/dev/char").join(numbers)];
