@@ -480,13 +480,15 @@ impl Pair<'_> {
             }),
         };
         let methods = [method_of(one, one_meter)?, method_of(other, other_meter)?];
+        // A precise reading is one sample: more of the other clock would be compared with nothing.
+        let most = if methods.contains(&Method::Precise) { 1 } else { SMALL_BATCH };
         let mut estimator = DifferenceEstimator::new(limit);
         let mut progress = Progress::start(one)?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         let mut taken = 0;
         for round in 0_u64.. {
-            let missing = effort.most.saturating_sub(taken).clamp(1, SMALL_BATCH as usize);
-            let wanted = u32::try_from(missing).unwrap_or(SMALL_BATCH);
+            let missing = u32::try_from(effort.most.saturating_sub(taken)).unwrap_or(u32::MAX);
+            let wanted = missing.clamp(1, most);
             let wanted = wanted.min(one_meter.fitting(wanted, effort, progress.gone, taken));
             let now = progress.now();
             let waits = effort.waits || taken == 0;
@@ -587,5 +589,28 @@ impl Progress {
         self.exact = if is_exact { self.exact + 1 } else { 0 };
         // The first time may be by chance.
         self.exact > 1
+    }
+}
+
+#[cfg(all(test, feature = "mock"))]
+mod tests {
+    use super::*;
+    use crate::watch::Source;
+    use crate::{find, phc::Access};
+
+    #[test]
+    fn of_two_clocks_each_sample_of_one_is_compared_with_one_of_the_other() {
+        // The first one's precise readings are one sample each.
+        for first in ["mock:full,time=virtual", "mock:igb,time=virtual"] {
+            let both =
+                [first, "mock:e1000e,time=virtual"].map(|name| find::open(name, Access::ReadOnly));
+            let [first, second] = both.map(|clock| clock.expect("a clock"));
+            let source = Source::between(first, second).expect("a source");
+            let mut source = source.with_effort(Effort::samples(12));
+            source.read();
+            let mut taken = [0, 0];
+            source.read_and_see(&mut |of, samples| taken[of] += samples.len());
+            assert_eq!(taken, [12, 12]);
+        }
     }
 }
