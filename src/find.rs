@@ -8,6 +8,8 @@ mod machine;
 pub(crate) use leap_seconds::read_leap_seconds;
 pub use leap_seconds::tai_offset;
 pub use list::{Holder, Kind, Listed, Listing, list};
+#[cfg(feature = "cli")]
+pub(crate) use list::{device_names, list_without_holders};
 pub(crate) use machine::Machine;
 
 use crate::kernel::{PhcOfInterface, phc_of_interface};

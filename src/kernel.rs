@@ -34,6 +34,8 @@ pub(crate) use answer::{ENOTSUPP, errno_name, forget_number, number_of};
 pub use call::{Call, NoSuchCall};
 pub use device::Device;
 pub(crate) use device::{CLASS, phc_major};
+#[cfg(feature = "cli")]
+pub(crate) use ethtool::{HardwareTimestamps, hardware_timestamps};
 pub use ethtool::{PhcOfInterface, phc_of_interface};
 #[cfg(feature = "mock")]
 pub(crate) use exchange::{Exchange, Traced};

@@ -50,6 +50,8 @@ mod frequency;
 #[cfg(all(fuzzing, feature = "cli"))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "cli")]
+mod http;
 #[cfg(any(feature = "mock", feature = "recordings"))]
 mod json;
 pub mod kernel;

@@ -6,6 +6,7 @@ pub(crate) mod chart;
 pub(crate) mod json;
 pub(crate) mod ktap;
 pub(crate) mod live;
+pub(crate) mod metrics;
 pub(crate) mod person;
 pub(crate) mod plot;
 mod progress;
@@ -328,6 +329,12 @@ impl Printer {
         let schema = [("schema", SCHEMA.into())];
         let object: Vec<_> = schema.into_iter().chain(object.iter().cloned()).collect();
         json::write_object(&mut self.to, &object)
+    }
+
+    /// Prints an object alone, as JSON.
+    pub(crate) fn object(&mut self, object: &[(&'static str, Value)]) -> io::Result<()> {
+        json::write_object(&mut self.to, object)?;
+        self.flush()
     }
 
     /// Prints bytes as they are: a completion script.

@@ -6,6 +6,8 @@
 
 mod allowance;
 #[cfg(feature = "cli")]
+pub(crate) mod fleet;
+#[cfg(feature = "cli")]
 pub(crate) mod foreign;
 mod meter;
 mod reading;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use, which come below it.
-const ROOMS: [(&str, &[&str]); 23] = [
+const ROOMS: [(&str, &[&str]); 24] = [
     ("main", &["cli"]),
     (
         "cli",
@@ -25,6 +25,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "kernel",
             "rfc3339",
             "files",
+            "http",
             "fine_offset",
             "frequency",
             "rate",
@@ -67,6 +68,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "rfc3339",
             "files",
             "fine_offset",
+            "frequency",
             "rate",
             "sample",
             "timestamp",
@@ -82,6 +84,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
     ("printable", &[]),
     ("rfc3339", &["timestamp"]),
     ("files", &[]),
+    ("http", &[]),
     ("fine_offset", &["offset"]),
     ("rate", &["frequency", "offset", "decimal"]),
     ("frequency", &["offset", "decimal"]),

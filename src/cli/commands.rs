@@ -12,6 +12,7 @@ mod freq;
 mod get;
 mod list;
 mod man;
+mod metrics;
 mod mock;
 mod monitor;
 mod offset;
@@ -59,7 +60,7 @@ impl Command {
 }
 
 /// All commands, in the order in which help shows them.
-pub(super) const COMMANDS: [Command; 26] = [
+pub(super) const COMMANDS: [Command; 27] = [
     list::COMMAND,
     caps::COMMAND,
     get::COMMAND,
@@ -70,6 +71,7 @@ pub(super) const COMMANDS: [Command; 26] = [
     monitor::COMMAND,
     record::COMMAND,
     stability::COMMAND,
+    metrics::COMMAND,
     set::COMMAND,
     set_system::COMMAND,
     adjtime::COMMAND,

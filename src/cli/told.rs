@@ -94,6 +94,11 @@ impl Told {
         }
     }
 
+    /// Prints a failure that the program survives.
+    pub(super) fn failure(&mut self, context: &Context<'_>, failure: String) {
+        self.once(context, failure);
+    }
+
     /// Whether anything was measured, where anything was tried.
     pub(super) fn outcome(&self) -> Result<(), Failure> {
         match &self.failure {

@@ -4,6 +4,8 @@ use super::FindError;
 use crate::kernel::{
     CLASS, PhcOfInterface, Source, phc_major, phc_of_interface, timestamp_providers,
 };
+#[cfg(feature = "cli")]
+use crate::phc::Phc;
 use libc::{major, minor};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
@@ -30,6 +32,23 @@ pub struct Listed {
     pub virtual_clocks: Option<u32>,
     /// The processes that have it open, as far as this one may see.
     pub holders: Vec<Holder>,
+}
+
+#[cfg(feature = "cli")]
+impl Listed {
+    /// An open clock that sysfs doesn't list: a mock.
+    pub(crate) fn unlisted(phc: &Phc) -> Self {
+        Self {
+            device: phc.name().device.clone(),
+            clock_name: phc.name().clock_name.clone(),
+            driver: None,
+            bus_address: None,
+            interfaces: Vec::new(),
+            kind: Kind::Unknown,
+            virtual_clocks: phc.virtual_clocks().ok().map(|clocks| clocks.number),
+            holders: Vec::new(),
+        }
+    }
 }
 
 /// What a clock is.
@@ -103,7 +122,7 @@ fn devices() -> Vec<(u32, u64)> {
 }
 
 /// The clocks in `/dev`, where sysfs isn't there.
-fn list_devices() -> Result<Listing, FindError> {
+fn list_devices(holders: impl Fn() -> (Holders, bool)) -> Result<Listing, FindError> {
     let devices = devices();
     if devices.is_empty() {
         return Err(FindError::Unreadable { path: CLASS.into(), errno: Errno::ENOENT });
@@ -136,8 +155,28 @@ fn list_devices() -> Result<Listing, FindError> {
 ///
 /// [`FindError::Unreadable`] where sysfs can't be read, or isn't there and `/dev` has no clock.
 pub fn list() -> Result<Listing, FindError> {
+    list_with(holders)
+}
+
+/// As [`list`], without the processes that have clocks open: looking at all processes takes long.
+///
+/// # Errors
+///
+/// As [`list`].
+#[cfg(feature = "cli")]
+pub(crate) fn list_without_holders() -> Result<Listing, FindError> {
+    list_with(|| (BTreeMap::new(), false))
+}
+
+/// The names of the clocks that there are, as far as sysfs tells: cheap to ask often.
+#[cfg(feature = "cli")]
+pub(crate) fn device_names() -> Vec<String> {
+    entries(Path::new(CLASS)).unwrap_or_default()
+}
+
+fn list_with(holders: impl Fn() -> (Holders, bool)) -> Result<Listing, FindError> {
     if !sysfs_tells() {
-        return list_devices();
+        return list_devices(holders);
     }
     let folders = folders()?;
     if folders.is_empty() {
@@ -236,9 +275,12 @@ pub(super) fn interfaces() -> (Interfaces, bool) {
     (interfaces, complete)
 }
 
-/// Device number, `249:0` → processes that have it open; and whether all could be looked at.
-fn holders() -> (BTreeMap<String, Vec<Holder>>, bool) {
-    let mut holders: BTreeMap<String, Vec<Holder>> = BTreeMap::new();
+/// Device number, `249:0` → processes that have it open.
+type Holders = BTreeMap<String, Vec<Holder>>;
+
+/// Who has which clock open; and whether all processes could be looked at.
+fn holders() -> (Holders, bool) {
+    let mut holders = Holders::new();
     let names = entries(Path::new("/proc"));
     let mut complete = names.is_ok();
     let processes = names.into_iter().flatten().filter_map(|name| name.parse().ok());

@@ -1,8 +1,11 @@
-//! Which PHC belongs to a network interface: `ETHTOOL_GET_TS_INFO`.
+//! Which PHC belongs to a network interface: `ETHTOOL_GET_TS_INFO`; and which of its packets get
+//! timestamps of it: `SIOCGHWTSTAMP`.
 
-#![expect(unsafe_code, reason = "the request goes through pointers in two structs")]
+#![expect(unsafe_code, reason = "the requests go through pointers in two structs")]
 
 use super::Result;
+#[cfg(feature = "cli")]
+use super::uapi::SIOCGHWTSTAMP;
 use super::uapi::{ETHTOOL_GET_TS_INFO, SIOCETHTOOL};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
@@ -37,6 +40,53 @@ pub enum PhcOfInterface {
 /// `EOPNOTSUPP` from drivers that can't tell.
 #[doc(alias = "ETHTOOL_GET_TS_INFO")]
 pub fn phc_of_interface(interface: &str) -> Result<PhcOfInterface> {
+    let mut info = TimestampingInfo {
+        cmd: ETHTOOL_GET_TS_INFO,
+        so_timestamping: 0,
+        phc_index: -1,
+        tx_types: 0,
+        tx_reserved: [0; 3],
+        rx_filters: 0,
+        rx_reserved: [0; 3],
+    };
+    ask(interface, SIOCETHTOOL, &mut info)?;
+    Ok(u32::try_from(info.phc_index).map_or(PhcOfInterface::None, PhcOfInterface::Index))
+}
+
+/// Which packets of an interface get timestamps of its PHC: `struct hwtstamp_config` of the kernel's
+/// `include/uapi/linux/net_tstamp.h`.
+#[cfg(feature = "cli")]
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HardwareTimestamps {
+    flags: i32,
+    /// `HWTSTAMP_TX_…`: 0 is off.
+    pub(crate) transmit: i32,
+    /// `HWTSTAMP_FILTER_…`: 0 is off, 1 is all packets.
+    pub(crate) receive: i32,
+}
+
+/// Asks which packets of `interface` get timestamps.
+///
+/// # Errors
+///
+/// As [`phc_of_interface`]; `EOPNOTSUPP` from drivers without hardware timestamps.
+#[cfg(feature = "cli")]
+pub(crate) fn hardware_timestamps(interface: &str) -> Result<HardwareTimestamps> {
+    let mut timestamps = HardwareTimestamps::default();
+    ask(interface, SIOCGHWTSTAMP, &mut timestamps)?;
+    Ok(timestamps)
+}
+
+/// What a request of an interface points to: a struct of integers, which the kernel knows by the
+/// request.
+trait Data {}
+impl Data for TimestampingInfo {}
+#[cfg(feature = "cli")]
+impl Data for HardwareTimestamps {}
+
+/// Makes a request of an interface.
+fn ask<T: Data>(interface: &str, number: u16, data: &mut T) -> Result<()> {
     // SAFETY: `ifreq` is integers and pointers that may all be 0.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     // The last byte stays 0: a longer name would be cut to the name of another interface.
@@ -49,20 +99,11 @@ pub fn phc_of_interface(interface: &str) -> Result<PhcOfInterface> {
     // Any socket carries the request; this one is neither bound nor connected.
     let flags = SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None)?;
-    let mut info = TimestampingInfo {
-        cmd: ETHTOOL_GET_TS_INFO,
-        so_timestamping: 0,
-        phc_index: -1,
-        tx_types: 0,
-        tx_reserved: [0; 3],
-        rx_filters: 0,
-        rx_reserved: [0; 3],
-    };
-    request.ifr_ifru.ifru_data = (&raw mut info).cast();
-    // SAFETY: both structs outlive the call; the kernel writes inside `info`.
-    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL.into(), &raw mut request) };
-    Errno::result(answer)?;
-    Ok(u32::try_from(info.phc_index).map_or(PhcOfInterface::None, PhcOfInterface::Index))
+    request.ifr_ifru.ifru_data = std::ptr::from_mut(data).cast();
+    // SAFETY: both structs outlive the call; the kernel writes inside `data`, whose struct is the
+    // request's: both callers pass the pair that the kernel defines.
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), number.into(), &raw mut request) };
+    Errno::result(answer).map(drop)
 }
 
 #[cfg(test)]
@@ -70,8 +111,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_struct_has_the_kernels_size() {
+    fn the_structs_have_the_kernels_sizes() {
         assert_eq!(size_of::<TimestampingInfo>(), 44);
+        #[cfg(feature = "cli")]
+        assert_eq!(size_of::<HardwareTimestamps>(), 12);
+    }
+
+    #[cfg(feature = "cli")]
+    #[cfg_attr(miri, ignore = "Miri has no such sockets")]
+    #[test]
+    fn the_loopback_interface_has_no_hardware_timestamps() {
+        assert!(hardware_timestamps("lo").is_err());
+        assert_eq!(hardware_timestamps("no such interface"), Err(Errno::EINVAL));
     }
 
     #[cfg_attr(miri, ignore = "Miri has no such sockets")]

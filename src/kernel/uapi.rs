@@ -63,6 +63,9 @@ pub(crate) const PTP_CLK_MAGIC: u32 = b'=' as u32;
 
 /// `SIOCETHTOOL`: asks a network interface.
 pub(crate) const SIOCETHTOOL: u16 = 0x8946;
+/// `SIOCGHWTSTAMP`: tells which packets of an interface get timestamps.
+#[cfg(feature = "cli")]
+pub(crate) const SIOCGHWTSTAMP: u16 = 0x89b1;
 /// `ETHTOOL_GET_TS_INFO`: which PHC an interface has.
 pub(crate) const ETHTOOL_GET_TS_INFO: u32 = 0x41;
 

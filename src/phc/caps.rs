@@ -46,6 +46,14 @@ pub enum PhaseControl {
 }
 
 impl PhaseControl {
+    /// The largest phase offset, either way, where there is one and the kernel tells it.
+    pub fn limit(self) -> Option<Offset> {
+        match self {
+            Self::NotOffered => None,
+            Self::Offered { limit } => limit,
+        }
+    }
+
     /// Whether the clock takes phase offsets.
     pub fn is_offered(self) -> bool {
         self != Self::NotOffered

@@ -5,7 +5,8 @@
 use super::clocks::Clocks;
 use super::guest::Guest;
 use crate::kernel::Result;
-use crate::kernel::supervision::abi::{SIOCGHWTSTAMP, SIOCSHWTSTAMP, Word};
+use crate::kernel::supervision::abi::{SIOCSHWTSTAMP, Word};
+use crate::kernel::uapi::SIOCGHWTSTAMP;
 use crate::kernel::uapi::{ETHTOOL_GET_TS_INFO, SIOCETHTOOL};
 use nix::errno::Errno;
 

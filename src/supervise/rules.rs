@@ -1,7 +1,8 @@
 //! Which calls of a program the supervisor answers; all others cost it nothing.
 
-use crate::kernel::supervision::abi::{SIOCGHWTSTAMP, SIOCSHWTSTAMP, Syscall};
+use crate::kernel::supervision::abi::{SIOCSHWTSTAMP, Syscall};
 use crate::kernel::supervision::filter::{Fate, Rule, Test};
+use crate::kernel::uapi::SIOCGHWTSTAMP;
 use crate::kernel::uapi::{PTP_CLK_MAGIC, SIOCETHTOOL};
 
 /// What a program is to see besides clocks.

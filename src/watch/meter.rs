@@ -60,6 +60,14 @@ impl Effort {
         }
     }
 
+    /// The same, but with at most this many samples, one at least.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn at_most(self, samples: usize) -> Self {
+        let most = self.most.min(samples.max(1));
+        Self { most, least: self.least.min(most), ..self }
+    }
+
     /// `number` samples, however long that takes.
     pub const fn samples(number: usize) -> Self {
         Self {
@@ -612,5 +620,16 @@ mod tests {
             source.read_and_see(&mut |of, samples| taken[of] += samples.len());
             assert_eq!(taken, [12, 12]);
         }
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn an_effort_can_be_limited_to_some_samples() {
+        let clock = find::open("mock:igb,time=virtual", Access::ReadOnly).expect("a clock");
+        let effort = Effort::every(Duration::from_secs(1)).at_most(11);
+        let mut source = Source::of(clock, SystemClock::Realtime).with_effort(effort);
+        let mut taken = 0;
+        source.read_and_see(&mut |_, samples| taken += samples.len());
+        assert_eq!(taken, 11);
     }
 }

@@ -735,6 +735,7 @@ fn every_json_key_is_in_the_manual() {
         "monitor --count 1 mock",
         "monitor --count 1 mock:igb:mock:e1000e",
         "record --count 1 /dev/null mock",
+        "metrics mock",
         "set now mock",
         "set @5 mock",
         "set-system mock",

@@ -22,6 +22,7 @@ mod foreign;
 mod journal;
 mod ktap;
 mod measure;
+mod metrics;
 mod mock_run;
 mod mock_script;
 mod monitor;

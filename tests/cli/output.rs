@@ -23,7 +23,7 @@ fn into_a_closed_pipe(line: &str) -> Run {
     run(program().args(line.split(' ')).stdout(Stdio::from(writer)))
 }
 
-const PRINTING: [&str; 12] = [
+const PRINTING: [&str; 13] = [
     "--help",
     "--version",
     "get --help",
@@ -32,6 +32,7 @@ const PRINTING: [&str; 12] = [
     "offset mock:igb",
     "completions bash",
     "monitor --count 1 mock:igb",
+    "metrics mock:igb",
     "selftest --list",
     "selftest --yes --only time mock:igb,time=virtual",
     "extts --count 1 mock:full,time=virtual",

@@ -5,7 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments};
 use crate::find::{self, Kind, Listed, Listing};
 use crate::kernel::Source;
-use crate::phc::{Access, Phc};
+use crate::phc::Access;
 use crate::report::{Cell, Report, Table, Value};
 
 pub(super) const COMMAND: Command = Command {
@@ -39,23 +39,10 @@ fn run(context: &mut Context<'_>) -> Result<Report, Failure> {
     let path = std::fs::canonicalize(&phc.name().device).unwrap_or_default();
     listing.clocks.retain(|clock| path.as_os_str() == clock.device.as_str());
     if listing.clocks.is_empty() {
-        listing.clocks.push(unlisted(&phc));
+        let holders = find::holders(&phc.name().device);
+        listing.clocks.push(Listed { holders, ..Listed::unlisted(&phc) });
     }
     Ok(report(listing))
-}
-
-/// A clock that sysfs doesn't list: a mock.
-fn unlisted(phc: &Phc) -> Listed {
-    Listed {
-        device: phc.name().device.clone(),
-        clock_name: phc.name().clock_name.clone(),
-        driver: None,
-        bus_address: None,
-        interfaces: Vec::new(),
-        kind: Kind::Unknown,
-        virtual_clocks: phc.virtual_clocks().ok().map(|clocks| clocks.number),
-        holders: find::holders(&phc.name().device),
-    }
 }
 
 fn report(listing: Listing) -> Report {

@@ -9,6 +9,7 @@ use crate::cli::{Context, arguments, watching};
 use crate::files;
 use crate::kernel::in_words;
 use crate::report::Report;
+use crate::report::metrics::Metric;
 use clap::value_parser;
 use clap_mangen::Man;
 use std::fs::{self, OpenOptions};
@@ -33,8 +34,8 @@ args! {
 fn arguments(command: clap::Command) -> clap::Command {
     define::<Args>(command)
         .long_about(
-            "Writes ptpctl(1), a page for each command, ptpctl-mock-script(5), ptpctl-mock(7) and \
-             ptpctl-json(7) into the sections man1, man5 and man7 of a folder.",
+            "Writes ptpctl(1), a page for each command, ptpctl-mock-script(5), ptpctl-mock(7), \
+             ptpctl-metrics(7) and ptpctl-json(7) into the sections man1, man5 and man7 of a folder.",
         )
         .after_help("Examples:\n  ptpctl man man\n  ptpctl man /usr/local/share/man")
 }
@@ -178,12 +179,13 @@ fn synopsis(command: &clap::Command, title: &str) -> String {
 }
 
 /// Commands whose pages refer to each other.
-const FAMILIES: [&[&str]; 5] = [
+const FAMILIES: [&[&str]; 6] = [
     &["list", "caps", "get", "freq", "vclocks"],
     &["offset", "diff", "monitor", "record", "stability"],
     &["set", "set-system", "adjtime", "adjfreq", "adjphase", "freq"],
     &["pins", "pin", "extts", "perout", "pps"],
     &["selftest", "caps", "pins"],
+    &["metrics", "list", "monitor", "record"],
 ];
 
 /// The pages that a command's page refers to.
@@ -201,6 +203,7 @@ fn siblings(title: &str) -> String {
     let others = match own {
         "mock-run" => "ptpctl\\-trace(1), ptpctl\\-mock\\-script(5), ",
         "trace" => "ptpctl\\-mock\\-run(1), ",
+        "metrics" => "ptpctl\\-metrics(7), ",
         _ => "",
     };
     names.iter().map(page).chain([others.to_owned()]).collect()
@@ -276,6 +279,15 @@ fn faults() -> String {
     std::iter::once(intro.to_owned()).chain(faults).collect()
 }
 
+/// The metrics, each with its name.
+fn metrics() -> String {
+    let metric = |metric: &&Metric| {
+        let Metric { name, kind, help } = metric;
+        format!("\n\n{name}  {help} ({})", kind.name())
+    };
+    super::metrics::ALL.iter().map(metric).collect()
+}
+
 /// Examples of using JSON, and an object of each kind.
 const JSON_EXAMPLES: &str = r#".SH EXAMPLES
 The offset of a clock in nanoseconds, and how far it can be off:
@@ -325,7 +337,7 @@ testptp \-d /dev/ptp0 \-L 0,2 \-i 0 && testptp \-d /dev/ptp0 \-p 1000000000
 .fi
 ";
 
-const TOPICS: [Topic; 4] = [
+const TOPICS: [Topic; 5] = [
     Topic {
         name: "ptpctl-mock",
         section: "7",
@@ -358,6 +370,17 @@ const TOPICS: [Topic; 4] = [
         list: String::new,
         examples: JSON_EXAMPLES,
         siblings: "",
+    },
+    Topic {
+        name: "ptpctl-metrics",
+        section: "7",
+        about: "what ptpctl tells Prometheus",
+        description: include_str!("../metrics_page.txt"),
+        heading: ".SH METRICS\n",
+        rest: "Each with the number's kind.",
+        list: metrics,
+        examples: include_str!("../metrics_queries.man"),
+        siblings: "ptpctl\\-metrics(1), ",
     },
     Topic {
         name: "ptpctl-testptp",

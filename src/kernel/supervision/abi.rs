@@ -56,8 +56,6 @@ pub(crate) enum Word {
 
 /// `SIOCSHWTSTAMP`: sets which packets of an interface get timestamps.
 pub(crate) const SIOCSHWTSTAMP: u16 = 0x89b0;
-/// `SIOCGHWTSTAMP`: tells which do.
-pub(crate) const SIOCGHWTSTAMP: u16 = 0x89b1;
 
 /// The calls of one architecture.
 #[derive(Debug)]
