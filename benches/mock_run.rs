@@ -1,7 +1,7 @@
-//! `cargo bench --bench mock_run`: what `ptpctl mock run` costs a program, as tables in Markdown.
+//! `cargo bench --bench mock_run`: what `ptpctl mock run` and `ptpctl trace` cost a program, as tables
+//! in Markdown.
 //!
-//! This program starts itself, natively and under `ptpctl mock run` in turns, and measures its own
-//! system calls. Each figure is the median of the turns' medians.
+//! This program starts itself, natively and under both in turns, and measures its own system calls. Each figure is the median of the turns' medians.
 
 #![expect(unsafe_code, reason = "makes system calls")]
 #![expect(
@@ -32,13 +32,18 @@ fn main() {
     }
 }
 
-/// This program, or another one, natively or under ptpctl.
-fn command(supervised: bool, program: &str) -> Command {
-    if !supervised {
+/// How a program is started: natively, and under ptpctl.
+const NATIVELY: &str = "";
+const STARTS: [&str; 3] =
+    [NATIVELY, "mock run --clock full,read=0,jitter=0 --", "trace --summary --"];
+
+/// This program, or another one.
+fn command(start: &str, program: &str) -> Command {
+    if start == NATIVELY {
         return Command::new(program);
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_ptpctl"));
-    command.args(["mock", "run", "--clock", "full,read=0,jitter=0", "--", program]);
+    command.args(start.split(' ')).arg(program);
     command
 }
 
@@ -49,28 +54,34 @@ fn median(mut figures: Vec<f64>) -> f64 {
 
 fn compare() {
     let own = std::env::current_exe().expect("this program").display().to_string();
-    let mut figures: BTreeMap<(String, bool), Vec<f64>> = BTreeMap::new();
+    let mut figures: BTreeMap<(String, &str), Vec<f64>> = BTreeMap::new();
     let mut names = Vec::new();
     for _ in 0..TURNS {
-        for supervised in [false, true] {
-            let told = command(supervised, &own).arg(GUEST).output().expect("it runs").stdout;
+        for start in STARTS {
+            let told = command(start, &own).arg(GUEST).output().expect("it runs").stdout;
             for line in String::from_utf8(told).expect("text").lines() {
-                let (figure, name) = line.split_once(' ').expect("a figure and a name");
+                // `trace` tells its summary on the same standard output.
+                let Some((figure, name)) =
+                    line.strip_prefix("took ").and_then(|line| line.split_once(' '))
+                else {
+                    continue;
+                };
                 if !names.contains(&name.to_owned()) {
                     names.push(name.to_owned());
                 }
                 let figure = figure.parse().expect("a number");
-                figures.entry((name.to_owned(), supervised)).or_default().push(figure);
+                figures.entry((name.to_owned(), start)).or_default().push(figure);
             }
         }
     }
-    println!("\n| call | native, ns | under `ptpctl mock run`, ns |\n|---|---|---|");
+    println!("\n| call | native, ns | under `ptpctl mock run`, ns | under `ptpctl trace`, ns |");
+    println!("|---|---|---|---|");
     for name in names {
-        let of = |supervised| {
-            let all = figures.get(&(name.clone(), supervised));
+        let figures = STARTS.map(|start| {
+            let all = figures.get(&(name.clone(), start));
             all.map_or("-".to_owned(), |all| format!("{:.0}", median(all.clone())))
-        };
-        println!("| {name} | {} | {} |", of(false), of(true));
+        });
+        println!("| {name} | {} |", figures.join(" | "));
     }
     programs();
 }
@@ -86,20 +97,21 @@ fn programs() {
         ("`cc` of one file", vec!["cc", "-c", &source, "-o", "/dev/null"]),
         ("`grep -r` over /usr/include/linux", vec!["grep", "-r", "PTP_", "/usr/include/linux"]),
     ];
-    println!("\n| program | native, ms | under `ptpctl mock run`, ms |\n|---|---|---|");
+    println!("\n| program | native, ms | under `ptpctl mock run`, ms | under `ptpctl trace`, ms |");
+    println!("|---|---|---|---|");
     for (name, line) in lines {
-        let mut took = [Vec::new(), Vec::new()];
+        let mut took = [const { Vec::new() }; STARTS.len()];
         for _ in 0..2 * TURNS {
-            for supervised in [false, true] {
+            for (start, took) in STARTS.iter().zip(&mut took) {
                 let began = Instant::now();
-                let mut command = command(supervised, line[0]);
+                let mut command = command(start, line[0]);
                 command.args(&line[1..]).stdout(Stdio::null()).stderr(Stdio::null());
                 command.status().expect("it runs");
-                took[usize::from(supervised)].push(began.elapsed().as_secs_f64() * 1e3);
+                took.push(began.elapsed().as_secs_f64() * 1e3);
             }
         }
-        let [native, supervised] = took.map(median);
-        println!("| {name} | {native:.1} | {supervised:.1} |");
+        let took = took.map(|took| format!("{:.1}", median(took)));
+        println!("| {name} | {} |", took.join(" | "));
     }
     let _ = std::fs::remove_file(file);
 }
@@ -113,7 +125,7 @@ fn time(name: &str, rounds: usize, mut call: impl FnMut()) {
         }
         began.elapsed().as_nanos() as f64 / 10.0
     });
-    println!("{} {name}", median(took.collect()));
+    println!("took {} {name}", median(took.collect()));
 }
 
 /// Measures its own calls; those on a clock only where there is one.
@@ -142,6 +154,10 @@ fn guest() {
         });
         time("open and close of /etc/passwd", 500, || {
             libc::close(libc::open(c"/etc/passwd".as_ptr(), libc::O_RDONLY));
+        });
+        // It fails, but `trace` must ask which clock the descriptor is.
+        time("clock_gettime of a descriptor that is no clock", 1_000, || {
+            libc::clock_gettime((!pipe[0] << 3) | 3, &raw mut now);
         });
         let clock = libc::open(c"/dev/ptp0".as_ptr(), libc::O_RDWR);
         if clock < 0 {
