@@ -1,41 +1,11 @@
 //! Files that ptpctl writes: which kinds it accepts, and that it destroys nothing else.
 
-use crate::common::{limited, program, ptpctl, run};
+use crate::common::{Folder, limited, program, ptpctl, run};
 use nix::sys::stat::{Mode, SFlag, mknod};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
-
-/// A folder of a test's own.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ptpctl-test-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).expect("made");
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).expect("listed").flatten();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.file_name().into_string().expect("text")).collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 const MOCK: &str = "mock:igb,time=virtual";
 

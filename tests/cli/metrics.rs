@@ -1,6 +1,6 @@
 //! `ptpctl metrics`: the page, the file for `node_exporter`, the server.
 
-use crate::common::{TemporaryFile, limited, pid, program, ptpctl, run};
+use crate::common::{Folder, TemporaryFile, limited, pid, program, ptpctl, run};
 use nix::sys::signal::{Signal, kill};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -133,33 +133,6 @@ fn what_does_not_fit_together_is_refused() {
         ("metrics --listen 70000 mock", "it is no address and port"),
     ] {
         ptpctl(line).failed(2, why);
-    }
-}
-
-/// A folder of a test's own.
-struct Folder(TemporaryFile);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = TemporaryFile::new(name);
-        let _ = fs::remove_dir_all(&folder.0);
-        fs::create_dir(&folder.0).expect("made");
-        Self(folder)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.0.join(name).display().to_string()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let names = fs::read_dir(&self.0.0).expect("a folder").flatten();
-        names.filter_map(|entry| entry.file_name().into_string().ok()).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0.0);
     }
 }
 
