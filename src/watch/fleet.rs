@@ -11,7 +11,7 @@ pub(crate) use state::State;
 
 use super::meter::Effort;
 use super::reading::{Cause, Label, Measurement, Outcome, Reading};
-use super::source::Source;
+use super::source::{Source, machine_time};
 use crate::find::{self, Holder, Kind, Listed};
 use crate::kernel::{HardwareTimestamps, hardware_timestamps};
 use crate::phc::{Access, Phc, SystemClock};
@@ -19,7 +19,7 @@ use crate::{Offset, Rate, RateInterval, Timestamp, Utc};
 use label::labels;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// How often the clocks of the machine are listed again, though none seems to have come or gone: an
 /// interface may have been renamed.
@@ -148,7 +148,7 @@ impl Fleet {
         let mut readings: Vec<_> =
             self.members.iter_mut().filter_map(|member| member.read(effort)).collect();
         readings.extend(self.compare());
-        self.read_at = Some(now());
+        self.read_at = Some(machine_time());
         readings
     }
 
@@ -370,7 +370,7 @@ impl Member {
         };
         let is_absence = cause.is_absence();
         let outcome = if is_absence { Outcome::Absent(cause) } else { Outcome::Missed(cause) };
-        Reading { source: Arc::new(label), at: now(), outcome }
+        Reading { source: Arc::new(label), at: machine_time(), outcome }
     }
 
     /// The source that compares it with a device, if it still has it.
@@ -395,13 +395,6 @@ impl Member {
         track.close();
         None
     }
-}
-
-/// The time of the machine.
-fn now() -> Timestamp<Utc> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    Timestamp::new(seconds, now.subsec_nanos()).unwrap_or_default()
 }
 
 impl Track {

@@ -266,12 +266,15 @@ impl Source {
     /// The time of the clock's system, or of the machine where there is none.
     fn now(&self) -> Timestamp<Utc> {
         let shown = self.phc().and_then(|phc| phc.system_time().ok());
-        shown.unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-            Timestamp::new(seconds, now.subsec_nanos()).unwrap_or_default()
-        })
+        shown.unwrap_or_else(machine_time)
     }
+}
+
+/// The time of the machine's system clock.
+pub(super) fn machine_time() -> Timestamp<Utc> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::new(seconds, now.subsec_nanos()).unwrap_or_default()
 }
 
 /// The system clock that both clocks are read against. Nobody steps the raw clock, but old kernels and
