@@ -1,6 +1,6 @@
 //! `ptpctl metrics`: the page, the file for `node_exporter`, the server.
 
-use crate::common::{Folder, TemporaryFile, limited, pid, program, ptpctl, run};
+use crate::common::{Folder, limited, pid, program, ptpctl, run};
 use nix::sys::signal::{Signal, kill};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -322,7 +322,7 @@ fn a_full_disk_ends_no_service() {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod whole_machines {
     use super::*;
-    use crate::common::{Run, start};
+    use crate::common::{Run, TemporaryFile, start};
 
     /// A line of a shell under a script, unless this machine can't; that is told then.
     fn play(name: &str, script: &str, line: &str) -> Option<Run> {
