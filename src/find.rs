@@ -4,6 +4,8 @@ mod leap_seconds;
 mod list;
 mod machine;
 
+#[cfg(feature = "cli")]
+pub(crate) use crate::kernel::Source;
 #[cfg(fuzzing)]
 pub(crate) use leap_seconds::read_leap_seconds;
 pub use leap_seconds::tai_offset;
@@ -11,6 +13,8 @@ pub use list::{Holder, Kind, Listed, Listing, list};
 #[cfg(feature = "cli")]
 pub(crate) use list::{device_names, list_without_holders};
 pub(crate) use machine::Machine;
+#[cfg(all(test, feature = "cli"))]
+pub(crate) use machine::made;
 
 use crate::kernel::{PhcOfInterface, phc_of_interface};
 #[cfg(feature = "mock")]

@@ -42,6 +42,8 @@
 #[doc(hidden)]
 pub mod cli;
 mod decimal;
+#[cfg(feature = "cli")]
+mod doctor;
 #[cfg(any(feature = "mock", feature = "recordings"))]
 mod files;
 pub mod find;

@@ -29,3 +29,5 @@ pub use replay::Replay;
 pub use sampler::{Isolation, Privilege, Refusal, Sampler, SamplerError};
 pub use schedule::Schedule;
 pub use source::Source;
+#[cfg(feature = "cli")]
+pub(crate) use source::machine_time;

@@ -8,13 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use, which come below it.
-const ROOMS: [(&str, &[&str]); 24] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("main", &["cli"]),
     (
         "cli",
         &[
             "report",
             "selftest",
+            "doctor",
             "supervise",
             "restore",
             "watch",
@@ -55,6 +56,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
         "selftest",
         &["restore", "phc", "kernel", "frequency", "rate", "sample", "timestamp", "offset"],
     ),
+    ("doctor", &["watch", "find", "phc", "kernel", "frequency", "sample", "timestamp", "offset"]),
     ("supervise", &["mock", "kernel", "frequency", "offset"]),
     ("restore", &["find", "phc", "mock", "kernel", "files", "frequency", "timestamp", "offset"]),
     (

@@ -7,6 +7,7 @@ mod caps;
 mod compat;
 mod completions;
 mod diff;
+mod doctor;
 pub(super) mod extts;
 mod freq;
 mod get;
@@ -60,7 +61,7 @@ impl Command {
 }
 
 /// All commands, in the order in which help shows them.
-pub(super) const COMMANDS: [Command; 27] = [
+pub(super) const COMMANDS: [Command; 28] = [
     list::COMMAND,
     caps::COMMAND,
     get::COMMAND,
@@ -83,6 +84,7 @@ pub(super) const COMMANDS: [Command; 27] = [
     vclocks::COMMAND,
     extts::COMMAND,
     selftest::COMMAND,
+    doctor::COMMAND,
     mock::COMMAND,
     trace::COMMAND,
     compat::COMMAND,

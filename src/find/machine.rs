@@ -43,21 +43,43 @@ impl Machine {
         Self { root: root.to_owned() }
     }
 
+    /// The names in a folder, in order; none where there is no such folder.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(folder)).into_iter().flatten().flatten();
+        let mut names: Vec<_> =
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+
+    /// Where the links in a folder lead.
+    #[cfg(feature = "cli")]
+    pub(crate) fn links(&self, folder: &str) -> Vec<String> {
+        let names = self.names(folder).into_iter();
+        let to = |name: String| fs::read_link(self.path(&format!("{folder}/{name}"))).ok();
+        names.filter_map(|name| to(name)?.to_str().map(str::to_owned)).collect()
+    }
+
+    /// The network interfaces whose card has a clock.
+    #[cfg(feature = "cli")]
+    pub(crate) fn interfaces_with_a_clock(&self) -> Vec<String> {
+        let has_one =
+            |name: &String| !self.names(&format!("sys/class/net/{name}/device/ptp")).is_empty();
+        self.names("sys/class/net").into_iter().filter(has_one).collect()
+    }
+
     fn path(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    fn text(&self, path: &str) -> Option<String> {
+    /// The text of a file, without white space around it.
+    pub(crate) fn text(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.path(path)).ok().map(|text| text.trim().to_owned())
     }
 
     /// The names of other network namespaces, as `ip netns` has them.
     pub(crate) fn network_namespaces(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.path("run/netns")).into_iter().flatten().flatten();
-        let mut names: Vec<_> =
-            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.sort();
-        names
+        self.names("run/netns")
     }
 
     /// A process in whose network namespace there is an interface of this name, with its number:
@@ -79,12 +101,7 @@ impl Machine {
 
     /// The members of a bridge; none if the interface isn't a bridge.
     pub(crate) fn members_of_bridge(&self, interface: &str) -> Vec<String> {
-        let folder = self.path(&format!("sys/class/net/{interface}/brif"));
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut names: Vec<_> =
-            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.sort();
-        names
+        self.names(&format!("sys/class/net/{interface}/brif"))
     }
 
     /// The PHC behind a name in `/dev`, such as the link `ptp_kvm`: `/dev/ptp0`.
@@ -158,16 +175,17 @@ impl Machine {
     }
 }
 
-#[cfg(feature = "cli")]
-#[cfg(test)]
-mod tests {
+/// Machines that tests make.
+#[cfg(all(test, feature = "cli"))]
+#[expect(clippy::expect_used, reason = "a test that can't run has failed")]
+pub(crate) mod made {
     use super::*;
 
     /// A machine with these files, below a folder that is deleted with it.
-    struct Made(PathBuf);
+    pub(crate) struct Made(pub(crate) PathBuf);
 
     impl Made {
-        fn with(name: &str, files: &[(&str, &str)]) -> Self {
+        pub(crate) fn with(name: &str, files: &[(&str, &str)]) -> Self {
             let root = std::env::temp_dir().join(format!("ptpctl-{name}-{}", std::process::id()));
             let _ = fs::remove_dir_all(&root);
             fs::create_dir_all(&root).expect("made");
@@ -179,7 +197,7 @@ mod tests {
             Self(root)
         }
 
-        fn machine(&self) -> Machine {
+        pub(crate) fn machine(&self) -> Machine {
             Machine::at(&self.0)
         }
     }
@@ -189,6 +207,13 @@ mod tests {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
+}
+
+#[cfg(feature = "cli")]
+#[cfg(test)]
+mod tests {
+    use super::made::Made;
+    use super::*;
 
     #[test]
     fn a_container_is_known_by_what_it_leaves() {

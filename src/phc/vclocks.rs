@@ -1,6 +1,8 @@
 //! Virtual clocks on a physical one.
 
 use super::{Error, Phc, Reason, Task};
+#[cfg(feature = "cli")]
+use super::{Method, SystemClock};
 use crate::kernel::Call;
 use nix::errno::Errno;
 
@@ -22,6 +24,15 @@ impl Phc {
     #[doc(alias = "n_vclocks")]
     pub fn virtual_clocks(&self) -> Result<VirtualClocks, Error> {
         Ok(VirtualClocks { number: self.number("n_vclocks")?, most: self.number("max_vclocks")? })
+    }
+
+    /// Below how many virtual clocks this one runs freely: none where it has none, or a counter for
+    /// them that can be read by itself.
+    #[cfg(feature = "cli")]
+    pub(crate) fn free_below(&self) -> u32 {
+        let number = self.virtual_clocks().map_or(0, |clocks| clocks.number);
+        let has_counter = || self.samples(Method::Extended, SystemClock::Realtime, true, 1).is_ok();
+        if number == 0 || has_counter() { 0 } else { number }
     }
 
     /// The devices of the virtual clocks on this one, such as `ptp3`, as sysfs shows them.

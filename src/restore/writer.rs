@@ -2,7 +2,7 @@
 
 use super::journal::settle;
 use super::{Change, Guard, Journal, Part, Record};
-use crate::phc::{Error, Method, Phc, Pin, PinFunction, SystemClock};
+use crate::phc::{Error, Phc, Pin, PinFunction};
 use crate::{Frequency, Offset, TaiOffset, Timestamp, Unknown};
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -67,13 +67,12 @@ impl Writer {
         self.is_dry
     }
 
-    /// Refuses to move a clock that runs freely under its virtual clocks. A clock whose counter can
-    /// be read separately doesn't run freely.
+    /// Refuses to move a clock that runs freely below its virtual clocks.
     fn check_moves(&self) -> Result<(), Error> {
-        let number = self.phc.virtual_clocks().map_or(0, |clocks| clocks.number);
-        let has_counter =
-            || self.phc.samples(Method::Extended, SystemClock::Realtime, true, 1).is_ok();
-        if number == 0 || has_counter() { Ok(()) } else { Err(self.phc.runs_freely(number)) }
+        match self.phc.free_below() {
+            0 => Ok(()),
+            number => Err(self.phc.runs_freely(number)),
+        }
     }
 
     fn done(&self, done: Done, part: Option<Part>) {

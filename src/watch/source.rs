@@ -271,7 +271,7 @@ impl Source {
 }
 
 /// The time of the machine's system clock.
-pub(super) fn machine_time() -> Timestamp<Utc> {
+pub(crate) fn machine_time() -> Timestamp<Utc> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     Timestamp::new(seconds, now.subsec_nanos()).unwrap_or_default()

@@ -754,6 +754,7 @@ fn every_json_key_is_in_the_manual() {
         objects.extend(lines.into_iter().map(|object| (line, object)));
     }
     for (line, status) in [
+        ("doctor mock:igb,unset", 1),
         ("stability --count 20 --mask g8272-a mock:full,time=virtual", 4),
         ("stability --count 100 --mask g8272-a mock:igb,time=virtual,freq=1ppm", 1),
         ("monitor --count 1 mock:igb,fail=sys_offset_extended/1:EIO,fail=sys_offset/1:EIO", 1),

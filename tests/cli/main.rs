@@ -13,6 +13,7 @@ mod commands;
 mod common;
 mod compat;
 mod defects;
+mod doctor;
 mod drivers;
 mod ends;
 mod faults;

@@ -23,7 +23,7 @@ fn into_a_closed_pipe(line: &str) -> Run {
     run(program().args(line.split(' ')).stdout(Stdio::from(writer)))
 }
 
-const PRINTING: [&str; 13] = [
+const PRINTING: [&str; 14] = [
     "--help",
     "--version",
     "get --help",
@@ -33,6 +33,7 @@ const PRINTING: [&str; 13] = [
     "completions bash",
     "monitor --count 1 mock:igb",
     "metrics mock:igb",
+    "doctor mock:igb,unset",
     "selftest --list",
     "selftest --yes --only time mock:igb,time=virtual",
     "extts --count 1 mock:full,time=virtual",

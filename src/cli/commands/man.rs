@@ -179,13 +179,14 @@ fn synopsis(command: &clap::Command, title: &str) -> String {
 }
 
 /// Commands whose pages refer to each other.
-const FAMILIES: [&[&str]; 6] = [
+const FAMILIES: [&[&str]; 7] = [
     &["list", "caps", "get", "freq", "vclocks"],
     &["offset", "diff", "monitor", "record", "stability"],
     &["set", "set-system", "adjtime", "adjfreq", "adjphase", "freq"],
     &["pins", "pin", "extts", "perout", "pps"],
     &["selftest", "caps", "pins"],
     &["metrics", "list", "monitor", "record"],
+    &["doctor", "list", "metrics", "caps"],
 ];
 
 /// The pages that a command's page refers to.

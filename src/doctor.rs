@@ -1,0 +1,145 @@
+//! What stands between a machine and good time.
+//!
+//! Each [`Finding`] is one fault, with the facts that show it. Nothing is changed: files below /sys and
+//! /proc are read, and clocks are opened read-only.
+
+mod card;
+mod clock;
+mod machine;
+mod processors;
+mod programs;
+
+pub(crate) use processors::Processors;
+pub(crate) use programs::Programs;
+
+use crate::find::{Holder, Listed, Machine, Source};
+use crate::kernel::HardwareTimestamps;
+use crate::phc::Phc;
+use crate::{FittingScale, Frequency, Offset, TaiOffset, Timestamp, Unknown, Utc};
+
+/// A fault of the machine, a clock or a card, and the facts that show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// The clock shows a time before 1980.
+    Unset { time: Timestamp<Unknown> },
+    /// Several programs steer the clock.
+    ClockFoughtOver { programs: Vec<Holder> },
+    /// Several programs steer the system clock.
+    SystemClockFoughtOver { programs: Vec<Holder> },
+    /// The clock doesn't keep the time scale that is expected.
+    OtherScale { expected: FittingScale, kept: Option<FittingScale>, offset: Offset },
+    /// The clock can't be set or steered below its virtual clocks.
+    RunsFreely { virtual_clocks: u32 },
+    /// Something that the doctor looks at can't be read.
+    NotRead { what: &'static str, why: String },
+    /// Its offset can't be measured.
+    NotMeasured { why: String },
+    /// An interface stamps no sent or no received packets.
+    TimestampsOff { interface: String, timestamps: HardwareTimestamps },
+    /// An interface stamps packets, but not PTP's.
+    TimestampsOfOthers { interface: String, timestamps: HardwareTimestamps },
+    /// The link of the clock's interface is down.
+    LinkDown { interface: String },
+    /// The interface of the clock is in another network namespace.
+    InterfaceElsewhere { namespaces: Vec<String> },
+    /// A kernel that is known to refuse every change with EBUSY.
+    KernelRefusesChanges { release: String },
+    /// The dialled frequency is near the most that can be dialled.
+    FrequencyNearLimit { frequency: Frequency, most_ppb: i32 },
+    /// The kernel doesn't know TAI - UTC.
+    NoTai { from_list: Option<TaiOffset> },
+    /// The list of leap seconds has expired.
+    LeapSeconds { path: String, expired: Timestamp<Utc> },
+    /// The packets of an interface can be stamped in the MAC and in the PHY.
+    TwoClocks { interface: String, clocks: Vec<(String, Option<Source>)> },
+    /// The system clock isn't read from the processor's TSC.
+    ClockSource { current: String, is_offered: bool },
+    /// A card's interrupts come on isolated processors.
+    Interrupts { interface: String, numbers: Vec<String>, processors: Processors },
+    /// Received packets are handed to isolated processors.
+    PacketSteering { interface: String, queues: Vec<String>, processors: Processors },
+    /// The same for interfaces that are still to come.
+    DefaultSteering { processors: Processors },
+    /// Readings take longer than such a card's.
+    SlowReadings { shortest: Offset, usual: Offset },
+    /// Many readings take much longer than the shortest.
+    UnevenReadings { shortest: Offset, tenth: Offset },
+    /// Processors change their frequency while they work.
+    Governor { governor: String, processors: Processors },
+    /// The card allows so many readings a second, to all programs together.
+    LimitedReadings { a_second: u32 },
+    /// The driver reports both edges of a signal, whichever was asked for.
+    BothEdges { driver: String },
+}
+
+impl Finding {
+    /// A name that stays, for programs.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.place().1
+    }
+
+    /// Where it comes, the worst first, and its name.
+    const fn place(&self) -> (u8, &'static str) {
+        match self {
+            Self::Unset { .. } => (0, "unset"),
+            Self::ClockFoughtOver { .. } => (1, "clock-fought-over"),
+            Self::SystemClockFoughtOver { .. } => (2, "system-clock-fought-over"),
+            Self::OtherScale { .. } => (3, "other-scale"),
+            Self::RunsFreely { .. } => (4, "runs-freely"),
+            Self::NotRead { .. } => (5, "not-read"),
+            Self::NotMeasured { .. } => (6, "not-measured"),
+            Self::TimestampsOff { .. } => (7, "timestamps-off"),
+            Self::TimestampsOfOthers { .. } => (8, "timestamps-of-others"),
+            Self::LinkDown { .. } => (9, "link-down"),
+            Self::InterfaceElsewhere { .. } => (10, "interface-elsewhere"),
+            Self::KernelRefusesChanges { .. } => (11, "kernel-refuses-changes"),
+            Self::FrequencyNearLimit { .. } => (12, "frequency-near-limit"),
+            Self::NoTai { .. } => (13, "no-tai"),
+            Self::LeapSeconds { .. } => (14, "leap-seconds"),
+            Self::TwoClocks { .. } => (15, "two-clocks"),
+            Self::ClockSource { .. } => (16, "clock-source"),
+            Self::Interrupts { .. } => (17, "interrupts"),
+            Self::PacketSteering { .. } => (18, "packet-steering"),
+            Self::DefaultSteering { .. } => (19, "default-steering"),
+            Self::SlowReadings { .. } => (20, "slow-readings"),
+            Self::UnevenReadings { .. } => (21, "uneven-readings"),
+            Self::Governor { .. } => (22, "governor"),
+            Self::LimitedReadings { .. } => (23, "limited-readings"),
+            Self::BothEdges { .. } => (24, "both-edges"),
+        }
+    }
+}
+
+/// A finding, and the clock that it is about, if it is about one.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) clock: Option<String>,
+    pub(crate) finding: Finding,
+}
+
+/// What is found of a machine by its files.
+pub(crate) fn of_machine(machine: &Machine, now: Timestamp<Utc>) -> Vec<Found> {
+    let found = |finding| Found { clock: None, finding };
+    machine::findings(machine, now).into_iter().map(found).collect()
+}
+
+/// What is found of a clock and its card. `all` are the clocks of the machine, and `expected` is the
+/// time scale that it is to keep.
+pub(crate) fn of_clock(
+    phc: &Phc,
+    all: &[Listed],
+    machine: &Machine,
+    expected: Option<FittingScale>,
+) -> Vec<Found> {
+    let path = std::fs::canonicalize(&phc.name().device).unwrap_or_default();
+    let listed = all.iter().find(|listed| path.as_os_str() == listed.device.as_str());
+    let of_clock = clock::findings(phc, listed, machine, expected);
+    let of_card = listed.map(|listed| card::findings(listed, all, machine));
+    let found = |finding| Found { clock: Some(phc.name().device.clone()), finding };
+    of_clock.into_iter().chain(of_card.into_iter().flatten()).map(found).collect()
+}
+
+/// The worst first.
+pub(crate) fn sort(all: &mut [Found]) {
+    all.sort_by_key(|found| found.finding.place().0);
+}

@@ -1,0 +1,127 @@
+//! What is wrong with a clock, as it says itself.
+
+use super::{Finding, Programs};
+use crate::find::{Listed, Machine, tai_offset};
+use crate::phc::{Access, Phc, SystemClock};
+use crate::watch::{Effort, Outcome, Source};
+use crate::{Error, FittingScale, Offset, Sample, TaiOffset, Timestamp};
+
+/// How many samples are taken.
+const SAMPLES: usize = 200;
+/// The share of the frequency that can be dialled, in tenths, from which it is near its limit.
+const NEAR: i128 = 9;
+/// Drivers of cards on `PCIe`, of which a reading takes some microseconds.
+const ON_PCIE: [&str; 10] =
+    ["igb", "igc", "ixgbe", "i40e", "ice", "e1000e", "mlx5_core", "bnxt_en", "tg3", "sfc"];
+/// A reading of such a card that takes longer than this is slow.
+const USUAL: Offset = Offset::from_nanoseconds(20_000);
+/// Readings are uneven where one in ten takes so many times the shortest, and longer than `EVEN`.
+const TIMES: i64 = 5;
+const EVEN: Offset = Offset::from_nanoseconds(10_000);
+/// Drivers that report both edges of a signal, whichever was asked for: igb (i210), igc (i226).
+const BOTH_EDGES: [&str; 2] = ["igb", "igc"];
+/// What Amazon's cards allow in a second (the kernel's ena.rst).
+const ENA: u32 = 125;
+
+pub(super) fn findings(
+    phc: &Phc,
+    listed: Option<&Listed>,
+    machine: &Machine,
+    expected: Option<FittingScale>,
+) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let time = read("its time", phc.patiently(Phc::time), &mut all);
+    let is_unset = time.is_some_and(Timestamp::is_unset);
+    all.extend(time.filter(|_| is_unset).map(|time| Finding::Unset { time }));
+    let interfaces = listed.map_or(&[][..], |listed| &listed.interfaces);
+    let interfaces: Vec<_> = interfaces.iter().map(|(name, _)| name.clone()).collect();
+    let programs = Programs::of(machine).steering(&phc.name().device, &interfaces);
+    if programs.len() > 1 {
+        all.push(Finding::ClockFoughtOver { programs });
+    }
+    let virtual_clocks = phc.free_below();
+    all.extend((virtual_clocks > 0).then_some(Finding::RunsFreely { virtual_clocks }));
+    near_limit(phc, &mut all);
+    let limit = limit(phc);
+    all.extend(limit.map(|a_second| Finding::LimitedReadings { a_second }));
+    if let Some(driver) = phc.driver().filter(|driver| BOTH_EDGES.contains(&driver.as_str())) {
+        let has_inputs = phc.caps().is_ok_and(|caps| caps.extts_channels > 0);
+        all.extend(has_inputs.then_some(Finding::BothEdges { driver }));
+    }
+    all.extend(measured(phc, limit, expected.filter(|_| !is_unset)));
+    all
+}
+
+/// An answer of the clock. What can't be read is a finding: the doctor must not be silent of it.
+fn read<T>(what: &'static str, answer: Result<T, Error>, all: &mut Vec<Finding>) -> Option<T> {
+    answer.map_err(|error| all.push(Finding::NotRead { what, why: error.to_string() })).ok()
+}
+
+fn near_limit(phc: &Phc, all: &mut Vec<Finding>) {
+    let frequency = read("its frequency", phc.patiently(Phc::frequency), all);
+    let caps = read("its capabilities", phc.patiently(Phc::caps), all);
+    let (Some(frequency), Some(caps)) = (frequency, caps) else { return };
+    let most_ppb = caps.max_frequency_ppb;
+    let most = i128::from(most_ppb) * 1_000_000;
+    let is_near = most > 0 && frequency.micro_ppb().abs() * 10 >= most * NEAR;
+    all.extend(is_near.then_some(Finding::FrequencyNearLimit { frequency, most_ppb }));
+}
+
+/// How many readings a second the card allows, where that is known.
+fn limit(phc: &Phc) -> Option<u32> {
+    let is_ena = phc.driver().is_some_and(|driver| driver == "ena");
+    (is_ena || phc.claimed_error().is_some()).then_some(ENA)
+}
+
+/// What measuring its offset shows.
+fn measured(phc: &Phc, limit: Option<u32>, expected: Option<FittingScale>) -> Vec<Finding> {
+    let mut all = Vec::new();
+    // A card with a limit is read by others, too.
+    let samples = if limit.is_some() { 10 } else { SAMPLES };
+    let again = match phc.reopen(Access::ReadOnly) {
+        Ok(again) => again,
+        Err(error) => return vec![Finding::NotMeasured { why: error.to_string() }],
+    };
+    let mut source = Source::of(again, SystemClock::Realtime).with_effort(Effort::samples(samples));
+    let mut delays = Vec::new();
+    let reading = source.read_and_see(&mut |_, samples| {
+        delays.extend(samples.iter().filter_map(Sample::delay));
+    });
+    let one = match reading.outcome {
+        Outcome::Measured(one) => one,
+        Outcome::Missed(cause) | Outcome::Absent(cause) => {
+            all.push(Finding::NotMeasured { why: cause.to_string() });
+            return all;
+        }
+    };
+    let kept = scale(one.offset, tai_offset(phc));
+    if let Some(expected) = expected.filter(|expected| Some(*expected) != kept) {
+        all.push(Finding::OtherScale { expected, kept, offset: one.offset });
+    }
+    // Precise readings take no time.
+    if one.delay.is_some() {
+        all.extend(slow(phc, &mut delays));
+    }
+    all
+}
+
+/// The scale that explains the whole seconds of an offset from UTC.
+fn scale(offset: Offset, tai: Option<TaiOffset>) -> Option<FittingScale> {
+    let utc = TaiOffset(0).explains(offset).map(|_| FittingScale::Utc);
+    utc.or_else(|| tai?.explains(offset).map(|_| FittingScale::Tai))
+}
+
+fn slow(phc: &Phc, delays: &mut [Offset]) -> Option<Finding> {
+    delays.sort_unstable();
+    let shortest = *delays.first()?;
+    let is_on_pcie = phc.driver().is_some_and(|driver| ON_PCIE.contains(&driver.as_str()));
+    if is_on_pcie && shortest > USUAL {
+        return Some(Finding::SlowReadings { shortest, usual: USUAL });
+    }
+    let tenth = *delays.get(delays.len() * 9 / 10)?;
+    // Of a few samples, one may be slow.
+    let is_uneven = delays.len() >= SAMPLES / 2
+        && tenth > EVEN
+        && tenth.nanoseconds() > shortest.nanoseconds().saturating_mul(TIMES);
+    is_uneven.then_some(Finding::UnevenReadings { shortest, tenth })
+}
