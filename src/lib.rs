@@ -74,6 +74,8 @@ mod sample;
 pub mod selftest;
 #[cfg(feature = "cli")]
 mod supervise;
+#[cfg(feature = "cli")]
+mod tables;
 mod timestamp;
 pub mod watch;
 

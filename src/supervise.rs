@@ -23,7 +23,7 @@ mod vdso;
 
 pub(crate) use clocks::{ClockSpec, WireSpec};
 pub(crate) use run::run;
-pub(crate) use script::{Judged, Script, ScriptError};
+pub(crate) use script::{Judged, Script};
 pub(crate) use trace::{Seen, Wants, facts, trace};
 
 use crate::kernel::in_words;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use, which come below it.
-const ROOMS: [(&str, &[&str]); 25] = [
+const ROOMS: [(&str, &[&str]); 26] = [
     ("main", &["cli"]),
     (
         "cli",
@@ -57,7 +57,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
         &["restore", "phc", "kernel", "frequency", "rate", "sample", "timestamp", "offset"],
     ),
     ("doctor", &["watch", "find", "phc", "kernel", "frequency", "sample", "timestamp", "offset"]),
-    ("supervise", &["mock", "kernel", "frequency", "offset"]),
+    ("supervise", &["mock", "kernel", "tables", "frequency", "offset"]),
     ("restore", &["find", "phc", "mock", "kernel", "files", "frequency", "timestamp", "offset"]),
     (
         "watch",
@@ -86,6 +86,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ("printable", &[]),
     ("rfc3339", &["timestamp"]),
     ("files", &[]),
+    ("tables", &[]),
     ("http", &[]),
     ("fine_offset", &["offset"]),
     ("rate", &["frequency", "offset", "decimal"]),

@@ -10,6 +10,7 @@ pub(super) use play::{Play, Wish};
 
 use super::clocks::{ClockSpec, WireSpec, is_answered, unanswered};
 use crate::mock::{Incident, SystemConfig};
+use crate::tables::TableError;
 use crate::{Frequency, Offset};
 use nix::sys::signal::Signal;
 use std::fmt;
@@ -117,19 +118,6 @@ impl fmt::Display for Side {
     }
 }
 
-/// What is wrong with a script, and on which line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ScriptError {
-    line: usize,
-    why: String,
-}
-
-impl fmt::Display for ScriptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.why)
-    }
-}
-
 impl Script {
     /// Refuses what doesn't fit these clocks, or needs a system clock where there is none.
     pub(super) fn check(&self, clocks: &[ClockSpec], has_system: bool) -> Result<(), String> {
@@ -223,9 +211,9 @@ impl Expected {
 }
 
 impl FromStr for Script {
-    type Err = ScriptError;
+    type Err = TableError;
 
-    fn from_str(text: &str) -> Result<Self, ScriptError> {
+    fn from_str(text: &str) -> Result<Self, TableError> {
         read::script(text)
     }
 }

@@ -9,9 +9,7 @@ use crate::kernel::in_words;
 use crate::mock::{MockError, SystemConfig};
 use crate::report::ktap::{self, Ktap};
 use crate::report::{Printer, Report};
-use crate::supervise::{
-    self, ClockSpec, Judged, Notice, RunError, Script, ScriptError, Setting, WireSpec,
-};
+use crate::supervise::{self, ClockSpec, Judged, Notice, RunError, Script, Setting, WireSpec};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -160,8 +158,7 @@ const LONGEST_SCRIPT: u64 = 1 << 20;
 fn read_script(path: &Path) -> Result<Script, Failure> {
     let fails = |error| Failure::Run(RunError::Script(path.to_owned(), error));
     let text = read_file(path).map_err(fails)?;
-    text.parse()
-        .map_err(|error: ScriptError| Failure::Usage(format!("script {}, {error}", path.display())))
+    text.parse().map_err(|error| Failure::Usage(format!("script {}, {error}", path.display())))
 }
 
 /// The text of a file, or of a pipe.

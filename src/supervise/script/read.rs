@@ -1,168 +1,12 @@
 //! Reads a script.
 
-use super::{Expectation, Expected, Happening, Script, ScriptError, Side, SystemIncident, Window};
+use super::{Expectation, Expected, Happening, Script, Side, SystemIncident, Window};
 use crate::Offset;
 use crate::mock::{CHANGEABLE, Incident, SystemConfig};
+use crate::tables::{self, Found, Result, Table};
 use nix::sys::signal::Signal;
-use std::str::FromStr;
 use std::time::Duration;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-type Result<T> = std::result::Result<T, ScriptError>;
-
-/// The text of a script, to tell lines.
-#[derive(Clone, Copy)]
-struct Text<'a>(&'a str);
-
-impl Text<'_> {
-    /// Refuses what is at a byte.
-    fn refuse<T>(self, at: usize, why: impl Into<String>) -> Result<T> {
-        let line = self.0.get(..at).unwrap_or_default().matches('\n').count() + 1;
-        Err(ScriptError { line, why: why.into() })
-    }
-}
-
-/// A table of the script, whose keys must all be known.
-struct Table<'a> {
-    text: Text<'a>,
-    of: &'a DeTable<'a>,
-    at: usize,
-}
-
-/// A value of a table.
-#[derive(Clone, Copy)]
-struct Found<'a> {
-    text: Text<'a>,
-    key: &'a str,
-    value: &'a DeValue<'a>,
-    at: usize,
-}
-
-impl<'a> Table<'a> {
-    fn new(text: Text<'a>, table: &'a DeTable<'a>, at: usize, known: &[&str]) -> Result<Self> {
-        match table.keys().find(|key| !known.contains(&&**key.get_ref())) {
-            Some(key) => text.refuse(
-                key.span().start,
-                format!(
-                    "there is no key '{}' here: the keys are {}",
-                    key.get_ref(),
-                    known.join(", ")
-                ),
-            ),
-            None => Ok(Self { text, of: table, at }),
-        }
-    }
-
-    fn get(&self, key: &'a str) -> Option<Found<'a>> {
-        let value = self.of.get(key)?;
-        let (at, value) = (value.span().start, value.get_ref());
-        Some(Found { text: self.text, key, value, at })
-    }
-
-    fn refuse<T>(&self, why: impl Into<String>) -> Result<T> {
-        self.text.refuse(self.at, why)
-    }
-
-    /// All keys and their values.
-    fn entries(&self) -> impl Iterator<Item = Found<'a>> + use<'a> {
-        let text = self.text;
-        self.of.iter().map(move |(key, value)| Found {
-            text,
-            key: key.get_ref(),
-            value: value.get_ref(),
-            at: value.span().start,
-        })
-    }
-
-    /// The tables of an array, such as `[[at]]`.
-    fn tables(&self, key: &'a str, known: &[&str]) -> Result<Vec<Table<'a>>> {
-        let Some(found) = self.get(key) else { return Ok(Vec::new()) };
-        if found.value.is_table() {
-            return found.refuse(format!("there can be several: write [[{key}]]"));
-        }
-        let tables = found.array()?.into_iter().map(|item| match item.value {
-            DeValue::Table(table) => Table::new(item.text, table, item.at, known),
-            _ => item.refuse(format!("it is a table: [[{key}]]")),
-        });
-        tables.collect()
-    }
-}
-
-impl<'a> Found<'a> {
-    fn refuse<T>(self, why: impl AsRef<str>) -> Result<T> {
-        self.text.refuse(self.at, format!("{}: {}", self.key, why.as_ref()))
-    }
-
-    fn string(self) -> Result<&'a str> {
-        match self.value {
-            DeValue::String(text) => Ok(text),
-            _ => self.refuse("it is text, in quotes"),
-        }
-    }
-
-    /// A quantity, which has a unit.
-    fn quantity<T: FromStr>(self, such_as: &str) -> Result<T>
-    where
-        T::Err: ToString,
-    {
-        match self.value {
-            DeValue::String(_) => self.parsed(),
-            _ => self.refuse(format!("it has a unit, and is in quotes: \"{such_as}\"")),
-        }
-    }
-
-    fn parsed<T: FromStr>(self) -> Result<T>
-    where
-        T::Err: ToString,
-    {
-        self.string()?.parse().or_else(|why: T::Err| self.refuse(why.to_string()))
-    }
-
-    fn number(self) -> Result<u64> {
-        let number = match self.value {
-            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
-            _ => None,
-        };
-        number.map_or_else(|| self.refuse("it is a whole number, without quotes"), Ok)
-    }
-
-    /// `true`; a key with `false` says nothing that could be meant.
-    fn is_true(self) -> Result<()> {
-        match self.value {
-            DeValue::Boolean(true) => Ok(()),
-            _ => self.refuse("it can only be true"),
-        }
-    }
-
-    fn array(self) -> Result<Vec<Found<'a>>> {
-        let DeValue::Array(array) = self.value else { return self.refuse("it is a list, in []") };
-        let items = array.iter().map(|item: &Spanned<DeValue<'a>>| Found {
-            value: item.get_ref(),
-            at: item.span().start,
-            ..self
-        });
-        Ok(items.collect())
-    }
-
-    /// A time after the start of the program.
-    fn time(self) -> Result<Duration> {
-        let time: Offset = self.quantity("5s")?;
-        match u64::try_from(time.nanoseconds()) {
-            Ok(time) => Ok(Duration::from_nanos(time)),
-            Err(_) => self.refuse("it is a time after the start of the program"),
-        }
-    }
-
-    /// A value as the settings of a mock have it.
-    fn setting(self) -> Result<String> {
-        match self.value {
-            DeValue::String(text) => Ok(text.to_string()),
-            DeValue::Integer(number) => Ok(number.as_str().to_owned()),
-            _ => self.refuse("it is text, in quotes, or a whole number"),
-        }
-    }
-}
+use toml::de::DeValue;
 
 const KEYS: [&str; 6] = ["clocks", "wires", "system-clock", "stop", "at", "expect"];
 /// Besides the settings of a mock that can change.
@@ -184,13 +28,10 @@ const KEYS_OF_EXPECT: [&str; 11] = [
 
 /// Reads a script.
 pub(super) fn script(source: &str) -> Result<Script> {
-    let text = Text(source);
-    let root = DeTable::parse(source);
-    let root = match &root {
-        Ok(root) => root,
-        Err(error) => return text.refuse(error.span().map_or(0, |at| at.start), error.message()),
-    };
-    let root = Table::new(text, root.get_ref(), 0, &KEYS)?;
+    tables::read(source, &KEYS, of_root)
+}
+
+fn of_root(root: &Table<'_>) -> Result<Script> {
     let mut script = Script::default();
     for clock in root.get("clocks").map_or(Ok(Vec::new()), Found::array)? {
         script.clocks.push(clock.parsed()?);
@@ -199,7 +40,7 @@ pub(super) fn script(source: &str) -> Result<Script> {
         script.wires.push(wire.parsed()?);
     }
     script.system = root.get("system-clock").map(system).transpose()?;
-    script.stop = root.get("stop").map(Found::time).transpose()?;
+    script.stop = root.get("stop").map(time).transpose()?;
     let keys_of_at = [KEYS_OF_AT.as_slice(), &CHANGEABLE].concat();
     for at in root.tables("at", &keys_of_at)? {
         happenings(&at, &mut script.happenings)?;
@@ -216,6 +57,24 @@ pub(super) fn script(source: &str) -> Result<Script> {
         script.expectations.push(Expectation { name, what: Expected::EndsWell });
     }
     Ok(script)
+}
+
+/// A time after the start of the program.
+fn time(found: Found<'_>) -> Result<Duration> {
+    let time: Offset = found.quantity("5s")?;
+    match u64::try_from(time.nanoseconds()) {
+        Ok(time) => Ok(Duration::from_nanos(time)),
+        Err(_) => found.refuse("it is a time after the start of the program"),
+    }
+}
+
+/// A value as the settings of a mock have it.
+fn setting(found: Found<'_>) -> Result<String> {
+    match found.value {
+        DeValue::String(text) => Ok(text.to_string()),
+        DeValue::Integer(number) => Ok(number.as_str().to_owned()),
+        _ => found.refuse("it is text, in quotes, or a whole number"),
+    }
 }
 
 fn system(found: Found<'_>) -> Result<SystemConfig> {
@@ -248,7 +107,7 @@ fn side(found: Found<'_>) -> Result<Side> {
 /// What an `[[at]]` says.
 fn happenings(at: &Table<'_>, into: &mut Vec<(Duration, Happening)>) -> Result<()> {
     let Some(time) = at.get("time") else { return at.refuse("at: it needs a time") };
-    let time = time.time()?;
+    let time = self::time(time)?;
     let before = into.len();
     match clock(at)? {
         Side::System => {
@@ -319,7 +178,7 @@ fn incident(at: &Table<'_>) -> Result<Incident> {
                 incident.signal_at(pin, is_on);
                 Ok(())
             }
-            key => incident.set(key, &found.setting()?),
+            key => incident.set(key, &setting(found)?),
         };
         read.or_else(|why| found.refuse(why))?;
     }
@@ -341,8 +200,8 @@ fn incident(at: &Table<'_>) -> Result<Incident> {
 /// What an `[[expect]]` says.
 fn expectation(expect: &Table<'_>) -> Result<Expectation> {
     let window = Window {
-        from: expect.get("from").map_or(Ok(Duration::ZERO), Found::time)?,
-        until: expect.get("until").map(Found::time).transpose()?,
+        from: expect.get("from").map_or(Ok(Duration::ZERO), time)?,
+        until: expect.get("until").map(time).transpose()?,
     };
     if window.until.is_some_and(|until| until <= window.from) {
         return expect.refuse("expect: until is not after from");
@@ -497,7 +356,8 @@ mod tests {
             ("a = ", 1, ""),
         ] {
             let error = script(text).expect_err(text);
-            assert!(error.line == line && error.why.contains(why), "{text}: {error}");
+            let told = error.to_string();
+            assert!(told.starts_with(&format!("line {line}: ")) && told.contains(why), "{told}");
         }
     }
 }
