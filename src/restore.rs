@@ -12,6 +12,8 @@ mod journal;
 #[cfg(feature = "cli")]
 mod left;
 #[cfg(feature = "cli")]
+mod outputs;
+#[cfg(feature = "cli")]
 mod shared;
 mod time;
 #[cfg(feature = "cli")]
@@ -24,6 +26,8 @@ pub(crate) use guard::{Guard, Record};
 pub(crate) use journal::{Journal, may_have_left, runs_for_another};
 #[cfg(feature = "cli")]
 pub(crate) use left::{Left, left_behind};
+#[cfg(feature = "cli")]
+pub(crate) use outputs::{is_about_the_start, soon};
 pub(crate) use time::beside_system;
 #[cfg(feature = "cli")]
 pub(crate) use writer::{Done, Log, Writer};

@@ -8,13 +8,11 @@ use crate::cli::pins::note_changes;
 use crate::cli::times::{self, Time};
 use crate::cli::{Context, arguments};
 use crate::decimal::Decimal;
-use crate::kernel::Call;
-use crate::phc::{Error, Perout, PeroutLoss, PeroutStart, Phc, Pin, PinFunction, Reason};
+use crate::phc::{Perout, PeroutLoss, PeroutStart, Phc, Pin, PinFunction};
 use crate::report::Report;
-use crate::restore::{Guard, Writer};
+use crate::restore::{Guard, Writer, is_about_the_start, soon};
 use crate::{Timestamp, Unknown};
 use clap::ArgGroup;
-use nix::errno::Errno;
 
 pub(super) const COMMAND: Command = Command {
     name: "perout",
@@ -219,35 +217,24 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
 pub(in crate::cli) const PHASE_AS_START: &str = "this driver takes no phase: a start time with \
     that phase was asked for instead, and a step of the clock will shift the phase";
 
-/// Switches the output on. If neither a start nor a phase was given, tries which start the driver
-/// accepts: each request is complete, and a refused one changes nothing.
+/// Switches the output on. If neither a start nor a phase was given, any start that the driver
+/// accepts will do.
 fn enable(context: &Context<'_>, guard: &mut Guard<'_>, asked: Asked) -> Result<On, Failure> {
-    let first = match guard.enable_perout(asked.perout) {
-        Ok(loss) => return Ok(On { loser: None, perout: asked.perout, loss }),
-        Err(error) => error,
+    let perout = asked.perout;
+    let enabled = if asked.any_start {
+        guard.enable_perout_soon(perout)
+    } else {
+        guard.enable_perout(perout).map(|loss| (perout, loss))
     };
-    if !asked.any_start || !is_about_the_start(&first) {
-        return Err(first.into());
-    }
-    let zero = Timestamp::new(0, 0).map(PeroutStart::At);
-    for start in [PeroutStart::Phase(Offset::ZERO)].into_iter().chain(zero) {
-        let perout = Perout { start, ..asked.perout };
-        match guard.enable_perout(perout) {
-            Ok(loss) => return Ok(On { loser: None, perout, loss }),
-            Err(error) if is_about_the_start(&error) => {}
-            Err(error) => return Err(error.into()),
+    match enabled {
+        Ok((perout, loss)) => Ok(On { loser: None, perout, loss }),
+        Err(error) => {
+            if asked.any_start && is_about_the_start(&error) {
+                let tried = "these were tried: a start some seconds ahead, phase 0 and start 0";
+                context.tried.set(tried);
+            }
+            Err(error.into())
         }
-    }
-    context.tried.set("these were tried: a start some seconds ahead, phase 0 and start 0");
-    Err(first.into())
-}
-
-/// Whether another start may work: a driver's error says no more than this.
-fn is_about_the_start(error: &Error) -> bool {
-    let is_request = matches!(error.call(), Some(Call::PeroutRequest | Call::PeroutRequest2));
-    match error {
-        Error::Unable { why, .. } => matches!(**why, Reason::PartOfOutput { .. }),
-        _ => is_request && (error.is_unsupported() || error.errno() == Some(Errno::EINVAL)),
     }
 }
 
@@ -386,11 +373,7 @@ fn asked_for(args: &Args, phc: &Phc) -> Result<Asked, Failure> {
             }
             PeroutStart::At(start)
         }
-        (None, None) => {
-            let second = phc.time()?.seconds().checked_add(3);
-            let start = second.and_then(|second| Timestamp::new(second, 0));
-            PeroutStart::At(start.ok_or_else(beyond)?)
-        }
+        (None, None) => soon(phc)?.ok_or_else(beyond)?,
     };
     let Args { channel, one_shot, .. } = *args;
     let any_start = args.start.is_none() && args.phase.is_none();
