@@ -5,6 +5,8 @@
 
 use nix::sys::statfs::{Statfs, fstatfs, statfs};
 use std::fs::{self, File, Metadata, OpenOptions};
+#[cfg(feature = "cli")]
+use std::io::Read;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -59,6 +61,26 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
         return File::open(path);
     }
     Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a pipe"))
+}
+
+/// The longest text that people write, in bytes.
+#[cfg(feature = "cli")]
+const LONGEST_TEXT: u64 = 1 << 20;
+
+/// The text of a file, or of a pipe, that people write.
+///
+/// # Errors
+///
+/// As [`open_to_read`]; of reading; `InvalidInput` for one that is longer than 1 MiB.
+#[cfg(feature = "cli")]
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = open_to_read(path)?;
+    let read = file.take(LONGEST_TEXT + 1).read_to_string(&mut text)?;
+    if u64::try_from(read).is_ok_and(|read| read > LONGEST_TEXT) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is longer than 1 MiB"));
+    }
+    Ok(text)
 }
 
 /// Refuses a path where no new file may be made: in the kernel's file systems, and in `/dev`, where

@@ -39,6 +39,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "cli")]
+mod apply;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
 mod decimal;

@@ -163,6 +163,23 @@ impl<'a> Found<'a> {
         }
     }
 
+    pub(crate) fn boolean(self) -> Result<bool> {
+        match self.value {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => self.refuse("it is true or false"),
+        }
+    }
+
+    /// The keys and values of a table whose keys are names.
+    pub(crate) fn entries(self, such_as: &str) -> Result<Vec<Found<'a>>> {
+        match self.value {
+            DeValue::Table(of) => {
+                Ok(Table { text: self.text, of, at: self.at }.entries().collect())
+            }
+            _ => self.refuse(format!("it is a table: {such_as}")),
+        }
+    }
+
     pub(crate) fn array(self) -> Result<Vec<Found<'a>>> {
         let DeValue::Array(array) = self.value else { return self.refuse("it is a list, in []") };
         let items = array.iter().map(|item: &Spanned<DeValue<'a>>| Found {

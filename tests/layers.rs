@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with those that it may use, which come below it.
-const ROOMS: [(&str, &[&str]); 26] = [
+const ROOMS: [(&str, &[&str]); 27] = [
     ("main", &["cli"]),
     (
         "cli",
@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 26] = [
             "report",
             "selftest",
             "doctor",
+            "apply",
             "supervise",
             "restore",
             "watch",
@@ -57,6 +58,7 @@ const ROOMS: [(&str, &[&str]); 26] = [
         &["restore", "phc", "kernel", "frequency", "rate", "sample", "timestamp", "offset"],
     ),
     ("doctor", &["watch", "find", "phc", "kernel", "frequency", "sample", "timestamp", "offset"]),
+    ("apply", &["restore", "find", "phc", "tables", "frequency", "offset"]),
     ("supervise", &["mock", "kernel", "tables", "frequency", "offset"]),
     ("restore", &["find", "phc", "mock", "kernel", "files", "frequency", "timestamp", "offset"]),
     (

@@ -3,6 +3,7 @@
 mod adjfreq;
 mod adjphase;
 mod adjtime;
+mod apply;
 mod caps;
 mod compat;
 mod completions;
@@ -22,6 +23,7 @@ mod pin;
 mod pins;
 mod pps;
 mod record;
+mod save;
 mod selftest;
 mod set;
 pub(super) mod set_system;
@@ -61,7 +63,7 @@ impl Command {
 }
 
 /// All commands, in the order in which help shows them.
-pub(super) const COMMANDS: [Command; 28] = [
+pub(super) const COMMANDS: [Command; 30] = [
     list::COMMAND,
     caps::COMMAND,
     get::COMMAND,
@@ -83,6 +85,8 @@ pub(super) const COMMANDS: [Command; 28] = [
     pps::COMMAND,
     vclocks::COMMAND,
     extts::COMMAND,
+    save::COMMAND,
+    apply::COMMAND,
     selftest::COMMAND,
     doctor::COMMAND,
     mock::COMMAND,

@@ -130,23 +130,18 @@ impl Failure {
 
     fn tell_with(self, status: u8, printer: &mut Printer, told: &Known) -> ExitCode {
         let done = told.done.as_deref();
-        let (text, advice) = match &self {
-            Self::Usage(text) | Self::Failed(text) | Self::InVain(text) | Self::NotShown(text) => {
-                (text.clone(), None)
-            }
-            Self::Find(error) => (error.to_string(), None),
-            Self::Run(error) => (error.to_string(), None),
+        let advice = match &self {
             Self::Clock(error) => {
                 let tried = if told.tried.is_empty() { "" } else { "; " };
                 let advice = advice(error, told.has_pin, &Here);
-                let advice = advice.map(|advice| format!("{advice}{tried}{}", told.tried));
-                (error.to_string(), advice)
+                advice.map(|advice| format!("{advice}{tried}{}", told.tried))
             }
-            Self::Output(error) => (format!("can't write the output: {}", in_words(error)), None),
             Self::Signal(_) | Self::Status(_) | Self::Test(_) | Self::Verdict(..) => {
                 return self.tell(printer, told);
             }
+            _ => None,
         };
+        let text = self.text();
         let shown = done.map_or(String::new(), |done| format!("{done}; but then it failed: "));
         let advice_line = advice.as_ref().map_or(String::new(), |advice| format!("\n  {advice}"));
         let shown = format!("{shown}{text}{advice_line}");
@@ -169,6 +164,20 @@ impl Failure {
         ]);
         printer.error(&shown, &object);
         ExitCode::from(status)
+    }
+
+    /// What happened, in words; nothing where the result says it.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Usage(text) | Self::Failed(text) | Self::InVain(text) | Self::NotShown(text) => {
+                text.clone()
+            }
+            Self::Find(error) => error.to_string(),
+            Self::Run(error) => error.to_string(),
+            Self::Clock(error) => error.to_string(),
+            Self::Output(error) => format!("can't write the output: {}", in_words(error)),
+            Self::Signal(_) | Self::Status(_) | Self::Test(_) | Self::Verdict(..) => String::new(),
+        }
     }
 
     /// The exit status.

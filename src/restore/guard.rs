@@ -192,6 +192,14 @@ impl<'a> Guard<'a> {
         self.will(Change::Frequency { was, asked: vec![frequency] });
     }
 
+    /// Dials a frequency.
+    #[cfg(feature = "cli")]
+    pub(crate) fn dial(&mut self, was: Frequency, frequency: Frequency) -> Result<(), Error> {
+        self.unless_refused(Change::Frequency { was, asked: vec![frequency] }, |phc| {
+            phc.set_frequency(frequency)
+        })
+    }
+
     /// Puts everything but the time back, as far as possible. Returns the first failure. What
     /// failed stays noted.
     pub(crate) fn put_back(&mut self) -> Result<(), Error> {

@@ -68,7 +68,7 @@ impl Writer {
     }
 
     /// Refuses to move a clock that runs freely below its virtual clocks.
-    fn check_moves(&self) -> Result<(), Error> {
+    pub(crate) fn check_moves(&self) -> Result<(), Error> {
         match self.phc.free_below() {
             0 => Ok(()),
             number => Err(self.phc.runs_freely(number)),

@@ -9,6 +9,7 @@
     reason = "a test that can't run has failed"
 )]
 
+mod apply;
 mod commands;
 mod common;
 mod compat;

@@ -179,7 +179,7 @@ fn synopsis(command: &clap::Command, title: &str) -> String {
 }
 
 /// Commands whose pages refer to each other.
-const FAMILIES: [&[&str]; 7] = [
+const FAMILIES: [&[&str]; 8] = [
     &["list", "caps", "get", "freq", "vclocks"],
     &["offset", "diff", "monitor", "record", "stability"],
     &["set", "set-system", "adjtime", "adjfreq", "adjphase", "freq"],
@@ -187,6 +187,7 @@ const FAMILIES: [&[&str]; 7] = [
     &["selftest", "caps", "pins"],
     &["metrics", "list", "monitor", "record"],
     &["doctor", "list", "metrics", "caps"],
+    &["apply", "save", "pins", "vclocks"],
 ];
 
 /// The pages that a command's page refers to.

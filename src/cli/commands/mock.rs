@@ -13,7 +13,7 @@ use crate::supervise::{self, ClockSpec, Judged, Notice, RunError, Script, Settin
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub(super) const COMMAND: Command = Command {
@@ -152,24 +152,10 @@ fn one_of<T: Clone>(
     }
 }
 
-/// The longest that a script may be, in bytes.
-const LONGEST_SCRIPT: u64 = 1 << 20;
-
 fn read_script(path: &Path) -> Result<Script, Failure> {
     let fails = |error| Failure::Run(RunError::Script(path.to_owned(), error));
-    let text = read_file(path).map_err(fails)?;
+    let text = files::read_text(path).map_err(fails)?;
     text.parse().map_err(|error| Failure::Usage(format!("script {}, {error}", path.display())))
-}
-
-/// The text of a file, or of a pipe.
-fn read_file(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let file = files::open_to_read(path)?;
-    let read = file.take(LONGEST_SCRIPT + 1).read_to_string(&mut text)?;
-    if u64::try_from(read).is_ok_and(|read| read > LONGEST_SCRIPT) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is longer than 1 MiB"));
-    }
-    Ok(text)
 }
 
 /// Prints what came of the expectations.
