@@ -112,9 +112,13 @@ pub fn files(text: &str) {
     }
 }
 
-/// Reads a text as a script of `mock run`.
+/// Reads a text as a script of `mock run`, and as a file of `apply`.
 pub fn script(text: &str) {
     let _ = text.parse::<crate::supervise::Script>();
+    if let Ok(all) = crate::apply::declared(text) {
+        let again = crate::apply::declared(&crate::apply::text(&all));
+        assert_eq!(again, Ok(all), "what is written is read again");
+    }
 }
 
 /// Reads bytes as a recording of calls, and plays it.

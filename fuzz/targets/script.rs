@@ -1,4 +1,5 @@
-//! A script of `mock run`: whatever it holds, it is read or refused.
+//! What people write in TOML, a script of `mock run` or a file of `apply`: whatever it holds, it is
+//! read or refused.
 
 #![no_main]
 
