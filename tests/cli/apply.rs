@@ -213,6 +213,22 @@ fn whichever_call_fails_the_clock_is_as_declared_or_as_it_was() {
 }
 
 #[test]
+fn virtual_clocks_that_were_removed_are_made_again_and_that_is_told() {
+    let folder = Folder::new("apply-removed");
+    let file = folder.file("clocks.toml");
+    let clock = kept(&folder, "full");
+    ptpctl(&format!("vclocks 2 {clock}")).done();
+    let was = seen(&clock);
+    let what = "frequency = \"1ppb\"\nvirtual-clocks = 0\n[clock.pins]\nSDP0 = \"extts 0\"\n";
+    declare(&file, &format!("{clock},fail=pin_setfunc:EIO"), what);
+    let run = apply("", &file);
+    assert_eq!(run.status, Some(1));
+    assert_eq!(seen(&clock), was);
+    let left = run.json()["clocks"][0]["left"].to_string();
+    assert!(left.contains("2 of the 2 are new ones, which nobody has set"), "{left}");
+}
+
+#[test]
 fn what_can_not_be_taken_back_is_told() {
     let folder = Folder::new("apply-left");
     let file = folder.file("clocks.toml");
@@ -355,25 +371,33 @@ fn save_on_a_full_disk_leaves_the_old_file() {
 /// A whole machine, which is `ptpctl mock run`.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod whole_machines {
-    use crate::common::{Folder, program, run, start};
+    use super::declare;
+    use crate::common::{Folder, Run, program, run, start};
 
-    #[test]
-    fn a_card_is_known_again_by_its_bus_address() {
-        let folder = Folder::new("apply-machine");
-        let file = folder.file("clocks.toml");
-        let own = start().join(" ");
-        let line = format!(
-            "{own} save {file} && sed -i 's/SDP1 = \"none\"/SDP1 = \"extts 0\"/' {file} && \
-             grep -c bus-address {file} && {own} apply {file} /dev/ptp1 && \
-             {own} apply {file} && {own} apply --dry-run {file} eth7 && {own} pins eth7"
-        );
+    /// Runs a line of a shell on a machine with two cards, where `PTPCTL` is the program. `None` on
+    /// a kernel that can't; that is told then.
+    fn on_a_machine(line: &str) -> Option<Run> {
+        let line = line.replace("PTPCTL", &start().join(" "));
         let clocks = ["--clock", "igb", "--clock", "full,interface=eth7"];
         let ended =
             run(program().args(["mock", "run"]).args(clocks).args(["--", "sh", "-c", &line]));
         if ended.status == Some(125) && ended.stderr.contains("Linux 5.19 or later is needed") {
             println!("skipped: {}", ended.stderr);
-            return;
+            return None;
         }
+        Some(ended)
+    }
+
+    #[test]
+    fn a_card_is_known_again_by_its_bus_address() {
+        let folder = Folder::new("apply-machine");
+        let file = folder.file("clocks.toml");
+        let line = format!(
+            "PTPCTL save {file} && sed -i 's/SDP1 = \"none\"/SDP1 = \"extts 0\"/' {file} && \
+             grep -c bus-address {file} && PTPCTL apply {file} /dev/ptp1 && \
+             PTPCTL apply {file} && PTPCTL apply --dry-run {file} eth7 && PTPCTL pins eth7"
+        );
+        let Some(ended) = on_a_machine(&line) else { return };
         assert_eq!(ended.status, Some(0), "{ended:?}");
         let told: Vec<_> = ended.stdout.lines().collect();
         assert_eq!(told[1], "2", "{ended:?}");
@@ -382,5 +406,20 @@ mod whole_machines {
         assert_eq!(told[4], change, "{ended:?}");
         assert_eq!(told[5..7], ["nothing to change", "nothing to change"], "{ended:?}");
         assert!(told.iter().any(|line| line.contains("SDP1  extts     0")), "{ended:?}");
+    }
+
+    #[test]
+    fn a_clock_is_the_same_under_each_of_its_names() {
+        let folder = Folder::new("apply-names");
+        let file = folder.file("clocks.toml");
+        declare(&file, "eth7", "frequency = \"1ppm\"\n");
+        let line = format!(
+            "PTPCTL apply {file} /dev/ptp1 && printf '[[clock]]\\ndevice = \"ptp1\"\\n' >>{file} && \
+             PTPCTL apply {file}"
+        );
+        let Some(ended) = on_a_machine(&line) else { return };
+        assert_eq!(ended.status, Some(2), "{ended:?}");
+        assert!(ended.stdout.starts_with("1 change made\n"), "{ended:?}");
+        assert!(ended.stderr.contains("'eth7' and 'ptp1' are the same clock"), "{ended:?}");
     }
 }

@@ -13,7 +13,7 @@ use crate::report::{Report, Table, Value};
 use crate::restore::Writer;
 use clap::value_parser;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) const COMMAND: Command = Command {
     name: "apply",
@@ -101,18 +101,20 @@ fn chosen<'a>(
     listed: &[Listed],
     only: Option<&str>,
 ) -> Result<Vec<(&'a Declared, Place)>, Failure> {
-    let mut chosen: Vec<_> =
-        all.iter().map(|declared| (declared, declared.name.place(listed))).collect();
+    let place = |declared: &Declared| match declared.name.place(listed) {
+        // One that can't be opened is told when its turn comes.
+        Place::At(name) => Place::At(device_of(&name).unwrap_or(name)),
+        other => other,
+    };
+    let mut chosen: Vec<_> = all.iter().map(|declared| (declared, place(declared))).collect();
     if let Some(only) = only {
-        let wanted = device_of(only)?;
-        let is_wanted =
-            |place: &Place| matches!(place, Place::At(name) if is_at(name, only, &wanted));
-        chosen.retain(|(_, place)| is_wanted(place));
+        let wanted = Place::At(device_of(only)?);
+        chosen.retain(|(_, place)| *place == wanted);
     }
     for (number, (declared, place)) in chosen.iter().enumerate() {
-        let others = chosen.iter().take(number);
+        let mut others = chosen.iter().take(number);
         let same = |other: &Place| other == place && matches!(place, Place::At(_));
-        if let Some((other, _)) = others.into_iter().find(|(_, other)| same(other)) {
+        if let Some((other, _)) = others.find(|(_, other)| same(other)) {
             return Err(Failure::Usage(format!(
                 "'{}' and '{}' are the same clock",
                 other.name, declared.name
@@ -122,18 +124,14 @@ fn chosen<'a>(
     Ok(chosen)
 }
 
-/// The device of a clock that the command line names.
-fn device_of(name: &str) -> Result<PathBuf, Failure> {
+/// The device of a clock that people call `name`.
+fn device_of(name: &str) -> Result<String, Failure> {
     if find::is_mock(name) {
-        return Ok(PathBuf::from(name));
+        return Ok(name.to_owned());
     }
-    let phc = find::open(name, Access::ReadOnly)?;
-    Ok(fs::canonicalize(&phc.name().device).unwrap_or_else(|_| phc.name().device.clone().into()))
-}
-
-/// Whether a declared name stands for the device that is wanted.
-fn is_at(name: &str, only: &str, wanted: &Path) -> bool {
-    name == only || fs::canonicalize(name).is_ok_and(|path| path == wanted)
+    let device = find::open(name, Access::ReadOnly)?.name().device.clone();
+    let path = fs::canonicalize(&device).ok().and_then(|path| path.to_str().map(str::to_owned));
+    Ok(path.unwrap_or(device))
 }
 
 fn one(
