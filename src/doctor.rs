@@ -13,7 +13,7 @@ pub(crate) use processors::Processors;
 pub(crate) use programs::Programs;
 
 use crate::find::{Holder, Listed, Machine, Source};
-use crate::kernel::HardwareTimestamps;
+use crate::kernel::{Errno, HardwareTimestamps};
 use crate::phc::Phc;
 use crate::{FittingScale, Frequency, Offset, TaiOffset, Timestamp, Unknown, Utc};
 
@@ -31,7 +31,7 @@ pub(crate) enum Finding {
     /// The clock can't be set or steered below its virtual clocks.
     RunsFreely { virtual_clocks: u32 },
     /// Something that the doctor looks at can't be read.
-    NotRead { what: &'static str, why: String },
+    NotRead { what: &'static str, why: String, errno: Option<Errno> },
     /// Its offset can't be measured.
     NotMeasured { why: String },
     /// An interface stamps no sent or no received packets.
@@ -66,8 +66,8 @@ pub(crate) enum Finding {
     UnevenReadings { shortest: Offset, tenth: Offset },
     /// Processors change their frequency while they work.
     Governor { governor: String, processors: Processors },
-    /// The card allows so many readings a second, to all programs together.
-    LimitedReadings { a_second: u32 },
+    /// The card limits readings: so many a second, to all programs together, where that is known.
+    LimitedReadings { a_second: Option<u32> },
     /// The driver reports both edges of a signal, whichever was asked for.
     BothEdges { driver: String },
 }

@@ -6,8 +6,9 @@ use crate::phc::{Access, Phc, SystemClock};
 use crate::watch::{Effort, Outcome, Source};
 use crate::{Error, FittingScale, Offset, Sample, TaiOffset, Timestamp};
 
-/// How many samples are taken.
+/// How many samples are taken, and how many of them at once.
 const SAMPLES: usize = 200;
+const AT_ONCE: usize = 10;
 /// The share of the frequency that can be dialled, in tenths, from which it is near its limit.
 const NEAR: i128 = 9;
 /// Drivers of cards on `PCIe`, of which a reading takes some microseconds.
@@ -43,7 +44,6 @@ pub(super) fn findings(
     all.extend((virtual_clocks > 0).then_some(Finding::RunsFreely { virtual_clocks }));
     near_limit(phc, &mut all);
     let limit = limit(phc);
-    all.extend(limit.map(|a_second| Finding::LimitedReadings { a_second }));
     if let Some(driver) = phc.driver().filter(|driver| BOTH_EDGES.contains(&driver.as_str())) {
         let has_inputs = phc.caps().is_ok_and(|caps| caps.extts_channels > 0);
         all.extend(has_inputs.then_some(Finding::BothEdges { driver }));
@@ -54,7 +54,11 @@ pub(super) fn findings(
 
 /// An answer of the clock. What can't be read is a finding: the doctor must not be silent of it.
 fn read<T>(what: &'static str, answer: Result<T, Error>, all: &mut Vec<Finding>) -> Option<T> {
-    answer.map_err(|error| all.push(Finding::NotRead { what, why: error.to_string() })).ok()
+    answer
+        .map_err(|error| {
+            all.push(Finding::NotRead { what, why: error.to_string(), errno: error.errno() });
+        })
+        .ok()
 }
 
 fn near_limit(phc: &Phc, all: &mut Vec<Finding>) {
@@ -75,24 +79,34 @@ fn limit(phc: &Phc) -> Option<u32> {
 
 /// What measuring its offset shows.
 fn measured(phc: &Phc, limit: Option<u32>, expected: Option<FittingScale>) -> Vec<Finding> {
-    let mut all = Vec::new();
-    // A card with a limit is read by others, too.
-    let samples = if limit.is_some() { 10 } else { SAMPLES };
     let again = match phc.reopen(Access::ReadOnly) {
         Ok(again) => again,
         Err(error) => return vec![Finding::NotMeasured { why: error.to_string() }],
     };
-    let mut source = Source::of(again, SystemClock::Realtime).with_effort(Effort::samples(samples));
+    let mut source = Source::of(again, SystemClock::Realtime).with_effort(Effort::samples(AT_ONCE));
     let mut delays = Vec::new();
-    let reading = source.read_and_see(&mut |_, samples| {
-        delays.extend(samples.iter().filter_map(Sample::delay));
-    });
-    let one = match reading.outcome {
-        Outcome::Measured(one) => one,
-        Outcome::Missed(cause) | Outcome::Absent(cause) => {
+    let mut first = None;
+    // A card with a limit is read by others, too: it is left alone as soon as one is noticed.
+    for _ in 0..if limit.is_some() { 1 } else { SAMPLES / AT_ONCE } {
+        let reading = source.read_and_see(&mut |_, samples| {
+            delays.extend(samples.iter().filter_map(Sample::delay));
+        });
+        first.get_or_insert(reading.outcome);
+        if source.was_refused() {
+            break;
+        }
+    }
+    let mut all = Vec::new();
+    if limit.is_some() || source.was_refused() {
+        all.push(Finding::LimitedReadings { a_second: limit });
+    }
+    let one = match first {
+        Some(Outcome::Measured(one)) => one,
+        Some(Outcome::Missed(cause) | Outcome::Absent(cause)) => {
             all.push(Finding::NotMeasured { why: cause.to_string() });
             return all;
         }
+        None => return all,
     };
     let kept = scale(one.offset, tai_offset(phc));
     if let Some(expected) = expected.filter(|expected| Some(*expected) != kept) {

@@ -14,6 +14,9 @@ pub(super) struct Allowance {
     /// How many readings there were lately, and since when.
     lately: u32,
     since: Duration,
+    /// Whether the clock answered that it was read too often.
+    #[cfg(feature = "cli")]
+    pub(super) was_refused: bool,
 }
 
 /// What Amazon's cards allow in a second, to all programs together.
@@ -31,7 +34,15 @@ impl Allowance {
         let is_limited = is_ena || phc.claimed_error().is_some();
         let limit = is_limited.then_some(ENA / SHARE);
         let left = limit.map_or(0, |limit| u128::from(limit) * WHOLE);
-        Self { limit, left, at: Duration::ZERO, lately: 0, since: Duration::ZERO }
+        Self {
+            limit,
+            left,
+            at: Duration::ZERO,
+            lately: 0,
+            since: Duration::ZERO,
+            #[cfg(feature = "cli")]
+            was_refused: false,
+        }
     }
 
     /// How many readings may be taken now, at most `wanted`.
@@ -63,6 +74,10 @@ impl Allowance {
     pub(super) fn refused(&mut self, now: Duration) {
         let limit = self.limit.map_or(self.lately, |limit| limit.min(self.lately.max(1)));
         self.limit = Some((limit / 2).max(1));
+        #[cfg(feature = "cli")]
+        {
+            self.was_refused = true;
+        }
         (self.left, self.at) = (0, now);
         (self.lately, self.since) = (0, now);
     }
@@ -74,7 +89,15 @@ mod tests {
 
     fn unlimited() -> Allowance {
         let (at, since) = (Duration::ZERO, Duration::ZERO);
-        Allowance { limit: None, left: 0, at, lately: 0, since }
+        Allowance {
+            limit: None,
+            left: 0,
+            at,
+            lately: 0,
+            since,
+            #[cfg(feature = "cli")]
+            was_refused: false,
+        }
     }
 
     #[test]

@@ -220,6 +220,12 @@ impl Meter {
         Self { method: None, allowance: Allowance::of(phc), sample_time: None }
     }
 
+    /// Whether the clock answered that it was read too often.
+    #[cfg(feature = "cli")]
+    pub(crate) fn was_refused(&self) -> bool {
+        self.allowance.was_refused
+    }
+
     /// Measures the offset of a clock from a system clock.
     pub(crate) fn measure(
         &mut self,

@@ -119,6 +119,12 @@ impl Source {
         Self { way_back, label, clock, effort, open, steps, absent, objections }
     }
 
+    /// Whether the clock answered that it was read too often.
+    #[cfg(feature = "cli")]
+    pub(crate) fn was_refused(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.meter.was_refused())
+    }
+
     /// What it is called.
     pub fn label(&self) -> &Arc<Label> {
         &self.label

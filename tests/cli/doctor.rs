@@ -95,6 +95,9 @@ fn a_limit_of_readings_is_found_and_kept() {
     let readings = calls.lines().filter(|line| line.starts_with("sys_offset_extended"));
     assert!(readings.count() <= 2, "{calls}");
     finds("mock:igb,time=virtual,driver=ena,limit=125,others=50", &["limited-readings"]);
+    // One that nobody knows of is noticed.
+    finds("mock:igb,time=virtual,limit=10", &["limited-readings"]);
+    finds("mock:igb,time=virtual,limit=125", &["limited-readings"]);
 }
 
 #[test]
@@ -107,6 +110,19 @@ fn a_driver_that_reports_both_edges_is_found_where_there_are_inputs() {
 fn a_clock_that_can_not_be_measured_is_found() {
     let failing = "fail=sys_offset_extended/1:EIO,fail=sys_offset/1:EIO";
     finds(&format!("mock:igb,time=virtual,{failing}"), &["not-measured"]);
+}
+
+#[test]
+fn the_remedy_fits_what_went_wrong() {
+    let remedy = |settings: &str| {
+        let run = ptpctl(&format!("doctor --json mock:e1000e,time=virtual,{settings}"));
+        let all = run.json()["findings"].as_array().expect("a list").clone();
+        let one = all.iter().find(|one| one["finding"] == "not-read").expect("one").clone();
+        one["remedy"].as_str().expect("a text").to_owned()
+    };
+    assert!(remedy("fail=clock_adjtime/1:EACCES").contains("root"));
+    assert!(remedy("fail=clock_adjtime/1:EIO").contains("dmesg"));
+    assert!(remedy("fail=clock_adjtime/1:ENODEV").contains("gone"));
 }
 
 #[test]

@@ -124,7 +124,8 @@ fn of_clocks(
             Ok(phc) => phc,
             // Nobody named it: the others are still looked at.
             Err(Failure::Clock(error)) if !is_named => {
-                let finding = Finding::NotRead { what: "it", why: error.to_string() };
+                let (why, errno) = (error.to_string(), error.errno());
+                let finding = Finding::NotRead { what: "it", why, errno };
                 all.push(Found { clock: Some(name.clone()), finding });
                 continue;
             }
@@ -151,11 +152,8 @@ fn tell(context: &mut Context<'_>, all: &[Found], clocks: Vec<String>) -> Result
         return Err(Failure::Verdict(Box::new(report), status));
     }
     if all.is_empty() {
-        let looked_at = match clocks.as_slice() {
-            [] => "no clock was looked at".into(),
-            clocks => format!("looked at {}", clocks.join(", ")),
-        };
-        return Ok(Report::new().headline(format!("nothing was found; {looked_at}")));
+        let headline = format!("nothing was found; {}", looked_at(&clocks));
+        return Ok(Report::new().headline(headline));
     }
     for (number, found) in (1..).zip(all) {
         let Words { what, seen, remedy, check } = Words::of(found);
@@ -174,8 +172,19 @@ fn tell(context: &mut Context<'_>, all: &[Found], clocks: Vec<String>) -> Result
             context.printer.line(&line, &[])?;
         }
     }
+    if !clocks.is_empty() {
+        context.printer.line("", &[])?;
+        context.printer.line(&looked_at(&clocks), &[])?;
+    }
     context.printer.flush()?;
     Err(Failure::Status(status))
+}
+
+fn looked_at(clocks: &[String]) -> String {
+    match clocks {
+        [] => "no clock was looked at".into(),
+        clocks => format!("looked at {}", clocks.join(", ")),
+    }
 }
 
 fn object(found: &Found) -> Value {

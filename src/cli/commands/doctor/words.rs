@@ -2,6 +2,7 @@
 
 use crate::doctor::{Finding, Found};
 use crate::find::{Holder, Source};
+use crate::kernel::Errno;
 use crate::rfc3339;
 
 pub(super) struct Words {
@@ -43,16 +44,27 @@ impl Words {
                 format!("steer its virtual clocks, or remove them: ptpctl vclocks 0 {clock}"),
                 format!("ptpctl vclocks {clock}"),
             ],
-            Finding::NotRead { what, why } => [
+            Finding::NotRead { what, why, errno } => [
                 format!("{what} can't be read"),
                 why.replace('\n', " "),
-                "where the right to open it is missing: run as root, or as a member of its group".into(),
+                match errno {
+                    Some(Errno::EACCES | Errno::EPERM) => "run as root, or as a member of its group",
+                    Some(Errno::ENODEV | Errno::ENOENT | Errno::ENXIO) => {
+                        "see why it has gone: dmesg; a driver that was unloaded, a card that was reset"
+                    }
+                    _ => "see what the driver says: dmesg",
+                }
+                .into(),
                 format!("ptpctl caps {clock} && ptpctl get {clock} && ptpctl freq {clock}"),
             ],
             Finding::NotMeasured { why } => [
                 "its offset can't be measured".into(),
                 why.replace('\n', " "),
-                format!("ptpctl trace -- ptpctl offset {clock} shows which calls fail"),
+                if crate::find::is_mock(clock) {
+                    "choose other settings of the mock".into()
+                } else {
+                    format!("see which calls fail: ptpctl trace -- ptpctl offset {clock}")
+                },
                 format!("ptpctl offset {clock}"),
             ],
             Finding::FrequencyNearLimit { frequency, most_ppb } => [
@@ -70,14 +82,21 @@ impl Words {
             Finding::UnevenReadings { shortest, tenth } => [
                 "many readings take much longer than the shortest".into(),
                 format!("the shortest took {shortest}, one in ten took {tenth} or more"),
-                "keep a processor free of other work, and measure there: --cpu N --realtime".into(),
-                format!("ptpctl offset {clock}"),
+                format!(
+                    "keep a processor free of other work, and measure there: ptpctl offset --cpu 1 --realtime {clock}"
+                ),
+                format!("ptpctl doctor {clock}"),
             ],
             Finding::LimitedReadings { a_second } => [
                 "its card limits readings".into(),
-                format!("it allows {a_second} a second to all programs together, and then none for a moment"),
+                match a_second {
+                    Some(number) => format!(
+                        "it allows {number} a second to all programs together, and then none for a moment"
+                    ),
+                    None => "it refused to be read so often (EBUSY)".into(),
+                },
                 "keep all programs together below that: chronyd's poll, phc2sys -R and -N".into(),
-                format!("ptpctl trace --summary -- phc2sys … counts readings of {clock}"),
+                "run each program under ptpctl trace --summary, which counts its readings a second".into(),
             ],
             Finding::BothEdges { driver } => [
                 "its driver reports both edges of a signal, whichever is asked for".into(),
@@ -149,7 +168,7 @@ impl Words {
                 "the list of leap seconds has expired".into(),
                 format!("{path} was valid until {}", rfc3339::format(*expired).unwrap_or_default()),
                 "upgrade the package tzdata".into(),
-                format!("grep '^#@' {path}"),
+                format!("grep 'expires on' {path}"),
             ],
             Finding::NoTai { from_list } => [
                 "the kernel doesn't know TAI - UTC".into(),
@@ -159,7 +178,7 @@ impl Words {
                 ),
                 "let chronyd set it, with leapseclist or leapsectz in chrony.conf; phc2sys with ptp4l does, too"
                     .into(),
-                "adjtimex --print | grep tai".into(),
+                "ptpctl doctor".into(),
             ],
             Finding::SystemClockFoughtOver { programs } => [
                 "several programs steer the system clock".into(),
