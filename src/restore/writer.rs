@@ -223,6 +223,11 @@ impl Writer {
         }
     }
 
+    /// Logs that an output was switched off, for a failure to tell.
+    pub(crate) fn output_is_off(&self, channel: u32) {
+        self.log.borrow_mut().push(Done::Perout(channel, false));
+    }
+
     /// Makes the changes of a guard permanent.
     pub(crate) fn keep(&self, guard: &mut Guard<'_>) {
         for change in guard.keep() {

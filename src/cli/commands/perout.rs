@@ -10,7 +10,7 @@ use crate::cli::{Context, arguments};
 use crate::decimal::Decimal;
 use crate::phc::{Perout, PeroutLoss, PeroutStart, Phc, Pin, PinFunction};
 use crate::report::Report;
-use crate::restore::{Guard, Writer, is_about_the_start, soon};
+use crate::restore::{Guard, Part, Writer, is_about_the_start, soon};
 use crate::{Timestamp, Unknown};
 use clap::ArgGroup;
 
@@ -282,7 +282,16 @@ fn switch_on(
             context.end(guard, Ok(on))
         }
         Ok(_) => context.end(guard, Err(Failure::Signal(signals))),
-        Err(failure) => context.end(guard, Err(failure)),
+        Err(failure) => {
+            // A request that was refused has changed nothing. After one that failed otherwise the
+            // output is switched off, and nobody knows whether it was on before.
+            let channel = asked.perout.channel;
+            let is_noted = guard.change_of(Part::Perout(channel)).is_some();
+            if is_noted && guard.put_back_channels().is_ok() {
+                phc.output_is_off(channel);
+            }
+            context.end(guard, Err(failure))
+        }
     }
 }
 
