@@ -52,10 +52,16 @@ fn one(phc: &Writer, guard: &mut Guard<'_>, step: &Step) -> Result<(), Error> {
 }
 
 /// Takes back the steps that were made and that the guard doesn't know of, after the guard has put
-/// back the others. Returns what is not as it was, in words.
-pub(crate) fn undo(phc: &Phc, made: &[Step]) -> Vec<String> {
+/// back the others. `failed` is an output that may have been made, and `is_on` tells which may be on
+/// still. Returns what is not as it was, in words.
+pub(crate) fn undo(
+    phc: &Phc,
+    made: &[Step],
+    failed: Option<&Step>,
+    is_on: impl Fn(u32) -> bool,
+) -> Vec<String> {
     let mut left = Vec::new();
-    for step in made.iter().rev() {
+    for step in failed.into_iter().chain(made.iter().rev()) {
         match step {
             Step::VirtualClocks { was, becomes } => match phc.set_virtual_clocks(*was) {
                 Ok(()) if becomes < was => left.push(format!(
@@ -65,12 +71,15 @@ pub(crate) fn undo(phc: &Phc, made: &[Step]) -> Vec<String> {
                 Ok(()) => {}
                 Err(error) => left.push(format!("virtual clocks: {error}")),
             },
-            Step::Output(Output { channel, .. }) => left.push(format!(
-                "output {channel}: it is off; the kernel doesn't tell whether it was"
-            )),
+            Step::Output(Output { channel, .. }) => {
+                let is = if is_on(*channel) { "may be on" } else { "is off" };
+                left.push(format!(
+                    "output {channel}: it {is}; the kernel doesn't tell whether it was on"
+                ));
+            }
             Step::Pps(on) => {
                 let is = if *on { "on" } else { "off" };
-                left.push(format!("PPS: it is {is}; the kernel doesn't tell whether it was"));
+                left.push(format!("PPS: it is {is}; the kernel doesn't tell whether it was on"));
             }
             Step::Pin { was, loser, .. } => {
                 for pin in std::iter::once(was).chain(loser) {

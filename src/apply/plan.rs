@@ -37,6 +37,8 @@ pub(crate) enum Step {
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) problems: Vec<Error>,
+    /// The channels of outputs to which no pin is connected.
+    pub(crate) unconnected: Vec<u32>,
 }
 
 impl Plan {
@@ -67,7 +69,9 @@ impl Plan {
     }
 
     fn pins(&mut self, declared: &Declared, phc: &Writer) {
-        if declared.pins.is_empty() {
+        let on = declared.outputs.iter().filter(|output| output.pulses.is_some());
+        let on: Vec<_> = on.map(|output| output.channel).collect();
+        if declared.pins.is_empty() && on.is_empty() {
             return;
         }
         let Some(pins) = self.tried(phc.patiently(Phc::pins)) else { return };
@@ -77,7 +81,12 @@ impl Plan {
             self.tried(phc.check_pin(&is, pin.function, pin.channel));
             wanted.push(Pin { function: pin.function, channel: pin.channel, ..is });
         }
-        self.steps.extend(of_pins(pins, wanted));
+        let (steps, pins) = of_pins(pins, wanted);
+        self.steps.extend(steps);
+        let is_unconnected = |channel: &u32| {
+            !pins.is_empty() && !pins.iter().any(|pin| pin.has(PinFunction::Perout, *channel))
+        };
+        self.unconnected.extend(on.into_iter().filter(is_unconnected));
     }
 
     /// Checks what depends on the steps before it.
@@ -118,9 +127,9 @@ fn frequency(declared: &Declared, phc: &Phc) -> Result<Option<Step>, Error> {
     Ok(Some(Step::Frequency { was, becomes }))
 }
 
-/// The steps from pins as they are to those that are wanted. Pins that are to have no function come
-/// first, and release their channels.
-fn of_pins(mut pins: Vec<Pin>, mut wanted: Vec<Pin>) -> Vec<Step> {
+/// The steps from pins as they are to those that are wanted, and how all pins are then. Pins that are
+/// to have no function come first, and release their channels.
+fn of_pins(mut pins: Vec<Pin>, mut wanted: Vec<Pin>) -> (Vec<Step>, Vec<Pin>) {
     wanted.sort_by_key(|pin| pin.function != PinFunction::None);
     let mut steps = Vec::new();
     for becomes in wanted {
@@ -138,7 +147,7 @@ fn of_pins(mut pins: Vec<Pin>, mut wanted: Vec<Pin>) -> Vec<Step> {
         }
         steps.push(Step::Pin { was, becomes, loser });
     }
-    steps
+    (steps, pins)
 }
 
 /// Whether two pins are used for the same. Without a function, the channel means nothing.
@@ -175,7 +184,7 @@ mod tests {
 
     /// What each step gives to which pin, and which pin loses it.
     fn steps(pins: &[Pin], wanted: &[Pin]) -> Vec<(u32, PinFunction, u32, Option<u32>)> {
-        let steps = of_pins(pins.to_vec(), wanted.to_vec()).into_iter();
+        let steps = of_pins(pins.to_vec(), wanted.to_vec()).0.into_iter();
         let told = steps.map(|step| match step {
             Step::Pin { becomes, loser, .. } => {
                 let loser = loser.map(|loser| loser.index);

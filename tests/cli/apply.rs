@@ -241,6 +241,45 @@ fn what_can_not_be_taken_back_is_told() {
 }
 
 #[test]
+fn an_output_that_was_on_and_could_not_be_asked_for_again_is_told_to_be_off() {
+    let folder = Folder::new("apply-again");
+    let file = folder.file("clocks.toml");
+    let clock = kept(&folder, "full");
+    ptpctl(&format!("perout --period 500ms --channel 1 --pin SDP1 {clock}")).done();
+    let what = "[[clock.output]]\nchannel = 1\nperiod = \"1s\"\n";
+    for (fault, is) in [("perout_request:EIO", "is off"), ("perout_request/1:EIO", "may be on")] {
+        declare(&file, &format!("{clock},fail={fault}"), what);
+        let run = apply("", &file);
+        assert_eq!(run.status, Some(1));
+        let left = run.json()["clocks"][0]["left"].to_string();
+        assert!(left.contains(&format!("output 1: it {is}")), "{left}");
+        let told = ptpctl(&format!("apply {file}")).stdout;
+        assert!(!told.contains("nothing was changed"), "{told}");
+    }
+    // What is left on the clock is told once.
+    let notes = apply("", &file).stderr.matches("not put back").count();
+    assert_eq!(notes, 1);
+    // One that is refused has changed nothing.
+    declare(&file, &format!("{clock},fail=perout_request/1:EOPNOTSUPP"), what);
+    let refused = apply("", &file);
+    assert_eq!(refused.json()["clocks"][0]["left"], serde_json::json!([]));
+    let line = format!("perout --period 1s --channel 1 {clock},fail=perout_request:EIO");
+    ptpctl(&line).failed(1, "periodic output of channel 1 off; but then it failed");
+}
+
+#[test]
+fn an_output_without_a_pin_is_told() {
+    let folder = Folder::new("apply-unconnected");
+    let (file, clock) = (folder.file("clocks.toml"), kept(&folder, "full"));
+    let what = "[[clock.output]]\nchannel = 3\nperiod = \"1s\"\n";
+    declare(&file, &clock, what);
+    let note = apply("", &file).done().json()["notes"][0].to_string();
+    assert!(note.contains("no pin is connected to channel 3"), "{note}");
+    declare(&file, &clock, &format!("{what}[clock.pins]\nSDP1 = \"perout 3\"\n"));
+    assert_eq!(apply("", &file).done().json()["notes"], serde_json::json!([]));
+}
+
+#[test]
 fn a_signal_leaves_the_clock_as_declared_or_as_it_was() {
     let folder = Folder::new("apply-signal");
     let file = folder.file("clocks.toml");
@@ -343,10 +382,11 @@ fn save_writes_to_nothing_but_a_file() {
     ptpctl(&format!("adjfreq 1ppb {clock}")).done();
     let before = fs::read(&state).expect("a state");
     for (path, status, why) in [
-        ("/dev/null".to_owned(), 2, "something else than a file"),
-        (folder.0.display().to_string(), 2, "something else than a file"),
+        ("/dev/null".to_owned(), 2, "is no file"),
+        (folder.0.display().to_string(), 2, "is no file"),
         ("mock".into(), 2, "is a clock"),
         ("/dev/ptp0".into(), 2, "is a clock"),
+        (folder.file("no/x.toml"), 1, "there is no folder"),
         ("/dev/no-such-disk".into(), 1, "files aren't made in /dev"),
         (state.clone(), 2, "is a mock's state or log"),
     ] {

@@ -10,7 +10,7 @@ use crate::find::{self, Listed};
 use crate::kernel::{Signals, in_words};
 use crate::phc::{Access, Pin, PinFunction};
 use crate::report::{Report, Table, Value};
-use crate::restore::Writer;
+use crate::restore::{Part, Writer};
 use clap::value_parser;
 use std::fs;
 use std::path::PathBuf;
@@ -52,6 +52,8 @@ struct Applied {
     problems: Vec<String>,
     /// What was changed, and is neither as it was nor as declared.
     left: Vec<String>,
+    /// The channels of outputs to which no pin is connected.
+    unconnected: Vec<u32>,
 }
 
 impl Applied {
@@ -77,6 +79,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let mut applied = Vec::new();
     for (declared, place) in &chosen {
         applied.push(one(context, declared, place, &signals));
+        context.tell_afterwards();
         if signals.came().is_some() {
             break;
         }
@@ -155,7 +158,13 @@ fn one(
             return applied;
         }
     };
-    let phc = match context.open_named(device, Access::ReadWrite) {
+    // What was left on it may be put right now: it is told afterwards.
+    let opened = if context.dry_run {
+        context.open_named(device, Access::ReadOnly)
+    } else {
+        find::open(device, Access::ReadWrite).map_err(Failure::from)
+    };
+    let phc = match opened {
         Ok(phc) => context.writer(phc),
         Err(failure) => {
             applied.fail(context, failure);
@@ -163,7 +172,9 @@ fn one(
         }
     };
     applied.device = Some(phc.name().device.clone());
+    context.changes.replace(applied.device.clone());
     let plan = Plan::of(declared, &phc);
+    applied.unconnected = plan.unconnected;
     let lacking = lacking(&phc, &plan.steps);
     let problems = plan.problems.into_iter().map(Failure::Clock).chain(lacking);
     for problem in problems {
@@ -211,7 +222,6 @@ fn make(
         return;
     }
     let device = phc.name().device.clone();
-    context.changes.replace(Some(device.clone()));
     let journal = context.begin_journal(phc);
     let mut guard = phc.guard(Some(journal));
     let (made, outcome) = apply::make(phc, &mut guard, &steps, || signals.came().is_some());
@@ -219,6 +229,12 @@ fn make(
     if is_made {
         phc.keep(&mut guard);
     }
+    // A request that was refused has changed nothing; one that failed may have.
+    let is_noted = |step: &&Step| match step {
+        Step::Output(output) => guard.change_of(Part::Perout(output.channel)).is_some(),
+        _ => false,
+    };
+    let failed = steps.get(made).filter(is_noted);
     if let Err(Stop::Failed(error)) = outcome {
         applied.fail(context, Failure::Clock(error));
     }
@@ -229,14 +245,15 @@ fn make(
         if steps.iter().any(|step| matches!(step, Step::Frequency { .. })) {
             tell_steering(context, &device);
         }
-        applied.steps = steps;
     } else {
-        applied.left = apply::undo(phc, steps.get(..made).unwrap_or_default());
+        let left: Vec<_> = context.left.borrow().iter().map(|left| left.change.part()).collect();
+        let is_on = |channel| left.contains(&Part::Perout(channel));
+        applied.left = apply::undo(phc, steps.get(..made).unwrap_or_default(), failed, is_on);
         for left in &applied.left {
             context.printer.aside(&format!("{device}: {left}"));
         }
     }
-    context.tell_afterwards();
+    applied.steps = steps;
 }
 
 fn tell_steering(context: &Context<'_>, device: &str) {
@@ -265,18 +282,7 @@ fn report(all: &[Applied], is_dry: bool) -> Report {
             ]);
         }
     }
-    let number = table.len();
-    let changes = if number == 1 { "change" } else { "changes" };
-    let has_problems = all.iter().any(|one| !one.problems.is_empty());
-    let has_left = all.iter().any(|one| !one.left.is_empty());
-    let headline = match (number, is_dry) {
-        (0, false) if has_left => "what was changed is taken back as far as possible".into(),
-        (0, true) if has_problems => "nothing would be changed".into(),
-        (0, false) if has_problems => "nothing was changed".into(),
-        (0, _) => "nothing to change".into(),
-        (_, true) => format!("{number} {changes} would be made"),
-        (_, false) => format!("{number} {changes} made"),
-    };
+    let headline = headline(all, table.len(), is_dry);
     let clocks = all.iter().map(|one| {
         Value::Object(vec![
             ("clock", one.name.as_str().into()),
@@ -287,9 +293,46 @@ fn report(all: &[Applied], is_dry: bool) -> Report {
     });
     let clocks = Value::List(clocks.collect());
     let report = Report::new().headline(headline).value("clocks", clocks);
-    let report =
-        if number > 0 { report.table(table) } else { report.value("changes", Vec::<Value>::new()) };
-    report.value("dry_run", is_dry)
+    let report = if table.len() > 0 {
+        report.table(table)
+    } else {
+        report.value("changes", Vec::<Value>::new())
+    };
+    let well = all.iter().filter(|one| one.problems.is_empty());
+    let unconnected =
+        well.flat_map(|one| one.unconnected.iter().map(move |channel| (one, channel)));
+    unconnected.fold(report.value("dry_run", is_dry), |report, (one, channel)| {
+        report.note(format!(
+            "{}: no pin is connected to channel {channel}: unless it is wired, declare one in \
+             [clock.pins]",
+            one.name
+        ))
+    })
+}
+
+/// What was done, in one line. Of outputs and PPS nobody knows whether it is a change: the kernel
+/// doesn't tell how they were.
+fn headline(all: &[Applied], lines: usize, is_dry: bool) -> String {
+    let is_again = |step: &&Step| matches!(step, Step::Output(_) | Step::Pps(_));
+    let well = all.iter().filter(|one| one.problems.is_empty()).flat_map(|one| &one.steps);
+    let again = well.filter(is_again).count();
+    let number = lines - again;
+    let changes = if number == 1 { "change" } else { "changes" };
+    let asked = match (again, is_dry) {
+        (0, _) => String::new(),
+        (_, true) => format!("; outputs and PPS would be asked for: {again}"),
+        (_, false) => format!("; outputs and PPS asked for: {again}"),
+    };
+    let has_problems = all.iter().any(|one| !one.problems.is_empty());
+    let has_left = all.iter().any(|one| !one.left.is_empty());
+    match (number, is_dry) {
+        (0, false) if has_left => "what was changed is taken back as far as possible".into(),
+        (0, true) if has_problems && again == 0 => "nothing would be changed".into(),
+        (0, false) if has_problems && again == 0 => "nothing was changed".into(),
+        (0, _) => format!("nothing to change{asked}"),
+        (_, true) => format!("{number} {changes} would be made{asked}"),
+        (_, false) => format!("{number} {changes} made{asked}"),
+    }
 }
 
 /// What a step changes: what it is, how it was (empty where that is unknown), what it becomes.

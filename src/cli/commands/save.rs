@@ -113,6 +113,10 @@ fn check(context: &Context<'_>, path: &Path, names: &[String]) -> Result<(), Fai
     if find::is_mock(&name) || name.starts_with("/dev/ptp") {
         return Err(Failure::Usage(format!("'{name}' is a clock: name a file before it")));
     }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+        return Err(Failure::Failed(format!("there is no folder {}", folder.display())));
+    }
     let Ok(identity) = Identity::of(path) else { return Ok(()) };
     if context.files_of_clocks(names).iter().any(|other| identity.is_at(other)) {
         return Err(Failure::Usage(format!("'{name}' is a mock's state or log")));
@@ -125,9 +129,7 @@ fn earlier(path: &Path, is_replaced: bool) -> Result<Vec<Declared>, Failure> {
     let name = path.display();
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Ok(found) if !found.is_file() => {
-            Err(Failure::Usage(format!("{name} is something else than a file")))
-        }
+        Ok(found) if !found.is_file() => Err(Failure::Usage(format!("{name} is no file"))),
         _ if !is_replaced => {
             Err(Failure::Failed(format!("{name} is there already: --replace replaces it")))
         }
