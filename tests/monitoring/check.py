@@ -2,6 +2,7 @@
 
 check.py alerts RULES TESTS             each alert has a case in which it fires
 check.py live URL SECONDS DASHBOARD     what a Prometheus has gathered
+check.py kernel URL SECONDS CLOCKS      the same, of an emulated machine
 """
 
 import json
@@ -44,10 +45,9 @@ class Prometheus:
         return [float(series["value"][1]) for series in self(query)]
 
 
-def live(url, seconds, dashboard):
-    query = Prometheus(url)
+def gathered(query, seconds, clocks):
+    """Nothing is lost, and no name changes. Returns how many scrapes had an answer."""
     span = f"[{seconds}s]"
-
     # Prometheus starts within some seconds, and the restart of ptpctl costs a scrape or two.
     scrapes = query.values(f'count_over_time(up{{job="ptpctl"}}{span})')
     failed = query.values(f'sum(count_over_time((up{{job="ptpctl"}} == 0){span[:-1]}:1s]))')
@@ -56,18 +56,42 @@ def live(url, seconds, dashboard):
     present = query.values(f'sum_over_time(up{{job="ptpctl"}}{span})')
     lost = query(f'count_over_time(ptpctl_clock_present{{job="ptpctl"}}{span}) < {present[0]:.0f}')
     check(not lost, f"each clock is told in each scrape: {len(lost)} are not")
-
     names = query.values(f'count(count_over_time(ptpctl_clock_present{{job="ptpctl"}}{span}))')
-    check(names == [50], f"50 clocks have 50 series, also one that came back: {names}")
+    check(names == [clocks], f"{clocks} clocks have as many series, also one that came back: {names}")
     infos = query.values(f'count(count_over_time(ptpctl_clock_info{{job="ptpctl"}}{span}))')
-    check(infos == [50], f"and 50 descriptions: {infos}")
+    check(infos == [clocks], f"and as many descriptions: {infos}")
+    return present[0]
+
+
+def kernel(url, seconds, clocks):
+    query = Prometheus(url)
+    span = f"[{seconds}s]"
+    present = gathered(query, seconds, clocks)
+    absent = query(f"min_over_time(ptpctl_clock_present{span}) == 0")
+    check(len(absent) == 1, f"one clock went away: {[one['metric']['clock'] for one in absent]}")
+    back = query("ptpctl_clock_present == 0")
+    check(not back, f"and is back: {back}")
+    gone = absent[0]["metric"]["clock"] if absent else ""
+    virtual = query.values(f'count(count_over_time(ptpctl_clock_info{{kind="virtual"}}{span}))')
+    check(virtual == [20], f"virtual clocks are told as such: {virtual}")
+    offsets = f'ptpctl_clock_offset_seconds{{reference="realtime",clock!="{gone}"}}'
+    measured = query.values(f"count(count_over_time({offsets}{span}))")
+    check(measured == [clocks - 1], f"each of the others is measured: {measured}")
+    gaps = query(f"count_over_time({offsets}{span}) < {present - 3:.0f}")
+    check(not gaps, f"no offset is lost: {gaps[:2]}")
+
+
+def live(url, seconds, dashboard):
+    query = Prometheus(url)
+    span = f"[{seconds}s]"
+    present = gathered(query, seconds, 50)
     numbers = query.values(f'max_over_time(ptpctl_clock_device_number{{clock="card3"}}{span})')
     check(numbers == [70], f"it came back as another device: {numbers}")
     absent = query.values(f'min_over_time(ptpctl_clock_present{{clock="card3"}}{span})')
     check(absent == [0], "and was absent in between")
     gaps = query(
         f'count_over_time(ptpctl_clock_offset_seconds{{job="ptpctl",reference="realtime",clock!="card3"}}{span})'
-        f" < {present[0] - 3:.0f}"
+        f" < {present - 3:.0f}"
     )
     check(not gaps, f"no offset is lost, even where every tenth reading fails: {gaps[:2]}")
     misses = query.values(f'max_over_time(ptpctl_clock_misses_total{{clock="card6",reference="realtime"}}{span})')
@@ -92,7 +116,7 @@ def live(url, seconds, dashboard):
             check(query(expression), f"dashboard, {panel['title']}: {len(query(expression))} series")
 
 
-{"alerts": alerts, "live": live}[sys.argv[1]](
+{"alerts": alerts, "live": live, "kernel": kernel}[sys.argv[1]](
     *(int(argument) if argument.isdigit() else argument for argument in sys.argv[2:])
 )
 sys.exit(f"{len(failures)} failed" if failures else 0)
