@@ -300,6 +300,11 @@ impl Context<'_> {
         }
     }
 
+    /// The clocks that the command line names, for a command that takes any number.
+    fn named_devices(&self, positional: &[String]) -> Vec<String> {
+        positional.iter().chain(&self.device.option).cloned().collect()
+    }
+
     /// Refuses a clock, for a command that uses none.
     fn without_clock(&self) -> Result<(), Failure> {
         match &self.device.option {

@@ -64,6 +64,15 @@ pub(super) fn device() -> Arg {
         .help("The clock: path, ptpN, N, interface, clock name or mock…; as --device")
 }
 
+/// Any number of clocks, always the last positional; none are all of the machine.
+pub(super) fn devices() -> Arg {
+    Arg::new("clocks")
+        .value_name("DEVICE")
+        .action(ArgAction::Append)
+        .num_args(0..)
+        .help("The clocks, as for other commands; without any, all of the machine")
+}
+
 /// `--dry-run`, for every command that changes something.
 pub(super) fn dry_run() -> Arg {
     flag("dry-run", "Check what can be checked, show what would be done, change nothing").short('n')

@@ -12,7 +12,7 @@ use crate::find::{self, Machine};
 use crate::phc::Access;
 use crate::report::{Report, Value};
 use crate::watch::machine_time;
-use clap::{ArgAction, value_parser};
+use clap::value_parser;
 use std::path::PathBuf;
 use words::Words;
 
@@ -48,11 +48,7 @@ args! {
             "Look at the files of another machine below this folder, and at no clock",
         )
         .value_parser(value_parser!(PathBuf)),
-        clocks: Vec<String> = clap::Arg::new("clocks")
-            .value_name("DEVICE")
-            .action(ArgAction::Append)
-            .num_args(0..)
-            .help("The clocks, as for other commands; without any, all of the machine"),
+        clocks: Vec<String> = arguments::devices(),
     }
 }
 
@@ -86,8 +82,7 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
-    let mut names = args.clocks.clone();
-    names.extend(context.device.option.clone());
+    let names = context.named_devices(&args.clocks);
     let machine = args.root.as_deref().map_or_else(Machine::here, Machine::at);
     let mut all = doctor::of_machine(&machine, machine_time());
     let mut clocks = Vec::new();

@@ -15,7 +15,7 @@ use crate::report::Report;
 use crate::report::metrics::{CONTENT_TYPE, Metrics};
 use crate::watch::Effort;
 use crate::watch::fleet::Fleet;
-use clap::{ArgAction, value_parser};
+use clap::value_parser;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -77,11 +77,7 @@ args! {
         )
         .value_parser(arguments::whole(1_u32, Some(100_000)))
         .default_value("25"),
-        clocks: Vec<String> = clap::Arg::new("clocks")
-            .value_name("DEVICE")
-            .action(ArgAction::Append)
-            .num_args(0..)
-            .help("The clocks, as for other commands; without any, all of the machine"),
+        clocks: Vec<String> = arguments::devices(),
     }
 }
 
@@ -117,8 +113,7 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
-    let mut names = args.clocks.clone();
-    names.extend(context.device.option.clone());
+    let names = context.named_devices(&args.clocks);
     let goes_on = args.listen.is_some() || args.interval.is_some();
     if goes_on && args.listen.is_none() && args.textfile.is_none() {
         return Err(Failure::Usage("--interval needs --listen or --textfile".into()));

@@ -10,7 +10,7 @@ use crate::find::{self, Kind, Listed};
 use crate::kernel::in_words;
 use crate::phc::Access;
 use crate::report::{Report, Value};
-use clap::{ArgAction, value_parser};
+use clap::value_parser;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -32,11 +32,7 @@ args! {
         ),
         file: PathBuf = arguments::positional("FILE", "The file to write, in TOML")
             .value_parser(value_parser!(PathBuf)),
-        clocks: Vec<String> = clap::Arg::new("clocks")
-            .value_name("DEVICE")
-            .action(ArgAction::Append)
-            .num_args(0..)
-            .help("The clocks, as for other commands; without any, all of the machine"),
+        clocks: Vec<String> = arguments::devices(),
     }
 }
 
@@ -61,8 +57,7 @@ fn arguments(command: clap::Command) -> clap::Command {
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let path = &args.file;
-    let mut names = args.clocks.clone();
-    names.extend(context.device.option.clone());
+    let names = context.named_devices(&args.clocks);
     check(context, path, &names)?;
     let earlier = earlier(path, args.replace)?;
     let listed = find::list_without_holders();
