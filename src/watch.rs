@@ -20,6 +20,8 @@ mod schedule;
 mod source;
 mod step;
 
+#[cfg(feature = "cli")]
+pub(crate) use allowance::known_limit;
 pub use meter::{Effort, Measured};
 #[cfg(feature = "cli")]
 pub(crate) use meter::{Meter, Question, rate_limit};

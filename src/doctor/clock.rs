@@ -3,7 +3,7 @@
 use super::{Finding, Programs};
 use crate::find::{Listed, Machine, tai_offset};
 use crate::phc::{Access, Phc, SystemClock};
-use crate::watch::{Effort, Outcome, Source};
+use crate::watch::{Effort, Outcome, Source, known_limit};
 use crate::{Error, FittingScale, Offset, Sample, TaiOffset, Timestamp};
 
 /// How many samples are taken, and how many of them at once.
@@ -21,8 +21,6 @@ const TIMES: i64 = 5;
 const EVEN: Offset = Offset::from_nanoseconds(10_000);
 /// Drivers that report both edges of a signal, whichever was asked for: igb (i210), igc (i226).
 const BOTH_EDGES: [&str; 2] = ["igb", "igc"];
-/// What Amazon's cards allow in a second (the kernel's ena.rst).
-const ENA: u32 = 125;
 
 pub(super) fn findings(
     phc: &Phc,
@@ -43,7 +41,7 @@ pub(super) fn findings(
     let virtual_clocks = phc.free_below();
     all.extend((virtual_clocks > 0).then_some(Finding::RunsFreely { virtual_clocks }));
     near_limit(phc, &mut all);
-    let limit = limit(phc);
+    let limit = known_limit(phc);
     if let Some(driver) = phc.driver().filter(|driver| BOTH_EDGES.contains(&driver.as_str())) {
         let has_inputs = phc.caps().is_ok_and(|caps| caps.extts_channels > 0);
         all.extend(has_inputs.then_some(Finding::BothEdges { driver }));
@@ -69,12 +67,6 @@ fn near_limit(phc: &Phc, all: &mut Vec<Finding>) {
     let most = i128::from(most_ppb) * 1_000_000;
     let is_near = most > 0 && frequency.micro_ppb().abs() * 10 >= most * NEAR;
     all.extend(is_near.then_some(Finding::FrequencyNearLimit { frequency, most_ppb }));
-}
-
-/// How many readings a second the card allows, where that is known.
-fn limit(phc: &Phc) -> Option<u32> {
-    let is_ena = phc.driver().is_some_and(|driver| driver == "ena");
-    (is_ena || phc.claimed_error().is_some()).then_some(ENA)
 }
 
 /// What measuring its offset shows.

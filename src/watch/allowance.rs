@@ -19,20 +19,24 @@ pub(super) struct Allowance {
     pub(super) was_refused: bool,
 }
 
-/// What Amazon's cards allow in a second, to all programs together.
+/// What Amazon's cards allow in a second, to all programs together (the kernel's ena.rst).
 const ENA: u32 = 125;
 /// A known limit is divided by this: others read the clock, too.
 const SHARE: u32 = 4;
 const SECOND: Duration = Duration::from_secs(1);
 const WHOLE: u128 = 1_000_000_000;
 
+/// How many readings a second the clock's card allows, where that is known: from the name of its
+/// driver, or from the bound that Amazon's own driver shows in sysfs.
+pub(crate) fn known_limit(phc: &Phc) -> Option<u32> {
+    let is_ena = phc.driver().is_some_and(|driver| driver == "ena");
+    (is_ena || phc.claimed_error().is_some()).then_some(ENA)
+}
+
 impl Allowance {
-    /// What is known about a clock before it is read: from the name of its driver, or from the
-    /// bound that Amazon's own driver shows in sysfs.
+    /// What is known about a clock before it is read.
     pub(super) fn of(phc: &Phc) -> Self {
-        let is_ena = phc.driver().is_some_and(|driver| driver == "ena");
-        let is_limited = is_ena || phc.claimed_error().is_some();
-        let limit = is_limited.then_some(ENA / SHARE);
+        let limit = known_limit(phc).map(|limit| limit / SHARE);
         let left = limit.map_or(0, |limit| u128::from(limit) * WHOLE);
         Self {
             limit,
