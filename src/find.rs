@@ -1,11 +1,15 @@
 //! A clock as people name it: `0`, `ptp0`, `/dev/ptp0`, `eth0`, a clock's own name, `mock`.
 
+#[cfg(feature = "cli")]
+mod lasting;
 mod leap_seconds;
 mod list;
 mod machine;
 
 #[cfg(feature = "cli")]
 pub(crate) use crate::kernel::Source;
+#[cfg(feature = "cli")]
+pub(crate) use lasting::LastingName;
 #[cfg(fuzzing)]
 pub(crate) use leap_seconds::read_leap_seconds;
 pub use leap_seconds::tai_offset;

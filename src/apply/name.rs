@@ -1,18 +1,13 @@
-//! Names that a clock keeps when the machine boots again, or its card comes back.
+//! What a file calls a clock, and which clock that is.
 
-use crate::find::{Kind, Listed};
+use crate::find::{LastingName, Listed};
 use std::fmt;
 
 /// What a file calls a clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
-    /// What the hardware says.
-    Lasting {
-        /// Of its card.
-        bus_address: Option<String>,
-        /// What the clock calls itself.
-        clock_name: Option<String>,
-    },
+    /// A name that stays when the machine boots again.
+    Lasting(LastingName),
     /// A name as the command line has it: a device, an interface, a mock.
     Device(String),
 }
@@ -20,10 +15,7 @@ pub(crate) enum Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lasting { bus_address, clock_name } => {
-                let parts: Vec<_> = [bus_address, clock_name].into_iter().flatten().collect();
-                f.write_str(&parts.into_iter().map(String::as_str).collect::<Vec<_>>().join(" "))
-            }
+            Self::Lasting(name) => f.write_str(&name.join(" ")),
             Self::Device(name) => f.write_str(name),
         }
     }
@@ -41,20 +33,14 @@ pub(crate) enum Place {
 }
 
 impl Name {
-    /// Where the clock is, among all of the machine. A virtual clock has no such name.
+    /// Where the clock is, among all of the machine.
     pub(crate) fn place(&self, all: &[Listed]) -> Place {
-        let Self::Lasting { bus_address, clock_name } = self else {
-            return Place::At(self.to_string());
+        let name = match self {
+            Self::Lasting(name) => name,
+            Self::Device(name) => return Place::At(name.clone()),
         };
-        let fits =
-            |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
-        let mut found: Vec<_> = all
-            .iter()
-            .filter(|clock| is_physical(clock))
-            .filter(|clock| fits(bus_address, &clock.bus_address))
-            .filter(|clock| fits(clock_name, &clock.clock_name))
-            .map(|clock| clock.device.clone())
-            .collect();
+        let found = all.iter().filter(|clock| name.fits(clock)).map(|clock| clock.device.clone());
+        let mut found: Vec<_> = found.collect();
         match found.len() {
             0 => Place::Absent,
             1 => Place::At(found.remove(0)),
@@ -64,29 +50,16 @@ impl Name {
 
     /// The name of a clock; its device where it has no other of its own.
     pub(crate) fn of(clock: &Listed, all: &[Listed]) -> Self {
-        let Listed { bus_address, clock_name, device, .. } = clock;
-        let clock_name = clock_name.clone().filter(|name| !name.is_empty());
-        let names = [
-            (bus_address.clone(), None),
-            (bus_address.clone(), clock_name.clone()),
-            (None, clock_name),
-        ];
-        let names = names.into_iter().filter(|(address, name)| address.is_some() || name.is_some());
-        let names =
-            names.map(|(bus_address, clock_name)| Self::Lasting { bus_address, clock_name });
-        let its_own = |name: &Self| name.place(all) == Place::At(device.clone());
-        names.into_iter().find(its_own).unwrap_or_else(|| Self::Device(device.clone()))
+        let its_own = |name: &Self| name.place(all) == Place::At(clock.device.clone());
+        let lasting = LastingName::of(clock, all).map(Self::Lasting).filter(its_own);
+        lasting.unwrap_or_else(|| Self::Device(clock.device.clone()))
     }
-}
-
-/// Whether a clock stands for itself, not on another.
-pub(crate) fn is_physical(clock: &Listed) -> bool {
-    !matches!(clock.kind, Kind::Virtual { .. })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::find::Kind;
 
     fn clock(device: &str, address: Option<&str>, name: &str, of: Option<&str>) -> Listed {
         Listed {
@@ -103,7 +76,7 @@ mod tests {
 
     fn named(address: Option<&str>, name: Option<&str>) -> Name {
         let [bus_address, clock_name] = [address, name].map(|text| text.map(str::to_owned));
-        Name::Lasting { bus_address, clock_name }
+        Name::Lasting(LastingName { bus_address, clock_name })
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Declared, DeclaredPin, Name, Output, Pulses};
 use crate::Offset;
+use crate::find::LastingName;
 use crate::phc::PinFunction;
 use crate::tables::{self, Found, Result, Table};
 
@@ -55,7 +56,9 @@ fn name(table: &Table<'_>) -> Result<Name> {
     match (text("bus-address")?, text("clock-name")?, text("device")?) {
         (None, None, Some(device)) => Ok(Name::Device(device)),
         (None, None, None) => table.refuse("clock: say which: bus-address, clock-name or device"),
-        (bus_address, clock_name, None) => Ok(Name::Lasting { bus_address, clock_name }),
+        (bus_address, clock_name, None) => {
+            Ok(Name::Lasting(LastingName { bus_address, clock_name }))
+        }
         _ => table.refuse("clock: a device needs neither bus-address nor clock-name"),
     }
 }
@@ -147,10 +150,10 @@ mod tests {
         let pulses =
             Pulses { period: time("1s"), width: Some(time("100ms")), phase: Some(time("250ms")) };
         let first = Declared {
-            name: Name::Lasting {
+            name: Name::Lasting(LastingName {
                 bus_address: Some("0000:01:00.0".into()),
                 clock_name: Some("tod0".into()),
-            },
+            }),
             frequency: "-12.5ppb".parse::<Frequency>().ok(),
             virtual_clocks: Some(2),
             pps: Some(false),

@@ -1,6 +1,7 @@
 //! Writes a file of declared clocks.
 
 use super::{Declared, DeclaredPin, Name, Output, Pulses};
+use crate::find::LastingName;
 use crate::phc::PinFunction;
 use std::fmt::Write;
 
@@ -24,7 +25,7 @@ fn clock(text: &mut String, declared: &Declared) {
         let _ = writeln!(text, "{key} = {value}");
     };
     match &declared.name {
-        Name::Lasting { bus_address, clock_name } => {
+        Name::Lasting(LastingName { bus_address, clock_name }) => {
             for (key, value) in [("bus-address", bus_address), ("clock-name", clock_name)] {
                 if let Some(value) = value {
                     line(key, quoted(value));
@@ -110,10 +111,10 @@ mod tests {
         for frequency in [0, 1, -1, 819, -65_536, 65_536_000_000, i64::from(i32::MIN)] {
             let all = vec![
                 Declared {
-                    name: Name::Lasting {
+                    name: Name::Lasting(LastingName {
                         bus_address: Some("0000:01:00.0".into()),
                         clock_name: Some("a \"name\"\\ with\ttabs\u{7f}é".into()),
-                    },
+                    }),
                     frequency: Some(Frequency::from_scaled_ppm(frequency)),
                     virtual_clocks: Some(3),
                     pps: Some(true),

@@ -36,6 +36,11 @@ pub struct Listed {
 
 #[cfg(feature = "cli")]
 impl Listed {
+    /// Whether it stands on another clock.
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self.kind, Kind::Virtual { .. })
+    }
+
     /// An open clock that sysfs doesn't list: a mock.
     pub(crate) fn unlisted(phc: &Phc) -> Self {
         Self {

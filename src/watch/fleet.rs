@@ -12,7 +12,7 @@ pub(crate) use state::State;
 use super::meter::Effort;
 use super::reading::{Cause, Label, Measurement, Outcome, Reading};
 use super::source::{Source, machine_time};
-use crate::find::{self, Holder, Kind, Listed};
+use crate::find::{self, Holder, Listed};
 use crate::kernel::{HardwareTimestamps, hardware_timestamps};
 use crate::phc::{Access, Phc, SystemClock};
 use crate::{Offset, Rate, RateInterval, Timestamp, Utc};
@@ -243,9 +243,7 @@ impl Fleet {
 /// The clock that the others are compared with: a physical one, if there is one; of these the first in
 /// the order of labels, which last.
 fn first(members: &[Member]) -> Option<Arc<str>> {
-    let is_virtual = |member: &Member| {
-        member.listed.as_ref().is_some_and(|listed| matches!(listed.kind, Kind::Virtual { .. }))
-    };
+    let is_virtual = |member: &Member| member.listed.as_ref().is_some_and(Listed::is_virtual);
     let there = members.iter().filter(|member| member.is_there);
     there
         .min_by_key(|member| (is_virtual(member), &member.label))

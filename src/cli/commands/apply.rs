@@ -70,7 +70,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let text = files::read_text(&args.file)
         .map_err(|error| Failure::Failed(format!("can't read {path}: {}", in_words(&error))))?;
     let all = apply::declared(&text).map_err(|error| Failure::Usage(format!("{path}, {error}")))?;
-    let needs_list = all.iter().any(|one| matches!(one.name, Name::Lasting { .. }));
+    let needs_list = all.iter().any(|one| matches!(one.name, Name::Lasting(_)));
     let listed = if needs_list { find::list_without_holders()?.clocks } else { Vec::new() };
     let only = context.named_device()?;
     let chosen = chosen(&all, &listed, only.as_deref())?;

@@ -1,33 +1,18 @@
-//! Names of clocks that stay when the machine boots again, or a card comes back: `/dev/ptpN` is given
-//! in the order in which drivers find their cards.
+//! How each clock of a machine is told from the others, today and after the next boot.
 
-use crate::find::{Kind, Listed};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::find::{Kind, LastingName, Listed};
+use std::collections::BTreeSet;
 
-/// The clocks with their labels. A physical clock's is the bus address of its card, with the clock's
-/// own name where the card has several clocks; without a card it is the clock's own name. A virtual
-/// clock's is that of its physical clock, with `/virtual` and a number. No two are the same.
+/// The clocks with their labels. A physical clock's is its lasting name, or its device where it has
+/// none. A virtual clock's is that of its physical clock, with `/virtual` and a number. No two are
+/// the same.
 pub(super) fn labels(clocks: &[Listed]) -> Vec<(String, &Listed)> {
-    let mut on_card: BTreeMap<&str, usize> = BTreeMap::new();
-    for address in clocks.iter().filter_map(|clock| clock.bus_address.as_deref()) {
-        *on_card.entry(address).or_default() += 1;
-    }
     let own = |clock: &Listed| {
-        let name = clock.clock_name.as_deref().filter(|name| !name.is_empty());
-        match (clock.bus_address.as_deref(), name) {
-            (Some(address), Some(name))
-                if on_card.get(address).is_some_and(|number| *number > 1) =>
-            {
-                format!("{address}/{name}")
-            }
-            (Some(address), _) => address.to_owned(),
-            (None, Some(name)) => name.to_owned(),
-            (None, None) => clock.device.clone(),
-        }
+        LastingName::of(clock, clocks).map_or_else(|| clock.device.clone(), |name| name.join("/"))
     };
     let mut taken = BTreeSet::new();
     let mut labelled: Vec<(String, &Listed)> = Vec::new();
-    for clock in clocks.iter().filter(|clock| !matches!(clock.kind, Kind::Virtual { .. })) {
+    for clock in clocks.iter().filter(|clock| !clock.is_virtual()) {
         labelled.push((untaken(own(clock), &mut taken), clock));
     }
     for clock in clocks {
