@@ -24,7 +24,7 @@ mod told;
 mod watching;
 mod whole_seconds;
 
-use crate::find::{self, Holder};
+use crate::find::{self, Holder, Listed};
 use crate::kernel::ignore_file_size_limit;
 use crate::phc::{Access, Error, Phc};
 use crate::report::{Printer, Report};
@@ -303,6 +303,19 @@ impl Context<'_> {
     /// The clocks that the command line names, for a command that takes any number.
     fn named_devices(&self, positional: &[String]) -> Vec<String> {
         positional.iter().chain(&self.device.option).cloned().collect()
+    }
+
+    /// The same, and the clocks of the machine. Clocks that are named, such as mocks, need no list.
+    fn named_and_listed(
+        &self,
+        positional: &[String],
+    ) -> Result<(Vec<String>, Vec<Listed>), Failure> {
+        let names = self.named_devices(positional);
+        match find::list_without_holders() {
+            Ok(listing) => Ok((names, listing.clocks)),
+            Err(_) if !names.is_empty() => Ok((names, Vec::new())),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Refuses a clock, for a command that uses none.

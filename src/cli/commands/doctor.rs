@@ -82,13 +82,12 @@ fn arguments(command: clap::Command) -> clap::Command {
 }
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
-    let names = context.named_devices(&args.clocks);
     let machine = args.root.as_deref().map_or_else(Machine::here, Machine::at);
     let mut all = doctor::of_machine(&machine, machine_time());
     let mut clocks = Vec::new();
     if args.root.is_none() {
-        clocks = of_clocks(context, &names, &machine, args.expect, &mut all)?;
-    } else if !names.is_empty() {
+        clocks = of_clocks(context, args, &machine, &mut all)?;
+    } else if !context.named_devices(&args.clocks).is_empty() {
         return Err(Failure::Usage("--root looks at no clock: name none".into()));
     }
     doctor::sort(&mut all);
@@ -98,22 +97,16 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
 /// Adds what is found of the clocks that are named, or of all. Gives the clocks.
 fn of_clocks(
     context: &Context<'_>,
-    names: &[String],
+    args: &Args,
     machine: &Machine,
-    expected: Option<Expected>,
     all: &mut Vec<Found>,
 ) -> Result<Vec<String>, Failure> {
-    let listed = find::list_without_holders();
+    let (mut names, listed) = context.named_and_listed(&args.clocks)?;
     let is_named = !names.is_empty();
-    let (listed, names) = if is_named {
-        // A clock that is named, such as a mock, needs no list.
-        (listed.map(|listing| listing.clocks).unwrap_or_default(), names.to_vec())
-    } else {
-        let listed = listed?.clocks;
-        let devices = listed.iter().map(|clock| clock.device.clone()).collect();
-        (listed, devices)
-    };
-    let expected = expected.map(|Expected(scale)| scale);
+    if !is_named {
+        names = listed.iter().map(|clock| clock.device.clone()).collect();
+    }
+    let expected = args.expect.map(|Expected(scale)| scale);
     for name in &names {
         let phc = match context.open_named(name, Access::ReadOnly) {
             Ok(phc) => phc,

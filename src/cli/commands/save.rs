@@ -6,7 +6,7 @@ use crate::cli::args::{args, define, read};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments};
 use crate::files::{self, Identity, Replacement};
-use crate::find::{self, Kind, Listed};
+use crate::find::{self, Listed};
 use crate::kernel::in_words;
 use crate::phc::Access;
 use crate::report::{Report, Value};
@@ -57,19 +57,13 @@ fn arguments(command: clap::Command) -> clap::Command {
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let path = &args.file;
-    let names = context.named_devices(&args.clocks);
-    check(context, path, &names)?;
+    check(context, path, &context.named_devices(&args.clocks))?;
     let earlier = earlier(path, args.replace)?;
-    let listed = find::list_without_holders();
-    let (listed, names) = if names.is_empty() {
-        let listed = listed?.clocks;
-        let physical = listed.iter().filter(|clock| clock.kind == Kind::Physical);
-        let devices: Vec<_> = physical.map(|clock| clock.device.clone()).collect();
-        (listed, devices)
-    } else {
-        // A clock that is named, such as a mock, needs no list.
-        (listed.map(|listing| listing.clocks).unwrap_or_default(), names)
-    };
+    let (mut names, listed) = context.named_and_listed(&args.clocks)?;
+    if names.is_empty() {
+        let own = listed.iter().filter(|clock| !clock.is_virtual());
+        names = own.map(|clock| clock.device.clone()).collect();
+    }
     if names.is_empty() {
         return Err(Failure::Failed("this machine has no clock".into()));
     }
@@ -149,7 +143,7 @@ fn seen(
     let device = phc.name().device.clone();
     let path = fs::canonicalize(&device).unwrap_or_default();
     let called = match listed.iter().find(|clock| path.as_os_str() == clock.device.as_str()) {
-        Some(clock) if matches!(clock.kind, Kind::Virtual { .. }) => {
+        Some(clock) if clock.is_virtual() => {
             let why = format!("{device} is a virtual clock, which has no name that stays");
             return Err(Failure::Usage(why));
         }
