@@ -85,7 +85,7 @@ pub(crate) fn names_of_clocks() -> Vec<String> {
 #[cfg(feature = "cli")]
 pub(crate) fn holders(device: &str) -> Vec<Holder> {
     if is_mock(device) {
-        return of_mock(device).into_iter().collect();
+        return of_mock(device);
     }
     let path = fs::canonicalize(device).unwrap_or_default();
     let clocks = list().map_or(Vec::new(), |listing| listing.clocks);
@@ -119,13 +119,13 @@ pub(crate) fn lacks_root(device: &str) -> bool {
     if is_mock(device) { lacks_privilege(device) } else { !nix::unistd::geteuid().is_root() }
 }
 
-/// The program that a mock pretends to be open in (`held-by=`).
+/// The programs that a mock pretends to be open in (`held-by=`).
 #[cfg(feature = "cli")]
-fn of_mock(device: &str) -> Option<Holder> {
-    let config: crate::mock::Config = device.parse().ok()?;
-    let command = config.held_by()?.to_owned();
-    // There is no such process: 0 stands for its ID.
-    Some(Holder { process: 0, command })
+fn of_mock(device: &str) -> Vec<Holder> {
+    let Ok(config) = device.parse::<crate::mock::Config>() else { return Vec::new() };
+    // There are no such processes: 0 stands for their ID.
+    let holder = |command: &String| Holder { process: 0, command: command.clone() };
+    config.held_by().iter().map(holder).collect()
 }
 
 /// Whether a clock of this name is a mock.

@@ -1,7 +1,7 @@
 //! What is wrong with a clock, as it says itself.
 
 use super::{Finding, Programs};
-use crate::find::{Listed, Machine, tai_offset};
+use crate::find::{self, Holder, Listed, Machine, is_mock, tai_offset};
 use crate::phc::{Access, Phc, SystemClock};
 use crate::watch::{Effort, Outcome, Source, known_limit};
 use crate::{Error, FittingScale, Offset, Sample, TaiOffset, Timestamp};
@@ -32,9 +32,7 @@ pub(super) fn findings(
     let time = read("its time", phc.patiently(Phc::time), &mut all);
     let is_unset = time.is_some_and(Timestamp::is_unset);
     all.extend(time.filter(|_| is_unset).map(|time| Finding::Unset { time }));
-    let interfaces = listed.map_or(&[][..], |listed| &listed.interfaces);
-    let interfaces: Vec<_> = interfaces.iter().map(|(name, _)| name.clone()).collect();
-    let programs = Programs::of(machine).steering(&phc.name().device, &interfaces);
+    let programs = steering(phc, listed, machine);
     if programs.len() > 1 {
         all.push(Finding::ClockFoughtOver { programs });
     }
@@ -48,6 +46,17 @@ pub(super) fn findings(
     }
     all.extend(measured(phc, limit, expected.filter(|_| !is_unset)));
     all
+}
+
+/// The programs that steer the clock.
+fn steering(phc: &Phc, listed: Option<&Listed>, machine: &Machine) -> Vec<Holder> {
+    let device = &phc.name().device;
+    if is_mock(device) {
+        return find::steering(device);
+    }
+    let interfaces = listed.map_or(&[][..], |listed| &listed.interfaces);
+    let interfaces: Vec<_> = interfaces.iter().map(|(name, _)| name.clone()).collect();
+    Programs::of(machine).steering(device, &interfaces)
 }
 
 /// An answer of the clock. What can't be read is a finding: the doctor must not be silent of it.

@@ -52,7 +52,7 @@ use std::sync::Arc;
 /// | `tai=37s` | TAI − UTC in the system's kernel; 0: not set; unknown: not set, and there is no list of leap seconds | 37 s |
 /// | `aux=0` | this auxiliary system clock is switched on | none |
 /// | `outputs=phase` | what the driver requires of an output: a `phase`, a start that is `zero`, has `32bit`, is on a `second` or is `ahead`, a period of `1hz`, a duty cycle of `half` | nothing |
-/// | `held-by=phc2sys` | a program of this name has it open | none |
+/// | `held-by=phc2sys` | a program of this name has it open; several may | none |
 /// | `unprivileged` | the caller has no `CAP_SYS_TIME` | it has |
 /// | `lax` | the driver refuses every strict request, as old ones do | |
 /// | `fault=stuck-time` | the driver doesn't keep its word: one of [`faults`](super::faults) | it does |
@@ -113,7 +113,7 @@ pub struct Config {
     pub(super) unprivileged: bool,
     /// Whether its system has a list of leap seconds.
     pub(super) knows_leap_seconds: bool,
-    pub(super) held_by: Option<String>,
+    pub(super) held_by: Vec<String>,
     pub(super) outputs: Vec<Wants>,
     pub(super) strict: bool,
     pub(super) faults: Faults,
@@ -274,10 +274,10 @@ impl Config {
         self.virtual_time
     }
 
-    /// The program that has the clock open, as `list` and notes show it.
+    /// The programs that have the clock open, as `list` and notes show them.
     #[cfg(feature = "cli")]
-    pub(crate) fn held_by(&self) -> Option<&str> {
-        self.held_by.as_deref()
+    pub(crate) fn held_by(&self) -> &[String] {
+        &self.held_by
     }
 
     /// The files that the mock reads or writes: its state, its log and its recording.
@@ -329,7 +329,7 @@ impl Config {
             aux: None,
             unprivileged: false,
             knows_leap_seconds: true,
-            held_by: None,
+            held_by: Vec::new(),
             outputs: Vec::new(),
             strict: profile.strict,
             faults: Faults::default(),
@@ -459,7 +459,7 @@ impl Config {
                 self.aux = Some(clock.ok_or("use a number from 0 to 7")?);
             }
             "outputs" => self.outputs.push(value.parse()?),
-            "held-by" if !value.is_empty() => self.held_by = Some(value.into()),
+            "held-by" if !value.is_empty() => self.held_by.push(value.into()),
             "held-by" => return Err("it takes a program's name: held-by=phc2sys".into()),
             "unprivileged" if value.is_empty() => self.unprivileged = true,
             "lax" if value.is_empty() => self.strict = false,

@@ -60,6 +60,16 @@ fn a_clock_below_virtual_clocks_is_found_unless_it_has_a_counter() {
 }
 
 #[test]
+fn programs_that_fight_over_a_clock_are_found() {
+    let two = "mock:full,time=virtual,held-by=phc2sys,held-by=chronyd";
+    finds(two, &["clock-fought-over"]);
+    let told = ptpctl(&format!("doctor {two}")).stdout;
+    assert!(told.contains("phc2sys") && told.contains("chronyd"), "{told}");
+    finds("mock:full,time=virtual,held-by=phc2sys", &[]);
+    finds("mock:full,time=virtual,held-by=phc2sys,held-by=cat", &[]);
+}
+
+#[test]
 fn a_frequency_near_its_limit_is_found() {
     let file = TemporaryFile::new("doctor-frequency");
     let clock = file.mock("full,time=virtual");
