@@ -62,7 +62,9 @@ pub(super) fn advice(error: &Error, has_pin: bool, around: &dyn Surroundings) ->
     let device = name.device.as_str();
     match call {
         Call::Open => about_opening(device, *errno, around),
-        Call::Attribute | Call::SetAttribute | Call::VirtualClocks => about_sysfs(*errno, around),
+        Call::Attribute | Call::SetAttribute | Call::VirtualClocks => {
+            about_sysfs(device, *errno, around)
+        }
         _ => match errno {
             Errno::EACCES => {
                 Some("the clock is open read-only: write access to the device is needed".into())
@@ -129,9 +131,14 @@ fn gone() -> String {
         .into()
 }
 
-fn about_sysfs(errno: Errno, around: &dyn Surroundings) -> Option<String> {
+/// Whether root's own rights don't suffice. A mock has a caller of its own.
+fn is_root(device: &str, around: &dyn Surroundings) -> bool {
+    !is_mock(device) && around.is_root()
+}
+
+fn about_sysfs(device: &str, errno: Errno, around: &dyn Surroundings) -> Option<String> {
     match errno {
-        Errno::EACCES | Errno::EROFS if around.is_root() => {
+        Errno::EACCES | Errno::EPERM | Errno::EROFS if is_root(device, around) => {
             Some("sysfs may not be written to here, as in most containers".into())
         }
         Errno::EACCES | Errno::EPERM => Some("this needs root: run it with sudo".into()),
@@ -144,7 +151,7 @@ fn about_sysfs(errno: Errno, around: &dyn Surroundings) -> Option<String> {
 }
 
 fn about_privilege(device: &str, around: &dyn Surroundings) -> String {
-    if !is_mock(device) && around.is_root() {
+    if is_root(device, around) {
         return "root lacks the capability CAP_SYS_TIME here: --cap-add SYS_TIME gives it to a \
             container, CapabilityBoundingSet= to a service"
             .into();
@@ -318,6 +325,16 @@ mod tests {
             |root| told(Call::EnablePps, Errno::EPERM, false, &Told { root, ..Told::default() });
         assert!(pps(false).contains("sudo"));
         assert!(pps(true).contains("--cap-add SYS_TIME") && !pps(true).contains("sudo"));
+    }
+
+    #[test]
+    fn who_may_not_write_to_sysfs_as_root_is_not_sent_to_sudo() {
+        for errno in [Errno::EACCES, Errno::EPERM] {
+            let write =
+                |root| told(Call::SetAttribute, errno, false, &Told { root, ..Told::default() });
+            assert!(write(false).contains("sudo"));
+            assert!(write(true).contains("containers") && !write(true).contains("sudo"));
+        }
     }
 
     #[test]
