@@ -9,6 +9,7 @@ use crate::supervise::RunError;
 use crate::watch::{Cause, SamplerError};
 use nix::errno::Errno;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The exit status for neither passed nor failed: kselftest's status of a skipped test.
@@ -104,6 +105,11 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
+    /// What couldn't be done with a file: to `open`, `read` or `write` it.
+    pub(super) fn of_file(verb: &str, path: &Path, error: &io::Error) -> Self {
+        Self::Failed(format!("can't {verb} {}: {}", path.display(), in_words(error)))
+    }
+
     /// Prints the failure on standard error and returns the exit status.
     pub(super) fn tell(self, printer: &mut Printer, told: &Known) -> ExitCode {
         let status = if told.done.is_some() { 1 } else { self.status() };

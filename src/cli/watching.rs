@@ -3,7 +3,7 @@
 use super::Context;
 use super::arguments::{Isolating, Watching};
 use super::failure::Failure;
-use crate::kernel::{Signals, in_words};
+use crate::kernel::Signals;
 use crate::phc::SystemClock;
 use crate::report::live::FRAME;
 use crate::watch::record::{Damage, Reader};
@@ -162,9 +162,7 @@ impl Places {
 
 /// Opens a file of measurements.
 pub(super) fn open(from: &Path) -> Result<Reader<'static>, Failure> {
-    Reader::open(from).map_err(|error| {
-        Failure::Failed(format!("can't open {}: {}", from.display(), in_words(&error)))
-    })
+    Reader::open(from).map_err(|error| Failure::of_file("open", from, &error))
 }
 
 /// Prints what couldn't be read of a file.

@@ -383,10 +383,11 @@ fn save_writes_to_nothing_but_a_file() {
     let before = fs::read(&state).expect("a state");
     for (path, status, why) in [
         ("/dev/null".to_owned(), 2, "is no file"),
-        (folder.0.display().to_string(), 2, "is no file"),
+        (folder.0.display().to_string(), 2, "is a folder: name a file in it"),
         ("mock".into(), 2, "is a clock"),
         ("/dev/ptp0".into(), 2, "is a clock"),
         (folder.file("no/x.toml"), 1, "there is no folder"),
+        (format!("{state}/x.toml"), 1, "Not a directory (ENOTDIR)"),
         ("/dev/no-such-disk".into(), 1, "files aren't made in /dev"),
         (state.clone(), 2, "is a mock's state or log"),
     ] {

@@ -7,7 +7,7 @@ use crate::cli::failure::{Failure, catch_signals};
 use crate::cli::{Context, arguments};
 use crate::files;
 use crate::find::{self, Listed};
-use crate::kernel::{Signals, in_words};
+use crate::kernel::Signals;
 use crate::phc::{Access, Pin, PinFunction};
 use crate::report::{Report, Table, Value};
 use crate::restore::{Part, Writer};
@@ -68,7 +68,7 @@ impl Applied {
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let path = args.file.display();
     let text = files::read_text(&args.file)
-        .map_err(|error| Failure::Failed(format!("can't read {path}: {}", in_words(&error))))?;
+        .map_err(|error| Failure::of_file("read", &args.file, &error))?;
     let all = apply::declared(&text).map_err(|error| Failure::Usage(format!("{path}, {error}")))?;
     let needs_list = all.iter().any(|one| matches!(one.name, Name::Lasting(_)));
     let listed = if needs_list { find::list_without_holders()?.clocks } else { Vec::new() };

@@ -9,7 +9,6 @@ use crate::cli::picture::Plot;
 use crate::cli::told::Told;
 use crate::cli::watching::{self, Goes, Places};
 use crate::cli::{Context, arguments, picture};
-use crate::kernel::in_words;
 use crate::report::live::{FRAME, Live};
 use crate::report::rates::told_rate;
 use crate::report::{Report, is_at_a_terminal, plot};
@@ -241,9 +240,7 @@ fn replay(
     from: &Path,
     mut output: Output<'_>,
 ) -> Result<Report, Failure> {
-    let failed = |error: io::Error| {
-        Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
-    };
+    let failed = |error: io::Error| Failure::of_file("read", from, &error);
     let mut replay = Replay::start(watching::open(from)?).map_err(failed)?;
     // Signals are caught only now: opening a pipe waits for its other end, and a signal has to end
     // that wait.

@@ -12,7 +12,7 @@ use crate::cli::watching::{self, Goes, Places};
 use crate::cli::{Context, arguments, picture};
 use crate::files::Identity;
 use crate::find;
-use crate::kernel::{Signals, in_words};
+use crate::kernel::Signals;
 use crate::measure::Statistics;
 use crate::phc::Access;
 use crate::report::chart::{Unit, float};
@@ -107,7 +107,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let failed = |error: io::Error| match error.kind() {
         // The reader of a pipe had stopped reading when a signal came.
         io::ErrorKind::Other if Signals::any_came() => Failure::Output(error),
-        _ => Failure::Failed(format!("can't write {}: {}", path.display(), in_words(&error))),
+        _ => Failure::of_file("write", path, &error),
     };
     let sampler = watching::start(context, sources, schedule, &args.watching.isolating)?;
     let (recorder, found) = Recorder::append(path).map_err(failed)?;

@@ -7,7 +7,6 @@ use crate::cli::failure::Failure;
 use crate::cli::{Context, arguments};
 use crate::files::{self, Identity, Replacement};
 use crate::find::{self, Listed};
-use crate::kernel::in_words;
 use crate::phc::Access;
 use crate::report::{Report, Value};
 use clap::value_parser;
@@ -85,9 +84,7 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let kept: Vec<_> = others.collect();
     let clocks = all.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
     all.extend(kept);
-    write(path, &apply::text(&all)).map_err(|error| {
-        Failure::Failed(format!("can't write {}: {}", path.display(), in_words(&error)))
-    })?;
+    write(path, &apply::text(&all)).map_err(|error| Failure::of_file("write", path, &error))?;
     let name = path.display().to_string();
     let report = Report::new()
         .headline(format!("{} written to {name}", clocks.join(", ")))
@@ -116,16 +113,19 @@ fn check(context: &Context<'_>, path: &Path, names: &[String]) -> Result<(), Fai
 /// What the file declares that is to be replaced.
 fn earlier(path: &Path, is_replaced: bool) -> Result<Vec<Declared>, Failure> {
     let name = path.display();
+    let unreadable = |error: io::Error| Failure::of_file("read", path, &error);
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(unreadable(error)),
+        Ok(found) if found.is_dir() => {
+            Err(Failure::Usage(format!("{name} is a folder: name a file in it")))
+        }
         Ok(found) if !found.is_file() => Err(Failure::Usage(format!("{name} is no file"))),
-        _ if !is_replaced => {
+        Ok(_) if !is_replaced => {
             Err(Failure::Failed(format!("{name} is there already: --replace replaces it")))
         }
-        _ => {
-            let text = files::read_text(path).map_err(|error| {
-                Failure::Failed(format!("can't read {name}: {}", in_words(&error)))
-            })?;
+        Ok(_) => {
+            let text = files::read_text(path).map_err(unreadable)?;
             apply::declared(&text)
                 .map_err(|error| Failure::Failed(format!("{name}, {error}; it is not replaced")))
         }

@@ -3,7 +3,6 @@
 use super::told::Earlier;
 use crate::cli::failure::Failure;
 use crate::files::{self, Identity, Replacement};
-use crate::kernel::in_words;
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -21,7 +20,7 @@ pub(super) struct Textfile {
 impl Textfile {
     /// The file at a path, which must not be one of the clocks' own.
     pub(super) fn at(path: &Path, others: &[PathBuf]) -> Result<Self, Failure> {
-        let failed = |error: io::Error| Failure::Failed(cant_write(path, &error));
+        let failed = |error: io::Error| Failure::of_file("write", path, &error);
         let identity = Identity::of(path).map_err(failed)?;
         if others.iter().any(|other| identity.is_at(other)) {
             return Err(Failure::Usage(format!("{} is the file of a mock clock", path.display())));
@@ -63,7 +62,7 @@ impl Textfile {
     ///
     /// What happened, in words; the old page is still there.
     pub(super) fn write(&self, page: &str) -> Result<(), String> {
-        self.replace(page).map_err(|error| cant_write(&self.path, &error))
+        self.replace(page).map_err(|error| Failure::of_file("write", &self.path, &error).text())
     }
 
     fn replace(&self, page: &str) -> io::Result<()> {
@@ -81,8 +80,4 @@ impl Textfile {
         new.file().write_all(page.as_bytes())?;
         new.take_its_place().map(drop)
     }
-}
-
-fn cant_write(path: &Path, error: &io::Error) -> String {
-    format!("can't write {}: {}", path.display(), in_words(error))
 }

@@ -12,7 +12,6 @@ use crate::cli::told::Told;
 use crate::cli::watching::{self, Goes};
 use crate::find::tai_offset;
 use crate::kernel::Signals;
-use crate::kernel::in_words;
 use crate::measure::stability::{Point, Points, TimeErrors};
 use crate::watch::record::Damage;
 use crate::watch::{Label, Outcome, Reading, Schedule};
@@ -127,9 +126,7 @@ pub(super) fn read(
     foreign::refuse_columns(args)?;
     let mut found: Vec<Arc<Label>> = Vec::new();
     let mut measured = Measured::default();
-    let failed = |error: io::Error| {
-        Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
-    };
+    let failed = |error: io::Error| Failure::of_file("read", from, &error);
     let (mut lines, mut last) = (0, None);
     while let Some(reading) = reader.read().map_err(failed)? {
         lines += 1;

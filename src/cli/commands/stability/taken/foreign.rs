@@ -4,7 +4,6 @@ use super::super::{Args, Taking};
 use super::{MOST_CLOCKS, Taken, the_one};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, progress, watching};
-use crate::kernel::in_words;
 use crate::measure::stability::{Point, Points, TimeErrors};
 use crate::watch::Label;
 use crate::watch::foreign::{Columns, Entry, Form, Lines, Told};
@@ -17,9 +16,7 @@ use std::time::Duration;
 
 /// Whether a file is another program's; an error if its format is unknown.
 pub(super) fn is_foreign(reader: &mut Reader<'_>, from: &Path) -> Result<bool, Failure> {
-    let failed = |error: io::Error| {
-        Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
-    };
+    let failed = |error: io::Error| Failure::of_file("read", from, &error);
     let begin = String::from_utf8_lossy(reader.peek().map_err(failed)?).into_owned();
     let mut lines = Lines::default();
     for line in begin.lines() {
@@ -117,9 +114,7 @@ fn gather(
     from: &Path,
 ) -> Result<Gathered, Failure> {
     let mut gathered = Gathered::default();
-    let failed = |error: io::Error| {
-        Failure::Failed(format!("can't read {}: {}", from.display(), in_words(&error)))
-    };
+    let failed = |error: io::Error| Failure::of_file("read", from, &error);
     while let Some(line) = reader.text().map_err(failed)? {
         gathered.lines += 1;
         match lines.take(&line) {
