@@ -5,6 +5,7 @@
 
 mod card;
 mod clock;
+mod known;
 mod machine;
 mod processors;
 mod programs;
@@ -43,7 +44,7 @@ pub(crate) enum Finding {
     /// The interface of the clock is in another network namespace.
     InterfaceElsewhere { namespaces: Vec<String> },
     /// A kernel that is known to refuse every change with EBUSY.
-    KernelRefusesChanges { release: String },
+    KernelRefusesChanges { release: String, source: &'static str },
     /// The dialled frequency is near the most that can be dialled.
     FrequencyNearLimit { frequency: Frequency, most_ppb: i32 },
     /// The kernel doesn't know TAI - UTC.
@@ -69,7 +70,7 @@ pub(crate) enum Finding {
     /// The card limits readings: so many a second, to all programs together, where that is known.
     LimitedReadings { a_second: Option<u32> },
     /// The driver reports both edges of a signal, whichever was asked for.
-    BothEdges { driver: String },
+    BothEdges { driver: String, source: &'static str },
 }
 
 impl Finding {

@@ -1,16 +1,15 @@
 //! What is wrong with the card of a clock and its interfaces.
 
 use super::Finding;
+use super::known::refuses_changes;
 use crate::find::{Kind, Listed, Machine};
-use crate::kernel::hardware_timestamps;
+use crate::kernel::{Errno, hardware_timestamps, in_words};
 
 /// Filters that stamp no event of version 2 of PTP: `HWTSTAMP_FILTER_PTP_V1_L4_…` and `…_NTP_ALL` of
 /// `include/uapi/linux/net_tstamp.h`.
 const OF_OTHERS: [i32; 4] = [3, 4, 5, 15];
 /// The class of a network card on PCI: the first of three bytes is 2.
 const NETWORK: &str = "0x02";
-/// Kernels that refuse every change of a clock with EBUSY, also without virtual clocks.
-const REFUSING: [&str; 2] = ["6.12.34", "6.16.0-rc"];
 
 pub(super) fn findings(listed: &Listed, all: &[Listed], machine: &Machine) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -24,21 +23,24 @@ pub(super) fn findings(listed: &Listed, all: &[Listed], machine: &Machine) -> Ve
     }
     findings.extend(elsewhere(listed, machine));
     let release = machine.text("proc/sys/kernel/osrelease").unwrap_or_default();
-    // 6.12.340 would be another one.
-    let is_number = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
-    let is_one = |refusing: &&str| {
-        let rest = release.strip_prefix(*refusing);
-        rest.is_some_and(|rest| refusing.ends_with("rc") || !is_number(rest))
-    };
-    if REFUSING.iter().any(is_one) {
-        findings.push(Finding::KernelRefusesChanges { release });
+    if let Some(source) = refuses_changes(&release) {
+        findings.push(Finding::KernelRefusesChanges { release, source });
     }
     findings
 }
 
 /// Whether an interface stamps what PTP needs.
 fn timestamps(interface: &str) -> Option<Finding> {
-    let timestamps = hardware_timestamps(interface).ok()?;
+    let timestamps = match hardware_timestamps(interface) {
+        Ok(timestamps) => timestamps,
+        // Many drivers can't tell; the interface may have gone.
+        Err(Errno::EOPNOTSUPP | Errno::ENODEV) => return None,
+        Err(errno) => {
+            let why = format!("SIOCGHWTSTAMP of {interface}: {}", in_words(&errno.into()));
+            let what = "which packets it stamps";
+            return Some(Finding::NotRead { what, why, errno: Some(errno) });
+        }
+    };
     let interface = interface.to_owned();
     if timestamps.transmit == 0 || timestamps.receive == 0 {
         return Some(Finding::TimestampsOff { interface, timestamps });
@@ -102,6 +104,17 @@ mod tests {
     const ONE: &str = "doctor0";
 
     #[test]
+    fn an_interface_that_does_not_tell_what_it_stamps_is_found() {
+        let long = "no interface has a name as long as this";
+        let all = [card("/dev/ptp0", &[(long, None)])];
+        let found = found("stamps", &all, &[]);
+        let [Finding::NotRead { why, errno, .. }] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        assert!(why.contains(long) && *errno == Some(Errno::EINVAL), "{why}");
+    }
+
+    #[test]
     fn a_link_that_is_down_is_found() {
         let all = [card("/dev/ptp0", &[(ONE, None)])];
         let state = |text| found("link", &all, &[("sys/class/net/doctor0/operstate", text)]);
@@ -130,15 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn kernels_that_refuse_changes_are_known_by_their_release() {
+    fn a_kernel_that_refuses_changes_is_found() {
         let with = |release: &str| {
             found("kernel", &[card("/dev/ptp0", &[])], &[("proc/sys/kernel/osrelease", release)])
         };
-        for release in ["6.12.34", "6.12.34-v8+", "6.16.0-rc3"] {
-            assert_eq!(with(release), [Finding::KernelRefusesChanges { release: release.into() }]);
-        }
-        for release in ["6.12.340", "6.12.35", "6.16.0", "6.12.3"] {
-            assert_eq!(with(release), []);
-        }
+        let source = refuses_changes("6.12.34").expect("one that refuses");
+        let refuses = Finding::KernelRefusesChanges { release: "6.12.34".into(), source };
+        assert_eq!(with("6.12.34\n"), [refuses]);
+        assert_eq!(with("6.12.35\n"), []);
     }
 }

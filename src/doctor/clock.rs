@@ -1,5 +1,6 @@
 //! What is wrong with a clock, as it says itself.
 
+use super::known::reports_both_edges;
 use super::{Finding, Programs};
 use crate::find::{self, Holder, Listed, Machine, is_mock, tai_offset};
 use crate::phc::{Access, Phc, SystemClock};
@@ -19,8 +20,6 @@ const USUAL: Offset = Offset::from_nanoseconds(20_000);
 /// Readings are uneven where one in ten takes so many times the shortest, and longer than `EVEN`.
 const TIMES: i64 = 5;
 const EVEN: Offset = Offset::from_nanoseconds(10_000);
-/// Drivers that report both edges of a signal, whichever was asked for: igb (i210), igc (i226).
-const BOTH_EDGES: [&str; 2] = ["igb", "igc"];
 
 pub(super) fn findings(
     phc: &Phc,
@@ -40,10 +39,7 @@ pub(super) fn findings(
     all.extend((virtual_clocks > 0).then_some(Finding::RunsFreely { virtual_clocks }));
     near_limit(phc, &mut all);
     let limit = known_limit(phc);
-    if let Some(driver) = phc.driver().filter(|driver| BOTH_EDGES.contains(&driver.as_str())) {
-        let has_inputs = phc.caps().is_ok_and(|caps| caps.extts_channels > 0);
-        all.extend(has_inputs.then_some(Finding::BothEdges { driver }));
-    }
+    all.extend(both_edges(phc));
     all.extend(measured(phc, limit, expected.filter(|_| !is_unset)));
     all
 }
@@ -66,6 +62,13 @@ fn read<T>(what: &'static str, answer: Result<T, Error>, all: &mut Vec<Finding>)
             all.push(Finding::NotRead { what, why: error.to_string(), errno: error.errno() });
         })
         .ok()
+}
+
+fn both_edges(phc: &Phc) -> Option<Finding> {
+    let driver = phc.driver()?;
+    let source = reports_both_edges(&driver)?;
+    let has_inputs = phc.caps().is_ok_and(|caps| caps.extts_channels > 0);
+    has_inputs.then_some(Finding::BothEdges { driver, source })
 }
 
 fn near_limit(phc: &Phc, all: &mut Vec<Finding>) {

@@ -88,11 +88,19 @@ fn isolated(machine: &Machine) -> Processors {
 /// Interrupts of a card that come on isolated processors.
 fn interrupts(machine: &Machine, interface: &str, isolated: &Processors) -> Option<Finding> {
     let (mut numbers, mut processors) = (Vec::new(), Processors::default());
-    for number in machine.names(&format!("sys/class/net/{interface}/device/msi_irqs")) {
-        let affinity = |name| machine.text(&format!("proc/irq/{number}/{name}"));
-        let list = affinity("effective_affinity_list").filter(|list| !list.is_empty());
-        let list = list.or_else(|| affinity("smp_affinity_list"))?;
-        let both = Processors::of_list(&list)?.and(isolated);
+    let device = format!("sys/class/net/{interface}/device");
+    let mut of_card = machine.names(&format!("{device}/msi_irqs"));
+    if of_card.is_empty() {
+        // Without message-signalled interrupts it has one; 0 stands for none.
+        of_card.extend(machine.text(&format!("{device}/irq")).filter(|number| number != "0"));
+    }
+    for number in of_card {
+        let affinity = |name| {
+            let list = machine.text(&format!("proc/irq/{number}/{name}"))?;
+            Processors::of_list(&list).filter(|processors| !processors.is_empty())
+        };
+        let set = affinity("effective_affinity_list").or_else(|| affinity("smp_affinity_list"));
+        let both = set.unwrap_or_default().and(isolated);
         if !both.is_empty() {
             numbers.push(number);
             processors.add(&both);
@@ -108,7 +116,8 @@ fn packet_steering(machine: &Machine, interface: &str, isolated: &Processors) ->
     let folder = format!("sys/class/net/{interface}/queues");
     for queue in machine.names(&folder).into_iter().filter(|name| name.starts_with("rx-")) {
         let mask = machine.text(&format!("{folder}/{queue}/rps_cpus"));
-        let both = Processors::of_mask(&mask.unwrap_or_default())?.and(isolated);
+        let set = mask.and_then(|mask| Processors::of_mask(&mask));
+        let both = set.unwrap_or_default().and(isolated);
         if !both.is_empty() {
             queues.push(queue);
             processors.add(&both);
@@ -199,6 +208,8 @@ mod tests {
         let with = |name: &str, affinity: &str, mask: &str, default: &str| {
             let files = [
                 (clock.as_str(), "249:0\n"),
+                // One that no program has asked for has no files in /proc.
+                ("sys/class/net/eth0/device/msi_irqs/129", "msix\n"),
                 (interrupt.as_str(), "msix\n"),
                 ("proc/irq/130/smp_affinity_list", affinity),
                 ("sys/class/net/eth0/queues/rx-0/rps_cpus", mask),
@@ -224,6 +235,23 @@ mod tests {
         ];
         assert_eq!(with("isolated", "0-1,3\n", "5\n", "f\n"), all);
         assert_eq!(with("spared", "0-1\n", "3\n", "3\n"), []);
+    }
+
+    #[test]
+    fn the_one_interrupt_of_an_old_card_on_isolated_processors_is_found() {
+        let with = |name: &str, affinity: &str| {
+            let files = [
+                ("sys/class/net/eth0/device/ptp/ptp0/dev", "249:0\n"),
+                ("sys/class/net/eth0/device/irq", "17\n"),
+                ("proc/irq/17/effective_affinity_list", affinity),
+                ("sys/devices/system/cpu/nohz_full", "3\n"),
+            ];
+            found(name, &files)
+        };
+        let processors = Processors::of_list("3").expect("a list");
+        let (interface, numbers) = ("eth0".to_owned(), vec!["17".to_owned()]);
+        assert_eq!(with("old", "3\n"), [Finding::Interrupts { interface, numbers, processors }]);
+        assert_eq!(with("old-spared", "1\n"), []);
     }
 
     #[test]

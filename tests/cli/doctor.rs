@@ -113,6 +113,7 @@ fn a_limit_of_readings_is_found_and_kept() {
 #[test]
 fn a_driver_that_reports_both_edges_is_found_where_there_are_inputs() {
     finds("mock:full,time=virtual,driver=igc", &["both-edges"]);
+    finds("mock:full,time=virtual,driver=sja1105", &["both-edges"]);
     finds("mock:igb,time=virtual,driver=igc", &[]);
 }
 

@@ -55,7 +55,7 @@ impl Words {
                     _ => "see what the driver says: dmesg",
                 }
                 .into(),
-                format!("ptpctl caps {clock} && ptpctl get {clock} && ptpctl freq {clock}"),
+                format!("ptpctl doctor {clock}"),
             ],
             Finding::NotMeasured { why } => [
                 "its offset can't be measured".into(),
@@ -98,9 +98,9 @@ impl Words {
                 "keep all programs together below that: chronyd's poll, phc2sys -R and -N".into(),
                 "run each program under ptpctl trace --summary, which counts its readings a second".into(),
             ],
-            Finding::BothEdges { driver } => [
+            Finding::BothEdges { driver, source } => [
                 "its driver reports both edges of a signal, whichever is asked for".into(),
-                format!("the driver is {driver}"),
+                format!("the driver is {driver}: see drivers/net/{source} of Linux"),
                 "leave out every second event, or use a pulse as long as its pause; ts2phc has ts2phc.extts_polarity both"
                     .into(),
                 format!("ptpctl extts --count 4 {clock}"),
@@ -136,9 +136,9 @@ impl Words {
                 "run ptp4l there: ip netns exec NAME ptp4l".into(),
                 "ip netns exec NAME ethtool -T INTERFACE".into(),
             ],
-            Finding::KernelRefusesChanges { release } => [
+            Finding::KernelRefusesChanges { release, source } => [
                 "this kernel refuses every change of a clock".into(),
-                format!("Linux {release} is known to answer EBUSY also where there are no virtual clocks"),
+                format!("Linux {release} is known to answer EBUSY also where there are no virtual clocks: {source}"),
                 "install another kernel".into(),
                 format!("ptpctl adjtime 0 {clock}"),
             ],
