@@ -9,13 +9,16 @@
 )]
 
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::time::TimeValLike;
+use nix::unistd::Pid;
 use ptpctl::measure::Estimator;
 use ptpctl::measure::stability::{Series, octaves};
 use ptpctl::{Sample, Scale, Timestamp};
 use std::fs::File;
 use std::hint::black_box;
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,6 +32,7 @@ fn main() {
     estimator();
     stability();
     monitor();
+    metrics();
 }
 
 /// The median of five.
@@ -167,6 +171,60 @@ fn monitor() {
         });
         println!("| {name} | {share:.2} |");
     }
+}
+
+/// How long metrics are served.
+const SERVED: Duration = Duration::from_secs(20);
+
+/// Clocks that are read each second, each sample in 2 us, and scraped each second.
+fn metrics() {
+    println!("| clocks of `ptpctl metrics --listen` | CPU time of one core, % | peak memory, MB |");
+    println!("|---|---|---|");
+    for number in [1, 20, 50] {
+        let mut peak = 0.0_f64;
+        let share = median(|| {
+            let before = spent();
+            let clocks = (1..=number).map(|seed| format!("mock:igb,read=1us,jitter=0,seed={seed}"));
+            let mut program = Command::new(env!("CARGO_BIN_EXE_ptpctl"))
+                .args(["metrics", "--listen", "0"])
+                .args(clocks)
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("it runs");
+            let mut told = String::new();
+            let output = program.stderr.take().expect("a pipe");
+            BufReader::new(output).read_line(&mut told).expect("a line");
+            let address = told.split('/').nth(2).expect("an address");
+            let began = Instant::now();
+            while began.elapsed() < SERVED {
+                std::thread::sleep(Duration::from_secs(1));
+                assert!(scraped(address).contains("ptpctl_clock_offset_seconds{"), "no offset");
+            }
+            peak = peak.max(megabytes(program.id()));
+            let process = Pid::from_raw(program.id().try_into().expect("a number"));
+            kill(process, Signal::SIGTERM).expect("it runs");
+            program.wait().expect("it ends");
+            (spent() - before) / SERVED.as_secs_f64() * 100.0
+        });
+        println!("| {number} | {share:.2} | {peak:.1} |");
+    }
+}
+
+/// The page at an address.
+fn scraped(address: &str) -> String {
+    let mut page = String::new();
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
+    stream.read_to_string(&mut page).expect("a page");
+    page
+}
+
+/// The most memory that a program has had so far.
+fn megabytes(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kilobytes / 1024.0
 }
 
 /// The CPU time of all programs that have ended, in seconds.
