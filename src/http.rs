@@ -179,6 +179,8 @@ impl Client {
             }
             Stage::Ends => {
                 read(&mut self.stream, &mut some)?;
+                // One that sends without end has its turn again when the others had theirs.
+                return Err(ErrorKind::WouldBlock.into());
             }
         }
         Ok(())
@@ -314,5 +316,31 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("a 1\n"));
         drop(held);
         assert!(ask(address, b"GET / HTTP/1.1\r\n\r\n").ends_with("/metrics\n"));
+    }
+    #[test]
+    fn clients_that_send_without_end_keep_nobody_out() {
+        let address = started("a 1\n");
+        let floods: Vec<_> = (0..4)
+            .map(|_| {
+                let mut stream = TcpStream::connect(address).expect("connected");
+                stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("asked");
+                let other = stream.try_clone().expect("cloned");
+                let flood =
+                    thread::spawn(move || while stream.write_all(&[b'x'; 1 << 16]).is_ok() {});
+                (other, flood)
+            })
+            .collect();
+        for _ in 0..100 {
+            let mut stream = TcpStream::connect(address).expect("connected");
+            stream.set_read_timeout(Some(PATIENCE / 2)).expect("set");
+            stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("asked");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("answered");
+            assert!(answer.ends_with("a 1\n"), "{answer}");
+        }
+        for (stream, flood) in floods {
+            let _ = stream.shutdown(Shutdown::Both);
+            flood.join().expect("it ends");
+        }
     }
 }
