@@ -326,7 +326,7 @@ mod tests {
                 stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("asked");
                 let other = stream.try_clone().expect("cloned");
                 let flood =
-                    thread::spawn(move || while stream.write_all(&[b'x'; 1 << 16]).is_ok() {});
+                    thread::spawn(move || while stream.write_all(&vec![b'x'; 1 << 16]).is_ok() {});
                 (other, flood)
             })
             .collect();
