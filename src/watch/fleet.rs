@@ -7,11 +7,13 @@
 mod label;
 mod state;
 
+pub(crate) use super::step::Moment;
 pub(crate) use state::State;
 
 use super::meter::Effort;
 use super::reading::{Cause, Label, Measurement, Outcome, Reading};
 use super::source::{Source, machine_time};
+use super::step::Steps;
 use crate::find::{self, Holder, Listed};
 use crate::kernel::{HardwareTimestamps, hardware_timestamps};
 use crate::phc::{Access, Phc, SystemClock};
@@ -30,6 +32,10 @@ const LOOKED_AT: Duration = Duration::from_mins(1);
 const TRIED: Duration = Duration::from_secs(1);
 /// How long a measurement is told, unless the schedule is slower.
 const FRESH: Duration = Duration::from_secs(10);
+
+/// What an earlier program measured says nothing of steps after this: in that time, every clock may
+/// wander far.
+const LATE: Offset = Offset::from_nanoseconds(600_000_000_000);
 
 /// What the system clock is called as a reference.
 pub(crate) const SYSTEM: &str = "realtime";
@@ -78,6 +84,15 @@ pub(crate) struct Member {
     again: Instant,
 }
 
+/// What is known of a clock from an earlier program.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) label: String,
+    pub(crate) was_there: bool,
+    /// How far it was off the system clock.
+    pub(crate) last: Option<Moment>,
+}
+
 /// What is measured of a clock against one reference.
 #[derive(Default)]
 pub(crate) struct Track {
@@ -87,6 +102,8 @@ pub(crate) struct Track {
     source: Option<Source>,
     /// The last measurement, and when it came.
     latest: Option<(Reading, Instant)>,
+    /// The last measurement of an earlier program.
+    before: Option<Moment>,
     /// The last measurements since a step that have a bound, the oldest first.
     lately: VecDeque<(Timestamp<Utc>, Offset, Offset)>,
 }
@@ -106,27 +123,28 @@ pub(crate) struct Counts {
 }
 
 impl Fleet {
-    /// The clocks of these names, or all of the machine where none is named; of those, some may be
-    /// known by their labels, and whether they were there. Each is read every `interval`, with this
-    /// effort.
+    /// The clocks of these names, or all of the machine where none is named; some may be known
+    /// already. Each is read every `interval`, with this effort.
     pub(crate) fn new(
         names: &[String],
-        known: &[(String, bool)],
+        known: &[Known],
         effort: Effort,
         interval: Duration,
     ) -> Self {
         let is_whole = names.is_empty();
-        let was_there = |label: &str| known.iter().any(|(known, was)| *was && known == label);
         let member = |name: &String| {
             let label = name.as_str().into();
             Member { name: Some(name.clone()), ..Member::new(label) }
         };
         let mut members: Vec<_> = names.iter().map(member).collect();
         if is_whole {
-            members.extend(known.iter().map(|(label, _)| Member::new(label.as_str().into())));
+            members.extend(known.iter().map(|known| Member::new(known.label.as_str().into())));
         }
         for member in &mut members {
-            member.is_there = was_there(&member.label);
+            if let Some(known) = known.iter().find(|known| *known.label == *member.label) {
+                member.is_there = known.was_there;
+                member.against_system.before = known.last;
+            }
         }
         Self {
             members,
@@ -164,6 +182,15 @@ impl Fleet {
         let fresh = self.fresh.saturating_mul(u32::try_from(turns).unwrap_or(u32::MAX));
         let (reading, _) = track.latest.as_ref().filter(|(_, when)| when.elapsed() < fresh)?;
         Some((reading, reading.outcome.measured()?))
+    }
+
+    /// An offset less the whole seconds of the member's time scale, and of its reference's.
+    pub(crate) fn time_error(&self, member: &Member, track: &Track, offset: Offset) -> Offset {
+        let reference =
+            self.members.iter().find(|other| track.reference.as_ref() == Some(&other.label));
+        let ahead = |member: &Member| i64::from(member.state.ahead_of_utc.unwrap_or(0));
+        let seconds = ahead(member) - reference.map_or(0, ahead);
+        offset.saturating_sub(Offset::from_nanoseconds(seconds.saturating_mul(1_000_000_000)))
     }
 
     /// Looks which clocks there are, if that may have changed.
@@ -406,10 +433,11 @@ impl Track {
         let measured = reading.outcome.measured();
         self.counts.readings += 1;
         self.counts.misses += u64::from(measured.is_none());
-        self.counts.steps += u64::from(measured.is_some_and(|measured| measured.stepped));
         let Some(measured) = measured else { return };
+        let stepped = measured.stepped || self.is_stepped_since_before(reading.at, measured);
+        self.counts.steps += u64::from(stepped);
         self.latest = Some((reading.clone(), Instant::now()));
-        if measured.stepped {
+        if stepped {
             self.lately.clear();
         }
         if let Some(bound) = measured.bound {
@@ -418,6 +446,23 @@ impl Track {
         if self.lately.len() > LATELY {
             self.lately.pop_front();
         }
+    }
+
+    /// Whether a clock was stepped since an earlier program measured it. The rate is averaged from
+    /// there on if it was not.
+    fn is_stepped_since_before(&mut self, at: Timestamp<Utc>, measured: &Measurement) -> bool {
+        let is_late = |before: &Moment| at.assume().since(before.at).is_none_or(|span| span > LATE);
+        let Some(before) = self.before.take().filter(|before| !is_late(before)) else {
+            return false;
+        };
+        let (at, offset, bound) = (at.assume(), measured.offset, measured.bound);
+        let mut steps = Steps::default();
+        steps.is_step(before);
+        let is_step = steps.is_step(Moment { at, offset, bound, rate: None });
+        if let (false, Some(bound)) = (is_step, before.bound) {
+            self.lately.push_back((before.at.assume(), before.offset, bound));
+        }
+        is_step
     }
 
     /// Forgets what was measured, but not how often.

@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 
 /// What a measurement says, as the next one is compared with it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// When, on the reference's own scale.
-    pub(super) at: Timestamp<System>,
-    pub(super) offset: Offset,
+    pub(crate) at: Timestamp<System>,
+    pub(crate) offset: Offset,
     /// The offset is off by this at most, where that is told.
-    pub(super) bound: Option<Offset>,
+    pub(crate) bound: Option<Offset>,
     /// The rate, where it is told.
-    pub(super) rate: Option<UncertainRate>,
+    pub(crate) rate: Option<UncertainRate>,
 }
 
 /// Finds the steps in a row of measurements.

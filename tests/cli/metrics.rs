@@ -58,6 +58,7 @@ fn a_page_tells_what_a_clock_is_and_how_far_it_is_off() {
     assert!((0.0..1e-4).contains(&bound), "{bound}");
     assert!((against("offset_seconds") - 37.000_005).abs() <= bound + 1e-12);
     assert!(of("utc_offset_seconds") > 36.0, "it keeps TAI");
+    assert!((against("time_error_seconds") - 5e-6).abs() <= bound + 1e-12);
     assert!(against("readings_total") > 0.0 && against("misses_total") < 1.0);
     assert!((of("frequency_limit_ratio") - 0.999_999_881).abs() < 1e-12);
     assert!(page.keys().any(|name| name.contains("clock_name=\"525400123456\"")));
@@ -70,6 +71,23 @@ fn a_clock_is_compared_with_the_first_one_of_their_labels() {
     let of = |metric: &str| value(&page, &format!("ptpctl_clock_{metric}_seconds{{{name}}}"));
     assert!((of("offset") - 1e-3).abs() <= of("offset_bound"), "{page:#?}");
     assert!(!page.keys().any(|name| name.contains("reference=\"mock:igb")), "{page:#?}");
+}
+
+#[test]
+fn the_time_error_is_less_the_whole_seconds_of_both_scales() {
+    let error = |page: &BTreeMap<String, f64>, clock: &str, reference: &str| {
+        let labels = format!("clock=\"{clock}\",reference=\"{reference}\"");
+        value(page, &format!("ptpctl_clock_time_error_seconds{{{labels}}}"))
+    };
+    let page = told("metrics mock:igb,offset=37.001s mock:e1000e");
+    let (tai, utc) = ("mock:igb,offset=37.001s", "mock:e1000e");
+    assert!((error(&page, tai, "realtime") - 1e-3).abs() < 1e-4, "{page:#?}");
+    assert!((error(&page, tai, utc) - 1e-3).abs() < 1e-4, "{page:#?}");
+    // Where no scale explains an offset, all of it counts.
+    for (clock, off) in [("mock:igb,offset=5s", 5.0), ("mock:igb,offset=-600ms", -0.6)] {
+        let page = told(&format!("metrics {clock}"));
+        assert!((error(&page, clock, "realtime") - off).abs() < 1e-4, "{page:#?}");
+    }
 }
 
 #[test]
@@ -149,6 +167,45 @@ fn a_textfile_is_replaced_and_its_counters_go_on() {
     let found = fs::metadata(&file).expect("there");
     assert_eq!(found.permissions().mode() & 0o777, 0o644, "node_exporter can read it");
     assert_eq!(folder.names(), ["ptpctl.prom"], "nothing is left beside it");
+}
+
+#[test]
+fn a_step_between_two_runs_is_found_by_the_textfile() {
+    let folder = Folder::new("textfile-step");
+    let file = folder.file("ptpctl.prom");
+    let clock = format!("mock:igb,state={}", folder.file("state"));
+    let after = |change: &str| {
+        if !change.is_empty() {
+            ptpctl(&format!("{change} {clock}")).done();
+        }
+        ptpctl(&format!("metrics --textfile {file} {clock}")).done();
+        let page = page(&fs::read_to_string(&file).expect("a page"));
+        let of = |name: &str| {
+            let found = page.iter().find(|(line, _)| line.starts_with(name));
+            found.map(|(_, value)| *value)
+        };
+        (of("ptpctl_clock_steps_total"), of("ptpctl_clock_rate_ratio").is_some())
+    };
+    assert_eq!(after(""), (Some(0.0), false), "one measurement has no rate");
+    assert_eq!(after(""), (Some(0.0), true));
+    assert_eq!(after("adjtime 3s"), (Some(1.0), false));
+    assert_eq!(after(""), (Some(1.0), true));
+    assert_eq!(after("adjfreq 50ppm"), (Some(1.0), true));
+    assert_eq!(after("adjtime -- -3s"), (Some(2.0), false));
+}
+
+#[test]
+fn a_textfile_without_metrics_is_told() {
+    let folder = Folder::new("textfile-damaged");
+    let file = folder.file("ptpctl.prom");
+    for text in [&b"garbage\n"[..], b"", b"\xff\xfe"] {
+        fs::write(&file, text).expect("written");
+        let run = ptpctl(&format!("metrics --textfile {file} mock:igb"));
+        assert_eq!(run.status, Some(0), "{run:?}");
+        assert!(run.stderr.contains("all counters begin at 0"), "{run:?}");
+    }
+    let run = ptpctl(&format!("metrics --textfile {file} mock:igb"));
+    assert_eq!(run.stderr, "");
 }
 
 #[test]
@@ -365,8 +422,8 @@ mod whole_machines {
         assert_eq!(of("present"), [Some(1.0), Some(0.0), Some(1.0)], "{ended:?}");
         assert_eq!(of("absences_total"), [Some(0.0), Some(1.0), Some(1.0)]);
         assert_eq!(of("device_number"), [Some(0.0), None, Some(5.0)]);
-        // The uncertainty isn't always known.
-        let is_always = |name: &&String| !name.contains("uncertainty");
+        // The uncertainty isn't always known, and the rate only after a second measurement.
+        let is_always = |name: &&String| !name.contains("uncertainty") && !name.contains("_rate_");
         let names = |page: &BTreeMap<String, f64>| {
             page.keys().filter(is_always).cloned().collect::<BTreeSet<_>>()
         };

@@ -41,7 +41,8 @@ values!(Address);
 
 /// A port alone is one of the loopback interface.
 fn address(text: &str) -> Result<Address, String> {
-    let port = text.strip_prefix(':').unwrap_or(text);
+    let port = text.strip_prefix("localhost").unwrap_or(text);
+    let port = port.strip_prefix(':').unwrap_or(port);
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let address = port.parse().map(loopback).or_else(|_| text.parse());
     address.map(Address).map_err(|_| {
@@ -128,7 +129,13 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     if let Some(note) = textfile.as_ref().and_then(Textfile::objection) {
         context.printer.aside(&note);
     }
-    let earlier = textfile.as_ref().map_or_else(Earlier::default, Textfile::earlier);
+    let earlier = match textfile.as_ref().map_or(Ok(Earlier::default()), Textfile::earlier) {
+        Ok(earlier) => earlier,
+        Err(why) => {
+            context.printer.aside(&format!("{why}: all counters begin at 0"));
+            Earlier::default()
+        }
+    };
     let fleet = Fleet::new(&names, &earlier.clocks(), schedule.effort, schedule.interval);
     let mut exporter = Exporter { fleet, earlier, textfile, told: Told::default() };
     if !goes_on {

@@ -47,13 +47,25 @@ impl Textfile {
         (!is_read).then(|| format!("node_exporter reads files that end in .prom only, not {path}"))
     }
 
-    /// The counters that it has.
-    pub(super) fn earlier(&self) -> Earlier {
+    /// What it has of earlier runs; or why nothing can be had of a file that is there. Counters
+    /// begin at 0 then.
+    pub(super) fn earlier(&self) -> Result<Earlier, String> {
         let mut page = String::new();
-        // Without a readable file they begin at 0.
         let read = files::open_to_read(&self.path)
             .and_then(|file| file.take(MOST).read_to_string(&mut page));
-        if read.is_ok() { Earlier::read(&page) } else { Earlier::default() }
+        match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Earlier::default()),
+            Err(error) => Err(Failure::of_file("read", &self.path, &error).text()),
+            Ok(_) => {
+                let earlier = Earlier::read(&page);
+                let path = self.path.display();
+                if earlier.is_sound() {
+                    Ok(earlier)
+                } else {
+                    Err(format!("{path} has no metrics of ptpctl"))
+                }
+            }
+        }
     }
 
     /// Replaces it. Whoever reads it sees the old page or the new one.

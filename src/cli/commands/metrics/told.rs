@@ -1,9 +1,9 @@
 //! What is told of clocks as metrics: each with its name, its unit and what it is.
 
-use crate::Offset;
 use crate::find::{Kind as Nature, Listed};
 use crate::report::metrics::{Kind, Label, Metric, Metrics, Number, text_of};
-use crate::watch::fleet::{Fleet, Member, Track};
+use crate::watch::fleet::{Fleet, Known, Member, Moment, SYSTEM, Track};
+use crate::{Offset, Timestamp};
 use std::collections::HashMap;
 
 /// Defines metrics, and the list of all.
@@ -31,6 +31,8 @@ metrics! {
         "N of the clock's device, /dev/ptpN.";
     OFFSET: Gauge "ptpctl_clock_offset_seconds",
         "The clock less its reference; positive where the clock is ahead.";
+    TIME_ERROR: Gauge "ptpctl_clock_time_error_seconds",
+        "The offset less the whole seconds of the clock's time scale, and of its reference's; all of the offset where the clock keeps no scale.";
     BOUND: Gauge "ptpctl_clock_offset_bound_seconds",
         "The offset is off by this at most; missing where that can't be told.";
     UNCERTAINTY: Gauge "ptpctl_clock_offset_uncertainty_seconds",
@@ -72,38 +74,63 @@ metrics! {
         "Which received packets get hardware timestamps: the kernel's number HWTSTAMP_FILTER; 0 is none, 1 is all.";
 }
 
-/// Counters of an earlier page, to which new ones are added: each by its name and labels.
+/// What an earlier page has that a new one goes on from: values by their names and labels.
 #[derive(Debug, Default)]
-pub(super) struct Earlier(HashMap<String, u64>);
+pub(super) struct Earlier(HashMap<String, String>);
 
 impl Earlier {
-    /// Reads the counters of a page, and which clocks were there.
+    /// Reads the counters of a page, which clocks were there, and how far they were off.
     pub(super) fn read(page: &str) -> Self {
-        let kept = [&ABSENCES, &READINGS, &MISSES, &STEPS, &PRESENT].map(|metric| metric.name);
+        let kept =
+            [&ABSENCES, &READINGS, &MISSES, &STEPS, &PRESENT, &OFFSET, &BOUND, &WHEN, &BUILD];
         let value = |line: &str| {
             let (name, value) = line.rsplit_once(' ')?;
             let metric = name.split('{').next()?;
-            kept.contains(&metric).then_some(())?;
-            Some((name.to_owned(), value.parse().ok()?))
+            kept.iter().any(|kept| kept.name == metric).then_some(())?;
+            Some((name.to_owned(), value.to_owned()))
         };
         Self(page.lines().filter_map(value).collect())
     }
 
-    /// The labels of the clocks, and whether each was there.
-    pub(super) fn clocks(&self) -> Vec<(String, bool)> {
-        let clock = |(name, value): (&String, &u64)| {
+    /// Whether there is such a page, or no page at all.
+    pub(super) fn is_sound(&self) -> bool {
+        self.0.keys().any(|name| name.starts_with(BUILD.name))
+    }
+
+    /// The clocks, in the order of their labels.
+    pub(super) fn clocks(&self) -> Vec<Known> {
+        let clock = |(name, value): (&String, &String)| {
             let label =
                 name.strip_prefix(PRESENT.name)?.strip_prefix("{clock=\"")?.strip_suffix("\"}")?;
-            Some((unescaped(label), *value == 1))
+            let label = unescaped(label);
+            let last = self.last(&label);
+            Some(Known { label, was_there: value == "1", last })
         };
         let mut clocks: Vec<_> = self.0.iter().filter_map(clock).collect();
-        clocks.sort();
+        clocks.sort_by(|one, other| one.label.cmp(&other.label));
         clocks
     }
 
-    fn of(&self, metric: &Metric, labels: &[Label]) -> u64 {
-        self.0.get(&format!("{}{}", metric.name, text_of(labels))).copied().unwrap_or(0)
+    /// How far a clock was off the system clock.
+    fn last(&self, clock: &str) -> Option<Moment> {
+        let labels = [("clock", clock.to_owned()), ("reference", SYSTEM.to_owned())];
+        let of = |metric| self.value(metric, &labels).and_then(seconds);
+        let at = Timestamp::from_total_nanoseconds(of(&WHEN)?.nanoseconds().into())?;
+        Some(Moment { at, offset: of(&OFFSET)?, bound: of(&BOUND), rate: None })
     }
+
+    fn of(&self, metric: &Metric, labels: &[Label]) -> u64 {
+        self.value(metric, labels).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    fn value(&self, metric: &Metric, labels: &[Label]) -> Option<&str> {
+        self.0.get(&format!("{}{}", metric.name, text_of(labels))).map(String::as_str)
+    }
+}
+
+/// Seconds with a point, as a page has them.
+fn seconds(text: &str) -> Option<Offset> {
+    format!("{text}s").parse().ok()
 }
 
 /// A label's value without what the format adds.
@@ -209,6 +236,7 @@ impl Page<'_> {
         let seconds = |offset: Offset| Number::scaled(offset.nanoseconds().into(), 9);
         let values = [
             (&OFFSET, Some(seconds(one.offset))),
+            (&TIME_ERROR, Some(seconds(fleet.time_error(member, track, one.offset)))),
             (&BOUND, one.bound.map(seconds)),
             (&UNCERTAINTY, one.uncertainty.map(seconds)),
             (&DELAY, one.delay.map(seconds)),
@@ -254,7 +282,6 @@ fn ratio(micro_ppb: i128) -> Number {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::fleet::SYSTEM;
 
     #[test]
     fn names_have_a_unit_and_counters_say_that_they_count() {
@@ -273,9 +300,12 @@ mod tests {
              ptpctl_clock_misses_total{clock=\"gone\",reference=\"realtime\"} 7\n\
              ptpctl_clock_misses_total{clock=\"odd\"} 1e9\nother_total 5\n}{ 3\n";
         let earlier = Earlier::read(page);
-        assert_eq!(earlier.clocks(), [("a\\\"b\n".into(), true), ("gone".into(), false)]);
+        let clocks = earlier.clocks().into_iter().map(|known| (known.label, known.was_there));
+        let expected = [("a\\\"b\n".to_owned(), true), ("gone".to_owned(), false)];
+        assert_eq!(clocks.collect::<Vec<_>>(), expected);
         let labels = [("clock", "gone".to_owned()), ("reference", SYSTEM.to_owned())];
         assert_eq!(earlier.of(&MISSES, &labels), 7);
         assert_eq!(earlier.of(&READINGS, &labels), 0);
+        assert!(!earlier.is_sound(), "no page of ptpctl");
     }
 }
