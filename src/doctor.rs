@@ -35,6 +35,14 @@ pub(crate) enum Finding {
     NotRead { what: &'static str, why: String, errno: Option<Errno> },
     /// Its offset can't be measured.
     NotMeasured { why: String },
+    /// Readings failed so often, at last for this reason.
+    ReadingsFail { times: u32, why: String },
+    /// The clock shows the same time again and again.
+    StandsStill { time: Timestamp<Unknown> },
+    /// A better method of reading it doesn't work.
+    MethodPassedOver { why: String },
+    /// The clock is far off its time scale, or keeps none.
+    FarOff { scale: Option<&'static str>, off: Offset },
     /// An interface stamps no sent or no received packets.
     TimestampsOff { interface: String, timestamps: HardwareTimestamps },
     /// An interface stamps packets, but not PTP's.
@@ -63,6 +71,8 @@ pub(crate) enum Finding {
     DefaultSteering { processors: Processors },
     /// Readings take longer than such a card's.
     SlowReadings { shortest: Offset, usual: Offset },
+    /// Readings take long, and it isn't known whether they have to.
+    LongReadings { shortest: Offset },
     /// Many readings take much longer than the shortest.
     UnevenReadings { shortest: Offset, tenth: Offset },
     /// Processors change their frequency while they work.
@@ -79,34 +89,50 @@ impl Finding {
         self.place().1
     }
 
-    /// Where it comes, the worst first, and its name.
+    /// Whether it is a trait of the hardware, which programs have to live with.
+    pub(crate) const fn is_a_trait(&self) -> bool {
+        matches!(
+            self,
+            Self::LimitedReadings { .. }
+                | Self::TwoClocks { .. }
+                | Self::LongReadings { .. }
+                | Self::BothEdges { .. }
+        )
+    }
+
+    /// Where it comes, the worst first and traits last, and its name.
     const fn place(&self) -> (u8, &'static str) {
         match self {
-            Self::Unset { .. } => (0, "unset"),
-            Self::ClockFoughtOver { .. } => (1, "clock-fought-over"),
-            Self::SystemClockFoughtOver { .. } => (2, "system-clock-fought-over"),
-            Self::OtherScale { .. } => (3, "other-scale"),
-            Self::RunsFreely { .. } => (4, "runs-freely"),
-            Self::NotRead { .. } => (5, "not-read"),
-            Self::NotMeasured { .. } => (6, "not-measured"),
-            Self::TimestampsOff { .. } => (7, "timestamps-off"),
-            Self::TimestampsOfOthers { .. } => (8, "timestamps-of-others"),
-            Self::LinkDown { .. } => (9, "link-down"),
-            Self::InterfaceElsewhere { .. } => (10, "interface-elsewhere"),
-            Self::KernelRefusesChanges { .. } => (11, "kernel-refuses-changes"),
-            Self::FrequencyNearLimit { .. } => (12, "frequency-near-limit"),
-            Self::NoTai { .. } => (13, "no-tai"),
-            Self::LeapSeconds { .. } => (14, "leap-seconds"),
-            Self::TwoClocks { .. } => (15, "two-clocks"),
-            Self::ClockSource { .. } => (16, "clock-source"),
-            Self::Interrupts { .. } => (17, "interrupts"),
-            Self::PacketSteering { .. } => (18, "packet-steering"),
-            Self::DefaultSteering { .. } => (19, "default-steering"),
-            Self::SlowReadings { .. } => (20, "slow-readings"),
-            Self::UnevenReadings { .. } => (21, "uneven-readings"),
-            Self::Governor { .. } => (22, "governor"),
-            Self::LimitedReadings { .. } => (23, "limited-readings"),
-            Self::BothEdges { .. } => (24, "both-edges"),
+            Self::StandsStill { .. } => (0, "stands-still"),
+            Self::Unset { .. } => (1, "unset"),
+            Self::ClockFoughtOver { .. } => (2, "clock-fought-over"),
+            Self::SystemClockFoughtOver { .. } => (3, "system-clock-fought-over"),
+            Self::OtherScale { .. } => (4, "other-scale"),
+            Self::FarOff { .. } => (5, "far-off"),
+            Self::RunsFreely { .. } => (6, "runs-freely"),
+            Self::NotRead { .. } => (7, "not-read"),
+            Self::NotMeasured { .. } => (8, "not-measured"),
+            Self::ReadingsFail { .. } => (9, "readings-fail"),
+            Self::TimestampsOff { .. } => (10, "timestamps-off"),
+            Self::TimestampsOfOthers { .. } => (11, "timestamps-of-others"),
+            Self::LinkDown { .. } => (12, "link-down"),
+            Self::InterfaceElsewhere { .. } => (13, "interface-elsewhere"),
+            Self::KernelRefusesChanges { .. } => (14, "kernel-refuses-changes"),
+            Self::FrequencyNearLimit { .. } => (15, "frequency-near-limit"),
+            Self::NoTai { .. } => (16, "no-tai"),
+            Self::ClockSource { .. } => (17, "clock-source"),
+            Self::Interrupts { .. } => (18, "interrupts"),
+            Self::PacketSteering { .. } => (19, "packet-steering"),
+            Self::DefaultSteering { .. } => (20, "default-steering"),
+            Self::MethodPassedOver { .. } => (21, "method-passed-over"),
+            Self::SlowReadings { .. } => (22, "slow-readings"),
+            Self::UnevenReadings { .. } => (23, "uneven-readings"),
+            Self::Governor { .. } => (24, "governor"),
+            Self::LeapSeconds { .. } => (25, "leap-seconds"),
+            Self::LimitedReadings { .. } => (26, "limited-readings"),
+            Self::TwoClocks { .. } => (27, "two-clocks"),
+            Self::LongReadings { .. } => (28, "long-readings"),
+            Self::BothEdges { .. } => (29, "both-edges"),
         }
     }
 }

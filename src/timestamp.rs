@@ -60,6 +60,12 @@ impl TaiOffset {
         (rest.abs() < Offset::from_nanoseconds(500_000_000)).then_some(rest)
     }
 
+    /// How far GPS time is ahead of UTC: always 19 s less than TAI.
+    #[cfg(feature = "cli")]
+    pub(crate) const fn gps(self) -> Self {
+        Self(self.0.saturating_sub(19))
+    }
+
     /// The same as an offset.
     pub const fn offset(self) -> Offset {
         Offset::from_nanoseconds(self.0 as i64 * 1_000_000_000)

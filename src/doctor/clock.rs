@@ -4,8 +4,9 @@ use super::known::reports_both_edges;
 use super::{Finding, Programs};
 use crate::find::{self, Holder, Listed, Machine, is_mock, tai_offset};
 use crate::phc::{Access, Phc, SystemClock};
-use crate::watch::{Effort, Outcome, Source, known_limit};
-use crate::{Error, FittingScale, Offset, Sample, TaiOffset, Timestamp};
+use crate::watch::{Cause, Effort, Outcome, PassedOver, Source, known_limit};
+use crate::{Error, FittingScale, Offset, Sample, TaiOffset, Timestamp, Unknown};
+use std::time::Duration;
 
 /// How many samples are taken, and how many of them at once.
 const SAMPLES: usize = 200;
@@ -17,9 +18,22 @@ const ON_PCIE: [&str; 10] =
     ["igb", "igc", "ixgbe", "i40e", "ice", "e1000e", "mlx5_core", "bnxt_en", "tg3", "sfc"];
 /// A reading of such a card that takes longer than this is slow.
 const USUAL: Offset = Offset::from_nanoseconds(20_000);
+/// A reading of any clock that takes longer than this is long.
+const LONG: Offset = Offset::from_nanoseconds(100_000);
+/// How long it is watched whether a clock runs.
+const A_WHILE: Duration = Duration::from_millis(20);
+/// A clock that is farther off its time scale than this is far off: NTP keeps the system clock better.
+const FAR: Offset = Offset::from_nanoseconds(10_000_000);
 /// Readings are uneven where one in ten takes so many times the shortest, and longer than `EVEN`.
 const TIMES: i64 = 5;
 const EVEN: Offset = Offset::from_nanoseconds(10_000);
+
+/// How an offset is judged.
+#[derive(Clone, Copy)]
+struct Judge {
+    /// The time scale that the clock is to keep.
+    expected: Option<FittingScale>,
+}
 
 pub(super) fn findings(
     phc: &Phc,
@@ -40,7 +54,11 @@ pub(super) fn findings(
     near_limit(phc, &mut all);
     let limit = known_limit(phc);
     all.extend(both_edges(phc));
-    all.extend(measured(phc, limit, expected.filter(|_| !is_unset)));
+    let still = time.and_then(|time| stands_still(phc, time));
+    let runs = still.is_none();
+    all.extend(still);
+    // What a clock shows that was never set, or stands still, isn't judged.
+    all.extend(measured(phc, limit, (runs && !is_unset).then_some(Judge { expected })));
     all
 }
 
@@ -64,6 +82,14 @@ fn read<T>(what: &'static str, answer: Result<T, Error>, all: &mut Vec<Finding>)
         .ok()
 }
 
+/// Whether it shows the same time after a while, which is longer than any clock's resolution.
+fn stands_still(phc: &Phc, time: Timestamp<Unknown>) -> Option<Finding> {
+    let later = phc.monotonic().ok()?.saturating_add(A_WHILE);
+    phc.sleep_until(later).ok()?;
+    let again = phc.patiently(Phc::time).ok()?;
+    (again == time).then_some(Finding::StandsStill { time })
+}
+
 fn both_edges(phc: &Phc) -> Option<Finding> {
     let driver = phc.driver()?;
     let source = reports_both_edges(&driver)?;
@@ -82,20 +108,32 @@ fn near_limit(phc: &Phc, all: &mut Vec<Finding>) {
 }
 
 /// What measuring its offset shows.
-fn measured(phc: &Phc, limit: Option<u32>, expected: Option<FittingScale>) -> Vec<Finding> {
+fn measured(phc: &Phc, limit: Option<u32>, judge: Option<Judge>) -> Vec<Finding> {
     let again = match phc.reopen(Access::ReadOnly) {
         Ok(again) => again,
         Err(error) => return vec![Finding::NotMeasured { why: error.to_string() }],
     };
     let mut source = Source::of(again, SystemClock::Realtime).with_effort(Effort::samples(AT_ONCE));
-    let mut delays = Vec::new();
-    let mut first = None;
+    let (mut delays, mut passed_over) = (Vec::new(), Vec::new());
+    let (mut first, mut failures, mut is_missed) = (None, None, false);
     // A card with a limit is read by others, too: it is left alone as soon as one is noticed.
     for _ in 0..if limit.is_some() { 1 } else { SAMPLES / AT_ONCE } {
         let reading = source.read_and_see(&mut |_, samples| {
             delays.extend(samples.iter().filter_map(Sample::delay));
         });
-        first.get_or_insert(reading.outcome);
+        let failed = |cause: Cause| source.failures().or_else(|| Some((1, cause.to_string())));
+        match reading.outcome {
+            Outcome::Measured(one) => {
+                passed_over.extend(one.passed_over.iter().map(PassedOver::to_string));
+                first.get_or_insert(one);
+                failures = source.failures();
+            }
+            Outcome::Missed(cause) => (failures, is_missed) = (failed(cause), true),
+            Outcome::Absent(cause) => {
+                (failures, is_missed) = (failed(cause), true);
+                break;
+            }
+        }
         if source.was_refused() {
             break;
         }
@@ -104,17 +142,17 @@ fn measured(phc: &Phc, limit: Option<u32>, expected: Option<FittingScale>) -> Ve
     if limit.is_some() || source.was_refused() {
         all.push(Finding::LimitedReadings { a_second: limit });
     }
-    let one = match first {
-        Some(Outcome::Measured(one)) => one,
-        Some(Outcome::Missed(cause) | Outcome::Absent(cause)) => {
-            all.push(Finding::NotMeasured { why: cause.to_string() });
-            return all;
-        }
-        None => return all,
+    let is_told = |why: &str| passed_over.iter().any(|told| told.ends_with(why));
+    all.extend(passed_over.iter().map(|why| Finding::MethodPassedOver { why: why.clone() }));
+    let Some(one) = first else {
+        all.extend(failures.map(|(_, why)| Finding::NotMeasured { why }));
+        return all;
     };
-    let kept = scale(one.offset, tai_offset(phc));
-    if let Some(expected) = expected.filter(|expected| Some(*expected) != kept) {
-        all.push(Finding::OtherScale { expected, kept, offset: one.offset });
+    // A method that was passed over is told once.
+    let failures = failures.filter(|(_, why)| is_missed || !is_told(why));
+    all.extend(failures.map(|(times, why)| Finding::ReadingsFail { times, why }));
+    if let Some(judge) = judge {
+        all.extend(judge.off(one.offset, tai_offset(phc)));
     }
     // Precise readings take no time.
     if one.delay.is_some() {
@@ -123,10 +161,29 @@ fn measured(phc: &Phc, limit: Option<u32>, expected: Option<FittingScale>) -> Ve
     all
 }
 
-/// The scale that explains the whole seconds of an offset from UTC.
-fn scale(offset: Offset, tai: Option<TaiOffset>) -> Option<FittingScale> {
-    let utc = TaiOffset(0).explains(offset).map(|_| FittingScale::Utc);
-    utc.or_else(|| tai?.explains(offset).map(|_| FittingScale::Tai))
+impl Judge {
+    /// What is wrong with an offset from UTC.
+    fn off(self, offset: Offset, tai: Option<TaiOffset>) -> Option<Finding> {
+        let utc = TaiOffset(0).explains(offset).map(|off| ("UTC", off));
+        let of_tai = || Some(("TAI", tai?.explains(offset)?));
+        let of_gps = || Some(("GPS time", tai?.gps().explains(offset)?));
+        let explained = utc.or_else(of_tai).or_else(of_gps);
+        let kept = match explained {
+            Some(("UTC", _)) => Some(FittingScale::Utc),
+            Some(("TAI", _)) => Some(FittingScale::Tai),
+            _ => None,
+        };
+        if let Some(expected) = self.expected.filter(|expected| Some(*expected) != kept) {
+            return Some(Finding::OtherScale { expected, kept, offset });
+        }
+        match explained {
+            Some((scale, off)) => {
+                (off.abs() > FAR).then_some(Finding::FarOff { scale: Some(scale), off })
+            }
+            // Where nobody tells TAI - UTC, whole seconds may be right.
+            None => tai.map(|_| Finding::FarOff { scale: None, off: offset }),
+        }
+    }
 }
 
 fn slow(phc: &Phc, delays: &mut [Offset]) -> Option<Finding> {
@@ -135,6 +192,9 @@ fn slow(phc: &Phc, delays: &mut [Offset]) -> Option<Finding> {
     let is_on_pcie = phc.driver().is_some_and(|driver| ON_PCIE.contains(&driver.as_str()));
     if is_on_pcie && shortest > USUAL {
         return Some(Finding::SlowReadings { shortest, usual: USUAL });
+    }
+    if shortest > LONG {
+        return Some(Finding::LongReadings { shortest });
     }
     let tenth = *delays.get(delays.len() * 9 / 10)?;
     // Of a few samples, one may be slow.

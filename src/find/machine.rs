@@ -43,6 +43,12 @@ impl Machine {
         Self { root: root.to_owned() }
     }
 
+    /// Whether there is anything to look at.
+    #[cfg(feature = "cli")]
+    pub(crate) fn has_files(&self) -> bool {
+        ["sys", "proc"].into_iter().any(|folder| !self.names(folder).is_empty())
+    }
+
     /// The names in a folder, in order; none where there is no such folder.
     pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(folder)).into_iter().flatten().flatten();

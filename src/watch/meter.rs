@@ -197,6 +197,9 @@ pub(crate) struct Meter {
     allowance: Allowance,
     /// How long a sample took lately.
     sample_time: Option<Duration>,
+    /// How many calls failed otherwise than because it was read too often, and the last failure.
+    #[cfg(feature = "cli")]
+    failures: Option<(u32, Error)>,
 }
 
 /// The most samples that one call gives.
@@ -217,7 +220,19 @@ pub(crate) type See<'a> = dyn FnMut(Method, &[Sample]) + 'a;
 
 impl Meter {
     pub(crate) fn of(phc: &Phc) -> Self {
-        Self { method: None, allowance: Allowance::of(phc), sample_time: None }
+        Self {
+            method: None,
+            allowance: Allowance::of(phc),
+            sample_time: None,
+            #[cfg(feature = "cli")]
+            failures: None,
+        }
+    }
+
+    /// How many calls failed otherwise than because it was read too often, and the last failure.
+    #[cfg(feature = "cli")]
+    pub(crate) fn failures(&self) -> Option<&(u32, Error)> {
+        self.failures.as_ref()
     }
 
     /// Whether the clock answered that it was read too often.
@@ -426,6 +441,11 @@ impl Meter {
                 self.allowance.refused(after);
                 // A call fails as a whole: fewer samples get through sooner.
                 wanted = (wanted / 2).max(1);
+            }
+            #[cfg(feature = "cli")]
+            if errno != Some(Errno::EBUSY) && !error.is_unsupported() {
+                let number = self.failures.as_ref().map_or(0, |(number, _)| *number);
+                self.failures = Some((number.saturating_add(1), error.clone()));
             }
             if !error.is_passing() || attempt + 1 == TRIES {
                 return Err(error);

@@ -119,6 +119,13 @@ impl Source {
         Self { way_back, label, clock, effort, open, steps, absent, objections }
     }
 
+    /// How many calls failed, and how the last one did, as long as the clock is there.
+    #[cfg(feature = "cli")]
+    pub(crate) fn failures(&self) -> Option<(u32, String)> {
+        let (number, error) = self.open.as_ref()?.meter.failures()?;
+        Some((*number, error.to_string()))
+    }
+
     /// Whether the clock answered that it was read too often.
     #[cfg(feature = "cli")]
     pub(crate) fn was_refused(&self) -> bool {

@@ -12,7 +12,8 @@ fn found(line: &str) -> BTreeSet<String> {
     assert_eq!(run.stderr, "");
     let object = run.json();
     let findings = object["findings"].as_array().expect("a list").clone();
-    assert_eq!(run.status, Some(i32::from(!findings.is_empty())));
+    let is_fault = |finding: &&serde_json::Value| finding["trait"] == false;
+    assert_eq!(run.status, Some(i32::from(findings.iter().any(|one| is_fault(&one)))));
     for finding in &findings {
         for key in ["what", "seen", "remedy", "check"] {
             assert!(finding[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {finding}");
@@ -46,7 +47,25 @@ fn a_clock_on_another_scale_than_the_expected_one_is_found() {
     finds("--expect utc mock:igb,time=virtual,offset=37s", &["other-scale"]);
     finds("--expect utc mock:igb,time=virtual,offset=5s", &["other-scale"]);
     finds("--expect utc mock:igb,time=virtual", &[]);
-    finds("mock:igb,time=virtual,offset=5s", &[]);
+}
+
+#[test]
+fn a_clock_that_is_far_off_every_scale_is_found() {
+    for off in ["5s", "-600ms", "-400ms", "36.4s", "100s"] {
+        finds(&format!("mock:igb,time=virtual,offset={off}"), &["far-off"]);
+    }
+    for off in ["0", "37s", "18s", "1ms", "36.999s"] {
+        finds(&format!("mock:igb,time=virtual,offset={off}"), &[]);
+    }
+    // Where nobody tells TAI - UTC, whole seconds may be right.
+    let told = found("mock:igb,time=virtual,offset=5s,tai=unknown");
+    assert!(!told.contains("far-off"), "{told:?}");
+}
+
+#[test]
+fn a_clock_that_stands_still_is_found() {
+    finds("mock:igb,time=virtual,fault=stuck-time", &["stands-still"]);
+    finds("mock:igb,time=virtual,resolution=1ms", &[]);
 }
 
 #[test]
@@ -85,7 +104,8 @@ fn a_frequency_near_its_limit_is_found() {
 fn slow_readings_are_found_where_the_card_is_known_to_be_fast() {
     finds("mock:e1000e,time=virtual,driver=ixgbe,read=50us", &["slow-readings"]);
     finds("mock:e1000e,time=virtual,driver=ixgbe,read=1us", &[]);
-    finds("mock:e1000e,time=virtual,driver=mdio_phy,read=50us", &[]);
+    finds("mock:e1000e,time=virtual,driver=mdio_phy,read=20us", &[]);
+    finds("mock:e1000e,time=virtual,driver=mdio_phy,read=200us", &["long-readings"]);
 }
 
 #[test]
@@ -124,6 +144,35 @@ fn a_clock_that_can_not_be_measured_is_found() {
 }
 
 #[test]
+fn readings_that_fail_now_and_then_are_found() {
+    for failing in ["fail=sys_offset_extended~50%:ETIMEDOUT", "fail=sys_offset_extended#3:EIO"] {
+        finds(&format!("mock:igb,time=virtual,{failing}"), &["readings-fail"]);
+    }
+    let worse = "fail=sys_offset_extended~90%:EIO,fail=sys_offset~90%:EIO";
+    let found = found(&format!("mock:igb,time=virtual,{worse}"));
+    assert!(found.contains("readings-fail"), "{found:?}");
+    finds("mock:igb,time=virtual,fail=sys_offset_extended:EBUSY", &["limited-readings"]);
+}
+
+#[test]
+fn a_better_method_that_does_not_work_is_found_once() {
+    finds("mock:full,time=virtual,fail=sys_offset_precise/1:EIO", &["method-passed-over"]);
+    finds("mock:igb,time=virtual,reversed", &["method-passed-over"]);
+}
+
+#[test]
+fn traits_of_the_hardware_are_no_faults() {
+    let run = ptpctl("doctor --json mock:full,time=virtual,driver=igc");
+    let findings = run.json()["findings"].clone();
+    let both =
+        findings.as_array().expect("a list").iter().find(|one| one["finding"] == "both-edges");
+    assert_eq!(both.expect("the trait")["trait"], true);
+    let told = ptpctl("doctor mock:full,time=virtual,driver=igc").stdout;
+    let (faults, traits) = told.split_once("Traits of the hardware").expect("traits");
+    assert!(!faults.contains("both edges") && traits.contains("both edges"), "{told}");
+}
+
+#[test]
 fn the_remedy_fits_what_went_wrong() {
     let remedy = |settings: &str| {
         let run = ptpctl(&format!("doctor --json mock:e1000e,time=virtual,{settings}"));
@@ -150,6 +199,9 @@ fn what_can_not_be_read_is_found() {
 fn a_clock_that_is_not_there_is_a_failure() {
     ptpctl("doctor /dev/no-such-clock").failed(1, "/dev/no-such-clock");
     ptpctl("doctor --root / mock").failed(2, "--root looks at no clock");
+    for nothing in ["/no/such/folder", "/dev/null", "/usr/lib"] {
+        ptpctl(&format!("doctor --root {nothing}")).failed(1, "no files of /sys or /proc");
+    }
     ptpctl("doctor --expect gps mock").failed(2, "use utc or tai");
 }
 
@@ -173,12 +225,15 @@ fn another_machine_is_judged_by_its_files() {
     let judged = run(program().args(["doctor", "--root"]).arg(&root.0));
     assert_eq!((judged.status, judged.stderr.as_str()), (Some(1), ""));
     let lines: Vec<_> = judged.stdout.lines().collect();
-    assert_eq!(lines.len(), 4, "{judged:?}");
+    assert_eq!(lines.len(), 6, "{judged:?}");
     assert_eq!(lines[0], "1. processors change their frequency while they work");
     assert_eq!(lines[1], "   seen:  the governor of processors 0 is powersave");
     fs::write(folder.join("scaling_governor"), "performance\n").expect("written");
     let judged = run(program().args(["doctor", "--root"]).arg(&root.0)).done();
-    assert_eq!(judged.stdout, "nothing was found; no clock was looked at\n");
+    assert_eq!(
+        judged.stdout,
+        format!("nothing to mend; looked at the files below {}\n", root.0.display())
+    );
     let _ = fs::remove_dir_all(&root.0);
 }
 

@@ -60,15 +60,17 @@ fn arguments(command: clap::Command) -> clap::Command {
              that it helped. It changes nothing: it opens clocks read-only, takes some 200 samples \
              of each (10 where a card limits readings), and reads files of /sys and /proc.\n\nThe \
              machine: programs that fight over the system clock; a kernel that doesn't know \
-             TAI - UTC; an expired list of leap seconds; a clock source other than TSC; interrupts \
-             of the clocks' cards, and receive packet steering, on isolated processors; governors \
-             that change the frequency.\n\nEach clock: unset; fought over by two programs; not on \
-             the scale that --expect names; running freely below virtual clocks; a frequency near \
-             its limit; slow or uneven readings; a limit of readings; a driver that reports both \
-             edges.\n\nIts card: hardware timestamps that are off, or not of PTP; a link that is \
-             down; an interface in another network namespace; stamps in the MAC and in the PHY; a \
-             kernel that refuses changes.\n\nThe exit status is 0 if nothing was found, 1 if \
-             something was, or if a clock could not be looked at. Programs of other users can be \
+             TAI - UTC; a clock source other than TSC; interrupts of the clocks' cards, and receive \
+             packet steering, on isolated processors; governors that change the frequency; an \
+             expired list of leap seconds.\n\nEach clock: standing still; unset; fought over by two \
+             programs; not on the scale that --expect names; 10 ms or more off UTC, TAI and GPS \
+             time; running freely below virtual clocks; a frequency near its limit; readings that \
+             fail, are slow or uneven; a better method of reading that doesn't work.\n\nIts card: hardware timestamps that are off, or not of PTP; a link that is \
+             down; an interface in another network namespace; a kernel that refuses \
+             changes.\n\nTraits of the hardware, with which programs have to live, come apart: a \
+             limit of readings; readings that take long; stamps in the MAC and in the PHY; a driver \
+             that reports both edges.\n\nThe exit status is 0 if nothing but such traits was found, \
+             1 if something was, or if a clock could not be looked at. Programs of other users can be \
              looked at only by root. With --root, a machine is judged by a copy of its files, such \
              as one in a support report.",
         )
@@ -87,11 +89,22 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let mut clocks = Vec::new();
     if args.root.is_none() {
         clocks = of_clocks(context, args, &machine, &mut all)?;
+    } else if !machine.has_files() {
+        let root = args.root.clone().unwrap_or_default();
+        return Err(Failure::Failed(format!(
+            "{}: no files of /sys or /proc are below it",
+            root.display()
+        )));
     } else if !context.named_devices(&args.clocks).is_empty() {
         return Err(Failure::Usage("--root looks at no clock: name none".into()));
     }
     doctor::sort(&mut all);
-    tell(context, &all, clocks)
+    let looked_at = match (&args.root, clocks.as_slice()) {
+        (Some(root), _) => format!("looked at the files below {}", root.display()),
+        (None, []) => "this machine has no PTP hardware clock".into(),
+        (None, clocks) => format!("looked at {}", clocks.join(", ")),
+    };
+    tell(context, &all, clocks, looked_at)
 }
 
 /// Adds what is found of the clocks that are named, or of all. Gives the clocks.
@@ -124,55 +137,58 @@ fn of_clocks(
         let is_known = all.iter().any(|found| matches!(found.finding, Finding::NoTai { .. }));
         if !is_known && phc.tai_offset().is_none() {
             let finding = Finding::NoTai { from_list: find::tai_offset(&phc) };
-            all.push(Found { clock: None, finding });
+            // A mock has a kernel of its own.
+            all.push(Found { clock: find::is_mock(name).then(|| name.clone()), finding });
         }
     }
     Ok(names)
 }
 
-/// Prints the findings. That there are some is a verdict.
-fn tell(context: &mut Context<'_>, all: &[Found], clocks: Vec<String>) -> Result<Report, Failure> {
-    let status = u8::from(!all.is_empty());
+/// Prints the findings. That there are some is a verdict, unless they are traits of the hardware.
+fn tell(
+    context: &mut Context<'_>,
+    all: &[Found],
+    clocks: Vec<String>,
+    looked_at: String,
+) -> Result<Report, Failure> {
+    let (traits, faults): (Vec<_>, Vec<_>) =
+        all.iter().partition(|found| found.finding.is_a_trait());
+    let status = u8::from(!faults.is_empty());
     if context.printer.is_json() {
         let report = Report::new()
             .value("clocks", Value::List(clocks.into_iter().map(Value::from).collect()))
             .value("findings", Value::List(all.iter().map(object).collect()));
         return Err(Failure::Verdict(Box::new(report), status));
     }
-    if all.is_empty() {
-        let headline = format!("nothing was found; {}", looked_at(&clocks));
-        return Ok(Report::new().headline(headline));
+    let numbered = (1..).zip(faults);
+    let mut all: Vec<_> =
+        numbered.flat_map(|(number, found)| lines(&format!("{number}. "), found)).collect();
+    if !traits.is_empty() {
+        all.extend([
+            "Traits of the hardware, with which programs have to live:".into(),
+            String::new(),
+        ]);
+        all.extend(traits.into_iter().flat_map(|found| lines("-  ", found)));
     }
-    for (number, found) in (1..).zip(all) {
-        let Words { what, seen, remedy, check } = Words::of(found);
-        let clock = found.clock.as_ref().map_or(String::new(), |clock| format!("{clock}: "));
-        let gap = if number > 1 { "\n" } else { "" };
-        // Each part is a line of its own, as people read it.
-        for line in [
-            format!("{number}. {clock}{what}"),
-            format!("   seen:  {seen}"),
-            format!("   do:    {remedy}"),
-            format!("   check: {check}"),
-        ] {
-            if line.starts_with(char::is_numeric) && !gap.is_empty() {
-                context.printer.line("", &[])?;
-            }
-            context.printer.line(&line, &[])?;
-        }
-    }
-    if !clocks.is_empty() {
-        context.printer.line("", &[])?;
-        context.printer.line(&looked_at(&clocks), &[])?;
+    all.push(if status == 0 { format!("nothing to mend; {looked_at}") } else { looked_at });
+    for line in all {
+        context.printer.line(&line, &[])?;
     }
     context.printer.flush()?;
     Err(Failure::Status(status))
 }
 
-fn looked_at(clocks: &[String]) -> String {
-    match clocks {
-        [] => "no clock was looked at".into(),
-        clocks => format!("looked at {}", clocks.join(", ")),
-    }
+/// A finding, as people read it.
+fn lines(begin: &str, found: &Found) -> [String; 5] {
+    let Words { what, seen, remedy, check } = Words::of(found);
+    let clock = found.clock.as_ref().map_or(String::new(), |clock| format!("{clock}: "));
+    [
+        format!("{begin}{clock}{what}"),
+        format!("   seen:  {seen}"),
+        format!("   do:    {remedy}"),
+        format!("   check: {check}"),
+        String::new(),
+    ]
 }
 
 fn object(found: &Found) -> Value {
@@ -180,6 +196,7 @@ fn object(found: &Found) -> Value {
     Value::Object(vec![
         ("finding", found.finding.name().into()),
         ("device", found.clock.clone().into()),
+        ("trait", found.finding.is_a_trait().into()),
         ("what", what.into()),
         ("seen", seen.into()),
         ("remedy", remedy.into()),

@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 /// How often TAI - UTC is asked for.
 const TAI_ASKED: Duration = Duration::from_mins(1);
-/// GPS time is behind TAI by this, always.
-const GPS_BEHIND_TAI: i32 = 19;
 
 /// What a clock says of itself; what it doesn't say is left out.
 #[derive(Debug, Default)]
@@ -53,7 +51,7 @@ impl State {
 
 /// The whole seconds of a scale that is within half a second of this offset from UTC.
 fn ahead_of_utc(offset: Offset, tai: Option<TaiOffset>) -> Option<i32> {
-    let scales = [Some(0), tai.map(|tai| tai.0), tai.map(|tai| tai.0 - GPS_BEHIND_TAI)];
+    let scales = [Some(0), tai.map(|tai| tai.0), tai.map(|tai| tai.gps().0)];
     scales.into_iter().flatten().find(|ahead| TaiOffset(*ahead).explains(offset).is_some())
 }
 

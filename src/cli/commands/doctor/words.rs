@@ -32,8 +32,8 @@ impl Words {
             Finding::OtherScale { expected, kept, offset } => [
                 format!("it doesn't keep {expected}"),
                 match kept {
-                    Some(kept) => format!("it is {offset} ahead of the system clock: it keeps {kept}"),
-                    None => format!("it is {offset} ahead of the system clock, which no scale explains"),
+                    Some(kept) => format!("its offset from the system clock is {offset}: it keeps {kept}"),
+                    None => format!("its offset from the system clock is {offset}"),
                 },
                 format!("ptpctl set now {}{clock}", if *expected == crate::FittingScale::Tai { "--tai " } else { "" }),
                 format!("ptpctl get {clock}"),
@@ -60,11 +60,7 @@ impl Words {
             Finding::NotMeasured { why } => [
                 "its offset can't be measured".into(),
                 why.replace('\n', " "),
-                if crate::find::is_mock(clock) {
-                    "choose other settings of the mock".into()
-                } else {
-                    format!("see which calls fail: ptpctl trace -- ptpctl offset {clock}")
-                },
+                format!("see which calls fail: ptpctl trace -- ptpctl offset {clock}"),
                 format!("ptpctl offset {clock}"),
             ],
             Finding::FrequencyNearLimit { frequency, most_ppb } => [
@@ -79,11 +75,47 @@ impl Words {
                 "look for a bus that is busy or asleep: PCIe power saving (ASPM), a slot behind a bridge".into(),
                 format!("ptpctl offset {clock}"),
             ],
+            Finding::LongReadings { shortest } => [
+                "readings take long".into(),
+                format!("the shortest took {shortest}: its offset is known to half of that"),
+                "see whether the driver can do better: a card on PCIe takes some microseconds, a PHY on MDIO or SPI \
+                 some hundred"
+                    .into(),
+                format!("ptpctl offset {clock}"),
+            ],
+            Finding::StandsStill { time } => [
+                "it stands still".into(),
+                format!("it shows {time} s since 1970 again and again"),
+                "unload the driver and load it again; if that doesn't help, the clock has no oscillator".into(),
+                format!("ptpctl get {clock}; ptpctl get {clock}"),
+            ],
+            Finding::ReadingsFail { times, why } => [
+                "readings fail".into(),
+                format!("{times} times just now, at last so: {}", why.replace('\n', " ")),
+                "see what the driver says: dmesg; what else reads it: ptpctl list".into(),
+                format!("ptpctl monitor --lines --count 60 {clock}"),
+            ],
+            Finding::MethodPassedOver { why } => [
+                "the best method of reading it doesn't work".into(),
+                why.replace('\n', " "),
+                "report it to the driver's maintainer; ptpctl uses the next best, other programs may not".into(),
+                format!("ptpctl offset {clock}"),
+            ],
+            Finding::FarOff { scale, off } => [
+                match scale {
+                    Some(scale) => format!("it is far off {scale}"),
+                    None => "it keeps neither UTC nor TAI nor GPS time".into(),
+                },
+                format!("its offset from {} is {off}", scale.unwrap_or("UTC")),
+                format!("let a program steer it (ptp4l, ts2phc, phc2sys), or set it: ptpctl set now {clock}"),
+                format!("ptpctl offset {clock}"),
+            ],
             Finding::UnevenReadings { shortest, tenth } => [
                 "many readings take much longer than the shortest".into(),
                 format!("the shortest took {shortest}, one in ten took {tenth} or more"),
                 format!(
-                    "keep a processor free of other work, and measure there: ptpctl offset --cpu 1 --realtime {clock}"
+                    "keep a processor free of other work (isolcpus), and run what measures there, as in: ptpctl \
+                     monitor --cpu 1 --realtime {clock}"
                 ),
                 format!("ptpctl doctor {clock}"),
             ],
@@ -178,7 +210,7 @@ impl Words {
                 ),
                 "let chronyd set it, with leapseclist or leapsectz in chrony.conf; phc2sys with ptp4l does, too"
                     .into(),
-                "ptpctl doctor".into(),
+                format!("ptpctl doctor {clock}").trim_end().to_owned(),
             ],
             Finding::SystemClockFoughtOver { programs } => [
                 "several programs steer the system clock".into(),
