@@ -14,7 +14,7 @@ mod write;
 pub(crate) use make::{Stop, make, undo};
 pub(crate) use name::{Name, Place};
 pub(crate) use plan::{Plan, Step};
-pub(crate) use read::declared;
+pub(crate) use read::{declared, declared_on_lines};
 pub(crate) use write::text;
 
 use crate::phc::PinFunction;

@@ -46,8 +46,12 @@ struct Text<'a>(&'a str);
 impl Text<'_> {
     /// Refuses what is at a byte.
     fn refuse<T>(self, at: usize, why: impl Into<String>) -> Result<T> {
-        let line = self.0.get(..at).unwrap_or_default().matches('\n').count() + 1;
-        Err(TableError { line, why: why.into() })
+        Err(TableError { line: self.line(at), why: why.into() })
+    }
+
+    /// The line of a byte.
+    fn line(self, at: usize) -> usize {
+        self.0.get(..at).unwrap_or_default().matches('\n').count() + 1
     }
 }
 
@@ -86,6 +90,11 @@ impl<'a> Table<'a> {
         let value = self.of.get(key)?;
         let (at, value) = (value.span().start, value.get_ref());
         Some(Found { text: self.text, key, value, at })
+    }
+
+    /// The line on which it begins.
+    pub(crate) fn line(&self) -> usize {
+        self.text.line(self.at)
     }
 
     pub(crate) fn refuse<T>(&self, why: impl Into<String>) -> Result<T> {

@@ -37,6 +37,8 @@ pub(crate) enum Step {
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) problems: Vec<Error>,
+    /// Two names each of one pin.
+    pub(crate) same_pins: Vec<[String; 2]>,
     /// The channels of outputs to which no pin is connected.
     pub(crate) unconnected: Vec<u32>,
 }
@@ -75,9 +77,13 @@ impl Plan {
             return;
         }
         let Some(pins) = self.tried(phc.patiently(Phc::pins)) else { return };
-        let mut wanted: Vec<Pin> = Vec::new();
+        let (mut wanted, mut named): (Vec<Pin>, Vec<(String, u32)>) = (Vec::new(), Vec::new());
         for pin in &declared.pins {
             let Some(is) = self.tried(phc.find_pin(&pin.name)) else { continue };
+            if let Some((other, _)) = named.iter().find(|(_, index)| *index == is.index) {
+                self.same_pins.push([other.clone(), pin.name.clone()]);
+            }
+            named.push((pin.name.clone(), is.index));
             self.tried(phc.check_pin(&is, pin.function, pin.channel));
             wanted.push(Pin { function: pin.function, channel: pin.channel, ..is });
         }

@@ -17,15 +17,24 @@ const KEYS_OF_OUTPUT: [&str; 5] = ["channel", "period", "pulse-width", "phase", 
 ///
 /// What is wrong with it, and on which line.
 pub(crate) fn declared(source: &str) -> Result<Vec<Declared>> {
+    Ok(declared_on_lines(source)?.into_iter().map(|(declared, _)| declared).collect())
+}
+
+/// The same, each with the line on which it begins.
+///
+/// # Errors
+///
+/// As [`declared`].
+pub(crate) fn declared_on_lines(source: &str) -> Result<Vec<(Declared, usize)>> {
     tables::read(source, &KEYS, |root| {
         let clocks = root.tables("clock", &KEYS_OF_CLOCK)?;
-        let mut all: Vec<Declared> = Vec::new();
+        let mut all: Vec<(Declared, usize)> = Vec::new();
         for table in clocks {
             let one = clock(&table)?;
-            if all.iter().any(|other| other.name == one.name) {
+            if all.iter().any(|(other, _)| other.name == one.name) {
                 return table.refuse(format!("the clock {} is there twice", one.name));
             }
-            all.push(one);
+            all.push((one, table.line()));
         }
         if all.is_empty() { root.refuse("it declares no clock: write [[clock]]") } else { Ok(all) }
     })

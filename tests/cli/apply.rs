@@ -371,6 +371,31 @@ fn save_keeps_what_the_kernel_does_not_tell_and_other_clocks() {
 }
 
 #[test]
+fn two_names_of_one_pin_are_refused() {
+    let folder = Folder::new("apply-pins");
+    let (file, clock) = (folder.file("clocks.toml"), kept(&folder, "full"));
+    let declared = "[clock.pins]\nSDP0 = 'perout 0'\n0 = 'extts 0'";
+    fs::write(&file, format!("# A comment.\n[[clock]]\ndevice = '{clock}'\n{declared}\n"))
+        .expect("written");
+    let run = ptpctl(&format!("apply {file}"));
+    assert_eq!(run.status, Some(1), "{run:?}");
+    assert!(run.stderr.contains("'0' and 'SDP0' are the same pin"), "{run:?}");
+    assert!(run.stderr.contains(&format!("it is declared in {file}, line 2")), "{run:?}");
+    assert!(run.stdout.starts_with("nothing was changed\n"), "{run:?}");
+}
+
+#[test]
+fn save_prints_to_standard_output() {
+    let folder = Folder::new("save-printed");
+    let file = folder.file("clocks.toml");
+    ptpctl(&format!("save {file} mock:full")).done();
+    let printed = ptpctl("save - mock:full").done();
+    assert_eq!(printed.stdout, fs::read_to_string(&file).expect("a file"));
+    ptpctl("save --replace - mock:full").failed(2, "name a file, not -");
+    ptpctl("save --json - mock:full").failed(2, "name a file, not -");
+}
+
+#[test]
 fn save_writes_to_nothing_but_a_file() {
     let folder = Folder::new("save-other");
     let link = folder.file("link.toml");

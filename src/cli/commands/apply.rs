@@ -66,19 +66,24 @@ impl Applied {
 }
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
-    let path = args.file.display();
+    let path = args.file.display().to_string();
     let text = files::read_text(&args.file)
         .map_err(|error| Failure::of_file("read", &args.file, &error))?;
-    let all = apply::declared(&text).map_err(|error| Failure::Usage(format!("{path}, {error}")))?;
-    let needs_list = all.iter().any(|one| matches!(one.name, Name::Lasting(_)));
+    let all = apply::declared_on_lines(&text)
+        .map_err(|error| Failure::Usage(format!("{path}, {error}")))?;
+    let needs_list = all.iter().any(|(one, _)| matches!(one.name, Name::Lasting(_)));
     let listed = if needs_list { find::list_without_holders()?.clocks } else { Vec::new() };
     let only = context.named_device()?;
-    let chosen = chosen(&all, &listed, only.as_deref())?;
+    let chosen = chosen(&all, &listed, only.as_deref(), &path)?;
     // Between two changes a signal waits until the clock is as declared, or as it was.
     let signals = catch_signals()?;
     let mut applied = Vec::new();
-    for (declared, place) in &chosen {
-        applied.push(one(context, declared, place, &signals));
+    for (declared, line, place) in &chosen {
+        let one = one(context, declared, place, &signals);
+        if !one.problems.is_empty() {
+            context.printer.aside(&format!("it is declared in {path}, line {line}"));
+        }
+        applied.push(one);
         context.tell_afterwards();
         if signals.came().is_some() {
             break;
@@ -100,26 +105,28 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
 
 /// The clocks of the file with their places: all, or the one that the command line names.
 fn chosen<'a>(
-    all: &'a [Declared],
+    all: &'a [(Declared, usize)],
     listed: &[Listed],
     only: Option<&str>,
-) -> Result<Vec<(&'a Declared, Place)>, Failure> {
+    path: &str,
+) -> Result<Vec<(&'a Declared, usize, Place)>, Failure> {
     let place = |declared: &Declared| match declared.name.place(listed) {
         // One that can't be opened is told when its turn comes.
         Place::At(name) => Place::At(device_of(&name).unwrap_or(name)),
         other => other,
     };
-    let mut chosen: Vec<_> = all.iter().map(|declared| (declared, place(declared))).collect();
+    let placed = |(declared, line): &'a (Declared, usize)| (declared, *line, place(declared));
+    let mut chosen: Vec<_> = all.iter().map(placed).collect();
     if let Some(only) = only {
         let wanted = Place::At(device_of(only)?);
-        chosen.retain(|(_, place)| *place == wanted);
+        chosen.retain(|(_, _, place)| *place == wanted);
     }
-    for (number, (declared, place)) in chosen.iter().enumerate() {
+    for (number, (declared, line, place)) in chosen.iter().enumerate() {
         let mut others = chosen.iter().take(number);
         let same = |other: &Place| other == place && matches!(place, Place::At(_));
-        if let Some((other, _)) = others.find(|(_, other)| same(other)) {
+        if let Some((other, first, _)) = others.find(|(_, _, other)| same(other)) {
             return Err(Failure::Usage(format!(
-                "'{}' and '{}' are the same clock",
+                "{path}, line {line}: '{}' and '{}' are the same clock, which line {first} declares",
                 other.name, declared.name
             )));
         }
@@ -147,7 +154,10 @@ fn one(
     let device = match place {
         Place::At(device) => device,
         Place::Absent => {
-            let why = format!("{}: there is no such clock on this machine", applied.name);
+            let why = format!(
+                "{}: there is no such clock on this machine: 'ptpctl list' shows what there is",
+                applied.name
+            );
             applied.fail(context, Failure::Failed(why));
             return applied;
         }
@@ -176,7 +186,11 @@ fn one(
     let plan = Plan::of(declared, &phc);
     applied.unconnected = plan.unconnected;
     let lacking = lacking(&phc, &plan.steps);
-    let problems = plan.problems.into_iter().map(Failure::Clock).chain(lacking);
+    let same = |[one, other]: [String; 2]| {
+        Failure::Failed(format!("{}: '{one}' and '{other}' are the same pin", phc.name()))
+    };
+    let same_pins = plan.same_pins.into_iter().map(same);
+    let problems = plan.problems.into_iter().map(Failure::Clock).chain(same_pins).chain(lacking);
     for problem in problems {
         applied.fail(context, problem);
     }

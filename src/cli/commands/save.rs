@@ -29,7 +29,7 @@ args! {
             "replace",
             "Replace FILE if it is there; keep the outputs and the PPS that it declares",
         ),
-        file: PathBuf = arguments::positional("FILE", "The file to write, in TOML")
+        file: PathBuf = arguments::positional("FILE", "The file to write, in TOML; - is standard output")
             .value_parser(value_parser!(PathBuf)),
         clocks: Vec<String> = arguments::devices(),
     }
@@ -56,8 +56,16 @@ fn arguments(command: clap::Command) -> clap::Command {
 
 fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let path = &args.file;
-    check(context, path, &context.named_devices(&args.clocks))?;
-    let earlier = earlier(path, args.replace)?;
+    let is_printed = path.as_os_str() == "-";
+    if is_printed && (args.replace || context.printer.is_json()) {
+        return Err(Failure::Usage("to replace or for --json, name a file, not -".into()));
+    }
+    let earlier = if is_printed {
+        Vec::new()
+    } else {
+        check(context, path, &context.named_devices(&args.clocks))?;
+        earlier(path, args.replace)?
+    };
     let (mut names, listed) = context.named_and_listed(&args.clocks)?;
     if names.is_empty() {
         let own = listed.iter().filter(|clock| !clock.is_virtual());
@@ -84,6 +92,10 @@ fn run(context: &mut Context<'_>, args: &Args) -> Result<Report, Failure> {
     let kept: Vec<_> = others.collect();
     let clocks = all.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
     all.extend(kept);
+    if is_printed {
+        context.printer.bytes(apply::text(&all).as_bytes())?;
+        return Ok(notes.into_iter().fold(Report::new(), Report::note));
+    }
     write(path, &apply::text(&all)).map_err(|error| Failure::of_file("write", path, &error))?;
     let name = path.display().to_string();
     let report = Report::new()
