@@ -52,7 +52,7 @@ pub(super) fn for_every_command() -> [Arg; 2] {
     [
         Arg::new(DEVICE_OPTION).short('d').long("device").value_name("DEVICE").help(
             "The clock: path, ptpN, N, interface, clock name or mock… [default: $PTPCTL_DEVICE, \
-             else /dev/ptp0]",
+             else /dev/ptp0; where a command takes several, all]",
         ),
         flag("json", "Print JSON: one object, or one a line for a stream"),
     ]
