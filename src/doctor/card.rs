@@ -33,8 +33,8 @@ pub(super) fn findings(listed: &Listed, all: &[Listed], machine: &Machine) -> Ve
 fn timestamps(interface: &str) -> Option<Finding> {
     let timestamps = match hardware_timestamps(interface) {
         Ok(timestamps) => timestamps,
-        // Many drivers can't tell; the interface may have gone.
-        Err(Errno::EOPNOTSUPP | Errno::ENODEV) => return None,
+        // Many drivers can't tell, and some kernels; the interface may have gone.
+        Err(Errno::EOPNOTSUPP | Errno::ENOTTY | Errno::ENODEV) => return None,
         Err(errno) => {
             let why = format!("SIOCGHWTSTAMP of {interface}: {}", in_words(&errno.into()));
             let what = "which packets it stamps";
