@@ -16,7 +16,7 @@ import urllib.parse
 import urllib.request
 
 # What differs from one measurement to the next.
-VARIES = re.compile(r"ptpctl_clock_(offset|bound|delay|rate|frequency)\w* |ptpctl_clock_(offset|bound|delay|rate)")
+VARIES = re.compile(r"ptpctl_clock_(offset|time_error|delay|rate|frequency_ratio)")
 
 
 def serve(port, page):
