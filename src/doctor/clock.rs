@@ -164,20 +164,20 @@ fn measured(phc: &Phc, limit: Option<u32>, judge: Option<Judge>) -> Vec<Finding>
 impl Judge {
     /// What is wrong with an offset from UTC.
     fn off(self, offset: Offset, tai: Option<TaiOffset>) -> Option<Finding> {
-        let utc = TaiOffset(0).explains(offset).map(|off| ("UTC", off));
-        let of_tai = || Some(("TAI", tai?.explains(offset)?));
-        let of_gps = || Some(("GPS time", tai?.gps().explains(offset)?));
-        let explained = utc.or_else(of_tai).or_else(of_gps);
-        let kept = match explained {
-            Some(("UTC", _)) => Some(FittingScale::Utc),
-            Some(("TAI", _)) => Some(FittingScale::Tai),
-            _ => None,
-        };
+        let scales = [
+            ("UTC", Some(FittingScale::Utc), Some(TaiOffset(0))),
+            ("TAI", Some(FittingScale::Tai), tai),
+            ("GPS time", None, tai.map(TaiOffset::gps)),
+        ];
+        let explained = scales
+            .into_iter()
+            .find_map(|(name, kept, ahead)| Some((name, kept, ahead?.explains(offset)?)));
+        let kept = explained.and_then(|(_, kept, _)| kept);
         if let Some(expected) = self.expected.filter(|expected| Some(*expected) != kept) {
             return Some(Finding::OtherScale { expected, kept, offset });
         }
         match explained {
-            Some((scale, off)) => {
+            Some((scale, _, off)) => {
                 (off.abs() > FAR).then_some(Finding::FarOff { scale: Some(scale), off })
             }
             // Where nobody tells TAI - UTC, whole seconds may be right.
