@@ -149,6 +149,7 @@ fn what_does_not_fit_together_is_refused() {
         ("metrics --interval 1ms --listen 0 mock", "the shortest interval is 160ms"),
         ("metrics --listen nowhere mock", "it is no address and port"),
         ("metrics --listen 70000 mock", "it is no address and port"),
+        ("metrics --listen localhost9977 mock", "it is no address and port"),
     ] {
         ptpctl(line).failed(2, why);
     }

@@ -41,8 +41,7 @@ values!(Address);
 
 /// A port alone is one of the loopback interface.
 fn address(text: &str) -> Result<Address, String> {
-    let port = text.strip_prefix("localhost").unwrap_or(text);
-    let port = port.strip_prefix(':').unwrap_or(port);
+    let port = text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let address = port.parse().map(loopback).or_else(|_| text.parse());
     address.map(Address).map_err(|_| {
